@@ -1,0 +1,1 @@
+"""The tests, by what they hold: see docs/design.md. Shared pieces are imported as `tests.<area>.<module>`."""

@@ -1,0 +1,26 @@
+"""Shared set-up: hypothesis without a database or deadlines, and live tests that step aside without PyTorch."""
+
+import os
+
+# One thread a process: pytest-xdist already uses the cores, and small cases gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "rushlight",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+settings.load_profile("rushlight")
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch on one thread; the test skips where it is not installed."""
+    module = pytest.importorskip("torch")
+    module.set_num_threads(1)
+    return module
