@@ -8,9 +8,7 @@ from rushlight.plan.axes import forward_phase, lay_slots, transposed_phases
 
 
 def random_axis(rng):
-    return dict(
-        taps=rng.randint(1, 7), stride=rng.randint(1, 4), dilation=rng.randint(1, 5), lo=rng.randint(-2, 6)
-    )
+    return dict(taps=rng.randint(1, 7), stride=rng.randint(1, 4), dilation=rng.randint(1, 5), lo=rng.randint(-2, 6))
 
 
 def check_slots(phases, block, share):
