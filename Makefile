@@ -1,0 +1,45 @@
+# make demo   set up and train a network on real images
+# make test   set up and pass the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DATA ?=
+
+.PHONY: demo test check parity sweep bench clean
+
+demo: $(VENV)/train.stamp
+	$(BIN)/rushlight train $(if $(DATA),--data $(DATA))
+
+test: check
+	$(BIN)/python -m pytest -n 2 -m "not live and not long"
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The tests that compare with PyTorch while it runs; it is installed beside the package, never by it.
+parity: $(VENV)/test.stamp
+	$(BIN)/python -m pip install -q "torch==2.13.0"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "live and not long"
+
+# Long sweeps with a larger budget.
+sweep: $(VENV)/test.stamp
+	RUSHLIGHT_SWEEP=10 $(BIN)/python -m pytest -n 2 -m "long or live"
+
+bench: $(VENV)/train.stamp
+	$(BIN)/rushlight bench
+
+$(VENV)/train.stamp: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -e ".[all]"
+	touch $@
+
+$(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -e ".[test]"
+	touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
