@@ -1,0 +1,247 @@
+"""What the kernel language does among the lanes of vectors: masks, shuffles, transposes, conversions.
+
+In and out: values of `ir`. Authors reach these through the methods of `ir.Function` and `ir.Value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .types import Type, element, f32, i1, i16, i32, i64, like, vec
+
+if TYPE_CHECKING:
+    from .ir import Function, Mask, Pointer, Value
+
+
+def splat(a: Value, lanes: int) -> Value:
+    """A number in every lane."""
+    one = insert_first(a, lanes)
+    return _shuffled(one, "poison", [0] * lanes)
+
+
+def insert_first(a: Value, lanes: int) -> Value:
+    """A vector whose lane 0 is a; the others are undefined."""
+    type = vec(a.type, lanes)
+    return a.f.emit(type, f"insertelement {type.text} poison, {a.type.text} {a.text}, i32 0")
+
+
+def shuffle(a: Value, b: Value | None, lanes: Sequence[int]) -> Value:
+    """Chosen lanes of a and b; −1 where any value will do."""
+    return _shuffled(a, b.text if b is not None else "poison", lanes)
+
+
+def _shuffled(a: Value, b: str, lanes: Sequence[int]) -> Value:
+    which = "zeroinitializer" if not any(lanes) else f"<{', '.join(_lane(lane) for lane in lanes)}>"
+    type = a.type.text
+    result = vec(element(a.type), len(lanes))
+    return a.f.emit(result, f"shufflevector {type} {a.text}, {type} {b}, <{len(lanes)} x i32> {which}")
+
+
+def _lane(lane: int) -> str:
+    return "i32 undef" if lane < 0 else f"i32 {lane}"
+
+
+def interleave(a: Value, b: Value) -> tuple[Value, Value]:
+    """a0 b0 a1 b1 … in two vectors."""
+    n = a.type.lanes
+    order = [lane for pair in zip(range(n), range(n, 2 * n)) for lane in pair]
+    return shuffle(a, b, order[:n]), shuffle(a, b, order[n:])
+
+
+def deinterleave(a: Value, b: Value) -> tuple[Value, Value]:
+    """Even and odd lanes of a followed by b."""
+    n = a.type.lanes
+    return shuffle(a, b, range(0, 2 * n, 2)), shuffle(a, b, range(1, 2 * n, 2))
+
+
+def gather(f: Function, where: Pointer, stride: Value | int, lanes: int, count: int) -> Value:
+    """Numbers `stride` apart, loaded one by one."""
+    result = f.const(vec(where.of, lanes), 0)
+    for lane in range(min(lanes, count)):
+        result = f.insert(result, lane, where[stride * lane].load())
+    return result
+
+
+def sum_lanes(f: Function, a: Value) -> Value:
+    """Halves added until one lane is left."""
+    while a.type.lanes > 1:
+        half = a.type.lanes // 2
+        a = f.part(a, 0, half) + f.part(a, half, half)
+    return a[0]
+
+
+# -------------------------------------------------------------------- masks
+
+
+def first(f: Function, count: Value | int, lanes: int, of: Type) -> Mask | None:
+    """The mask of the first `count` lanes, in the form in which the target keeps it cheapest."""
+    from .ir import Mask
+
+    if isinstance(count, int):
+        if count >= lanes:
+            return None
+        return Mask(f.vector(i1, [lane < count for lane in range(lanes)]))
+    count = f.max(f.min(count, lanes), 0)
+    if f.target.isa == "avx512" and lanes <= 32:
+        bits = Type(f"i{lanes}", "i", lanes, f"i{lanes}")
+        ones = (f.const(i64, 1) << count) - 1
+        narrow = f.emit(bits, f"trunc i64 {ones.text} to {bits.text}")
+        return Mask(f.emit(vec(i1, lanes), f"bitcast {bits.text} {narrow.text} to <{lanes} x i1>"))
+    wide = i64 if of.bits == 64 else i32
+    limit = count.to(wide).splat(lanes)
+    below = f.iota(wide, lanes) < limit
+    return Mask(f.emit(like(below.type, wide), f"sext {below.type.text} {below.text} to {vec(wide, lanes).text}"))
+
+
+# -------------------------------------------------------------------- transposes
+
+
+def transpose(f: Function, rows: Sequence[Value]) -> list[Value]:
+    """A square of registers turned, by the shuffles that machines have.
+
+    First squares within 128-bit lanes (unpack of 1, 2, … numbers), then whole 128-bit lanes (their even and odd
+    ones). What lies where is followed in Python, which also puts the results in order.
+    """
+    type = rows[0].type
+    n, of = type.lanes, element(type)
+    if n & (n - 1) or len(rows) > n:
+        raise ValueError(f"transpose takes at most n rows of n lanes, n a power of two: got {len(rows)} of {n}")
+    junk = f.const(type, 0)
+    held = [(row, [(r, lane) for lane in range(n)]) for r, row in enumerate(rows)]
+    held += [(junk, [(r, lane) for lane in range(n)]) for r in range(len(rows), n)]
+    unit = min(n, 128 // of.bits)
+    width = 1
+    while width < unit:
+        held = _pairs(held, width, [_unpack(n, unit, width, high) for high in (0, 1)])
+        width *= 2
+    while width < n:
+        held = _pairs(held, width, [_alternate(n, unit, odd) for odd in (0, 1)])
+        width *= 2
+    columns: list[Value | None] = [None] * n
+    for value, origin in held:
+        column = origin[0][1]
+        if origin != [(r, column) for r in range(n)]:
+            raise AssertionError(f"transpose of {type} lost its way: {origin}")
+        columns[column] = value
+    return columns
+
+
+def _pairs(held: list, distance: int, orders: list[list[int]]) -> list:
+    """Replace rows r and r + distance by two shuffles of them."""
+    result = list(held)
+    for r in range(len(held)):
+        if r & distance:
+            continue
+        (a, from_a), (b, from_b) = held[r], held[r + distance]
+        both = from_a + from_b
+        for place, order in zip((r, r + distance), orders):
+            result[place] = shuffle(a, b, order), [both[lane] for lane in order]
+    return result
+
+
+def _unpack(n: int, unit: int, width: int, high: int) -> list[int]:
+    """Within each unit: `width` numbers of a, as many of b, in turn, from its lower or upper half."""
+    order = []
+    for start in range(0, n, unit):
+        for block in range(0, unit // 2, width):
+            at = start + high * (unit // 2) + block
+            order += [*range(at, at + width), *range(n + at, n + at + width)]
+    return order
+
+
+def _alternate(n: int, unit: int, odd: int) -> list[int]:
+    """Every second unit of a, then of b."""
+    return [lane for start in range(odd * unit, 2 * n, 2 * unit) for lane in range(start, start + unit)]
+
+
+# -------------------------------------------------------------------- conversions
+
+
+def convert(a: Value, of: Type) -> Value:
+    """a as numbers of type `of`."""
+    source, target = element(a.type), element(of)
+    if source == target:
+        return a
+    if source.kind == "h":
+        return convert(_from_bf16(a) if source.name == "bf16" else _from_f16(a), target)
+    if target.kind == "h":
+        a = convert(a, f32)
+        return _to_bf16(a) if target.name == "bf16" else _to_f16(a)
+    kinds = source.kind + target.kind
+    narrows = target.bits < source.bits
+    verb = {
+        "ff": "fptrunc" if narrows else "fpext",
+        "ii": "trunc" if narrows else "zext" if source.bits == 1 else "sext",
+        "if": "uitofp" if source.bits == 1 else "sitofp",
+        "fi": "fptosi",
+    }[kinds]
+    return _cast(a, verb, target)
+
+
+def _cast(a: Value, verb: str, of: Type) -> Value:
+    type = like(a.type, of)
+    return a.f.emit(type, f"{verb} {a.type.text} {a.text} to {type.text}")
+
+
+def _renamed(a: Value, of: Type) -> Value:
+    """The same register under another type of equal spelling: halves are i16 to LLVM."""
+    from .ir import Value
+
+    return Value(a.f, a.text, like(a.type, of))
+
+
+def _from_bf16(a: Value) -> Value:
+    wide = _cast(_renamed(a, i16), "zext", i32)
+    return (wide << 16).bits(f32)
+
+
+def _to_bf16(a: Value) -> Value:
+    """Round to nearest even on the bits: add half a unit, less one where the last kept bit is 0."""
+    from .types import bf16
+
+    f, bits = a.f, a.bits(i32)
+    rounded = _wrapping_add(bits, ((bits >> 16) & 1) + 0x7FFF)
+    chosen = f.select(_is_nan(a), bits | 0x400000, rounded)
+    return _renamed(_cast(chosen >> 16, "trunc", i16), bf16)
+
+
+def _wrapping_add(a: Value, b: Value) -> Value:
+    return a.f.emit(a.type, f"add {a.type.text} {a.text}, {b.text}")
+
+
+def _is_nan(a: Value) -> Value:
+    return a != a  # noqa: PLR0124
+
+
+_HALF = Type("half", "f", 16, "half")
+
+
+def _from_f16(a: Value) -> Value:
+    f = a.f
+    if f.target.half:
+        return _cast(_cast(_renamed(a, i16), "bitcast", _HALF), "fpext", f32)
+    wide = _cast(_renamed(a, i16), "zext", i32)
+    sign, size = (wide & 0x8000) << 16, wide & 0x7FFF
+    # Exponents are 112 apart; infinity and NaN need another 112; what is subnormal here is exact as an integer.
+    normal = (size << 13) + (112 << 23)
+    special = normal + (112 << 23)
+    small = (size.to(f32) * 2.0**-24).bits(i32)
+    chosen = f.select(size < 0x400, small, f.select(size >= 0x7C00, special, normal))
+    return (chosen | sign).bits(f32)
+
+
+def _to_f16(a: Value) -> Value:
+    from .types import f16
+
+    f = a.f
+    if f.target.half:
+        return _renamed(_cast(_cast(a, "fptrunc", _HALF), "bitcast", i16), f16)
+    bits = a.bits(i32)
+    sign, size = (bits >> 16) & 0x8000, bits & 0x7FFFFFFF
+    # Below 2⁻¹⁴ the sum with 0.5 has its last bit where the half's last bit is, so the adder rounds.
+    small = (size.bits(f32) + 0.5).bits(i32) - 0x3F000000
+    rounded = (size - (112 << 23) + 0xFFF + ((size >> 13) & 1)) >> 13
+    special = f.select(size > 0x7F800000, f.const(size.type, 0x7E00), 0x7C00)
+    chosen = f.select(size < (113 << 23), small, f.select(size >= (143 << 23), special, rounded))
+    return _renamed(_cast(chosen | sign, "trunc", i16), f16)
