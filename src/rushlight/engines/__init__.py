@@ -1,0 +1,1 @@
+"""Who computes a convolution: the NumPy reference or the compiled engine, chosen by `dispatch`."""

@@ -1,0 +1,1 @@
+"""What the layers compute: geometry as integers, and the differentiable operations on tensors."""
