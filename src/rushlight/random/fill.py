@@ -1,0 +1,259 @@
+"""Fill a tensor with random numbers in place: limits are checked first, then the numbers drawn in memory order.
+
+In: a tensor of any strides and a distribution's parameters, from `Tensor.uniform_` and its kin and from the
+factories. Out: the same tensor. A call that raises has drawn nothing and changed nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.errors import message
+from rushlight.random import distributions
+from rushlight.random.generator import Generator, default_generator
+
+if TYPE_CHECKING:
+    from rushlight.tensor import Tensor
+
+# What the type is called in PyTorch's sentences.
+_CPP_NAMES = {
+    "bool": "bool",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "float32": "float",
+    "float64": "double",
+}
+_SCALAR_NAMES = {
+    "bool": "Bool",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "uint16": "UInt16",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
+}
+_DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+
+
+def fill_uniform(
+    tensor: Tensor,
+    low: float = 0.0,
+    high: float = 1.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with uniform numbers in [low, high).
+
+    Raises NotImplementedError for a dtype that is not floating, RuntimeError for limits that are no range.
+    """
+    source = checked_generator(generator)
+    _require_floating(tensor, "check_uniform_bounds")
+    largest = dtypes.finfo(tensor.dtype).max
+    for name, value in (("from", low), ("to", high)):
+        if not -largest <= value <= largest:
+            raise RuntimeError(f"{name} is out of bounds for {_CPP_NAMES[tensor.dtype.name]}: {value}")
+    if low > high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+    if high - low > largest:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= the largest {tensor.dtype.name}, but found to={high} and from={low} "
+            "which result in to-from to exceed the limit"
+        )
+    return _fill(tensor, lambda flat: distributions.uniform(source, flat, float(low), float(high)))
+
+
+def fill_normal(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with normal numbers.
+
+    Raises RuntimeError where std is negative, NotImplementedError for a dtype that is not floating.
+    """
+    source = checked_generator(generator)
+    if not std >= 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    _require_floating(tensor, "normal_kernel_cpu")
+    array = tensor._array
+    by_blocks = array.size >= distributions.BLOCK and array.flags.c_contiguous
+    draw = distributions.block_normal if by_blocks else distributions.paired_normal
+    return _fill(tensor, lambda flat: draw(source, flat, float(mean), float(std)))
+
+
+def fill_bernoulli(
+    tensor: Tensor,
+    p: float | Tensor = 0.5,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with ones, of probability p (a number, or a floating tensor that broadcasts), and zeros.
+
+    The numbers are PyTorch's on AMD and ARM machines; on Intel's it calls a generator of Intel's library.
+    Raises RuntimeError where a probability lies outside [0, 1].
+    """
+    source = checked_generator(generator)
+    if hasattr(p, "_array"):
+        return _fill_bernoulli_each(tensor, p, source)
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+    return _fill(tensor, lambda flat: distributions.bernoulli(source, flat, float(p)))
+
+
+def _fill_bernoulli_each(tensor: Tensor, p: Tensor, source: Generator) -> Tensor:
+    if not p.dtype.is_floating_point:
+        raise NotImplementedError(_not_implemented("bernoulli_tensor_cpu_p_", p.dtype))
+    chance = p._array
+    if not ((chance >= 0) & (chance <= 1)).all():
+        raise RuntimeError(
+            message(
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.",
+                "bernoulli: a probability is outside [0, 1]",
+            )
+        )
+    order = _memory_order(tensor._array)
+    chance = np.broadcast_to(chance, tensor._array.shape).transpose(order).reshape(-1)
+    return _fill(tensor, lambda flat: distributions.bernoulli_each(source, flat, chance))
+
+
+def fill_exponential(tensor: Tensor, lambd: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill with exponential numbers of the rate `lambd`.
+
+    The numbers are PyTorch's on AMD and ARM machines, as for `fill_bernoulli`.
+    Raises RuntimeError where the rate is not positive or the dtype not floating.
+    """
+    source = checked_generator(generator)
+    if not tensor.dtype.is_floating_point:
+        raise RuntimeError(
+            "Exponential distribution is a continuous probability distribution. dtype must be a floating point "
+            f"but you specified {_SCALAR_NAMES[tensor.dtype.name]}"
+        )
+    if not lambd > 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    return _fill(tensor, lambda flat: distributions.exponential(source, flat, float(lambd)))
+
+
+def fill_random_int(
+    tensor: Tensor,
+    low: int | None = None,
+    high: int | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with integers in [low, high).
+
+    With neither given: from 0 over the whole range of the dtype (over the exact integers of a floating one).
+    With `low` alone: from there to the end of that range; the largest int64 included.
+    Raises RuntimeError for an empty range or one that the dtype does not hold.
+    """
+    source = checked_generator(generator)
+    kind = tensor.dtype
+    if kind.name in ("uint16", "uint32", "uint64"):
+        raise NotImplementedError(_not_implemented("random_kernel_cpu", kind))
+    if low is None and high is None:
+        span, long = _largest_exact(kind) + 1, kind.itemsize == 8
+        return _fill(tensor, lambda flat: distributions.integers(source, flat, 0, span, long))
+    low = 0 if low is None else low
+    span = _span(kind, low, high)
+    return _fill(tensor, lambda flat: distributions.integers(source, flat, low, span))
+
+
+def _span(kind: dtypes.dtype, low: int, high: int | None) -> int:
+    """The number of integers in [low, high), checked against what the dtype holds."""
+    last = _largest_exact(kind) if high is None else high - 1
+    if high is not None and low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    _check_bound("from", low, kind)
+    if low > last:
+        raise RuntimeError(
+            "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
+            f"but got from={low} > to_inc={last}"
+        )
+    if high is not None:
+        _check_bound("to - 1", last, kind)
+    return last - low + 1
+
+
+def _check_bound(name: str, value: int, kind: dtypes.dtype) -> None:
+    smallest, largest = _limits(kind)
+    if not smallest <= value <= largest:
+        sentence = f"{name} is out of bounds for {_CPP_NAMES[kind.name]}"
+        raise RuntimeError(message(sentence, f"random_: {value} is not in {smallest:.8g} … {largest:.8g}"))
+    digits = _DIGITS.get(kind.name)
+    if digits and abs(value) > 1 << digits:
+        warnings.warn(
+            f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. {kind.name} does not hold every integer beyond",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _limits(kind: dtypes.dtype) -> tuple[float, float]:
+    if kind is dtypes.bool:
+        return 0, 1
+    limits = dtypes.finfo(kind) if kind.is_floating_point else dtypes.iinfo(kind)
+    return limits.min, limits.max
+
+
+def _largest_exact(kind: dtypes.dtype) -> int:
+    """The last of the integers from 0 on that the dtype holds without a gap."""
+    digits = _DIGITS.get(kind.name)
+    return 1 << digits if digits else int(_limits(kind)[1])
+
+
+def checked_generator(generator: Generator | None) -> Generator:
+    """The generator to draw from: the default one for None. TypeError for anything else that is none."""
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise TypeError(f"argument 'generator' must be torch.Generator, not {type(generator).__name__}")
+    return generator
+
+
+def _require_floating(tensor: Tensor, kernel: str) -> None:
+    if not tensor.dtype.is_floating_point:
+        raise NotImplementedError(_not_implemented(kernel, tensor.dtype))
+
+
+def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
+    return message(
+        f"\"{kernel}\" not implemented for '{_SCALAR_NAMES[kind.name]}'",
+        f"random numbers of this kind do not fit the dtype {kind}",
+        mend="a floating dtype, or randint",
+    )
+
+
+def _fill(tensor: Tensor, draw: Callable[[np.ndarray], None]) -> Tensor:
+    """Let `draw` fill the elements in the order in which they lie in memory, which is PyTorch's order."""
+    array = tensor._array
+    if array.size and any(size > 1 and stride == 0 for size, stride in zip(array.shape, array.strides)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    ordered = array.transpose(_memory_order(array))
+    if ordered.flags.c_contiguous:
+        draw(ordered.reshape(-1))
+    else:
+        flat = np.empty(math.prod(array.shape), dtype=array.dtype)
+        draw(flat)
+        ordered[...] = flat.reshape(ordered.shape)
+    return tensor
+
+
+def _memory_order(array: np.ndarray) -> list[int]:
+    """The axes, the one with the widest stride first."""
+    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
