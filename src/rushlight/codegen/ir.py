@@ -33,241 +33,40 @@ Rules of the language
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from . import lanes as _lanes
-from .types import BY_NAME, Type, bf16, element, f16, f32, f64, i1, i8, i16, i32, i64, like, literal, ptr, vec
+from .params import Fields, Params
+from .types import (
+    BY_NAME,
+    Type,
+    bf16,
+    element,
+    f16,
+    f32,
+    f64,
+    i1,
+    i8,
+    i16,
+    i32,
+    i64,
+    like,
+    literal,
+    ptr,
+    type_code,
+    vec,
+)
+from .values import Mask, Pointer, Value, Variable
 
 if TYPE_CHECKING:
     from ..plan.target import Target
 
 __all__ = [
-    "BY_NAME", "Function", "Mask", "Module", "Params", "Pointer", "Value", "Variable",
+    "BY_NAME", "Fields", "Function", "Mask", "Module", "Params", "Pointer", "Value", "Variable",
     "bf16", "element", "f16", "f32", "f64", "i1", "i8", "i16", "i32", "i64", "like", "ptr", "vec",
 ]  # fmt: skip
-
-_INTEGER = {"+": "add nsw", "-": "sub nsw", "*": "mul nsw", "//": "udiv", "%": "urem"}
-_INTEGER |= {"<<": "shl", ">>": "lshr", "&": "and", "|": "or", "^": "xor"}
-_FLOAT = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
-_COMPARE = {"<": ("slt", "olt"), "<=": ("sle", "ole"), ">": ("sgt", "ogt"), ">=": ("sge", "oge")}
-_COMPARE |= {"==": ("eq", "oeq"), "!=": ("ne", "une")}
-# What multiplying by 0, adding 0 and the like come to, without an instruction: (operator, constant) → constant.
-_NEUTRAL = {("+", 0), ("-", 0), ("*", 1), ("//", 1), ("<<", 0), (">>", 0), ("|", 0), ("^", 0)}
-_ABSORBING = {("*", 0), ("&", 0), ("%", 1)}
-
-
-class Value:
-    """A number or vector in a register. Made by a `Function`; immutable."""
-
-    __slots__ = ("f", "text", "type")
-
-    def __init__(self, f: Function, text: str, type: Type) -> None:
-        self.f, self.text, self.type = f, text, type
-
-    def _binary(self, op: str, other: Value | int | float, swapped: bool = False) -> Value | int:
-        type = self.type
-        if isinstance(other, Value):
-            if other.type != type:
-                raise TypeError(f"{type} {op} {other.type}: convert one with .to() or .splat()")
-            right = other.text
-        else:
-            if type.kind == "i" and not type.lanes:
-                if (op, other) in _NEUTRAL and (not swapped or op in "+*|^"):
-                    return self
-                if (op, other) in _ABSORBING and (not swapped or op in "*&"):
-                    return 0
-            right = literal(type, other)
-        left, right = (right, self.text) if swapped else (self.text, right)
-        table = _FLOAT if type.kind == "f" else _INTEGER if type.kind == "i" else {}
-        if op not in table:
-            raise TypeError(f"{type} has no {op}: widen halves with .to(f32), divide integers with //")
-        return self.f.emit(type, f"{table[op]} {type.text} {left}, {right}")
-
-    def _compare(self, op: str, other: Value | int | float) -> Value:
-        type = self.type
-        right = other.text if isinstance(other, Value) else literal(type, other)
-        signed, ordered = _COMPARE[op]
-        test = f"fcmp {ordered}" if type.kind == "f" else f"icmp {signed}"
-        return self.f.emit(like(type, i1), f"{test} {type.text} {self.text}, {right}")
-
-    def __add__(self, other): return self._binary("+", other)  # noqa: E704, ANN001, ANN204
-    def __sub__(self, other): return self._binary("-", other)  # noqa: E704, ANN001, ANN204
-    def __mul__(self, other): return self._binary("*", other)  # noqa: E704, ANN001, ANN204
-    def __truediv__(self, other): return self._binary("/", other)  # noqa: E704, ANN001, ANN204
-    def __floordiv__(self, other): return self._binary("//", other)  # noqa: E704, ANN001, ANN204
-    def __mod__(self, other): return self._binary("%", other)  # noqa: E704, ANN001, ANN204
-    def __lshift__(self, other): return self._binary("<<", other)  # noqa: E704, ANN001, ANN204
-    def __rshift__(self, other): return self._binary(">>", other)  # noqa: E704, ANN001, ANN204
-    def __and__(self, other): return self._binary("&", other)  # noqa: E704, ANN001, ANN204
-    def __or__(self, other): return self._binary("|", other)  # noqa: E704, ANN001, ANN204
-    def __xor__(self, other): return self._binary("^", other)  # noqa: E704, ANN001, ANN204
-    def __radd__(self, other): return self._binary("+", other, True)  # noqa: E704, ANN001, ANN204
-    def __rsub__(self, other): return self._binary("-", other, True)  # noqa: E704, ANN001, ANN204
-    def __rmul__(self, other): return self._binary("*", other, True)  # noqa: E704, ANN001, ANN204
-    def __rtruediv__(self, other): return self._binary("/", other, True)  # noqa: E704, ANN001, ANN204
-    def __rfloordiv__(self, other): return self._binary("//", other, True)  # noqa: E704, ANN001, ANN204
-    def __rmod__(self, other): return self._binary("%", other, True)  # noqa: E704, ANN001, ANN204
-    def __lt__(self, other): return self._compare("<", other)  # noqa: E704, ANN001, ANN204
-    def __le__(self, other): return self._compare("<=", other)  # noqa: E704, ANN001, ANN204
-    def __gt__(self, other): return self._compare(">", other)  # noqa: E704, ANN001, ANN204
-    def __ge__(self, other): return self._compare(">=", other)  # noqa: E704, ANN001, ANN204
-    def __eq__(self, other): return self._compare("==", other)  # noqa: E704, ANN001, ANN204
-    def __ne__(self, other): return self._compare("!=", other)  # noqa: E704, ANN001, ANN204
-
-    __hash__ = None
-
-    def __neg__(self) -> Value:
-        return self.f.emit(self.type, f"fneg {self.type.text} {self.text}") if self.type.kind == "f" else 0 - self
-
-    def __bool__(self) -> bool:
-        raise TypeError("the kernel decides this when it runs: use f.if_ or f.select instead of Python's if/and/or")
-
-    def __getitem__(self, lane: int) -> Value:
-        """The number in one lane."""
-        return self.f.emit(element(self.type), f"extractelement {self.type.text} {self.text}, i32 {lane}")
-
-    def splat(self, lanes: int) -> Value:
-        """This number in every lane of a vector."""
-        return _lanes.splat(self, lanes)
-
-    def to(self, of: Type) -> Value:
-        """Converted to numbers of type `of`; rounds to nearest even; floats become integers towards zero."""
-        return _lanes.convert(self, of)
-
-    def bits(self, of: Type) -> Value:
-        """The same bits read as numbers of type `of` (of equal size)."""
-        return self.f.emit(like(self.type, of), f"bitcast {self.type.text} {self.text} to {like(self.type, of).text}")
-
-
-class Mask:
-    """Which lanes of a vector take part in a load or store; made by `Function.mask`."""
-
-    __slots__ = ("lanes", "value")
-
-    def __init__(self, value: Value) -> None:
-        self.value, self.lanes = value, value.type.lanes
-
-    def i1(self, type: Type) -> Value:
-        """As the i1 vector that masked instructions take."""
-        wide = self.value
-        if wide.type.bits == 1:
-            return wide
-        # Kept as full lanes between uses: an i1 vector that crosses blocks is narrowed and widened each time.
-        return wide < 0
-
-
-class Pointer:
-    """An address of numbers of type `of`. `p[i]` is i numbers further on."""
-
-    __slots__ = ("base", "f", "of", "offset")
-
-    def __init__(self, f: Function, base: str, of: Type, offset: int = 0) -> None:
-        self.f, self.base, self.of, self.offset = f, base, of, offset
-
-    def __getitem__(self, index: Value | int) -> Pointer:
-        """The address `index` numbers further on (before, where negative)."""
-        if isinstance(index, Value):
-            base = self.f.emit_text(f"getelementptr {self.of.text}, ptr {self.base}, {index.type.text} {index.text}")
-            return Pointer(self.f, base, self.of, self.offset)
-        return Pointer(self.f, self.base, self.of, self.offset + index * self.of.bytes)
-
-    def bytes(self, count: Value | int) -> Pointer:
-        """The address `count` bytes further on."""
-        if isinstance(count, Value):
-            base = self.f.emit_text(f"getelementptr i8, ptr {self.base}, {count.type.text} {count.text}")
-            return Pointer(self.f, base, self.of, self.offset)
-        return Pointer(self.f, self.base, self.of, self.offset + count)
-
-    def to(self, of: Type) -> Pointer:
-        """The same address, read as numbers of type `of`."""
-        return Pointer(self.f, self.base, of, self.offset)
-
-    @property
-    def type(self) -> Type:
-        """Its type, as a parameter would declare it."""
-        return ptr(self.of)
-
-    @property
-    def text(self) -> str:
-        """The operand, with the constant offset added."""
-        if self.offset:
-            return self.f.emit_text(f"getelementptr i8, ptr {self.base}, i64 {self.offset}")
-        return self.base
-
-    def address(self) -> Value:
-        """The address as an i64."""
-        return self.f.emit(i64, f"ptrtoint ptr {self.text} to i64")
-
-    def load(self, lanes: int = 0, mask: Mask | None = None, align: int = 0) -> Value:
-        """One number, or a vector of `lanes` of them; lanes outside `mask` are not read and come as 0.
-
-        `align` is in bytes; without it, that of one number."""
-        f, type = self.f, vec(self.of, lanes) if lanes else self.of
-        align = align or self.of.bytes
-        if mask is None:
-            return f.emit(type, f"load {type.text}, ptr {self.text}, align {align}")
-        name = f"llvm.masked.load.v{lanes}{_code(self.of)}.p0"
-        bits = f"<{lanes} x i1>"
-        f.module.declare(f"{type.text} @{name}(ptr, i32, {bits}, {type.text})")
-        which, where = mask.i1(type).text, self.text
-        call = f"call {type.text} @{name}(ptr {where}, i32 {align}, {bits} {which}, {type.text} zeroinitializer)"
-        return f.emit(type, call)
-
-    def broadcast(self, lanes: int) -> Value:
-        """One number, loaded into every lane."""
-        return self.load().splat(lanes)
-
-    def store(self, value: Value | int | float, mask: Mask | None = None, align: int = 0) -> None:
-        """Write a number or vector; lanes outside `mask` are left alone."""
-        f, align = self.f, align or self.of.bytes
-        type = value.type if isinstance(value, Value) else self.of
-        if element(type) != self.of:
-            raise TypeError(f"a {type} into memory of {self.of}: convert it with .to()")
-        text = value.text if isinstance(value, Value) else literal(type, value)
-        if mask is None:
-            f.line(f"store {type.text} {text}, ptr {self.text}, align {align}")
-            return
-        name = f"llvm.masked.store.v{type.lanes}{_code(self.of)}.p0"
-        bits = f"<{type.lanes} x i1>"
-        f.module.declare(f"void @{name}({type.text}, ptr, i32, {bits})")
-        which = mask.i1(type).text
-        f.line(f"call void @{name}({type.text} {text}, ptr {self.text}, i32 {align}, {bits} {which})")
-
-    def prefetch(self, write: bool = False, locality: int = 3) -> None:
-        """Ask for the cache line of this address; locality 3 is all levels, 0 none but the nearest."""
-        self.f.module.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        self.f.line(f"call void @llvm.prefetch.p0(ptr {self.text}, i32 {int(write)}, i32 {locality}, i32 1)")
-
-    def fetch_add(self, count: Value | int) -> Value:
-        """Add to the integer here, atomically among threads; gives what was there before."""
-        text = count.text if isinstance(count, Value) else literal(self.of, count)
-        operation = f"atomicrmw add ptr {self.text}, {self.of.text} {text} monotonic, align {self.of.bytes}"
-        return self.f.emit(self.of, operation)
-
-
-class Variable:
-    """A mutable variable; reads and writes of `.value` become registers."""
-
-    __slots__ = ("_place", "f", "type")
-
-    def __init__(self, f: Function, type: Type, initial: Value | Pointer | int | float | None) -> None:
-        self.f, self.type = f, type
-        self._place = f.reserve(type)
-        if initial is not None:
-            self.value = initial
-
-    @property
-    def value(self) -> Value | Pointer:
-        """What it holds now."""
-        text = self.f.emit_text(f"load {self.type.text}, ptr {self._place}")
-        return Pointer(self.f, text, self.type.of) if self.type.kind == "p" else Value(self.f, text, self.type)
-
-    @value.setter
-    def value(self, new: Value | Pointer | int | float) -> None:
-        self.f.line(f"store {self.type.text} {self.f.operand(new, self.type)}, ptr {self._place}")
 
 
 class Function:
@@ -302,7 +101,7 @@ class Function:
 
     def intrinsic(self, type: Type, name: str, *arguments: Value) -> Value:
         """Call LLVM's `llvm.<name>.<type>`, all of whose arguments and result have `type`."""
-        full = f"llvm.{name}.{f'v{type.lanes}' if type.lanes else ''}{_code(type)}"
+        full = f"llvm.{name}.{f'v{type.lanes}' if type.lanes else ''}{type_code(type)}"
         self.module.declare(f"{type.text} @{full}({', '.join([type.text] * len(arguments))})")
         texts = ", ".join(f"{type.text} {self.operand(argument, type)}" for argument in arguments)
         return self.emit(type, f"call {type.text} @{full}({texts})")
@@ -380,16 +179,16 @@ class Function:
         """The smaller one. Of floats `a if a < b else b`, so that a NaN in b passes."""
         return self._extreme(a, b, "<", "smin", min)
 
-    def _extreme(self, a, b, op: str, name: str, plain):  # noqa: ANN001, ANN202
+    def _extreme(self, a, b, op: str, name: str, plain):  # noqa: ANN001
         known = next((v for v in (a, b) if isinstance(v, Value)), None)
         if known is None:
             return plain(a, b)
         if known.type.kind == "i":
             return self.intrinsic(known.type, name, a, b)
         a = a if isinstance(a, Value) else self.const(known.type, a)
-        return self.select(a._compare(op, b), a, b)
+        return self.select(a.compare(op, b), a, b)
 
-    def select(self, condition: Value | bool, a, b):  # noqa: ANN001, ANN201
+    def select(self, condition: Value | bool, a, b):  # noqa: ANN001
         """a where the condition holds, else b; lane by lane for vectors. Both are computed."""
         if not isinstance(condition, Value):
             return a if condition else b
@@ -591,46 +390,6 @@ class Function:
 _MXCSR_FLUSHED = 0x1F80 | 0x8000 | 0x0040
 
 
-class Params:
-    """The one argument of a kernel: an array of 64-bit words with named fields.
-
-    In front of the fields stand two counters, 0 at launch: `next` (the next item of work) and `ticket` (how many
-    threads have joined), both pointers to i64 for `claim` and `fetch_add`.
-
-    >>> from rushlight.codegen.types import f32, i64, ptr
-    >>> params = Params(x=ptr(f32), n=i64)
-    >>> params.pack(4096, 7)
-    array('q', [0, 0, 4096, 7])
-    """
-
-    def __init__(self, **fields: Type) -> None:
-        for name, type in fields.items():
-            if type.bits != 64 or type.lanes:
-                raise TypeError(f"{name} is {type}: fields are i64, f64 and pointers")
-        self.fields = fields
-
-    def pack(self, *values: int) -> array:
-        """Values in the order of the fields, as the words that `runtime.launch` takes. Addresses are integers."""
-        return array("q", (0, 0, *values))
-
-    def read(self, f: Function, where: Pointer) -> Fields:
-        """Load every field; at the entry of a kernel."""
-        loaded = Fields()
-        words = where.to(i64)
-        loaded.next, loaded.ticket = words[0], words[1]
-        for index, (name, type) in enumerate(self.fields.items()):
-            value = words[2 + index].to(type).load()
-            setattr(loaded, name, Pointer(f, value.text, type.of) if type.kind == "p" else value)
-        return loaded
-
-
-class Fields:
-    """The loaded fields of a `Params`, as attributes."""
-
-    next: Pointer
-    ticket: Pointer
-
-
 class Module:
     """A set of functions for one target, compiled together."""
 
@@ -667,9 +426,12 @@ class Module:
         head = f"define {linkage}{returns.text if returns else 'void'} @{name}({given}) #0{hint}"
         f = Function(self, name, head, returns)
         f.parameters = [type for _, type in parameters]
-        yield f, *(
-            Pointer(f, f"%{label}", type.of) if type.kind == "p" else Value(f, f"%{label}", type)
-            for label, type in parameters
+        yield (
+            f,
+            *(
+                Pointer(f, f"%{label}", type.of) if type.kind == "p" else Value(f, f"%{label}", type)
+                for label, type in parameters
+            ),
         )
         self._functions.append(f)
         if export:
@@ -687,7 +449,8 @@ class Module:
         """A constant array, for use in `f`."""
         name = f"@table{len(self._globals)}"
         items = ", ".join(f"{of.text} {literal(of, number)}" for number in numbers)
-        self._globals.append(f"{name} = internal unnamed_addr constant [{len(numbers)} x {of.text}] [{items}], align 64")
+        kind = f"[{len(numbers)} x {of.text}]"
+        self._globals.append(f"{name} = internal unnamed_addr constant {kind} [{items}], align 64")
         return Pointer(f, name, of)
 
     def text(self) -> str:
@@ -702,8 +465,3 @@ class Module:
 
 def _attribute(type: Type) -> str:
     return "ptr noalias" if type.kind == "p" else type.text
-
-
-def _code(type: Type) -> str:
-    """A number's type as LLVM spells it in the names of intrinsics."""
-    return f"f{type.bits}" if type.kind == "f" else f"i{type.bits}"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from .types import Type, element, f32, i1, i16, i32, i64, like, vec
 
 if TYPE_CHECKING:
-    from .ir import Function, Mask, Pointer, Value
+    from .ir import Function
+    from .values import Mask, Pointer, Value
 
 
 def splat(a: Value, lanes: int) -> Value:
@@ -76,7 +77,7 @@ def sum_lanes(f: Function, a: Value) -> Value:
 
 def first(f: Function, count: Value | int, lanes: int, of: Type) -> Mask | None:
     """The mask of the first `count` lanes, in the form in which the target keeps it cheapest."""
-    from .ir import Mask
+    from .values import Mask
 
     if isinstance(count, int):
         if count >= lanes:
@@ -186,7 +187,7 @@ def _cast(a: Value, verb: str, of: Type) -> Value:
 
 def _renamed(a: Value, of: Type) -> Value:
     """The same register under another type of equal spelling: halves are i16 to LLVM."""
-    from .ir import Value
+    from .values import Value
 
     return Value(a.f, a.text, like(a.type, of))
 
@@ -211,7 +212,7 @@ def _wrapping_add(a: Value, b: Value) -> Value:
 
 
 def _is_nan(a: Value) -> Value:
-    return a != a  # noqa: PLR0124
+    return a != a
 
 
 _HALF = Type("half", "f", 16, "half")

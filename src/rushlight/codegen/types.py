@@ -79,3 +79,8 @@ def literal(type: Type, number: int | float) -> str:
     if number != int(number):
         raise TypeError(f"{number} is no {type}")
     return str(int(number))
+
+
+def type_code(type: Type) -> str:
+    """A number's type as LLVM spells it in the names of intrinsics."""
+    return f"f{type.bits}" if type.kind == "f" else f"i{type.bits}"

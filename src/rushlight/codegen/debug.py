@@ -1,0 +1,56 @@
+"""What the compiler shows of its work: the plan of a layer, the IR of its kernels, their assembly.
+
+`RUSHLIGHT_DEBUG=plan`, `ir`, `asm` or several with commas writes it to standard error; `set_debug` does so from a
+program, or hands it to a function.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+KINDS = ("plan", "ir", "asm")
+
+
+def set_debug(what: str | Callable[[str, str, str], None] | None, kinds: str = "plan,ir,asm") -> None:
+    """Show plans, IR or assembly from now on.
+
+    `what` is a text of kinds ("plan", "ir,asm"), written to standard error; or a function, called with
+    (kind, name, text) for the `kinds` wanted; or None for nothing. Kernels that are loaded already are not shown.
+
+    >>> import rushlight as torch
+    >>> seen = []
+    >>> torch.set_debug(lambda kind, name, text: seen.append(kind), kinds="plan")
+    >>> torch.set_debug(None)
+    """
+    global _wanted, _sink
+    _sink = what if callable(what) else _to_stderr
+    _wanted = _parse(kinds if callable(what) else what or "")
+
+
+def wanted(kind: str) -> bool:
+    """Whether anybody looks at this kind of text: making it may be dear."""
+    return kind in _wanted
+
+
+def show(kind: str, name: str, text: str) -> None:
+    """Hand on a text if its kind is wanted."""
+    if kind in _wanted:
+        _sink(kind, name, text)
+
+
+def _parse(kinds: str) -> frozenset[str]:
+    names = frozenset(part.strip() for part in kinds.replace("|", ",").split(",") if part.strip())
+    unknown = names - set(KINDS)
+    if unknown:
+        raise ValueError(f"unknown kind of debug output {min(unknown)!r}: choose among {', '.join(KINDS)}")
+    return names
+
+
+def _to_stderr(kind: str, name: str, text: str) -> None:
+    print(f"; rushlight {kind}: {name}\n{text}", file=sys.stderr)
+
+
+_sink: Callable[[str, str, str], None] = _to_stderr
+_wanted = _parse(os.environ.get("RUSHLIGHT_DEBUG", ""))

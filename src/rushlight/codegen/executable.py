@@ -1,0 +1,127 @@
+"""Memory that can be run.
+
+In: the image of a kernel. Out: a `Mapping` with its address, freed when nothing refers to it any more. Memory is
+never writable and executable at once: it is filled first, then sealed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from typing import Any
+
+_READ, _WRITE, _EXECUTE = 1, 2, 4
+_PAGE = 4096
+
+
+class NotExecutable(OSError):
+    """The system allows no memory to be run (a hardened kernel, say)."""
+
+
+class Mapping:
+    """An image in executable memory."""
+
+    __slots__ = ("__weakref__", "_release", "address", "size")
+
+    def __init__(self, image: bytes) -> None:
+        self._release = None
+        self.size = -(-len(image) // _PAGE) * _PAGE
+        place, self._release = _system()
+        self.address = place(image, self.size)
+
+    def __del__(self) -> None:
+        address = getattr(self, "address", 0)
+        if address and self._release and not sys.is_finalizing():
+            self._release(address, self.size)
+
+
+@functools.lru_cache(maxsize=1)
+def _system() -> tuple[Any, Any]:
+    """The functions that place and release an image on this system."""
+    if sys.platform == "win32":
+        return _place_windows, _release_windows
+    if sys.platform == "darwin" and os.uname().machine == "arm64":
+        return _place_apple, _release_posix
+    if sys.platform == "linux" and os.uname().machine == "aarch64":
+        return _place_in_file, _release_posix
+    return _place_posix, _release_posix
+
+
+@functools.lru_cache(maxsize=1)
+def _libc() -> Any:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    return libc
+
+
+def _map(size: int, protection: int, flags: int, file: int = -1) -> int:
+    address = _libc().mmap(None, size, protection, flags, file, 0)
+    if address in (None, ctypes.c_void_p(-1).value):
+        raise NotExecutable(ctypes.get_errno(), "no memory for a kernel")
+    return address
+
+
+def _place_posix(image: bytes, size: int) -> int:
+    private_anonymous = 0x2 | (0x1000 if sys.platform == "darwin" else 0x20)
+    address = _map(size, _READ | _WRITE, private_anonymous)
+    ctypes.memmove(address, image, len(image))
+    if _libc().mprotect(address, size, _READ | _EXECUTE) == 0:
+        return address
+    _release_posix(address, size)
+    return _place_in_file(image, size)
+
+
+def _place_in_file(image: bytes, size: int) -> int:
+    """Where anonymous memory may not become executable (SELinux's execmem), a file in memory may.
+
+    ARM's instruction caches do not see what a program writes; of a mapped file the system itself takes care."""
+    if not hasattr(os, "memfd_create"):
+        raise NotExecutable("the system allows no executable memory")
+    file = os.memfd_create("rushlight")
+    try:
+        os.write(file, image + bytes(size - len(image)))
+        address = _map(size, _READ | _EXECUTE, 0x2, file)
+    finally:
+        os.close(file)
+    return address
+
+
+def _place_apple(image: bytes, size: int) -> int:
+    """Apple's chips run what lies in MAP_JIT memory, which each thread sees as writable or executable."""
+    libc = _libc()
+    address = _map(size, _READ | _WRITE | _EXECUTE, 0x2 | 0x1000 | 0x800)
+    libc.pthread_jit_write_protect_np(0)
+    ctypes.memmove(address, image, len(image))
+    libc.pthread_jit_write_protect_np(1)
+    libc.sys_icache_invalidate(ctypes.c_void_p(address), ctypes.c_size_t(size))
+    return address
+
+
+def _release_posix(address: int, size: int) -> None:
+    _libc().munmap(address, size)
+
+
+def _place_windows(image: bytes, size: int) -> int:
+    kernel = ctypes.windll.kernel32
+    kernel.VirtualAlloc.restype = ctypes.c_void_p
+    kernel.VirtualAlloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_uint32]
+    kernel.VirtualProtect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]
+    address = kernel.VirtualAlloc(None, size, 0x3000, 0x04)  # committed and reserved; read and write
+    if not address:
+        raise NotExecutable("no memory for a kernel")
+    ctypes.memmove(address, image, len(image))
+    before = ctypes.c_uint32()
+    if not kernel.VirtualProtect(address, size, 0x20, ctypes.byref(before)):  # execute and read
+        raise NotExecutable("the system allows no executable memory")
+    return address
+
+
+def _release_windows(address: int, size: int) -> None:
+    kernel = ctypes.windll.kernel32
+    kernel.VirtualFree.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
+    kernel.VirtualFree(address, 0, 0x8000)
