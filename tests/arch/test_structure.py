@@ -1,0 +1,132 @@
+"""The cut of the package, held by its imports: see the rules in docs/design.md."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "src" / "rushlight"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"llvmlite", "matplotlib", "ml_dtypes", "tqdm", "safetensors", "IPython"}
+FRAMEWORKS = {"torch", "jax", "tensorflow", "flax", "keras"}
+# May the package import more than NumPy when it is imported itself? No: what costs time is loaded when first used.
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def absolute(path: Path, node: ast.ImportFrom) -> str:
+    """The full name of the module that a `from … import` names."""
+    if not node.level:
+        return node.module
+    package = ["rushlight", *path.relative_to(PACKAGE).parent.parts]
+    base = package[: len(package) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def imports(path: Path, *, run_at_import: bool = False) -> set[str]:
+    """Full names of all that a module imports, at its top only if asked for."""
+    found = set()
+    for node in statements(tree(path)) if run_at_import else ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(path, node)
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def statements(node: ast.AST) -> list[ast.AST]:
+    """What runs when the module is imported: everything outside functions and `if TYPE_CHECKING`."""
+    found = []
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        found += [child, *statements(child)]
+    return found
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def parts(names: set[str]) -> set[str]:
+    """The parts of this package that are imported: ops, plan, tensor, …"""
+    return {name.split(".")[1] for name in names if name.startswith("rushlight.")}
+
+
+def of_folder(folder: str) -> list[Path]:
+    return [path for path in MODULES if name_of(path).startswith((f"{folder}/", f"{folder}.py"))]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module(path):
+    module = tree(path)
+    assert ast.get_docstring(module), "says what comes in, what goes out and where it goes next"
+    assert not roots(imports(path, run_at_import=True)) & HEAVY, "is imported inside the function that needs it"
+    if "adapters" not in path.parts:
+        assert not roots(imports(path)) & FRAMEWORKS, "only adapters know other frameworks"
+    assert path.stem not in ("utils", "helpers", "misc", "common"), "a file is named for what it holds"
+
+
+@pytest.mark.parametrize("name", ["ops/formula.py", "ops/spec.py"])
+def test_rules_are_plain_integers(name):
+    assert "numpy" not in roots(imports(PACKAGE / name))
+    assert parts(imports(PACKAGE / name)) <= {"ops", "errors"}
+
+
+@pytest.mark.parametrize("path", of_folder("plan"), ids=name_of)
+def test_plan_imports_only_ops(path):
+    assert parts(imports(path)) <= {"plan", "ops", "errors"}
+    assert "numpy" not in roots(imports(path))
+
+
+@pytest.mark.parametrize("path", of_folder("codegen"), ids=name_of)
+def test_codegen_never_sees_a_tensor(path):
+    assert not parts(imports(path)) & {"tensor", "nn", "functional", "autograd", "random", "engines", "runtime"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_compiled_engine_joins_plan_codegen_and_runtime(path):
+    # Benchmarks, the command line and explanations may look at one of the three, never at two.
+    joined = parts(imports(path)) & {"plan", "codegen", "runtime"} - {
+        path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    }
+    if name_of(path) == "engines/compiled.py" or name_of(path).startswith(("codegen/", "bench/")):
+        return
+    assert len(joined) < 2, joined
+
+
+def test_engines_see_arrays_not_tensors():
+    for path in of_folder("engines"):
+        assert not parts(imports(path)) & {"nn", "autograd", "random", "tensor"}, path
+
+
+def test_reference_engine_is_short():
+    """The definition is read in one sitting."""
+    assert len((PACKAGE / "engines/reference.py").read_text().splitlines()) < 200
+
+
+def test_import_loads_nothing_heavy():
+    script = "import sys, rushlight; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not roots(set(loaded)) & (HEAVY | FRAMEWORKS)
+    assert not {"dataclasses", "inspect", "asyncio"} & set(loaded) - numpy_loads()
+
+
+def numpy_loads() -> set[str]:
+    script = "import sys, numpy; print(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
