@@ -1,0 +1,252 @@
+"""Packing: a block of the source as a dense band, whatever its layout, with its padding as zeros in place.
+
+In: a `Bands` (how the three spatial axes of one problem fall into blocks and slots, from `plan.blocking`) and the
+strides of an array. Out: `Gather`, the tables of one array as memory, and `emit_pack`, a function in a module that
+fills a band from them. The product, lane and weight-gradient kernels then read
+
+    band[slot_d][slot_h][slot_w][channel]      slot_w < slots_w, channel < channels of the chunk
+    band + ((slot_d·slots_h + slot_h)·row + slot_w·pitch + channel)·size of an accumulator
+
+`pitch` is the distance of neighbouring slots and `row` that of rows, in numbers, both chosen by the planner
+(`row ≥ (slots_w + 1)·pitch`: the slot after the last of a row takes what nobody needs). For tap j of phase p of the
+plan, block-relative result r lies in slot `slots.base[p][j] + r` of its axis. Numbers between the channels of the
+chunk and `pitch` are undefined; slots that only results outside the problem would read are not written.
+
+Calling it: `pack(job, source, band, block_d, block_h, block_w, channels)`. `job` is the address of the words of
+`Gather.words`, `source` the array at its image and first channel, and the block numbers count from 0 along each axis.
+
+How the source lies in memory decides which of three functions serves (`form_of`):
+* rows: channels are neighbours (channels-last): every slot is a copy of a piece of memory;
+* columns: positions along w are neighbours (contiguous PyTorch layout): squares of lanes × lanes are turned in
+  registers, and each position's vector of channels goes to its slot;
+* scattered: any strides, number by number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
+
+if TYPE_CHECKING:
+    from ..plan.blocking import AxisBlocks, Bands
+    from .types import Type
+
+FORMS = ("rows", "columns", "scattered")
+
+# The words of a job. Tables along d and h, [block][slot]: the offset of the slot's source row in numbers, −1 for
+# zeros, −2 where nobody needs it. Along w a line a block, `line` words each:
+#   rows, scattered: [slot] the same;
+#   columns: first source offset, how many positions, how many zero slots, [slots_w] the zero slots' places in the
+#   band's row, [position] the places of the positions, padded with the place of the spare slot to whole vectors.
+JOB = Params(
+    slots_d=i64, slots_h=i64, slots_w=i64, pitch=i64, row=i64, stride_c=i64, line=i64,
+    table_d=ptr(i64), table_h=ptr(i64), table_w=ptr(i64),
+)  # fmt: skip
+
+_SPARSE = 4
+"""Positions that are read for nothing a needed one, from which on single numbers are cheaper than squares."""
+
+
+class Gather:
+    """The tables of one source array: `form` names the function, `words.ctypes.data` is its `job`.
+
+    `strides` are those of d, h, w and the channels, in numbers. The image and the group are the caller's business."""
+
+    __slots__ = ("_tables", "address", "form", "words")
+
+    def __init__(self, bands: Bands, strides: tuple[int, int, int, int], lanes: int) -> None:
+        self.form = form_of(bands, strides)
+        along_d, along_h = (axis_table(axis, stride) for axis, stride in zip(bands.axes[:2], strides))
+        if self.form == "columns":
+            along_w = columns_table(bands.axes[2], bands.pitch, lanes)
+        else:
+            along_w = axis_table(bands.axes[2], strides[2])
+        self._tables = along_d, along_h, along_w
+        slots = [len(axis.slots.coordinates) for axis in bands.axes]
+        addresses = [table.ctypes.data for table in self._tables]
+        packed = JOB.pack(*slots, bands.pitch, bands.row, strides[3], along_w.shape[1], *addresses)
+        self.words = np.frombuffer(packed, np.int64)
+        self.address = self.words.ctypes.data
+
+
+def form_of(bands: Bands, strides: tuple[int, int, int, int]) -> str:
+    """Which pack function suits an array with these strides of d, h, w and channels."""
+    stride_w, stride_c = strides[2:]
+    if stride_c == 1 or bands.channels == 1:
+        return "rows"
+    axis = bands.axes[2]
+    dense = (axis.slots.step * axis.block) < _SPARSE * len(axis.slots.coordinates)
+    return "columns" if stride_w == 1 and dense else "scattered"
+
+
+def axis_table(axis: AxisBlocks, stride: int) -> np.ndarray:
+    """Offsets of the source coordinates of each block's slots: −1 on the padding, −2 where not needed."""
+    coordinates = _coordinates(axis)
+    inside = (coordinates >= 0) & (coordinates < axis.size)
+    table = np.where(inside, coordinates * stride, -1)
+    for block, needed in axis.clipped():
+        table[block, ~np.isin(np.arange(table.shape[1]), list(needed))] = -2
+    return table
+
+
+def _coordinates(axis: AxisBlocks) -> np.ndarray:
+    starts = (axis.first + np.arange(axis.count, dtype=np.int64) * axis.block) * axis.slots.step
+    return starts[:, None] + np.array(axis.slots.coordinates, np.int64)[None, :]
+
+
+def columns_table(axis: AxisBlocks, pitch: int, lanes: int) -> np.ndarray:
+    """The lines of `columns`; the source's positions along this axis are neighbours."""
+    offsets = axis_table(axis, 1)
+    used = offsets >= 0
+    first = np.where(used, offsets, axis.size).min(axis=1, initial=axis.size)
+    last = offsets.max(axis=1, initial=-1)
+    counts = np.maximum(last + 1 - first, 0)
+    slots = offsets.shape[1]
+    spare = slots * pitch
+    table = np.full((axis.count, 3 + slots + counts.max(initial=0) + lanes), spare, np.int64)
+    table[:, 0], table[:, 1], table[:, 2] = np.minimum(first, axis.size - 1), counts, (offsets == -1).sum(axis=1)
+    block, slot = np.nonzero(offsets == -1)
+    table[block, 3 + (np.cumsum(offsets == -1, axis=1) - 1)[block, slot]] = slot * pitch
+    block, slot = np.nonzero(used)
+    table[block, 3 + slots + offsets[block, slot] - first[block]] = slot * pitch
+    return table
+
+
+# -------------------------------------------------------------------- machine code
+
+
+def emit_pack(k: Module, form: str, source: Type, number: Type, export: bool = False) -> Function:
+    """The pack function for sources of type `source` and bands of type `number` (halves are widened)."""
+    signature = [
+        ("job", ptr(i64)), ("source", ptr(source)), ("band", ptr(number)),
+        ("block_d", i64), ("block_h", i64), ("block_w", i64), ("channels", i64),
+    ]  # fmt: skip
+    body = {"rows": _pack_rows, "columns": _pack_columns, "scattered": _pack_scattered}[form]
+    name = f"pack_{form}_{source.name}_{number.name}"
+    with k.function(name, signature, inline=False, export=export) as made:
+        f, job, source_, band, block_d, block_h, block_w, channels = made
+        p = JOB.read(f, job)
+        p.number, p.lanes, p.channels, p.source, p.band = number, k.lanes(number), channels, source_, band
+        p.left = channels % p.lanes  # of the last, partial vector of channels, whose masks are made once
+        p.tail, p.source_tail = (f.mask(p.left, p.lanes, of) for of in (number, source))
+        p.table_d = p.table_d[block_d * p.slots_d]
+        p.table_h = p.table_h[block_h * p.slots_h]
+        p.table_w = p.table_w[block_w * p.line]
+        body(f, p)
+    return f
+
+
+def _each_row(f: Function, p, fill, clear) -> None:  # noqa: ANN001
+    """For every row of the band: `fill(source row, band row)`, or `clear(band row)` on the padding."""
+    with f.loop(0, p.slots_d) as d:
+        from_d = p.table_d[d].load()
+        plane = p.band[d * p.slots_h * p.row]
+        with f.loop(0, p.slots_h) as h:
+            from_h, line = p.table_h[h].load(), plane[h * p.row]
+            skipped = f.min(from_d, from_h)
+            with f.if_(skipped >= 0):
+                fill(p.source[from_d + from_h], line)
+            with f.if_(skipped == -1):
+                clear(line)
+
+
+def _vectors(f: Function, p, body) -> None:  # noqa: ANN001
+    """`body(channel, partial)` for whole vectors of channels, then for what is left."""
+    whole = p.channels - p.left
+    with f.loop(0, whole, p.lanes) as c:
+        body(c, False)
+    with f.if_(p.left > 0):
+        body(whole, True)
+
+
+def _clear_slot(f: Function, p, slot: Pointer) -> None:  # noqa: ANN001
+    zero = f.const(vec(p.number, p.lanes), 0.0)
+    _vectors(f, p, lambda c, partial: slot[c].store(zero, mask=p.tail if partial else None))
+
+
+def _clear_row(f: Function, p, line: Pointer) -> None:  # noqa: ANN001
+    with f.loop(0, p.slots_w) as j:
+        _clear_slot(f, p, line[j * p.pitch])
+
+
+def _pack_rows(f: Function, p) -> None:  # noqa: ANN001
+    """for each slot:  band[slot][0:channels] = source[position of the slot][0:channels]"""
+
+    def fill(source: Pointer, line: Pointer) -> None:
+        with f.loop(0, p.slots_w) as j:
+            offset, slot = p.table_w[j].load(), line[j * p.pitch]
+            with f.if_(offset >= 0):
+                _copy(f, p, source[offset], slot)
+            with f.if_(offset == -1):
+                _clear_slot(f, p, slot)
+
+    _each_row(f, p, fill, lambda line: _clear_row(f, p, line))
+
+
+def _copy(f: Function, p, source: Pointer, slot: Pointer) -> None:  # noqa: ANN001
+    def move(c: Value, partial: bool) -> None:
+        value = source[c].load(p.lanes, mask=p.source_tail if partial else None).to(p.number)
+        slot[c].store(value, mask=p.tail if partial else None)
+
+    _vectors(f, p, move)
+
+
+def _pack_scattered(f: Function, p) -> None:  # noqa: ANN001
+    """for each slot, each channel:  band[slot][c] = source[position of the slot + c·stride_c]"""
+
+    def fill(source: Pointer, line: Pointer) -> None:
+        with f.loop(0, p.slots_w) as j:
+            offset, slot = p.table_w[j].load(), line[j * p.pitch]
+            with f.if_(offset >= 0):
+                with f.loop(0, p.channels) as c:
+                    slot[c].store(source[offset + c * p.stride_c].load().to(p.number))
+            with f.if_(offset == -1):
+                _clear_slot(f, p, slot)
+
+    _each_row(f, p, fill, lambda line: _clear_row(f, p, line))
+
+
+def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
+    """for lanes channels × lanes positions:  turn the square;  band[place of the position][channels] = its vector
+
+    Channels are the outer loop, so that each channel's rows are read in the order of memory."""
+    p.places, p.count, p.zeros = p.table_w[p.slots_w + 3], p.table_w[1].load(), p.table_w[2].load()
+    p.first = p.table_w[0].load()
+
+    def clear(line: Pointer) -> None:
+        _clear_row(f, p, line)
+
+    def squares(c: Value | int, rows: int, partial: bool) -> None:
+        def fill(source: Pointer, line: Pointer) -> None:
+            _turn(f, p, source[p.first], line[c], c, rows, partial)
+
+        _each_row(f, p, fill, lambda line: None)
+
+    def pad(source: Pointer, line: Pointer) -> None:
+        with f.loop(0, p.zeros) as z:
+            _clear_slot(f, p, line[p.table_w[z + 3].load()])
+
+    _each_row(f, p, pad, clear)
+    whole = p.channels - p.left
+    with f.loop(0, whole, p.lanes) as c:
+        squares(c, p.lanes, False)
+    few = min(4, p.lanes)
+    with f.if_(f.both(p.left > 0, p.left <= few)):
+        squares(whole, few, True)
+    with f.if_(p.left > few):
+        squares(whole, p.lanes, True)
+
+
+def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, partial: bool) -> None:  # noqa: ANN001
+    """One row of the band, `rows` channels from c on; the chunk's last channel stands in for those beyond it."""
+    lanes, mask = p.lanes, p.tail if partial else None
+    channels = [f.min(c + r, p.channels - 1) if partial else c + r for r in range(rows)]
+    starts = [source[channel * p.stride_c] for channel in channels]
+    with f.loop(0, p.count, lanes) as i:
+        here = f.mask(p.count - i, lanes, source.of)
+        turned = f.transpose([start[i].load(lanes, mask=here).to(p.number) for start in starts])
+        for lane, value in enumerate(turned):
+            line[p.places[i + lane].load()].store(value, mask=mask)
