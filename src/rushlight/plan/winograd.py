@@ -20,6 +20,7 @@ from typing import NamedTuple
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 POINTS = {
+    0: (),
     2: (0, 1),
     3: (0, 1, -1),
     4: (0, 1, -1, 2),
@@ -174,3 +175,35 @@ def evaluate(transform: Transform, inputs: Sequence) -> list:
     for step in transform.shared:
         shared.append(run(step))
     return [run(step) for step in transform.rows]
+
+
+class Tiling(NamedTuple):
+    """How the tiles of a layer fall into items of work: `images` × `rows` × `columns` tiles each."""
+
+    images: int
+    rows: int
+    columns: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of an item, for one depth."""
+        return self.images * self.rows * self.columns
+
+
+def tile(count: tuple[int, int], images: int, wanted: int) -> Tiling:
+    """Items of about `wanted` tiles, for images of `count` (rows, columns) of tiles; nearly equal parts.
+
+    >>> tile((14, 14), 8, 56), tile((2, 2), 8, 28), tile((1, 1000), 1, 56)
+    (Tiling(images=1, rows=4, columns=14), Tiling(images=7, rows=2, columns=2), Tiling(images=1, rows=1, columns=56))
+    """
+    rows, columns = count
+    if rows * columns <= wanted:
+        return Tiling(min(images, wanted // (rows * columns)), rows, columns)
+    columns = _even(columns, min(columns, wanted))
+    return Tiling(1, _even(rows, max(1, wanted // columns)), columns)
+
+
+def _even(count: int, most: int) -> int:
+    """The length of parts of `count`, none longer than `most`, that differ as little as can be."""
+    parts = -(-count // most)
+    return -(-count // parts)

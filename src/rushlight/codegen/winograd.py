@@ -1,0 +1,194 @@
+"""Winograd's transforms as machine code: data in, products over channels, results out.
+
+In: a `Form`, which holds what a layer fixes. Out: functions in a module, called for each block by
+`codegen.winograd_loops`. Every function handles one tile (or one block of channels) and all its lanes:
+
+    data    6×6 inputs of a tile, channels innermost     →  36 numbers a channel, `spread[ξ][tile][channel]`
+    product spread[ξ] (tiles × channels) · filter[ξ] (channels × outputs), one small matrix product a ξ
+    result  36 sums a tile and output channel            →  4×4 results, bias and ReLU, stored where they belong
+    filter  3×3 taps                                     →  36 numbers an (input, output) pair, `[panel][ξ][ci][NR]`
+
+Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
+from .ir import Function, Module, Pointer, Value, f32, i64, ptr, vec
+
+PARALLEL_ROWS = (14, 8, 4)
+"""Tiles that one product call sums at once; the driver rounds the tiles of a block up to a multiple of one."""
+
+
+class Form(NamedTuple):
+    """What the kernels are specialised on."""
+
+    rows: Winograd
+    columns: Winograd
+    channels: int  # input channels
+    lanes: int  # numbers in a vector register
+    vectors: int  # registers across a panel of output channels
+
+    @property
+    def width(self) -> int:
+        """Input channels rounded up to whole vectors: the distance of two tiles in the spread data."""
+        return -(-self.channels // self.lanes) * self.lanes
+
+    @property
+    def panel(self) -> int:
+        """Output channels that are computed together."""
+        return self.lanes * self.vectors
+
+    @property
+    def points(self) -> int:
+        """Multiplications a tile and channel pair (36 for F(4×4, 3×3))."""
+        return self.rows.inputs * self.columns.inputs
+
+
+def apply(f: Function, transform: Transform, values: Sequence[Value]) -> list[Value]:
+    """The transform's rows over vectors: every step is a chain of multiply-adds in the order of its terms."""
+    shared: list[Value] = []
+
+    def run(step: Step) -> Value:
+        total = None
+        for coefficient, index in sorted(step.terms, key=lambda term: abs(term[0]) != 1):
+            value = values[index] if index >= 0 else shared[-1 - index]
+            if total is None:
+                total = value if coefficient == 1 else value * float(coefficient)
+            elif abs(coefficient) == 1:
+                total = total + value if coefficient == 1 else total - value
+            else:
+                total = f.fma(f.const(value.type, float(coefficient)), value, total)
+        return total
+
+    for step in transform.shared:
+        shared.append(run(step))
+    return [run(step) for step in transform.rows]
+
+
+def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[Value]]) -> list[list[Value]]:
+    """`rows` down each column of the grid, then `columns` along each row: R · grid · Cᵀ."""
+    down = [apply(f, rows, [line[j] for line in grid]) for j in range(len(grid[0]))]
+    return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
+
+
+def emit_data(k: Module, form: Form, pitch: int) -> Function:
+    """`data(source, row, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
+
+    for c in vectors of channels:
+        grid[i][j] = source[i·row + j·pitch + c]          # row: numbers from one row of the band to the next
+        spread[(i·columns + j)·point + c] = (Bᵀ grid B)   # point: numbers from one ξ to the next
+    """
+    rows, columns = by_rows(form.rows.data), by_rows(form.columns.data)
+    signature = [("source", ptr(f32)), ("row", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64)]
+    with k.function("winograd_data", signature, inline=False) as (f, source, row, spread, point, channels):
+        with f.loop(0, channels, form.lanes, sure=True) as c:
+            starts = [source[c]]
+            for _ in range(form.rows.inputs - 1):
+                starts.append(starts[-1][row])
+            grid = [[start[j * pitch].load(form.lanes) for j in range(form.columns.inputs)] for start in starts]
+            target = spread[c]
+            for line in both_ways(f, rows, columns, grid):
+                for value in line:
+                    target.store(value)
+                    target = target[point]
+    return f
+
+
+def emit_product(k: Module, form: Form, count: int) -> Function:
+    """`product(spread, filter, sums, add)`: `count` tiles × one panel, summed over the channels.
+
+    sums[tile][0:panel] (+)= Σ_c spread[tile·width + c] · filter[c][0:panel]      # adds to sums where add ≠ 0
+    """
+    vector = vec(f32, form.lanes)
+    signature = [("spread", ptr(f32)), ("filter", ptr(f32)), ("sums", ptr(f32)), ("add", i64)]
+    with k.function(f"winograd_product{count}", signature, inline=False) as (f, spread, filter, sums, add):
+        tiles, vectors = range(count), range(form.vectors)
+        total = {(t, v): f.var(vector, 0.0) for t in tiles for v in vectors}
+        with f.if_(add != 0):
+            for (t, v), variable in total.items():
+                variable.value = sums[t * form.panel + v * form.lanes].load(form.lanes)
+        with f.loop(0, form.channels, sure=True) as c:
+            weights = filter[c * form.panel]
+            factors = [weights[v * form.lanes].load(form.lanes) for v in vectors]
+            for t in tiles:
+                number = spread[c][t * form.width].broadcast(form.lanes)
+                for v in vectors:
+                    total[t, v].value = f.fma(number, factors[v], total[t, v].value)
+        for (t, v), variable in total.items():
+            sums[t * form.panel + v * form.lanes].store(variable.value)
+    return f
+
+
+def emit_result(k: Module, form: Form) -> Function:
+    """`result(sums, point, out, row, pixel, height, width, channels, bias, low)`: one tile of one panel.
+
+    `out` is the tile's first result, `row` and `pixel` the steps to its neighbours, `height` and `width` how many
+    of its rows and columns exist, `channels` how many of the panel's channels exist. max(·, low) is the ReLU (low 0)
+    or nothing (low −∞).
+    """
+    rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
+    signature = [
+        ("sums", ptr(f32)), ("point", i64), ("out", ptr(f32)), ("row", i64), ("pixel", i64),
+        ("height", i64), ("width", i64), ("channels", i64), ("bias", ptr(f32)), ("low", f32),
+    ]  # fmt: skip
+    with k.function("winograd_result", signature, inline=False) as made:
+        f, sums, point, out, row, pixel, height, width, channels, bias, low = made
+        for v in range(form.vectors):
+            mask = f.mask(channels - v * form.lanes, form.lanes)
+            places, place = [], sums[v * form.lanes]
+            for _ in range(form.points):
+                places.append(place.load(form.lanes))
+                place = place[point]
+            wide = form.columns.inputs
+            grid = [places[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
+            start, floor = bias[v * form.lanes].load(form.lanes), low.splat(form.lanes)
+            line = out[v * form.lanes]
+            for i, values in enumerate(both_ways(f, rows, columns, grid)):
+                with f.if_(True if i == 0 else height > i):
+                    place = line
+                    for j, value in enumerate(values):
+                        with f.if_(True if j == 0 else width > j):
+                            place.store(f.max(floor, value + start), mask=mask)
+                        place = place[pixel]
+                line = line[row]
+    return f
+
+
+def emit_filter(k: Module, form: Form) -> Function:
+    """`filter(w, lane, row, column, count, target, point)`: one input channel of one vector of output channels.
+
+    `w` is tap (0, 0); `lane`, `row` and `column` are the steps to the next output channel and taps (negative for a
+    flipped filter); lanes from `count` on are 0. target[ξ·point] = G g Gᵀ.
+    """
+    rows, columns = by_columns_of(form.rows.filter), by_columns_of(form.columns.filter)
+    signature = [
+        ("w", ptr(f32)), ("lane", i64), ("row", i64), ("column", i64), ("count", i64),
+        ("target", ptr(f32)), ("point", i64),
+    ]  # fmt: skip
+    with k.function("winograd_filter", signature, inline=False) as made:
+        f, w, lane, row, column, count, target, point = made
+        taps = [(i, j) for i in range(form.rows.taps) for j in range(form.columns.taps)]
+        gathered = f.local(f32, form.lanes * len(taps))
+        for t in range(len(taps)):
+            gathered[t * form.lanes].store(f.const(vec(f32, form.lanes), 0.0))
+        with f.loop(0, count) as n:
+            first = w[n * lane]
+            for t, (i, j) in enumerate(taps):
+                gathered[t * form.lanes][n].store(first[row * i][column * j].load())
+        wide = form.columns.taps
+        loaded = [gathered[t * form.lanes].load(form.lanes) for t in range(len(taps))]
+        for line in both_ways(f, rows, columns, [loaded[i * wide : (i + 1) * wide] for i in range(form.rows.taps)]):
+            for value in line:
+                target.store(value)
+                target = target[point]
+    return f
+
+
+def by_columns_of(matrix: tuple) -> Transform:
+    """G as plain steps, a row each: it is applied once a weight, so shared sums are not worth their rounding."""
+    rows = tuple(Step(tuple((x, j) for j, x in enumerate(row) if x)) for row in matrix)
+    return Transform(len(matrix[0]), (), rows)

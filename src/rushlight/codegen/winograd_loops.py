@@ -1,0 +1,158 @@
+"""The loops around Winograd's transforms: one kernel for the layer, one that transforms its weight.
+
+In: a `Form`, the pack form of the source. Out: a module with the kernel "winograd" and one with the kernel "filter".
+
+    for item in (image group, depth block, row block, column block, part of the panels):      # claimed by threads
+        for image in group, for chunk of channels:
+            pack the block's band;  for each depth slot, tile: data → spread[depth slot][ξ][tile][channel]
+        for panel in part, for depth in block:
+            for ξ: for tap in depth taps, for rows of tiles: product → sums[ξ][tile][panel]
+            for each tile: result → out
+Every output is summed over the channels in their order within one product, the depth taps in theirs: the bits
+do not depend on how tiles are grouped into items.
+"""
+
+from __future__ import annotations
+
+from ..plan.target import Target
+from .ir import Function, Module, Params, Pointer, Value, f32, f64, i64, ptr
+from .pack import emit_pack
+from .winograd import PARALLEL_ROWS, Form, emit_data, emit_filter, emit_product, emit_result
+
+LAYER = Params(
+    job=ptr(i64), source=ptr(f32), filter=ptr(f32), bias=ptr(f32), out=ptr(f32), scratch=ptr(f32), low=f64,
+    images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
+    image_stride=i64, channel_stride=i64, chunk=i64,
+    slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), rows=i64, columns=i64,
+    out_h=i64, out_w=i64, out_channels=i64, panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
+    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, thread_size=i64,
+)  # fmt: skip
+"""`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
+in numbers; `base_d` holds the depth slot of each depth tap."""
+
+WEIGHT = Params(
+    w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, taps_d=i64,
+    lane=i64, channel=i64, depth=i64, row=i64, column=i64,
+)  # fmt: skip
+
+
+def emit_weight(target: Target, form: Form) -> Module:
+    """The kernel "filter": filter[panel][depth tap][ξ][channel][lane of the panel] from a weight of any strides."""
+    k = Module(target)
+    transform = emit_filter(k, form)
+    with k.kernel("filter", WEIGHT) as (f, p), f.claim(p.next, p.panels * p.taps_d) as item:
+        panel, tap = item // p.taps_d, item % p.taps_d
+        point = p.channels * form.panel
+        target_ = p.filter[item * point * form.points]
+        source = p.w[panel * form.panel * p.lane][tap * p.depth]
+        with f.loop(0, p.channels, sure=True) as c:
+            for v in range(form.vectors):
+                first = panel * form.panel + v * form.lanes
+                count = f.max(f.min(p.results - first, form.lanes), 0)
+                lane = source[v * form.lanes * p.lane][c * p.channel]
+                place = target_[c * form.panel + v * form.lanes]
+                f.call(transform, lane, p.lane, p.row, p.column, count, place, point)
+    return k
+
+
+def emit_layer(target: Target, form: Form, pack_form: str, chunk: int) -> Module:
+    """The kernel "winograd"; `chunk` channels are packed at once, so the pixels of a band are `chunk` apart."""
+    k = Module(target)
+    pack = emit_pack(k, pack_form, f32, f32)
+    data = emit_data(k, form, chunk)
+    products = [(count, emit_product(k, form, count)) for count in PARALLEL_ROWS]
+    result = emit_result(k, form)
+    with k.kernel("winograd", LAYER) as (f, p):
+        mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
+        band, spread = mine, mine[p.band_size]
+        point = p.capacity * form.width  # numbers from one ξ to the next
+        sums = spread[p.slots_d * point * form.points]
+        blocks = p.blocks_d * p.blocks_h * p.blocks_w
+        groups = f.ceil_div(p.images, p.group)
+        with f.claim(p.next, groups * blocks * p.parts) as item:
+            part, rest = item % p.parts, item // p.parts
+            block, group = rest % blocks, rest // blocks
+            w, upper = block % p.blocks_w, block // p.blocks_w
+            h, d = upper % p.blocks_h, upper // p.blocks_h
+            first = group * p.group
+            count = f.min(p.images - first, p.group)
+            place = (d, h, w)
+            with f.loop(0, count, sure=True) as image:
+                source = p.source[(first + image) * p.image_stride]
+                _spread(f, p, form, (pack, data), source, band, spread[image * p.rows * p.columns * form.width], place)
+            begin = part * p.panels // p.parts
+            with f.loop(begin, (part + 1) * p.panels // p.parts) as panel:
+                out = p.out[first * p.out_image + panel * form.panel]
+                _panel(f, p, form, (products, result), spread, sums, panel, out, count, place)
+    return k
+
+
+def _spread(
+    f: Function, p, form: Form, calls: tuple, source: Pointer, band: Pointer, spread: Pointer, place: tuple,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """The data of one image's block, transformed, chunk by chunk of channels."""
+    pack, data = calls
+    point = p.capacity * form.width
+    with f.loop(0, form.channels, p.chunk, sure=True) as c:
+        channels = f.min(p.chunk, form.channels - c)
+        f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
+        with f.loop(0, p.slots_d, sure=True) as slot:
+            plane, target = band[slot * p.band_plane], spread[c][slot * point * form.points]
+            with f.loop(0, p.rows, sure=True) as i:
+                line, into = plane[i * form.rows.results * p.band_row], target[i * p.columns * form.width]
+                with f.loop(0, p.columns, sure=True) as j:
+                    start = line[j * form.columns.results * p.pitch]
+                    f.call(data, start, p.band_row, into[j * form.width], point, channels)
+
+
+def _panel(
+    f: Function, p, form: Form, calls: tuple, spread: Pointer, sums: Pointer, panel: Value, out: Pointer,  # noqa: ANN001
+    count: Value, place: tuple,
+) -> None:  # fmt: skip
+    """All depths and tiles of one panel of output channels."""
+    products, result = calls
+    d, h, w = place
+    tiles = count * p.rows * p.columns
+    weights = p.filter[panel * p.taps_d * form.points * form.channels * form.panel]
+    depth = d * p.block_d
+    with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
+        with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
+            slot = p.base_d[tap].load() + z
+            factors = spread[(slot * form.points + xi) * p.capacity * form.width]
+            weight = weights[(tap * form.points + xi) * form.channels * form.panel]
+            _products(f, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
+        with f.loop(0, count, sure=True) as image:
+            base = out[image * p.out_image + (depth + z) * p.out_d]
+            _results(f, p, form, result, sums[image * p.rows * p.columns * form.panel], base, panel, (h, w))
+
+
+def _products(
+    f: Function, form: Form, products: list, spread: Pointer, weight: Pointer, sums: Pointer, add: Value, tiles: Value
+) -> None:
+    """All tiles: many rows at a time while there are many, then the smallest count that takes the rest."""
+    most, whole = products[0]
+    done = tiles // most * most
+    with f.loop(0, done, most) as t:
+        f.call(whole, spread[t * form.width], weight, sums[t * form.panel], add)
+    rest = tiles - done
+    for i, (rows, product) in enumerate(products):
+        fewer = products[i + 1][0] if i + 1 < len(products) else 0
+        with f.if_((rest > fewer) & (rest <= rows)):
+            f.call(product, spread[done * form.width], weight, sums[done * form.panel], add)
+
+
+def _results(f: Function, p, form: Form, result: Function, sums: Pointer, out: Pointer, panel: Value, place) -> None:  # noqa: ANN001
+    """The tiles of one image's block that have results."""
+    h, w = place
+    channels = p.out_channels - panel * form.panel
+    low = p.low.to(f32)
+    with f.loop(0, p.rows, sure=True) as i:
+        y = (h * p.rows + i) * form.rows.results
+        with f.loop(0, p.columns, sure=True) as j:
+            x = (w * p.columns + j) * form.columns.results
+            with f.if_((y < p.out_h) & (x < p.out_w)):
+                tile = sums[(i * p.columns + j) * form.panel]
+                to = out[y * p.out_row + x * p.out_pixel]
+                size = (p.out_h - y, p.out_w - x, channels)
+                point = p.capacity * form.panel
+                f.call(result, tile, point, to, p.out_row, p.out_pixel, *size, p.bias[panel * form.panel], low)
