@@ -16,7 +16,7 @@ BAR = 14
 
 
 def share_of_limit(row: Row, peak: Peak) -> float:
-    """The least time that the machine allows (multiply-adds at the peak rate, or memory at its bandwidth) over the time.
+    """The least time that the machine allows (multiply-adds at its peak, or memory at its bandwidth) over the time.
 
     The count of multiply-adds is the layer's definition; an algorithm that needs fewer (Winograd) can pass 1.
     """

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
-from .ir import Function, Module, Pointer, Value, f32, i64, ptr, vec
+from .ir import Function, Module, Value, f32, i64, ptr, vec
 
 PARALLEL_ROWS = (14, 8, 4)
 """Tiles that one product call sums at once; the driver rounds the tiles of a block up to a multiple of one."""
