@@ -8,11 +8,11 @@ can be compiled.
 
 from __future__ import annotations
 
-from itertools import product
-from math import gcd, prod
+from math import prod
 
 import numpy as np
 
+from rushlight.ops.meeting import walk
 from rushlight.ops.spec import ConvSpec
 
 name = "reference"
@@ -81,56 +81,23 @@ def correlate(spec: ConvSpec, x: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _by_taps(spec: ConvSpec, x: np.ndarray, w: np.ndarray, y: np.ndarray) -> None:
-    axes = [
-        [(k, *_meet(k * d - lo, s, o, n, u)) for k in range(t)]
-        for t, d, (lo, _), s, o, n, u in zip(
-            spec.taps, spec.dilation, spec.padding, spec.stride, spec.out, spec.size, spec.input_dilation
-        )
-    ]
-    for tap in product(*axes):
-        k, outputs, inputs = zip(*tap) if tap else ((), (), ())
-        target = y[(..., *outputs)]
-        if target.size:
-            here = x[(..., *inputs)]
-            flat = here.reshape(*here.shape[:2], prod(here.shape[2:]))  # (g, ci, n·positions)
-            target += (w[(..., *k)] @ flat).reshape(target.shape)
+    lows = tuple(lo for lo, _ in spec.padding)
+    inputs = spec.size, spec.input_dilation
+    for k, at_y, at_x in walk(spec.taps, spec.dilation, lows, spec.stride, spec.out, *inputs):
+        here = x[(..., *at_x)]
+        flat = here.reshape(*here.shape[:2], prod(here.shape[2:]))  # (g, ci, n·positions)
+        target = y[(..., *at_y)]
+        target += (w[(..., *k)] @ flat).reshape(target.shape)
 
 
 def _by_positions(spec: ConvSpec, x: np.ndarray, w: np.ndarray, y: np.ndarray) -> None:
+    lows = tuple(lo for lo, _ in spec.padding)
+    inputs = spec.size, spec.input_dilation
     batch_last = np.moveaxis(x, 2, -1)  # (g, ci, *size, n)
-    axes = [
-        [(o, *_meet(o * s - lo, d, t, n, u)) for o in range(count)]
-        for count, s, (lo, _), d, t, n, u in zip(
-            spec.out, spec.stride, spec.padding, spec.dilation, spec.taps, spec.size, spec.input_dilation
-        )
-    ]
-    for position in product(*axes):
-        o, taps, inputs = zip(*position)
-        some, here = w[(..., *taps)], batch_last[(slice(None), slice(None), *inputs)]
-        terms = prod(here.shape[1:-1])
+    for o, at_w, at_x in walk(spec.out, spec.stride, lows, spec.dilation, spec.taps, *inputs):
+        here = batch_last[(slice(None), slice(None), *at_x)]
+        some, terms = w[(..., *at_w)], prod(here.shape[1:-1])
         y[(..., *o)] = some.reshape(*some.shape[:2], terms) @ here.reshape(spec.groups, terms, spec.batch)
-
-
-def _meet(offset: int, step: int, count: int, size: int, spacing: int) -> tuple[slice, slice]:
-    """Which of `count` places, `step` apart from `offset`, fall on an input: they and their inputs.
-
-    Place t falls on input i where `offset + t·step = i·spacing` with 0 ≤ i < size. Those t are an arithmetic
-    progression, and so are the i.
-    """
-    common = gcd(step, spacing)
-    if offset % common:
-        return slice(0, 0), slice(0, 0)
-    period = spacing // common
-    first = -(offset // common) * pow(step // common, -1, period) % period  # smallest t ≥ 0 on the grid
-    start = -(offset // step)  # smallest t with offset + t·step ≥ 0
-    start = first + max(0, -((first - start) // period)) * period
-    stop = min(count, ((size - 1) * spacing - offset) // step + 1)
-    if start >= stop:
-        return slice(0, 0), slice(0, 0)
-    many = (stop - 1 - start) // period
-    i = (offset + start * step) // spacing
-    stride = step // common
-    return slice(start, start + many * period + 1, period), slice(i, i + many * stride + 1, stride)
 
 
 def _accumulator(dtype: np.dtype) -> np.dtype:

@@ -131,3 +131,10 @@ def unsupported_type(op: str, code: str) -> NotImplementedError:
     return NotImplementedError(
         message(f"\"{op}\" not implemented for '{TYPE_NAMES[code][1]}'", mend="x.float() and a float weight")
     )
+
+
+def not_a_tensor(op: str, name: str, position: int, value: object) -> TypeError:
+    """The TypeError where an argument must be a Tensor."""
+    mend = f"rushlight.tensor({name})" if isinstance(value, list | tuple) or hasattr(value, "__array__") else None
+    kind = type(value).__name__
+    return TypeError(message(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {kind}", mend=mend))

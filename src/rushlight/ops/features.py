@@ -78,7 +78,7 @@ def _raise_features(x: tuple[int, ...], w: tuple[int, ...]) -> NoReturn:
 def _check_linear_bias(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...]) -> None:
     """A bias broadcasts to the output, or to the output with its leading axes joined."""
     joined = (prod(x[:-1]), w[0]) if len(x) > 1 else (w[0],)
-    if _broadcasts(bias, (*x[:-1], w[0])) or _broadcasts(bias, joined):
+    if broadcasts(bias, (*x[:-1], w[0])) or broadcasts(bias, joined):
         return
     if len(bias) > len(joined):
         raise RuntimeError(
@@ -95,6 +95,7 @@ def _check_linear_bias(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, 
     )
 
 
-def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether a tensor of `shape` can be added to one of `target` without making it larger."""
     tail = target[len(target) - len(shape) :]
     return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape, tail))

@@ -1,0 +1,190 @@
+"""Which engine computes: the compiled one where it can, the reference otherwise, and why not the other.
+
+In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
+call. An engine is a module (or object) with `fprop`, `dgrad` and `wgrad`; it declines a call by raising `Refusal`
+with the reason, which is kept in `refusals`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from rushlight.engines import reference
+from rushlight.errors import message
+from rushlight.ops.spec import ConvSpec
+
+CHOICES = ("auto", "compiled", "reference")
+
+
+class Refusal(Exception):
+    """Raised by an engine that does not take a call; the text says why."""
+
+
+class Refused(NamedTuple):
+    """One recorded refusal."""
+
+    engine: str
+    kernel: str
+    problem: str
+    reason: str
+
+
+refusals: deque[Refused] = deque(maxlen=1000)
+
+
+class Ordered:
+    """Engines in order of preference, itself an engine."""
+
+    name = "auto"
+
+    def __init__(self, *engines: object) -> None:
+        self.engines = engines
+
+    def fprop(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`fprop` of the first engine that takes it."""
+        return self._first("fprop", spec, arguments)
+
+    def dgrad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`dgrad` of the first engine that takes it."""
+        return self._first("dgrad", spec, arguments)
+
+    def wgrad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`wgrad` of the first engine that takes it."""
+        return self._first("wgrad", spec, arguments)
+
+    def _first(self, kernel: str, spec: ConvSpec, arguments: tuple) -> np.ndarray:
+        for engine in self.engines:
+            try:
+                return getattr(engine, kernel)(spec, *arguments)
+            except Refusal as refusal:
+                refusals.append(Refused(engine.name, kernel, str(spec), str(refusal)))
+        raise RuntimeError(f"no engine takes {spec}: {refusals[-1].reason}")
+
+
+class Shapes:
+    """Computes shapes alone: arrays of the right shape that hold one number in memory."""
+
+    name = "shapes"
+
+    def fprop(self, spec: ConvSpec, x: np.ndarray, *_: object) -> np.ndarray:
+        """An array shaped like y."""
+        return hollow(spec.y_shape, x.dtype)
+
+    def dgrad(self, spec: ConvSpec, y: np.ndarray, *_: object) -> np.ndarray:
+        """An array shaped like x."""
+        return hollow(spec.x_shape, y.dtype)
+
+    def wgrad(self, spec: ConvSpec, x: np.ndarray, *_: object) -> np.ndarray:
+        """An array shaped like w."""
+        return hollow(spec.w_shape, x.dtype)
+
+
+def hollow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Zeros of any shape in the memory of one."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+_choice: str | None = None  # what set_engine or the environment asked for; None: not asked yet
+_current: object | None = None
+
+
+def current() -> object:
+    """The engine that runs calls now."""
+    return _current or _resolve()
+
+
+def get_engine() -> str:
+    """The engine chosen: "auto", "compiled" or "reference".
+
+    >>> import rushlight as torch
+    >>> torch.get_engine() in ("auto", "compiled", "reference")
+    True
+    """
+    _resolve()
+    return _choice
+
+
+def set_engine(name: str) -> None:
+    """Choose who computes: "reference" (NumPy), "compiled" (nothing else), or "auto" (compiled where it can).
+
+    The environment variable RUSHLIGHT_ENGINE chooses where this is not called. ValueError for another name,
+    RuntimeError where "compiled" cannot run here.
+
+    >>> import rushlight as torch
+    >>> before = torch.get_engine()
+    >>> torch.set_engine("reference"); torch.get_engine()
+    'reference'
+    >>> torch.set_engine(before)
+    """
+    global _choice, _current
+    if name not in CHOICES:
+        raise ValueError(message(f"unknown engine {name!r}", mend=f"one of {', '.join(CHOICES)}"))
+    _current = _engine_of(name)
+    _choice = name
+
+
+def _resolve() -> object:
+    if _current is None:
+        set_engine(os.environ.get("RUSHLIGHT_ENGINE", "auto"))
+    return _current
+
+
+def _engine_of(name: str) -> object:
+    if name == "reference":
+        return reference
+    compiled, reason = _compiled()
+    if compiled is None and name == "compiled":
+        raise RuntimeError(message("the compiled engine cannot run here", reason, mend='set_engine("reference")'))
+    if compiled is None:
+        _warn_once(reason)
+        return reference
+    return compiled if name == "compiled" else Ordered(compiled, reference)
+
+
+def _compiled() -> tuple[object | None, str]:
+    """The compiled engine, or None and why there is none."""
+    from importlib.util import find_spec
+
+    if find_spec("rushlight.engines.compiled") is None:
+        return None, ""
+    if find_spec("llvmlite") is None:
+        return None, "llvmlite is not installed"
+    try:
+        from rushlight.engines import compiled
+    except ImportError as error:
+        return None, str(error)
+    return compiled, ""
+
+
+_warned = False
+
+
+def _warn_once(reason: str) -> None:
+    global _warned
+    if reason and not _warned:
+        import warnings
+
+        _warned = True
+        warnings.warn(f"rushlight runs on its slow reference engine: {reason}", RuntimeWarning, stacklevel=4)
+
+
+@contextmanager
+def using(engine: object) -> Iterator[None]:
+    """Run calls on this engine for a while."""
+    global _current
+    before, _current = current(), engine
+    try:
+        yield
+    finally:
+        _current = before
+
+
+def evaluate(shape: tuple[int, ...], dtype: np.dtype, function: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """`function(*arrays)`, which has this shape and dtype; only the shape where shapes alone are asked for."""
+    return hollow(shape, dtype) if isinstance(current(), Shapes) else function(*arrays)

@@ -1,0 +1,348 @@
+"""The functions behind the layers, under PyTorch's names: `rushlight.nn.functional`.
+
+In come tensors and arguments, out come tensors; a layer holds its parameters and calls one of these. The numbers of
+spatial axes share one body in `ops`; here are only the names and signatures.
+"""
+
+from __future__ import annotations
+
+from rushlight.ops import conv as _conv
+from rushlight.ops import fold as _fold
+from rushlight.ops import linear as _linear
+from rushlight.ops import pad as _pad
+from rushlight.ops import pool as _pool
+from rushlight.tensor.core import Tensor
+
+Steps = int | tuple[int, ...]
+Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Steps = 1,
+    padding: Padding = 0,
+    dilation: Steps = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    return _conv.convolution("conv1d", 1, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Steps = 1,
+    padding: Padding = 0,
+    dilation: Steps = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    return _conv.convolution("conv2d", 2, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Steps = 1,
+    padding: Padding = 0,
+    dilation: Steps = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    return _conv.convolution("conv3d", 3, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Steps = 1,
+    padding: Padding = 0,
+    output_padding: Steps = 0,
+    groups: int = 1,
+    dilation: Steps = 1,
+    *,
+    padding_mode: str = "zeros",
+    output_size: tuple[int, ...] | None = None,
+) -> Tensor:
+    steps = stride, padding, output_padding, groups, dilation, padding_mode, output_size
+    return _conv.conv_transpose("conv_transpose1d", 1, input, weight, bias, *steps)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Steps = 1,
+    padding: Padding = 0,
+    output_padding: Steps = 0,
+    groups: int = 1,
+    dilation: Steps = 1,
+    *,
+    padding_mode: str = "zeros",
+    output_size: tuple[int, ...] | None = None,
+) -> Tensor:
+    steps = stride, padding, output_padding, groups, dilation, padding_mode, output_size
+    return _conv.conv_transpose("conv_transpose2d", 2, input, weight, bias, *steps)
+
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Steps = 1,
+    padding: Padding = 0,
+    output_padding: Steps = 0,
+    groups: int = 1,
+    dilation: Steps = 1,
+    *,
+    padding_mode: str = "zeros",
+    output_size: tuple[int, ...] | None = None,
+) -> Tensor:
+    steps = stride, padding, output_padding, groups, dilation, padding_mode, output_size
+    return _conv.conv_transpose("conv_transpose3d", 3, input, weight, bias, *steps)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = x·Wᵀ + b on the last axis: input (…, in), weight (out, in) or (in), bias (out) or what broadcasts.
+
+    RuntimeError where the last axis of input and weight differ, or the dtypes do.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3), torch.ones(4))
+    tensor([[4., 4., 4., 4.],
+            [4., 4., 4., 4.]])
+    """
+    return _linear.linear(input, weight, bias)
+
+
+def unfold(input: Tensor, kernel_size: Steps, dilation: Steps = 1, padding: Steps = 0, stride: Steps = 1) -> Tensor:
+    """The blocks that a kernel slides over, as columns: (N, C, *size) → (N, C·taps, blocks).
+
+    For one, two and three spatial axes, as kernel_size has entries; an int means those of the input where it is 5-D,
+    else two (PyTorch's unfold is 2-D). Without the batch too. RuntimeError where no block fits.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.unfold(torch.zeros(2, 5, 3, 4), (2, 3)).shape
+    torch.Size([2, 30, 4])
+    >>> torch.nn.functional.unfold(torch.zeros(2, 5, 9), (3,), stride=(2,)).shape
+    torch.Size([2, 15, 4])
+    """
+    return _fold.unfold(input, kernel_size, dilation, padding, stride)
+
+
+def fold(
+    input: Tensor,
+    output_size: Steps,
+    kernel_size: Steps,
+    dilation: Steps = 1,
+    padding: Steps = 0,
+    stride: Steps = 1,
+) -> Tensor:
+    """Add blocks up to the image they lie in: (N, C·taps, blocks) → (N, C, *output_size); the adjoint of `unfold`.
+
+    RuntimeError where the number of blocks is not that of an unfold of output_size.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.fold(torch.ones(1, 4, 2), (2, 3), (2, 2))
+    tensor([[[[1., 2., 1.],
+              [1., 2., 1.]]]])
+    """
+    return _fold.fold(input, output_size, kernel_size, dilation, padding, stride)
+
+
+def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None) -> Tensor:
+    """Continue the last axes of a tensor: `pad` is (before, after) of the last axis, then of the one before, ….
+
+    mode 'constant' fills with `value` (0), for any axes; 'reflect', 'replicate' and 'circular' take 1 to 3 axes behind
+    batch and channels. Negative numbers crop. NotImplementedError for another mode or number of axes, RuntimeError
+    where an axis is too short.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.pad(torch.tensor([[1.0, 2.0, 3.0]]), (2, 1), mode="reflect")
+    tensor([[3., 2., 1., 2., 3., 2.]])
+    """
+    return _pad.pad(input, pad, mode, value)
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Steps,
+    stride: Steps | None = None,
+    padding: Steps = 0,
+    dilation: Steps = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    return _pool.max_pool("max_pool1d", 1, input, *arguments)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Steps,
+    stride: Steps | None = None,
+    padding: Steps = 0,
+    dilation: Steps = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    return _pool.max_pool("max_pool2d", 2, input, *arguments)
+
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Steps,
+    stride: Steps | None = None,
+    padding: Steps = 0,
+    dilation: Steps = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    return _pool.max_pool("max_pool3d", 3, input, *arguments)
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Steps,
+    stride: Steps | None = None,
+    padding: Steps = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    return _pool.avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Steps,
+    stride: Steps | None = None,
+    padding: Steps = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _pool.avg_pool("avg_pool2d", 2, input, *arguments)
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Steps,
+    stride: Steps | None = None,
+    padding: Steps = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _pool.avg_pool("avg_pool3d", 3, input, *arguments)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: Steps) -> Tensor:
+    return _pool.adaptive_avg_pool("adaptive_avg_pool1d", 1, input, output_size)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Steps) -> Tensor:
+    return _pool.adaptive_avg_pool("adaptive_avg_pool2d", 2, input, output_size)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: Steps) -> Tensor:
+    return _pool.adaptive_avg_pool("adaptive_avg_pool3d", 3, input, output_size)
+
+
+# Texts that are the same for every number of axes are written once.
+
+_CONV = """Slide the taps over {axes}: y[n, o, p] = bias[o] + Σ weight[o, c, k] · x[n, c, p·stride + k·dilation − padding].
+
+input (N, C, {size}) or (C, {size}); weight (out_channels, C / groups, {taps}); bias (out_channels); the result is
+(N, out_channels, {out}) with ⌊(size + 2·padding − dilation·(taps − 1) − 1) / stride⌋ + 1 positions an axis.
+`padding` is a number, one an axis, one (before, after) pair an axis, 'valid', 'same' (stride 1) or 'same_strided'
+(⌈size / stride⌉ positions){causal}; `padding_mode` is 'zeros', 'reflect', 'replicate' or 'circular'.
+
+RuntimeError where shapes, dtypes or arguments do not fit; TypeError for what is no tensor or no integer.
+
+>>> import rushlight as torch
+>>> x, w = torch.zeros({x}), torch.zeros({w})
+>>> torch.nn.functional.conv{rank}d(x, w, stride=2, padding=1).shape
+torch.Size([{y}])
+"""
+
+_TRANSPOSE = """Spread every input over {axes} under the taps: the gradient of `conv{rank}d` with regard to its input.
+
+input (N, C, {size}) or (C, {size}); weight (C, out_channels / groups, {taps}); bias (out_channels); the result is
+(N, out_channels, {out}) with (size − 1)·stride − 2·padding + dilation·(taps − 1) + output_padding + 1 positions an
+axis. `padding` crops: a number, one an axis, one (before, after) pair an axis, 'valid' or 'same' (size·stride
+positions). `output_size` takes the place of output_padding; `padding_mode` continues the input past its ends.
+
+RuntimeError where shapes, dtypes or arguments do not fit, ValueError for an impossible output_size.
+
+>>> import rushlight as torch
+>>> x, w = torch.zeros({y}), torch.zeros({w})
+>>> torch.nn.functional.conv_transpose{rank}d(x, w, stride=2, padding=1, output_padding=1).shape
+torch.Size([{x}])
+"""
+
+_MAX = """The largest entry of each window over {axes}; NaN counts as larger than all.
+
+(N, C, {size}) → (N, C, {out}), or without N. `stride` is the kernel size where it is None; `padding` is of −∞ and at
+most half the window; `ceil_mode` keeps a last window that is only partly inside. With `return_indices` the positions
+in the flattened spatial axes come too. RuntimeError where no window fits.
+
+>>> import rushlight as torch
+>>> torch.nn.functional.max_pool{rank}d(torch.zeros({x}), 2).shape
+torch.Size([{y}])
+"""
+
+_AVG = """The mean of each window over {axes}.
+
+(N, C, {size}) → (N, C, {out}), or without N. `stride` is the kernel size where it is None; padded zeros count unless
+`count_include_pad` is False{divisor}. RuntimeError where no window fits.
+
+>>> import rushlight as torch
+>>> torch.nn.functional.avg_pool{rank}d(torch.zeros({x}), 2).shape
+torch.Size([{y}])
+"""
+
+_ADAPTIVE = """Means over {axes}, of windows such that the result has `output_size` (None keeps an axis).
+
+(N, C, {size}) → (N, C, *output_size), or without N. Window i is ⌊i·size / out⌋ … ⌈(i + 1)·size / out⌉.
+
+>>> import rushlight as torch
+>>> torch.nn.functional.adaptive_avg_pool{rank}d(torch.zeros({x}), 4).shape
+torch.Size([{y}])
+"""
+
+
+def _document(template: str, functions: tuple) -> None:
+    for rank, function in enumerate(functions, 1):
+        letters = "DHW"[3 - rank :] if rank > 1 else "L"
+        channels = ", ".join(["2", "3"] + ["8"] * rank), ", ".join(["2", "3"] + ["4"] * rank)
+        function.__doc__ = template.format(
+            rank=rank,
+            axes=("one axis", "two axes", "three axes")[rank - 1],
+            size=", ".join(letters),
+            out=", ".join(f"{letter}_out" for letter in letters),
+            taps=", ".join(["taps"] * rank),
+            causal=" or 'causal'\n(all before, so that no output sees what comes later)" if rank == 1 else "",
+            divisor="" if rank == 1 else "; `divisor_override` divides instead of the count",
+            x=channels[0],
+            y=channels[1],
+            w=", ".join(["3", "3"] + ["3"] * rank),
+        )
+
+
+_document(_CONV, (conv1d, conv2d, conv3d))
+_document(_TRANSPOSE, (conv_transpose1d, conv_transpose2d, conv_transpose3d))
+_document(_MAX, (max_pool1d, max_pool2d, max_pool3d))
+_document(_AVG, (avg_pool1d, avg_pool2d, avg_pool3d))
+_document(_ADAPTIVE, (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d))

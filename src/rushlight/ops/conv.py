@@ -1,0 +1,157 @@
+"""Convolution as a differentiable operation, in both directions and for any number of axes.
+
+In come tensors and a call's arguments; out comes a tensor whose gradients of any order are again convolutions:
+`fprop`, `dgrad` and `wgrad` are one trilinear form, so each is differentiated by the other two. The arguments are
+checked by `geometry`, the numbers computed by the engine that `dispatch` chooses.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rushlight import dtypes
+from rushlight.autograd.graph import record
+from rushlight.engines import dispatch
+from rushlight.tensor.core import Tensor, wrap
+
+from .arguments import not_a_tensor
+from .geometry import known_convolution, known_transposed
+from .pad import pad_axes
+from .spec import ConvSpec
+
+Grads = tuple[Tensor | None, ...]
+FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
+_CODES = {
+    "float64": "f64",
+    "float32": "f32",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "int64": "i64",
+    "int32": "i32",
+    "int16": "i16",
+    "int8": "i8",
+    "uint8": "u8",
+    "bool": "b1",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+}
+_BY_DTYPE = {kind: _CODES[kind.name] for kind in dtypes.ALL}
+
+
+def code(tensor: Tensor) -> str:
+    """The spec's name of a tensor's element type."""
+    return _BY_DTYPE[tensor.dtype]
+
+
+def convolution(
+    op: str,
+    rank: int,
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None = None,
+    stride: object = 1,
+    padding: object = 0,
+    dilation: object = 1,
+    groups: object = 1,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    """`conv{rank}d`: x (batch, in_channels, *size) or without batch; w (out_channels, in_channels / groups, *taps)."""
+    shapes = _shapes(op, x, w, bias)
+    call = known_convolution(op, rank, *shapes, stride, padding, dilation, groups, padding_mode)
+    if not call.batched:
+        x = x.unsqueeze(0)
+    if call.pad is not None:
+        x = pad_axes(x, call.pad, call.mode)
+    y = fprop(call.spec, x, w, bias)
+    return y if call.batched else y.squeeze(0)
+
+
+def conv_transpose(
+    op: str,
+    rank: int,
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None = None,
+    stride: object = 1,
+    padding: object = 0,
+    output_padding: object = 0,
+    groups: object = 1,
+    dilation: object = 1,
+    padding_mode: str = "zeros",
+    output_size: object = None,
+) -> Tensor:
+    """`conv_transpose{rank}d`: the dgrad of the convolution that runs the other way; w (in, out / groups, *taps)."""
+    shapes = _shapes(op, x, w, bias)
+    steps = stride, padding, output_padding, groups, dilation
+    call = known_transposed(op, rank, *shapes, *steps, padding_mode, output_size)
+    if not call.batched:
+        x = x.unsqueeze(0)
+    if call.pad is not None:
+        x = pad_axes(x, call.pad, call.mode)
+    y = dgrad(call.spec, x, w, bias)
+    return y if call.batched else y.squeeze(0)
+
+
+def _shapes(op: str, x: Tensor, w: Tensor, bias: Tensor | None) -> tuple:
+    """What geometry needs of the tensors: their shapes and element types."""
+    for position, (name, tensor) in enumerate((("input", x), ("weight", w), ("bias", bias))):
+        if not isinstance(tensor, Tensor) and (tensor is not None or position < 2):
+            raise not_a_tensor(op, name, position + 1, tensor)
+    if bias is None:
+        return x._array.shape, w._array.shape, None, (code(x), code(w), None)
+    return x._array.shape, w._array.shape, bias._array.shape, (code(x), code(w), code(bias))
+
+
+# -- the three kernels as recorded operations
+
+
+def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
+    """x and w to y."""
+    array = None if bias is None else bias._array
+    y = wrap(dispatch.current().fprop(spec, x._array, w._array, array, None, w._memo()))
+    record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
+    return y
+
+
+def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
+    """y and w to x."""
+    array = None if bias is None else bias._array
+    x = wrap(dispatch.current().dgrad(spec, y._array, w._array, array, None, w._memo()))
+    record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
+    return x
+
+
+def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
+    """x and y to w."""
+    w = wrap(dispatch.current().wgrad(spec, x._array, y._array))
+    record(name, w, (x, y), partial(_wgrad_rule, spec), (x, y))
+    return w
+
+
+def _fprop_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor, w: Tensor) -> Grads:
+    return (
+        dgrad(spec, grad, w, name=SECOND) if needs[0] else None,
+        wgrad(spec, x, grad) if needs[1] else None,
+        _sum_to_channels(grad) if needs[2] else None,
+    )
+
+
+def _dgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, y: Tensor, w: Tensor) -> Grads:
+    return (
+        fprop(spec, grad, w, name=SECOND) if needs[0] else None,
+        wgrad(spec, grad, y) if needs[1] else None,
+        _sum_to_channels(grad) if needs[2] else None,
+    )
+
+
+def _wgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor, y: Tensor) -> Grads:
+    return (
+        dgrad(spec, y, grad, name=SECOND) if needs[0] else None,
+        fprop(spec, x, grad, name=SECOND) if needs[1] else None,
+    )
+
+
+def _sum_to_channels(grad: Tensor) -> Tensor:
+    """The bias's gradient: the sum over batch and positions."""
+    return grad.sum((0, *range(2, grad.ndim)))

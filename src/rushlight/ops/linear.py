@@ -1,0 +1,33 @@
+"""Linear: the convolution that has no spatial axis, on the same kernels.
+
+In come tensors; leading axes of the input are joined into a batch, and the batch taken apart again behind.
+"""
+
+from __future__ import annotations
+
+from rushlight.tensor.core import Tensor
+
+from .conv import _shapes, fprop
+from .features import broadcasts
+from .features import linear as geometry
+
+
+def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x @ w.T + bias`: x (..., in_features), w (out_features, in_features) or (in_features,)."""
+    spec = geometry(*_shapes("linear", x, w, bias))
+    lead = x._array.shape[:-1]
+    rows = x if len(lead) == 1 else x.reshape(spec.batch, spec.in_channels)
+    if w._array.ndim == 1:
+        return fprop(spec, rows, w.unsqueeze(0), None, "MvBackward0").reshape(lead)
+    fused = bias is not None and bias._array.shape == (spec.out_channels,)
+    y = fprop(spec, rows, w, bias if fused else None, "MmBackward0" if bias is None else "AddmmBackward0")
+    if bias is None or fused:
+        return y if len(lead) == 1 else y.reshape(*lead, spec.out_channels)
+    return _with_bias(y, bias, (*lead, spec.out_channels))
+
+
+def _with_bias(y: Tensor, bias: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A bias that is not one number a feature: broadcast to the output, else to its rows."""
+    if broadcasts(bias._array.shape, shape):
+        return y.reshape(shape) + bias
+    return (y + bias).reshape(shape)

@@ -1,0 +1,29 @@
+"""Linear operations on one tensor: pad, unfold, fold, average pooling, gather and scatter.
+
+In come a tensor and a pair of array functions that are adjoint to each other; out comes a tensor that can be
+differentiated any number of times, because the gradient of one function is the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.engines import dispatch
+from rushlight.tensor.core import Tensor, wrap
+
+ArrayFunction = Callable[[np.ndarray], np.ndarray]
+
+
+def linear_map(name: str, x: Tensor, shape: tuple[int, ...], forward: ArrayFunction, adjoint: ArrayFunction) -> Tensor:
+    """`forward(x)` of the given shape, whose gradient is `adjoint`; its node is `{name}Backward0`."""
+    y = wrap(dispatch.evaluate(shape, x._array.dtype, forward, x._array))
+    before = x._array.shape
+
+    def rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None]:
+        return (linear_map(f"{name}Backward", grad, before, adjoint, forward),)
+
+    record(f"{name}Backward0", y, (x,), rule)
+    return y

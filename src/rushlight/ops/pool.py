@@ -1,0 +1,217 @@
+"""Pooling for one, two and three spatial axes: maximum, average, and average to a given size.
+
+In comes (batch, C, *size) or (C, *size); out comes the same with smaller spatial axes. Average pooling is a linear
+map with its adjoint; the maximum is a gather at the indices it found, so its gradient scatters to them.
+"""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from math import prod
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.engines import dispatch
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, wrap
+
+from . import formula, windows
+from .arguments import not_a_tensor, unsupported_type, wrong_type
+from .conv import code
+from .fold import steps_of
+from .linear_map import linear_map
+from .meeting import walk
+from .windows import Windows
+
+# -- maximum
+
+
+def max_pool(
+    op: str,
+    rank: int,
+    x: Tensor,
+    kernel_size: object,
+    stride: object = None,
+    padding: object = 0,
+    dilation: object = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest entry of each window (NaN wins), and where it is in its plane if asked."""
+    _check_tensor(op, x, "b")
+    shape = x._array.shape
+    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
+    out = (*shape[:-rank], *grid.out)
+    if isinstance(dispatch.current(), dispatch.Shapes):
+        values, indices = dispatch.hollow(out, x._array.dtype), dispatch.hollow(out, np.dtype(np.int64))
+    else:
+        values, indices = _maxima(grid, x._array)
+    y, places = wrap(values), wrap(indices)
+    name = f"MaxPool{max(rank, 2)}DWithIndicesBackward0"
+    record(name, y, (x,), partial(_max_rule, rank, shape[-rank:], indices))
+    return (y, places) if return_indices else y
+
+
+def _max_rule(
+    rank: int, size: tuple[int, ...], indices: np.ndarray, needs: tuple[bool, ...], grad: Tensor
+) -> tuple[Tensor]:
+    whole = (*grad._array.shape[:-rank], *size)
+    scatter, gather = partial(_scatter, rank, whole, indices), partial(_gather, rank, indices)
+    return (linear_map("MaxPoolBackward", grad, whole, scatter, gather),)
+
+
+def _maxima(grid: Windows, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values and flat positions; of equal entries the first."""
+    lead = x.shape[: -len(grid.size)]
+    values = np.zeros((*lead, *grid.out), x.dtype)
+    indices = np.full(values.shape, -1, np.int64)
+    plane = np.arange(prod(grid.size)).reshape(grid.size)
+    for _, outputs, inputs in walk(*steps_of(grid)):
+        here, best, found = x[(..., *inputs)], values[(..., *outputs)], indices[(..., *outputs)]
+        better = (here > best) | (found < 0)
+        if x.dtype.kind not in "iu":
+            better |= here != here
+        np.copyto(best, here, where=better)
+        np.copyto(found, plane[inputs], where=better)
+    return values, indices
+
+
+def _planes(array: np.ndarray, rank: int) -> np.ndarray:
+    """(…, *size) as (planes, positions)."""
+    return array.reshape(prod(array.shape[:-rank]), prod(array.shape[-rank:]))
+
+
+def _scatter(rank: int, shape: tuple[int, ...], indices: np.ndarray, y: np.ndarray) -> np.ndarray:
+    wide = np.float32 if y.itemsize == 2 else y.dtype
+    planes = np.zeros((prod(shape[:-rank]), prod(shape[-rank:])), wide)
+    rows = np.arange(planes.shape[0])[:, None]
+    np.add.at(planes, (rows, _planes(indices, rank)), _planes(y, rank).astype(wide, copy=False))
+    return planes.reshape(shape).astype(y.dtype, copy=False)
+
+
+def _gather(rank: int, indices: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(_planes(x, rank), _planes(indices, rank), 1).reshape(indices.shape)
+
+
+# -- average
+
+
+def avg_pool(
+    op: str,
+    rank: int,
+    x: Tensor,
+    kernel_size: object,
+    stride: object = None,
+    padding: object = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window; padded zeros count unless told otherwise."""
+    _check_tensor(op, x, "bu" if x._array.dtype.itemsize == 8 else "biu")
+    if not isinstance(count_include_pad, bool):
+        raise wrong_type(op, "count_include_pad", "bool", count_include_pad)
+    if divisor_override == 0:
+        raise RuntimeError(message("divisor must be not zero", f"raised by {op}"))
+    shape = x._array.shape
+    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
+    divisor = divisor_override or _divisors(grid, count_include_pad)
+    forward, adjoint = partial(_means, grid, divisor), partial(_spread, grid, divisor)
+    return linear_map(f"AvgPool{max(rank, 2)}D", x, (*shape[:-rank], *grid.out), forward, adjoint)
+
+
+def _divisors(grid: Windows, count_include_pad: bool) -> np.ndarray:
+    """How many positions each window counts: those in the input, or in the input and its padding."""
+    counts = []
+    for n, k, s, p, out in zip(grid.size, grid.taps, grid.stride, grid.padding, grid.out):
+        start = np.arange(out) * s - p
+        stop = np.minimum(start + k, n + p)
+        counts.append(stop - start if count_include_pad else np.minimum(stop, n) - np.maximum(start, 0))
+    return reduce(np.multiply.outer, counts)
+
+
+def _means(grid: Windows, divisor: np.ndarray | int, x: np.ndarray) -> np.ndarray:
+    wide = _wide(x.dtype)
+    sums = np.zeros((*x.shape[: -len(grid.size)], *grid.out), wide)
+    for _, outputs, inputs in walk(*steps_of(grid)):
+        sums[(..., *outputs)] += x[(..., *inputs)]
+    return _divided(sums, divisor).astype(x.dtype, copy=False)
+
+
+def _spread(grid: Windows, divisor: np.ndarray | int, y: np.ndarray) -> np.ndarray:
+    shares = _divided(y.astype(_wide(y.dtype), copy=False), divisor)
+    x = np.zeros((*y.shape[: -len(grid.size)], *grid.size), shares.dtype)
+    for _, outputs, inputs in walk(*steps_of(grid)):
+        x[(..., *inputs)] += shares[(..., *outputs)]
+    return x.astype(y.dtype, copy=False)
+
+
+def _divided(sums: np.ndarray, divisor: np.ndarray | int) -> np.ndarray:
+    """Integers are divided towards zero, as in C."""
+    if sums.dtype.kind in "iu":
+        return np.trunc(sums / divisor).astype(sums.dtype)
+    return sums / np.asarray(divisor, sums.dtype)
+
+
+def _wide(dtype: np.dtype) -> np.dtype:
+    return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+
+
+# -- average to a given size
+
+
+def adaptive_avg_pool(op: str, rank: int, x: Tensor, output_size: object) -> Tensor:
+    """Means of windows that cover the input evenly, so many as output_size says."""
+    _check_tensor(op, x, "biu")
+    shape = x._array.shape
+    out = windows.adaptive(op, rank, shape, output_size)
+    forward = partial(_adaptive_means, out)
+    return linear_map(
+        f"AdaptiveAvgPool{max(rank, 2)}D",
+        x,
+        (*shape[:-rank], *out),
+        forward,
+        partial(_adaptive_spread, shape[-rank:]),
+    )
+
+
+def _bounds(size: int, out: int) -> list[tuple[int, int]]:
+    return [
+        (
+            formula.ADAPTIVE_START(index=index, size=size, out=out),
+            formula.ADAPTIVE_STOP(index=index, size=size, out=out),
+        )
+        for index in range(out)
+    ]
+
+
+def _adaptive_means(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+    """Axis by axis, since a window is a product of intervals."""
+    result = x.astype(_wide(x.dtype), copy=False)
+    for axis, count in enumerate(out, x.ndim - len(out)):
+        lines = np.moveaxis(result, axis, 0)
+        means = np.empty((count, *lines.shape[1:]), result.dtype)
+        for index, (start, stop) in enumerate(_bounds(lines.shape[0], count)):
+            means[index] = lines[start:stop].mean(0)
+        result = np.moveaxis(means, 0, axis)
+    return np.ascontiguousarray(result, dtype=x.dtype)
+
+
+def _adaptive_spread(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    result = y.astype(_wide(y.dtype), copy=False)
+    for axis, count in enumerate(size, y.ndim - len(size)):
+        lines = np.moveaxis(result, axis, 0)
+        spread = np.zeros((count, *lines.shape[1:]), result.dtype)
+        for index, (start, stop) in enumerate(_bounds(count, lines.shape[0])):
+            spread[start:stop] += lines[index] / np.asarray(stop - start, spread.dtype)
+        result = np.moveaxis(spread, 0, axis)
+    return np.ascontiguousarray(result, dtype=y.dtype)
+
+
+def _check_tensor(op: str, x: Tensor, refused: str) -> None:
+    """`refused`: the kinds of elements that PyTorch does not pool."""
+    if not isinstance(x, Tensor):
+        raise not_a_tensor(op, "input", 1, x)
+    if x._array.dtype.kind in refused:
+        raise unsupported_type(op, code(x))
