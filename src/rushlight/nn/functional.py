@@ -262,7 +262,9 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Steps) -> Tensor:
 
 # Texts that are the same for every number of axes are written once.
 
-_CONV = """Slide the taps over {axes}: y[n, o, p] = bias[o] + Σ weight[o, c, k] · x[n, c, p·stride + k·dilation − padding].
+_CONV = """Slide the taps over {axes} and add up what they weigh.
+
+    y[n, o, p] = bias[o] + Σ weight[o, c, k] · x[n, c, p·stride + k·dilation − padding]
 
 input (N, C, {size}) or (C, {size}); weight (out_channels, C / groups, {taps}); bias (out_channels); the result is
 (N, out_channels, {out}) with ⌊(size + 2·padding − dilation·(taps − 1) − 1) / stride⌋ + 1 positions an axis.
