@@ -1,0 +1,54 @@
+"""PyTorch's CPU random stream: seeds come in, the numbers that PyTorch draws from them go out.
+
+stream         words of MT19937
+rounding       the last bit of a uniform
+distributions  words to numbers, in flat arrays
+generator      seed, state, default generator
+fill           numbers into tensors, in memory order
+factories      new tensors: rand, randn, …
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from rushlight.random.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+
+__all__ = [
+    "Generator",
+    "default_generator",
+    "fork_rng",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
+
+
+@contextlib.contextmanager
+def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
+    """Put the default generator back where it was when the block ends. `devices` is there for PyTorch's sake.
+
+    >>> import rushlight as torch
+    >>> _ = torch.manual_seed(0)
+    >>> with torch.random.fork_rng():
+    ...     unseen = torch.rand(1)
+    >>> torch.rand(1)
+    tensor([0.4963])
+    """
+    before = default_generator.clone_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator._unpack(before._pack())

@@ -1,0 +1,155 @@
+"""Writing a checkpoint: a Python structure with tensors comes in, the zip archive that PyTorch reads goes out.
+
+The pickle names PyTorch's classes, so that `torch.load(weights_only=True)` makes its own tensors of ours. Tensors
+that look at the same memory share one storage in the file, and again after loading.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import zipfile
+from collections import OrderedDict
+from typing import Any, BinaryIO, ClassVar
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.checkpoint import storages
+from rushlight.nn.parameter import Parameter, is_lazy
+from rushlight.tensor import Tensor
+from rushlight.tensor.size import Size, device
+
+_PROTOCOL = 2  # the one that PyTorch's restricted reader follows
+_ALIGNMENT = 64  # bytes; so that a reader may map a storage into memory as it lies in the file
+_LOCAL_HEADER = 30
+_PADDING_HEADER = 4
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
+
+
+def write(obj: Any, file: BinaryIO, folder: str = "archive") -> None:
+    """Write `obj` into `file`; `folder` is the name of the archive's only folder."""
+    structure = io.BytesIO()
+    pickler = _Pickler(structure, protocol=_PROTOCOL)
+    pickler.dump(obj)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, f"{folder}/data.pkl", structure.getbuffer())
+        _add(archive, f"{folder}/.format_version", b"1")
+        _add(archive, f"{folder}/.storage_alignment", str(_ALIGNMENT).encode())
+        _add(archive, f"{folder}/byteorder", sys.byteorder.encode())
+        for key, memory in enumerate(pickler.memories):
+            _add(archive, f"{folder}/data/{key}", memory.view(np.uint8).data if memory.size else b"")
+        _add(archive, f"{folder}/version", b"3\n")
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes | memoryview) -> None:
+    """One record, whose content begins at a multiple of the alignment."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.file_size = len(content)
+    start = archive.fp.tell() + _LOCAL_HEADER + len(name.encode()) + _PADDING_HEADER
+    padding = -start % _ALIGNMENT
+    entry.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
+    with archive.open(entry, "w") as target:
+        target.write(content)
+
+
+class _Name:
+    """A global of PyTorch's, pickled by name alone."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def __call__(self) -> None:  # the pickler insists that what rebuilds an object can be called
+        raise TypeError(f"{self.module}.{self.name} is only a name")
+
+
+class _Storage:
+    """A reference to the bytes of one memory."""
+
+    def __init__(self, name: _Name, key: int, count: int) -> None:
+        self.reference = ("storage", name, str(key), "cpu", count)
+
+
+class _Pickler(pickle._Pickler):
+    """Python's own pickler, which spells tensors as calls of PyTorch's rebuilding functions.
+
+    `memories` are the arrays to store, in the order of their keys.
+    """
+
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.memories: list[np.ndarray] = []
+        self._keys: dict[tuple[int, str], int] = {}
+        self._names: dict[tuple[str, str], _Name] = {}
+
+    def _name(self, module: str, name: str) -> _Name:
+        return self._names.setdefault((module, name), _Name(module, name))
+
+    def _save_name(self, name: _Name) -> None:
+        self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
+        self.memoize(name)
+
+    dispatch[_Name] = _save_name
+
+    def _save_dtype(self, kind: dtypes.dtype) -> None:
+        self.write(pickle.GLOBAL + f"torch\n{kind.name}\n".encode())
+        self.memoize(kind)
+
+    dispatch[dtypes.dtype] = _save_dtype
+
+    def persistent_id(self, obj: object) -> tuple | None:
+        return obj.reference if isinstance(obj, _Storage) else None
+
+    def reducer_override(self, obj: object) -> object:
+        if is_lazy(obj):
+            return self._name(*storages.LAZY_PARAMETER), (obj.requires_grad, None, obj.dtype)
+        if isinstance(obj, Parameter):
+            return self._name(*storages.REBUILD_PARAMETER), (obj.data, obj.requires_grad, OrderedDict())
+        if isinstance(obj, Tensor):
+            return self._reduce_tensor(obj)
+        if isinstance(obj, Size):
+            return self._name("torch", "Size"), (tuple(obj),)
+        if isinstance(obj, device):
+            return self._name("torch", "device"), (str(obj),)
+        return NotImplemented
+
+    def _reduce_tensor(self, tensor: Tensor) -> tuple:
+        array, kind = tensor._array, tensor.dtype
+        memory, offset = _memory_of(array)
+        if memory is None:
+            array = np.ascontiguousarray(array)
+            memory, offset = array.reshape(-1), 0
+        strides = tuple(stride // array.itemsize for stride in array.strides)
+        place = (self._storage(memory, kind), offset, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
+        if kind in storages.STORAGE_NAMES:
+            return self._name(*storages.REBUILD_TENSOR), place
+        return self._name(*storages.REBUILD_UNTYPED_TENSOR), (*place, kind)
+
+    def _storage(self, memory: np.ndarray, kind: dtypes.dtype) -> _Storage:
+        identity = (memory.ctypes.data, memory.size, kind.name)
+        key = self._keys.get(identity)
+        if key is None:
+            key = self._keys[identity] = len(self.memories)
+            self.memories.append(memory)
+        if kind in storages.STORAGE_NAMES:
+            return _Storage(self._name("torch", storages.STORAGE_NAMES[kind]), key, memory.size)
+        return _Storage(self._name(*storages.UNTYPED), key, memory.nbytes)
+
+
+def _memory_of(array: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """The flat memory that `array` looks at, and where in it; None where that is no dense block of its type."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    dense = owner.flags.c_contiguous or owner.flags.f_contiguous
+    if (
+        not dense
+        or owner.dtype != array.dtype
+        or any(stride % array.itemsize or stride < 0 for stride in array.strides)
+    ):
+        return None, 0
+    start = array.ctypes.data - owner.ctypes.data if array.size else 0
+    return owner.reshape(-1, order="A"), start // array.itemsize

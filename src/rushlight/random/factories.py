@@ -1,0 +1,260 @@
+"""New tensors of random numbers: a shape comes in, a leaf tensor filled from a generator goes out."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.errors import message
+from rushlight.random import distributions
+from rushlight.random.fill import checked_generator, fill_bernoulli, fill_normal, fill_random_int, fill_uniform
+from rushlight.random.generator import Generator
+from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.creation import dtype_or_default, empty, empty_like, shape_of
+
+_LARGEST_INT64 = (1 << 63) - 1
+_RANDINT_CALL = "randint(0, 10, (2, 3))"
+
+
+def rand(
+    *size: int,
+    generator: Generator | None = None,
+    dtype: dtypes.dtype | None = None,
+    requires_grad: bool = False,
+    **options: object,
+) -> Tensor:
+    """Uniform numbers in [0, 1). `options` as for `empty`.
+
+    Raises NotImplementedError for a dtype that is not floating.
+
+    >>> import rushlight as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.rand(2, 2)
+    tensor([[0.4963, 0.7682],
+            [0.0885, 0.1320]])
+    """
+    result = empty(shape_of("rand", _some(size, "rand")), dtype=dtype, **options)
+    return fill_uniform(result, 0, 1, generator).requires_grad_(requires_grad)
+
+
+def randn(
+    *size: int,
+    generator: Generator | None = None,
+    dtype: dtypes.dtype | None = None,
+    requires_grad: bool = False,
+    **options: object,
+) -> Tensor:
+    """Normal numbers of mean 0 and standard deviation 1. `options` as for `empty`.
+
+    Raises NotImplementedError for a dtype that is not floating.
+
+    >>> import rushlight as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randn(3)
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
+    result = empty(shape_of("randn", _some(size, "randn")), dtype=dtype, **options)
+    return fill_normal(result, 0, 1, generator).requires_grad_(requires_grad)
+
+
+def randint(*args: object, **options: object) -> Tensor:
+    """`randint(high, size)` or `randint(low, high, size)`: integers in [low, high), int64 unless `dtype` says other.
+
+    Further arguments: `generator`, `dtype`, `requires_grad`, and those of `empty`.
+    Raises RuntimeError for an empty range, or one that the dtype does not hold; TypeError for what is no integer.
+
+    >>> import rushlight as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randint(10, (4,))
+    tensor([4, 9, 3, 0])
+    """
+    low, high, size = _bounds_and_size(args, options)
+    generator, requires_grad = options.pop("generator", None), options.pop("requires_grad", False)
+    result = empty(size, dtype=dtype_or_default(options.pop("dtype", None) or dtypes.int64), **options)
+    return fill_random_int(result, low, high, generator).requires_grad_(requires_grad)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: dtypes.dtype = dtypes.int64, **options: object
+) -> Tensor:
+    """The numbers 0 … n−1 in a random order.
+
+    Raises RuntimeError where n is negative or the dtype does not hold n − 1.
+
+    >>> import rushlight as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randperm(5)
+    tensor([4, 0, 1, 3, 2])
+    """
+    n = _integer(n, "randperm", "n")
+    _check_holds_order(dtype_or_default(dtype), n)
+    result = empty((n,), dtype=dtype, **options)
+    result._array[...] = distributions.permutation(checked_generator(generator), n)
+    return result
+
+
+def normal(
+    mean: float | Tensor,
+    std: float | Tensor = 1.0,
+    size: Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    **options: object,
+) -> Tensor:
+    """Normal numbers: `normal(mean, std, size)` with numbers, or with a tensor of means, of deviations, or both.
+
+    Raises RuntimeError where a deviation is negative.
+
+    >>> import rushlight as torch
+    >>> torch.normal(torch.zeros(2, 1), torch.ones(3)).shape
+    torch.Size([2, 3])
+    """
+    if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
+        if size is None:
+            raise TypeError(message("normal() takes mean, std and size where both are numbers", mend="size=(2, 3)"))
+        return fill_normal(empty(tuple(size), **options), mean, std, generator)
+    if isinstance(std, Tensor) and bool((std._array < 0).any()):
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    if not isinstance(std, Tensor) and not std >= 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    return _normal_around(mean, std, generator)
+
+
+def _normal_around(mean: float | Tensor, std: float | Tensor, generator: Generator | None) -> Tensor:
+    leading = mean if isinstance(mean, Tensor) else std
+    shapes = [value._array.shape for value in (mean, std) if isinstance(value, Tensor)]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise RuntimeError(f"normal: mean of shape {shapes[0]} and std of shape {shapes[1]} do not broadcast") from None
+    result = fill_normal(empty(shape, dtype=leading.dtype), 0, 1, generator)
+    mean, std = (value._array if isinstance(value, Tensor) else value for value in (mean, std))
+    result._array[...] = result._array * std + mean
+    return result
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Ones and zeros: one with the probability that `input` says for each element, or with `p` for all.
+
+    Raises RuntimeError where a probability lies outside [0, 1].
+
+    >>> import rushlight as torch
+    >>> torch.bernoulli(torch.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    return fill_bernoulli(empty_like(input), input if p is None else p, generator)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Draw categories: `input` (…, categories) holds their weights, the result (…, num_samples) their numbers.
+
+    Raises RuntimeError for weights that are negative, not finite, or sum to nothing, for more samples than
+    categories without replacement, and for a dtype that is not floating.
+
+    >>> import rushlight as torch
+    >>> torch.multinomial(torch.tensor([0.0, 3.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    source, weights = checked_generator(generator), input._array
+    _check_multinomial(input, _integer(num_samples, "multinomial", "num_samples"), replacement)
+    if not replacement:
+        waits = np.empty(weights.shape, dtype=weights.dtype)
+        distributions.exponential(source, waits.reshape(-1), 1.0)
+        order = np.argsort(-(weights / waits), axis=-1, kind="stable")
+        return wrap(np.ascontiguousarray(order[..., :num_samples], dtype=np.int64))
+    rows = np.atleast_2d(weights)
+    unit = distributions.unit_float64(source.stream, len(rows) * num_samples).reshape(len(rows), num_samples)
+    drawn = [_categories(row, at) for row, at in zip(rows, unit)]
+    return wrap(np.array(drawn, dtype=np.int64).reshape(*weights.shape[:-1], num_samples))
+
+
+def _categories(weights: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Where the uniforms fall among the summed weights; a category without weight is never hit."""
+    summed = np.cumsum(weights)
+    last = np.flatnonzero(weights)[-1]
+    return np.minimum(np.searchsorted(summed / summed[-1], unit, side="left"), last)
+
+
+def _check_multinomial(input: Tensor, count: int, replacement: bool) -> None:
+    weights = input._array
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype}")
+    if weights.ndim not in (1, 2):
+        raise RuntimeError(message("prob_dist must be 1 or 2 dim", f"multinomial: the input has {weights.ndim}"))
+    if count <= 0:
+        raise RuntimeError(message("cannot sample n_sample <= 0 samples", f"multinomial: num_samples is {count}"))
+    if not replacement and count > weights.shape[-1]:
+        sentence = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        raise RuntimeError(message(sentence, f"multinomial: {count} > {weights.shape[-1]}", mend="replacement=True"))
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if not (weights.sum(axis=-1) > 0).all():
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+
+
+def rand_like(input: Tensor, *, generator: Generator | None = None, **options: object) -> Tensor:
+    """`rand` in the shape, dtype and memory order of `input`; options as `empty_like`."""
+    requires_grad = options.pop("requires_grad", False)
+    return fill_uniform(empty_like(input, **options), 0, 1, generator).requires_grad_(requires_grad)
+
+
+def randn_like(input: Tensor, *, generator: Generator | None = None, **options: object) -> Tensor:
+    """`randn` in the shape, dtype and memory order of `input`; options as `empty_like`."""
+    requires_grad = options.pop("requires_grad", False)
+    return fill_normal(empty_like(input, **options), 0, 1, generator).requires_grad_(requires_grad)
+
+
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None, **options: object
+) -> Tensor:
+    """`randint_like(input, high)` or `(input, low, high)`: `randint` in the shape, dtype and order of `input`."""
+    low, high = (0, low) if high is None else (low, high)
+    requires_grad = options.pop("requires_grad", False)
+    return fill_random_int(empty_like(input, **options), low, high, generator).requires_grad_(requires_grad)
+
+
+def _some(size: tuple, name: str) -> tuple:
+    if not size:
+        raise TypeError(message(f"{name}() received an invalid combination of arguments - got ()", mend=f"{name}(())"))
+    return size
+
+
+def _bounds_and_size(args: tuple, options: dict) -> tuple[int, int, tuple[int, ...]]:
+    """low, high and size of the two ways in which randint is called."""
+    names = ("high", "size") if len(args) + sum(n in options for n in ("low", "high", "size")) == 2 else ()
+    found = dict(zip((names or ("low", "high", "size")), args))
+    if len(args) > 3 or found.keys() & options.keys():
+        raise TypeError(
+            message("randint() received an invalid combination of arguments", mend="randint(0, 10, (2, 3))")
+        )
+    found |= {name: options.pop(name) for name in ("low", "high", "size") if name in options}
+    if "high" not in found or "size" not in found:
+        raise TypeError(message("randint() takes high and size, or low, high and size", mend=_RANDINT_CALL))
+    size = found["size"]
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}")
+    low, high = (_integer(found.get(name, 0), "randint", name) for name in ("low", "high"))
+    return low, high, shape_of("randint", (size,))
+
+
+def _integer(value: object, function: str, name: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{function}(): argument '{name}' must be int, not {type(value).__name__}")
+    number = operator.index(value)
+    if not -_LARGEST_INT64 - 1 <= number <= _LARGEST_INT64:
+        raise ValueError(message("Overflow when unpacking long long", f"{function}: {name} is {number}"))
+    return number
+
+
+def _check_holds_order(kind: dtypes.dtype, n: int) -> None:
+    """randperm's promise: every number from 0 on is there once, so the dtype must tell all of them apart."""
+    limit = {dtypes.float16: 2**11 + 1, dtypes.bfloat16: 2**8 + 1, dtypes.float32: 2**24 + 1, dtypes.bool: 2}.get(kind)
+    if limit is None:
+        limit = 2**53 + 1 if kind.is_floating_point else dtypes.iinfo(kind).max + 1
+    if n > limit:
+        raise RuntimeError(message(f"n cannot be greater than {limit} for {kind} type.", mend="dtype=torch.int64"))

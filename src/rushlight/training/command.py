@@ -1,0 +1,181 @@
+"""`rushlight train`: options come in, the order of events goes out: prepare, train, keep, report.
+
+Each epoch ends with a checkpoint that replaces the last one as a whole, so that Ctrl-C, or a power cut, costs no
+more than the running epoch, and `--resume` goes on to the same numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rushlight.training.run import Evaluation, Run, Settings
+    from rushlight.training.sources import Source
+
+DEFAULTS = {"batch_size": 32, "lr": 2e-3, "seed": 0}
+CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
+FAILED, INTERRUPTED = 1, 130
+# What the libraries below NumPy read when they are loaded.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    add = parser.add_argument
+    add("--data", type=Path, metavar="DIR", help="IDX files of MNIST or Fashion-MNIST (default: the embedded digits)")
+    add("--download", action="store_true", help="fetch missing files into --data")
+    add("--epochs", type=_positive, default=12, metavar="N", help="passes over the training images (default: 12)")
+    add("--batch-size", type=_positive, metavar="N", help=f"images a step (default: {DEFAULTS['batch_size']})")
+    add("--lr", type=_rate, metavar="RATE", help=f"Adam's learning rate (default: {DEFAULTS['lr']})")
+    add("--seed", type=int, metavar="N", help=f"of weights and order (default: {DEFAULTS['seed']})")
+    add("--out", type=Path, metavar="DIR", help="folder for the results (default: runs/<name of the data>)")
+    add("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add("--limit", type=_positive, metavar="N", help="use the first N images of each part only")
+    add("--threads", type=_positive, metavar="N", help="threads to compute with")
+    add("--engine", choices=("auto", "compiled", "reference"), help="who computes the layers")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and report; returns the exit code."""
+    if args.threads and "numpy" not in sys.modules:
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(args.threads)))
+    try:
+        return _train(args)
+    except (OSError, ValueError, RuntimeError, ImportError) as problem:
+        print(f"rushlight train: {problem}", file=sys.stderr)
+        return FAILED
+
+
+def _train(args: argparse.Namespace) -> int:
+    import rushlight
+    from rushlight.training.run import Run
+
+    if args.threads:
+        rushlight.set_num_threads(args.threads)
+    if args.engine:
+        rushlight.set_engine(args.engine)
+    source = _source(args)
+    out = args.out or Path("runs") / source.name
+    kept = _kept_state(out) if args.resume else None
+    training = Run(source, _settings(args, kept))
+    if kept is not None:
+        training.restore(kept)
+    out.mkdir(parents=True, exist_ok=True)
+    _introduce(training, args.epochs)
+    if not _train_epochs(training, args.epochs, out):
+        return INTERRUPTED
+    evaluation = training.evaluate()
+    _report(training, evaluation, out)
+    return 0
+
+
+def _source(args: argparse.Namespace) -> Source:
+    from rushlight.training import sources
+
+    if args.data is None:
+        return sources.digits(args.limit)
+    return sources.folder(args.data, args.limit, args.download)
+
+
+def _kept_state(out: Path) -> dict:
+    import rushlight
+
+    path = out / CHECKPOINT
+    if not path.is_file():
+        raise ValueError(f"--resume: there is no {path}\nTry: the --out of the training to go on with")
+    return rushlight.load(path)
+
+
+def _settings(args: argparse.Namespace, kept: dict | None) -> Settings:
+    """What the command line says, else what the kept training had, else the defaults."""
+    from rushlight.training.run import Settings
+
+    base = DEFAULTS if kept is None else kept.get("settings", DEFAULTS)
+    return Settings(**{name: base[name] if getattr(args, name) is None else getattr(args, name) for name in DEFAULTS})
+
+
+def _introduce(training: Run, epochs: int) -> None:
+    source, settings = training.source, training.settings
+    height, width = source.size
+    parameters = sum(parameter.numel() for parameter in training.model.parameters())
+    print(f"{source.name}: {len(source.train):,} training and {len(source.test):,} test images of {height}×{width}")
+    print(f"network: {parameters:,} parameters; Adam, learning rate {settings.lr:g}")
+    print(f"batches of {settings.batch_size}, seed {settings.seed}")
+    if training.epoch:
+        print(f"going on after epoch {training.epoch}" + (", all are done" if training.epoch >= epochs else ""))
+
+
+def _train_epochs(training: Run, epochs: int, out: Path) -> bool:
+    """Train up to epoch `epochs`, with a checkpoint after each; False where Ctrl-C ended it."""
+    import rushlight
+    from rushlight.training.progress import Progress
+
+    progress = Progress(epochs, len(training.batches))
+    try:
+        for epoch in range(training.epoch + 1, epochs + 1):
+            started = time.perf_counter()
+            for _ in progress.follow(epoch, training.train_epoch()):
+                pass
+            rushlight.save(training.state(), out / CHECKPOINT)
+            progress.epoch_done(epoch, training.history[-1], started)
+    except KeyboardInterrupt:
+        _say_interrupted(training, out)
+        return False
+    return True
+
+
+def _say_interrupted(training: Run, out: Path) -> None:
+    if training.epoch:
+        print(
+            f"\nInterrupted. {out / CHECKPOINT} holds epoch {training.epoch}; the same command with --resume goes on."
+        )
+    else:
+        print("\nInterrupted before the first epoch was done; nothing is kept.")
+
+
+def _report(training: Run, evaluation: Evaluation, out: Path) -> None:
+    import rushlight
+    from rushlight.training.report import confusion, confusion_text
+
+    classes = training.source.classes
+    print(f"\nTest accuracy {evaluation.accuracy:.1%} ({evaluation.correct:,} of {len(evaluation.labels):,} images)\n")
+    print(confusion_text(confusion(evaluation.labels, evaluation.predicted, len(classes)), classes))
+    rushlight.save(training.model.state_dict(), out / MODEL)
+    files = [MODEL, CHECKPOINT, *_draw(training, evaluation, out)]
+    print(f"\nIn {out}: {', '.join(files)}")
+
+
+def _draw(training: Run, evaluation: Evaluation, out: Path) -> list[str]:
+    """The pictures' names; none, with a word about it, where matplotlib is not installed."""
+    from rushlight.training import pictures
+
+    images = [image._array for image, _ in training.source.test]
+    title = f"{training.source.name}: {evaluation.accuracy:.1%} of the test images right"
+    try:
+        pictures.loss_curve(out / "loss.png", training.history, title)
+        pictures.misclassified(
+            out / "misclassified.png", images, evaluation.labels, evaluation.predicted, training.source.classes
+        )
+    except ImportError:
+        print("\nNo pictures: matplotlib is not installed.\nTry: pip install 'rushlight[train]'")
+        return []
+    return ["loss.png", "misclassified.png"]
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not positive")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is no learning rate")
+    return value

@@ -1,0 +1,93 @@
+"""The result of a training as pictures: history and images come in, PNG files go out (matplotlib, extra `train`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAIN, TEST, FAINT, INK = "#1f5fa8", "#d1662a", "#b9cfe6", "#2b2b2b"
+MOST_PICTURES, COLUMNS = 30, 10
+
+
+def loss_curve(path: Path, history: Sequence[dict], title: str) -> None:
+    """Loss of each step and epoch, of the test images, and the test accuracy below."""
+    figure = _figure(7.2, 5.6)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    _draw_losses(top, history)
+    top.set_title(title, color=INK)
+    _draw_accuracy(bottom, [100 * entry["accuracy"] for entry in history])
+    for axes in (top, bottom):
+        _plain(axes)
+    figure.savefig(path)
+
+
+def _draw_losses(axes: Axes, history: Sequence[dict]) -> None:
+    steps = np.concatenate([entry["losses"] for entry in history])
+    position = np.arange(1, len(steps) + 1) * len(history) / max(1, len(steps))
+    epochs = np.arange(1, len(history) + 1)
+    means = [np.mean(entry["losses"]) for entry in history]
+    axes.plot(position, steps, color=FAINT, lw=0.8, label="training, a step")
+    axes.plot(epochs, means, "o-", color=TRAIN, ms=3.5, label="training, mean of an epoch")
+    axes.plot(epochs, [entry["test_loss"] for entry in history], "o-", color=TEST, ms=3.5, label="test images")
+    axes.set(ylabel="cross-entropy loss", yscale="log")
+    axes.legend(frameon=False)
+
+
+def _draw_accuracy(axes: Axes, percent: Sequence[float]) -> None:
+    epochs = np.arange(1, len(percent) + 1)
+    axes.plot(epochs, percent, "o-", color=TEST, ms=3.5)
+    last = (epochs[-1], percent[-1])
+    axes.annotate(f"{percent[-1]:.1f} %", last, (0, -14), textcoords="offset points", ha="right")
+    axes.set(xlabel="epoch", ylabel="test accuracy (%)", xlim=(0, len(percent) + 0.3))
+
+
+def misclassified(
+    path: Path, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
+) -> None:
+    """The images (…, height, width) that the network gets wrong, each with its class and what it was taken for."""
+    wrong = np.flatnonzero(labels != predicted)
+    shown = wrong[:MOST_PICTURES]
+    columns = min(COLUMNS, max(5, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    figure = _figure(1.15 * columns, 1.5 * rows + 0.55)
+    figure.suptitle(_headline(len(wrong), len(shown), len(labels)), color=INK)
+    for axes, place in zip(figure.subplots(rows, columns, squeeze=False).flat, range(rows * columns)):
+        axes.set_axis_off()
+        if place < len(shown):
+            _picture(axes, images[shown[place]], classes[labels[shown[place]]], classes[predicted[shown[place]]])
+    figure.savefig(path)
+
+
+def _picture(axes: Axes, image: np.ndarray, truth: str, taken_for: str) -> None:
+    axes.imshow(image.reshape(image.shape[-2:]), cmap="gray_r", interpolation="nearest")
+    axes.set_title(f"{truth}\n→ {taken_for}", fontsize=8, color=INK)
+
+
+def _headline(wrong: int, shown: int, total: int) -> str:
+    if wrong == 0:
+        return f"All {total} test images are classified correctly"
+    some = f", the first {shown}" if shown < wrong else ""
+    return f"{wrong} of {total} test images misclassified{some}   (class → taken for)"
+
+
+def _figure(width: float, height: float) -> Figure:
+    # Figure and canvas directly, not pyplot: no display, and no global state in a program that imports us.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e6e6e6", lw=0.6)
+    axes.set_axisbelow(True)
