@@ -1,9 +1,13 @@
 """Shared set-up: hypothesis without a database or deadlines, and live tests that step aside without PyTorch."""
 
 import os
+import tempfile
 
 # One thread a process: pytest-xdist already uses the cores, and small cases gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Kernels of tests are kept from run to run, outside the user's own cache.
+_whose = os.environ.get("USER", "tests")
+os.environ.setdefault("RUSHLIGHT_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"rushlight-kernels-{_whose}"))
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -12,8 +12,7 @@ import os
 import sys
 from typing import Any
 
-_READ, _WRITE, _EXECUTE = 1, 2, 4
-_PAGE = 4096
+from .. import pages
 
 
 class NotExecutable(OSError):
@@ -27,7 +26,7 @@ class Mapping:
 
     def __init__(self, image: bytes) -> None:
         self._release = None
-        self.size = -(-len(image) // _PAGE) * _PAGE
+        self.size = pages.whole(len(image))
         place, self._release = _system()
         self.address = place(image, self.size)
 
@@ -43,37 +42,21 @@ def _system() -> tuple[Any, Any]:
     if sys.platform == "win32":
         return _place_windows, _release_windows
     if sys.platform == "darwin" and os.uname().machine == "arm64":
-        return _place_apple, _release_posix
+        return _place_apple, pages.release
     if sys.platform == "linux" and os.uname().machine == "aarch64":
-        return _place_in_file, _release_posix
-    return _place_posix, _release_posix
-
-
-@functools.lru_cache(maxsize=1)
-def _libc() -> Any:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    return libc
-
-
-def _map(size: int, protection: int, flags: int, file: int = -1) -> int:
-    address = _libc().mmap(None, size, protection, flags, file, 0)
-    if address in (None, ctypes.c_void_p(-1).value):
-        raise NotExecutable(ctypes.get_errno(), "no memory for a kernel")
-    return address
+        return _place_in_file, pages.release
+    return _place_posix, pages.release
 
 
 def _place_posix(image: bytes, size: int) -> int:
-    private_anonymous = 0x2 | (0x1000 if sys.platform == "darwin" else 0x20)
-    address = _map(size, _READ | _WRITE, private_anonymous)
+    address = pages.place(size, pages.READ | pages.WRITE)
     ctypes.memmove(address, image, len(image))
-    if _libc().mprotect(address, size, _READ | _EXECUTE) == 0:
-        return address
-    _release_posix(address, size)
-    return _place_in_file(image, size)
+    try:
+        pages.protect(address, size, pages.READ | pages.EXECUTE)
+    except OSError:
+        pages.release(address, size)
+        return _place_in_file(image, size)
+    return address
 
 
 def _place_in_file(image: bytes, size: int) -> int:
@@ -85,25 +68,21 @@ def _place_in_file(image: bytes, size: int) -> int:
     file = os.memfd_create("rushlight")
     try:
         os.write(file, image + bytes(size - len(image)))
-        address = _map(size, _READ | _EXECUTE, 0x2, file)
+        return pages.place(size, pages.READ | pages.EXECUTE, pages.PRIVATE, file)
     finally:
         os.close(file)
-    return address
 
 
 def _place_apple(image: bytes, size: int) -> int:
     """Apple's chips run what lies in MAP_JIT memory, which each thread sees as writable or executable."""
-    libc = _libc()
-    address = _map(size, _READ | _WRITE | _EXECUTE, 0x2 | 0x1000 | 0x800)
+    libc, map_jit = pages.libc(), 0x800
+    flags = pages.PRIVATE | pages.ANONYMOUS | map_jit
+    address = pages.place(size, pages.READ | pages.WRITE | pages.EXECUTE, flags)
     libc.pthread_jit_write_protect_np(0)
     ctypes.memmove(address, image, len(image))
     libc.pthread_jit_write_protect_np(1)
     libc.sys_icache_invalidate(ctypes.c_void_p(address), ctypes.c_size_t(size))
     return address
-
-
-def _release_posix(address: int, size: int) -> None:
-    _libc().munmap(address, size)
 
 
 def _place_windows(image: bytes, size: int) -> int:

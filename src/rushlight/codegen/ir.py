@@ -309,6 +309,19 @@ class Function:
         self._place(done)
 
     @contextmanager
+    def while_(self, variable: Variable) -> Iterator[Value]:
+        """Again and again while an integer variable is above 0, which the block must see to; gives its value."""
+        head, body, done = self._label("while"), self._label("body"), self._label("done")
+        self._goto(head)
+        self._place(head)
+        value = variable.value
+        self.line(f"br i1 {(value > 0).text}, label %{body}, label %{done}")
+        self._place(body)
+        yield value
+        self._goto(head)
+        self._place(done)
+
+    @contextmanager
     def if_(self, condition: Value | bool) -> Iterator[None]:
         """Run the block where the condition holds; `with f.else_():` may follow at once."""
         if not isinstance(condition, Value):
@@ -356,6 +369,12 @@ class Function:
             self.line(text)
             return None
         return self.emit(function.returns, text)
+
+    def call_address(self, address: Value, *arguments: Value | Pointer) -> None:
+        """Call a function of another module, which returns nothing, by its address."""
+        place = self.emit_text(f"inttoptr i64 {address.text} to ptr")
+        given = ", ".join(f"{'ptr' if value.type.kind == 'p' else value.type.text} {value.text}" for value in arguments)
+        self.line(f"call void {place}({given})")
 
     def ret(self, value: Value | int | float | None = None) -> None:
         """Return from the function."""

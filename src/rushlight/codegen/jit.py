@@ -32,15 +32,17 @@ _IN_MEMORY = 1024
 
 
 class Entry:
-    """A kernel that can be launched; keeps its code in memory.
+    """A kernel that can be launched.
 
-    `call(address of the words)` runs it on this thread; `address` is for thread teams."""
+    `call(address of the words)` runs it on this thread, and keeps its code in memory; `address` is for thread
+    teams."""
 
-    __slots__ = ("_code", "address", "call", "name")
+    __slots__ = ("address", "call", "name")
 
     def __init__(self, name: str, address: int, code: Any) -> None:
-        self.name, self.address, self._code = name, address, code
+        self.name, self.address = name, address
         self.call = _KERNEL(address)
+        self.call.code = code
 
 
 class Code:

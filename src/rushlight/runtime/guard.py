@@ -8,14 +8,14 @@ leaves in between carry a pattern which is looked at afterwards. POSIX only; not
 from __future__ import annotations
 
 import ctypes
-import functools
+import math
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
+from .. import pages
 from . import memory
 
 _PATTERN = 0xA5
@@ -72,31 +72,17 @@ def _allocate(
 ) -> np.ndarray:
     if side not in ("start", "end"):
         raise ValueError(f"side must be 'start' or 'end', got {side!r}")
-    libc, page = _libc(), 4096
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    room = max(1, -(-size // page)) * page
+    page, size = pages.SIZE, math.prod(shape) * dtype.itemsize
+    room = pages.whole(size)
     start = (room - size) // alignment * alignment if side == "end" else 0
-    base = libc.mmap(None, room + 2 * page, 3, 0x2 | memory.ANONYMOUS, -1, 0)
-    if base in (None, ctypes.c_void_p(-1).value):
-        raise MemoryError(f"cannot allocate {room} guarded bytes")
+    base = pages.place(room + 2 * page, pages.READ | pages.WRITE)
     for fence in (base, base + page + room):
-        if libc.mprotect(fence, page, 0):
-            raise OSError("mprotect failed")
+        pages.protect(fence, page, pages.NONE)
     fenced = _Fenced(size, start, base + page, room)
     fenced.bytes.fill(_PATTERN)
     fenced.bytes[start : start + size] = _UNSET
     # The array's base is the ctypes buffer, whose end gives the pages back; `made` keeps them for the check.
-    weakref.finalize(fenced.bytes.base, libc.munmap, base, room + 2 * page)
+    weakref.finalize(fenced.bytes.base, pages.release, base, room + 2 * page)
     if made is not None:
         made.append(fenced)
     return np.ndarray(shape, dtype, fenced.bytes, start)
-
-
-@functools.lru_cache(maxsize=1)
-def _libc() -> Any:
-    libc = ctypes.CDLL(None)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    return libc
