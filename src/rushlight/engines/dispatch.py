@@ -86,8 +86,8 @@ class Shapes:
 
 
 def hollow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros of any shape in the memory of one."""
-    return np.broadcast_to(np.zeros((), dtype), shape)
+    """Zeros of any shape in the memory of one; they may be written to."""
+    return np.lib.stride_tricks.as_strided(np.zeros((), dtype), shape, (0,) * len(shape))
 
 
 _choice: str | None = None  # what set_engine or the environment asked for; None: not asked yet

@@ -52,24 +52,32 @@ def at_axis(op: str, rank: int, axis: int, dim: int) -> str:
     return f"{op}, axis {dim - rank + axis} ({AXES[rank][axis]})"
 
 
-def integer(op: str, name: str, value: object) -> int:
-    """One int (NumPy's too, not bool, not float)."""
+def integer(op: str, name: str, value: object, place: int | None = None) -> int:
+    """One int (NumPy's too, not bool, not float); `place` is where it stands in a tuple."""
     if value.__class__ is not int:
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise wrong_type(op, name, "int", value)
+        if isinstance(value, bool) or not hasattr(value, "__index__") or getattr(value, "ndim", 0):
+            raise wrong_type(op, name, "int", value, place)
         value = index(value)
     if not -INT64 <= value < INT64:
-        raise ValueError(message("Overflow when unpacking long long", f"{op}: {name} is {value}"))
+        raise _overflow(op, name, value, place)
     return value
+
+
+def _overflow(op: str, name: str, value: int, place: int | None) -> Exception:
+    fact = f"{op}: {name} is {value}"
+    if op not in ("pad", "unfold", "fold"):
+        return ValueError(message("Overflow when unpacking long long", fact))
+    sentence = f"{op}(): argument '{name}' failed to unpack the object at pos {(place or 0) + 1} with error "
+    return TypeError(message(f'{sentence}"Overflow when unpacking long long', fact))
 
 
 def integers(op: str, name: str, value: object, rank: int) -> tuple[int, ...]:
     """An int for all axes, or one an axis (or a sequence of one)."""
     if not isinstance(value, list | tuple):
-        if hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0:
+        if hasattr(value, "__index__") and not isinstance(value, bool) and not getattr(value, "ndim", 0):
             return (integer(op, name, value),) * rank
         raise wrong_type(op, name, "tuple of ints", value)
-    entries = tuple(integer(op, name, entry) for entry in value)
+    entries = tuple(integer(op, name, entry, place) for place, entry in enumerate(value))
     if len(entries) == 1:
         return entries * rank
     if len(entries) != rank:
@@ -88,12 +96,15 @@ def sides(op: str, value: object, rank: int) -> tuple[tuple[int, int], ...]:
     return read * rank if len(read) == 1 else read
 
 
-def wrong_type(op: str, name: str, wanted: str, value: object) -> TypeError:
+def wrong_type(op: str, name: str, wanted: str, value: object, place: int | None = None) -> TypeError:
     """The TypeError for an argument of a kind that is not taken."""
-    mend = None
-    if (isinstance(value, float) and value == value // 1) or isinstance(value, bool):
-        mend = f"{name}={int(value)}"
-    return TypeError(message(f"{op}(): argument '{name}' must be {wanted}, not {type(value).__name__}", mend=mend))
+    kind = type(value).__name__
+    sentence = f"{op}(): argument '{name}' must be {wanted}, not {kind}"
+    if place is not None:
+        sentence = f"{op}(): argument '{name}' must be tuple of ints, but found element of type {kind} at pos {place}"
+    whole = isinstance(value, bool) or (isinstance(value, float) and value == value // 1)
+    mend = f"{int(value)} in the place of {value}" if whole and "int" in wanted else None
+    return TypeError(message(sentence, mend=mend))
 
 
 def _wrong_length(op: str, name: str, value: object, rank: int) -> RuntimeError:

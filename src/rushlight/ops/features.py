@@ -56,7 +56,7 @@ def _check_linear_dimensions(x: tuple[int, ...], w: tuple[int, ...], bias: tuple
     if len(w) > 2:
         sentence = f"t() expects a tensor with <= 2 dimensions, but self is {len(w)}D"
         raise RuntimeError(message(sentence, f"linear: weight of size {shown(w)} is not (out_features, in_features)"))
-    if len(w) == 1 and bias is not None:
+    if len(w) == 1 and bias is not None and not (len(x) == 1 and bias == ()):
         sentence = "mat2 must be a matrix, got 1-D tensor"
         raise RuntimeError(message(sentence, "linear: a weight of one axis takes no bias", mend="w.unsqueeze(0)"))
 
@@ -77,6 +77,8 @@ def _raise_features(x: tuple[int, ...], w: tuple[int, ...]) -> NoReturn:
 
 def _check_linear_bias(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...]) -> None:
     """A bias broadcasts to the output, or to the output with its leading axes joined."""
+    if len(w) == 1:
+        return
     joined = (prod(x[:-1]), w[0]) if len(x) > 1 else (w[0],)
     if broadcasts(bias, (*x[:-1], w[0])) or broadcasts(bias, joined):
         return

@@ -18,7 +18,8 @@ def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     lead = x._array.shape[:-1]
     rows = x if len(lead) == 1 else x.reshape(spec.batch, spec.in_channels)
     if w._array.ndim == 1:
-        return fprop(spec, rows, w.unsqueeze(0), None, "MvBackward0").reshape(lead)
+        y = fprop(spec, rows, w.unsqueeze(0), None, "MvBackward0").reshape(lead)
+        return y if bias is None else y + bias
     fused = bias is not None and bias._array.shape == (spec.out_channels,)
     y = fprop(spec, rows, w, bias if fused else None, "MmBackward0" if bias is None else "AddmmBackward0")
     if bias is None or fused:

@@ -17,7 +17,7 @@ from rushlight.errors import message
 from rushlight.tensor.core import Tensor, wrap
 
 from . import formula, windows
-from .arguments import not_a_tensor, unsupported_type, wrong_type
+from .arguments import integer, not_a_tensor, unsupported_type, wrong_type
 from .conv import code
 from .fold import steps_of
 from .linear_map import linear_map
@@ -112,7 +112,7 @@ def avg_pool(
     _check_tensor(op, x, "bu" if x._array.dtype.itemsize == 8 else "biu")
     if not isinstance(count_include_pad, bool):
         raise wrong_type(op, "count_include_pad", "bool", count_include_pad)
-    if divisor_override == 0:
+    if divisor_override is not None and integer(op, "divisor_override", divisor_override) == 0:
         raise RuntimeError(message("divisor must be not zero", f"raised by {op}"))
     shape = x._array.shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)

@@ -51,12 +51,8 @@ class Request(NamedTuple):
         return self.w[1] * self.groups if self.transposed else self.w[0]
 
     @property
-    def weight_fact(self) -> str:
-        return f"Given {self._given}, weight of size {shown(self.w)}"
-
-    @property
-    def _given(self) -> str:
-        return f"transposed={self.transposed:d}" if self.transposed else f"groups={self.groups}"
+    def weight_words(self) -> str:
+        return f"weight of size {shown(self.w)}"
 
     @property
     def x_batched(self) -> tuple[int, ...]:
@@ -154,10 +150,11 @@ def check_channels(request: Request) -> None:
     if request.transposed and w[1] == 0:
         _raise(request, f"non-empty 2D or 4D weight tensor expected, but got: {shown(w)}", f"raised by {op}")
     need = w[0] if request.transposed else w[1] * groups
+    given = "transposed=1" if request.transposed else f"groups={groups}"
     if request.channels != need:
         _raise(
             request,
-            f"{request.weight_fact}, expected input{shown(request.x_batched)} to have {need} channels, "
+            f"Given {given}, {request.weight_words}, expected input{shown(request.x_batched)} to have {need} channels, "
             f"but got {request.channels} channels instead",
             _channels_fact(request, need),
             mend=_channels_mend(request, need),
@@ -181,10 +178,11 @@ def _channels_mend(request: Request, need: int) -> str:
 
 def check_bias(request: Request) -> None:
     if request.bias is not None and request.bias != (request.out_channels,):
+        given = "transposed=1, " if request.transposed else ""
         _raise(
             request,
-            f"{request.weight_fact}, expected bias to be 1-dimensional with {request.out_channels} elements, "
-            f"but got bias of size {shown(request.bias)} instead",
+            f"Given {given}{request.weight_words}, expected bias to be 1-dimensional with {request.out_channels} "
+            f"elements, but got bias of size {shown(request.bias)} instead",
             f"{request.op}: one bias for each of the {request.out_channels} output channels",
         )
 
@@ -261,8 +259,7 @@ def check_transposed_size(request: Request, out: tuple[int, ...]) -> None:
 
 def check_pad(op: str, mode: str, x: tuple[int, ...], pairs: Pairs) -> None:
     """RuntimeError where a mode cannot continue the last axes of shape `x` by these pairs."""
-    first = len(x) - len(pairs)
-    if 0 in x[1:] and (mode != "circular" or 0 in x[first:]):
+    if 0 in x[1:] and mode != "circular":
         raise RuntimeError(
             message(
                 f"Expected {len(pairs) + 1}D or {len(pairs) + 2}D (batch mode) tensor with possibly 0 batch size and "
@@ -270,27 +267,32 @@ def check_pad(op: str, mode: str, x: tuple[int, ...], pairs: Pairs) -> None:
                 f"{op}: nothing to continue in mode {mode!r}",
             )
         )
-    for axis, (lo, hi) in enumerate(pairs):
-        _check_pad_axis(op, mode, x, first + axis, lo, hi)
+    for axis, (lo, hi) in enumerate(pairs, len(x) - len(pairs)):
+        fact = f"{op}, axis {axis}: {x[axis]} positions, padding ({lo}, {hi})"
+        _check_crop(mode, x[axis], lo, hi, fact)
+        if mode == "reflect":
+            _check_reflection(x, axis, lo, hi, fact)
+        if mode == "circular" and not formula.CIRCULAR_FITS(total=max(lo, hi), size=x[axis]):
+            sentence = "Padding value causes wrapping around more than once."
+            raise RuntimeError(message(sentence, fact, mend=f"padding of at most {x[axis]}"))
 
 
-def _check_pad_axis(op: str, mode: str, x: tuple[int, ...], axis: int, lo: int, hi: int) -> None:
-    size, fact = x[axis], f"{op}, axis {axis}: {x[axis]} positions, padding ({lo}, {hi})"
-    if size + lo + hi < 0 or (mode == "circular" and size + min(lo, 0) + min(hi, 0) < 0):
+def _check_crop(mode: str, size: int, lo: int, hi: int, fact: str) -> None:
+    """Something must be left; circular crops before it continues, so something to continue, too."""
+    left = size + (min(lo, 0) + min(hi, 0) if mode == "circular" else lo + hi)
+    if left < 0 or (left == 0 < max(lo, hi) and mode == "circular" and size):
         raise RuntimeError(message("Negative padding value is resulting in an empty dimension", fact))
-    if mode == "reflect" and not formula.REFLECT_FITS(total=max(lo, hi), size=size):
+
+
+def _check_reflection(x: tuple[int, ...], axis: int, lo: int, hi: int, fact: str) -> None:
+    if not formula.REFLECT_FITS(total=max(lo, hi), size=x[axis]):
         raise RuntimeError(
             message(
                 f"Argument #{2 * (len(x) - axis) + 2}: Padding size should be less than the corresponding input "
                 f"dimension, but got: padding ({lo}, {hi}) at dimension {axis} of input {shown(x)}",
-                f"{fact}; a reflection leaves out the end itself, so at most {size - 1}",
+                f"{fact}; a reflection leaves out the end itself, so at most {x[axis] - 1}",
                 mend="mode 'replicate' or 'circular', or a longer input",
             )
-        )
-    left = size + min(lo, 0) + min(hi, 0)  # circular crops before it wraps
-    if mode == "circular" and not formula.CIRCULAR_FITS(total=max(lo, hi), size=left):
-        raise RuntimeError(
-            message("Padding value causes wrapping around more than once.", fact, mend=f"padding of at most {left}")
         )
 
 

@@ -44,6 +44,13 @@ def unfold(
     x: tuple[int, ...], kernel_size: object, dilation: object, padding: object, stride: object, itemsize: int = 1
 ) -> Windows:
     """Windows of `unfold` on an input of shape x; an int kernel_size takes every axis behind the channels."""
+    if len(x) < 3 and not (isinstance(kernel_size, list | tuple) and len(kernel_size) != 2):
+        raise IndexError(
+            message(
+                f"Dimension out of range (expected to be in range of [{-len(x)}, {len(x) - 1}], but got {len(x)})",
+                f"unfold takes (batch, channels, height, width) or (channels, height, width), not {shown(x)}",
+            )
+        )
     op, rank = "unfold", _unfold_rank(x, kernel_size)
     numbers = _block_arguments(op, rank, kernel_size, dilation, padding, stride)
     if len(x) not in (rank + 1, rank + 2) or 0 in x[len(x) - rank - 1 :]:
