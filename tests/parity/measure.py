@@ -60,8 +60,9 @@ def construct(lib: ModuleType, kind: str, p: Problem, names: dict, inferred: str
 def call_module(lib: ModuleType, p: Problem, given: dict, dtype: str) -> tuple[object, dict]:
     """y of the module whose parameters hold the given weights; and the inputs, parameters in place of weights."""
     module = layer(lib, p, dtype)
+    more = {"output_size": list(p.output_size)} if p.op.startswith("conv_transpose") and p.output_size else {}
     if p.form == "lazy":
-        module(given["x"].detach())
+        module(given["x"].detach(), **more)
         assert "Lazy" not in type(module).__name__
     if p.layout == "channels_last" and len(p.fields.get("w", ())) in FORMATS:
         module = module.to(memory_format=getattr(lib, FORMATS[len(p.w)]))
@@ -71,7 +72,6 @@ def call_module(lib: ModuleType, p: Problem, given: dict, dtype: str) -> tuple[o
             if parameter is not None:
                 parameter.copy_(given[name])
                 parameter.requires_grad_(given[name].requires_grad)
-    more = {} if p.op[:-2] != "conv_transpose" or p.output_size is None else {"output_size": list(p.output_size)}
     return module(given["x"], **more), given | {n: t for n, t in ours.items() if t is not None}
 
 

@@ -72,15 +72,14 @@ class Problem(NamedTuple):
 def numbers(problem: Problem, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array `name` of a problem in float64: small integers, or reals that cannot cancel.
 
-    Integers make every result exact in float32, so nothing hides in a tolerance. Reals lie in [0.5, 1.5]
-    with one sign an array, so that a norm-wise error measures rounding and not cancellation.
+    Integers make every result exact in float32, so nothing hides in a tolerance. Reals lie in [0.5, 1.5], all of
+    one sign, so that an error relative in the norm measures rounding and not cancellation.
     RandomState is the generator that NumPy promises never to change.
     """
     generator = np.random.RandomState(zlib.crc32(f"{problem.op} {problem.fields} {name}".encode()))
     if problem.data == "ints":
         return generator.randint(-3, 4, shape).astype(np.float64)
-    values = generator.uniform(0.5, 1.5, shape).astype(problem.dtype).astype(np.float64)
-    return -values if name == "w" else values
+    return generator.uniform(0.5, 1.5, shape).astype(problem.dtype).astype(np.float64)
 
 
 def inputs(problem: Problem) -> dict[str, np.ndarray]:
