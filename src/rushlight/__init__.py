@@ -1,0 +1,124 @@
+"""Rushlight: PyTorch's convolution-layer family without PyTorch.
+
+>>> import rushlight as torch
+>>> torch.nn.Conv1d(16, 33, 3, stride=2)(torch.zeros(20, 16, 50)).shape
+torch.Size([20, 33, 24])
+
+Every name is loaded when it is first used, so that importing the package costs next to nothing: `_WHERE` says in which
+module each one lives.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "dtypes": (
+        "dtype bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 half short long "
+        "double finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
+    ),
+    "tensor.core": "Tensor",
+    "tensor.size": "Size device",
+    "tensor.layout": (
+        "contiguous_format preserve_format channels_last channels_last_3d clone as_strided"
+    ),
+    "tensor.operands": "result_type",
+    "tensor.creation": (
+        "as_tensor asarray empty zeros ones full empty_like zeros_like ones_like full_like arange linspace logspace eye "
+        "scalar_tensor"
+    ),
+    "tensor.arithmetic": (
+        "add sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power maximum minimum "
+        "lerp addcmul addcdiv rsub"
+    ),
+    "tensor.pointwise": (
+        "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid reciprocal erf "
+        "neg negative abs absolute square floor ceil trunc sign round frac clamp clip clamp_min clamp_max relu nan_to_num "
+        "positive"
+    ),
+    "tensor.activation": "softmax log_softmax",
+    "tensor.reductions": (
+        "sum nansum mean var std std_mean var_mean prod max min amax amin aminmax argmax argmin all any count_nonzero "
+        "cumsum cumprod norm logsumexp"
+    ),
+    "tensor.comparison": (
+        "eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or logical_xor logical_not "
+        "bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite isposinf isneginf equal isclose allclose "
+        "is_tensor is_floating_point is_complex is_nonzero"
+    ),
+    "tensor.products": "matmul mm bmm mv dot outer ger addmm addmv baddbmm tensordot einsum",
+    "tensor.selection": (
+        "where masked_fill masked_select nonzero argwhere tril triu diag index_select index_add gather scatter scatter_add "
+        "take take_along_dim index_fill argsort sort topk median unique bincount searchsorted isin"
+    ),
+    "tensor.shape": (
+        "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim moveaxis "
+        "broadcast_to broadcast_shapes broadcast_tensors tile repeat_interleave narrow select split chunk tensor_split "
+        "unbind diagonal cat concat concatenate stack hstack vstack atleast_1d flip roll meshgrid"
+    ),
+    "tensor.interchange": "from_numpy from_dlpack to_dlpack",
+    "tensor.printing": "set_printoptions",
+    "autograd.modes": "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_inference_mode_enabled",
+    "random": (
+        "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state rand randn randint "
+        "randperm normal bernoulli rand_like randn_like randint_like multinomial"
+    ),
+}
+_RENAMED = {  # names whose function is called otherwise where it lives
+    "absolute": "abs",
+    "clip": "clamp",
+    "divide": "div",
+    "ger": "outer",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "moveaxis": "movedim",
+    "multiply": "mul",
+    "negative": "neg",
+    "not_equal": "ne",
+    "subtract": "sub",
+    "swapaxes": "transpose",
+    "swapdims": "transpose",
+    "true_divide": "div",
+}
+_SUBMODULES = frozenset(
+    {
+        "adapters",
+        "autograd",
+        "checkpoint",
+        "datasets",
+        "dtypes",
+        "engines",
+        "errors",
+        "explain",
+        "nn",
+        "ops",
+        "optim",
+        "random",
+        "tensor",
+        "testing",
+        "training",
+        "utils",
+    }
+)
+_WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
+inf, nan, pi, e = float("inf"), float("nan"), 3.141592653589793, 2.718281828459045
+
+
+def __getattr__(name: str) -> object:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _WHERE[name].startswith("tensor."):
+        importlib.import_module(f"{__name__}.tensor")  # the whole package: its files complete one another
+    module = importlib.import_module(f"{__name__}.{_WHERE[name]}")
+    value = globals()[name] = getattr(module, _RENAMED.get(name, name))
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE, *_SUBMODULES})

@@ -1,0 +1,213 @@
+"""The graph: what each operation leaves behind so that it can be differentiated.
+
+In: `record(name, outputs, inputs, rule, saved)` from an operation. Out: a `Node` on each output (`grad_fn`), whose
+edges lead to the nodes of the inputs, or to the inputs themselves where they are leaves. `autograd.engine` walks it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from rushlight.autograd.hooks import Handle, NodeHooks
+from rushlight.autograd.modes import mode
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, alias, refresh
+
+_sequence = itertools.count()
+
+Edge = tuple  # (Node or leaf Tensor, which output of it)
+
+
+class Node:
+    """One recorded operation: `grad_fn` of its outputs."""
+
+    __slots__ = ("__weakref__", "_name", "edges", "hooks", "outputs", "own", "rule", "saved", "sequence", "versions")
+
+    def __init__(self, name: str, edges: list[Edge | None], rule: Callable, outputs: tuple[Tensor, ...]) -> None:
+        self._name = name
+        self.edges = edges
+        self.rule = rule
+        self.outputs = [(t._array.shape, t._array.dtype) for t in outputs]
+        self.saved: tuple | None = ()
+        self.versions: list[int] | None = None
+        self.own: dict[int, int] | None = None  # which saved tensors are this node's own outputs
+        self.hooks: NodeHooks | None = None
+        # A node is younger than everything it leads to, so descending numbers are a topological order.
+        self.sequence = next(_sequence)
+
+    def name(self) -> str:
+        """PyTorch's name of the operation, as `MulBackward0`."""
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"<{self._name} object at 0x{id(self):x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[object | None, int], ...]:
+        """For each input the node that computed it (AccumulateGrad for a leaf, None where no gradient flows)."""
+        return tuple(_next_function(edge) for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        """A place for users to keep things beside the node."""
+        return self._hooks().metadata
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        """The tensors kept for backward; RuntimeError where they are freed or were changed in place."""
+        return self.unpack()
+
+    def _hooks(self) -> NodeHooks:
+        if self.hooks is None:
+            self.hooks = NodeHooks()
+        return self.hooks
+
+    def register_prehook(self, hook: Callable) -> Handle:
+        """Call `hook(grad_outputs)` before this node; a tuple returned replaces them."""
+        return Handle.into(self._hooks().before, hook)
+
+    def register_hook(self, hook: Callable) -> Handle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node; a tuple returned replaces `grad_inputs`."""
+        return Handle.into(self._hooks().after, hook)
+
+    def retains(self, index: int) -> bool:
+        """Whether output `index` keeps its gradient."""
+        return self.hooks is not None and index in self.hooks.retained
+
+    def keep(self, saved: Iterable[Tensor | None], outputs: tuple[Tensor, ...]) -> None:
+        """Hold on to the tensors that the rule needs, and to what their versions are now."""
+        kept, versions = [], []
+        for position, tensor in enumerate(saved):
+            version = None if tensor is None else tensor._version
+            for index, output in enumerate(outputs):
+                if tensor is output:  # the output itself would be a cycle: node → output → node
+                    tensor = alias(output)
+                    self.own = {**(self.own or {}), position: index}
+                    break
+            kept.append(tensor)
+            versions.append(0 if version is None else version.count)
+        self.saved, self.versions = tuple(kept), versions
+
+    def unpack(self) -> tuple[Tensor | None, ...]:
+        """The saved tensors, checked."""
+        if self.saved is None:
+            raise RuntimeError(_SECOND_TIME)
+        for position, tensor in enumerate(self.saved):
+            if tensor is not None and tensor._version is not None:
+                if tensor._version.count != self.versions[position]:
+                    raise RuntimeError(_changed(tensor, self._name, self.versions[position]))
+        return self.saved if self.own is None else self._with_own_outputs()
+
+    def _with_own_outputs(self) -> tuple[Tensor | None, ...]:
+        tensors = list(self.saved)
+        for position, index in self.own.items():
+            output = tensors[position] = alias(tensors[position])
+            output._node, output._index, output._requires_grad = self, index, True
+        return tuple(tensors)
+
+    def apply(self, grads: list[Tensor | None], needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+        """The gradients of the inputs from those of the outputs."""
+        if self.saved:
+            return self.rule(needs, *grads, *self.unpack())
+        if self.saved is None:
+            raise RuntimeError(_SECOND_TIME)
+        return self.rule(needs, *grads)
+
+    def release(self) -> None:
+        """Let go of the saved tensors; a node that saved none may run again."""
+        if self.saved:
+            self.saved = None
+
+
+class AccumulateGrad:
+    """Stands in `next_functions` for a leaf; `variable` is the leaf."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    next_functions = ()
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at 0x{id(self.variable):x}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and self.variable is other.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+
+def record(
+    name: str,
+    outputs: Tensor | tuple[Tensor, ...],
+    inputs: tuple[Tensor | None, ...],
+    rule: Callable,
+    saved: Iterable[Tensor | None] = (),
+) -> Node | None:
+    """Say how `outputs` are differentiated by `inputs`; nothing happens where no gradient is wanted.
+
+    `rule(needs, *grads, *saved)` returns a gradient for each input. A gradient may still have the broadcast shape or
+    the promoted dtype of the output: the engine sums and casts it to what the input has.
+    """
+    if not mode.enabled:
+        return None
+    edges = [None if tensor is None else edge_of(tensor) for tensor in inputs]
+    for edge in edges:
+        if edge is not None:
+            break
+    else:
+        return None
+    if type(outputs) is not tuple:
+        outputs = (outputs,)
+    node = Node(name, edges, rule, outputs)
+    if saved:
+        node.keep(saved, outputs)
+    for index, output in enumerate(outputs):
+        output._node = node
+        output._index = index
+        output._requires_grad = True
+    return node
+
+
+def edge_of(tensor: Tensor) -> Edge | None:
+    """Where the gradient of a tensor goes: its node, itself if it is a leaf, or nowhere."""
+    if tensor._base is not None:
+        refresh(tensor)
+    if not tensor._requires_grad:
+        return None
+    node = tensor._node
+    return (tensor, 0) if node is None else (node, tensor._index)
+
+
+def _next_function(edge: Edge | None) -> tuple[object | None, int]:
+    if edge is None:
+        return (None, 0)
+    target, index = edge
+    return (target if isinstance(target, Node) else AccumulateGrad(target), index)
+
+
+_SECOND_TIME = message(
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward."
+)
+
+
+def _changed(tensor: Tensor, name: str, expected: int) -> str:
+    kind = "torch.FloatTensor" if tensor._array.dtype == np.float32 else f"torch.{tensor.dtype.name}"
+    return message(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[{kind} {list(tensor._array.shape)}] is at version {tensor._version.count}; "
+        f"expected version {expected} instead.",
+        f"{name} saved it for backward",
+        mend="the out-of-place form (x = x + 1 for x += 1), or .clone() before the change",
+    )

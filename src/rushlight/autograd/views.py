@@ -1,0 +1,143 @@
+"""In-place changes of views, as the graph sees them.
+
+A view and its base lie in one piece of memory. Where a view is changed in place, the base gets a new node ("CopySlices":
+its old value with the slice replaced), and every other view of that base gets its history again from the base when
+next asked for it. Both need only where the view lies in the base's memory, which the two arrays tell.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rushlight.autograd.graph import Edge, Node, edge_of, record
+from rushlight.tensor.core import Tensor, wrap
+
+
+class Place(NamedTuple):
+    """Where a view lies in its base: shapes, and strides and offsets in bytes into a buffer of `nbytes`."""
+
+    base_shape: tuple[int, ...]
+    base_strides: tuple[int, ...]
+    base_offset: int
+    view_shape: tuple[int, ...]
+    view_strides: tuple[int, ...]
+    view_offset: int
+    nbytes: int
+
+    @classmethod
+    def of(cls, view: np.ndarray, base: np.ndarray) -> Place:
+        """The place of `view` in `base`."""
+        low, high = np.lib.array_utils.byte_bounds(base)
+        start, at = base.__array_interface__["data"][0], view.__array_interface__["data"][0]
+        return cls(base.shape, base.strides, start - low, view.shape, view.strides, at - low, high - low)
+
+    def lay_out(self, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        """Fresh memory seen as the base and as the view."""
+        buffer = np.zeros(self.nbytes, np.uint8)
+        base = np.ndarray(self.base_shape, kind, buffer, self.base_offset, self.base_strides)
+        if 0 in self.view_shape:
+            return base, np.empty(self.view_shape, kind)
+        return base, np.ndarray(self.view_shape, kind, buffer, self.view_offset, self.view_strides)
+
+    def overlaps(self) -> bool:
+        """Whether two elements of the view are one in memory (`expand`)."""
+        return any(size > 1 and stride == 0 for size, stride in zip(self.view_shape, self.view_strides))
+
+
+def read(base: Tensor, place: Place) -> Tensor:
+    """The part of `base` at `place`, as a copy."""
+    whole, part = place.lay_out(base._array.dtype)
+    whole[...] = base._array
+    result = wrap(part.copy())
+    record("AsStridedBackward0", result, (base,), lambda needs, grad: (add(grad, place),))
+    return result
+
+
+def add(part: Tensor, place: Place) -> Tensor:
+    """Zeros of the base's shape with `part` added at `place`; the adjoint of `read`."""
+    whole, slot = place.lay_out(part._array.dtype)
+    if place.overlaps():
+        _add_overlapping(slot, part._array)
+    else:
+        slot[...] = part._array
+    result = wrap(whole)
+    record("AsStridedBackward0", result, (part,), lambda needs, grad: (read(grad, place),))
+    return result
+
+
+def _add_overlapping(slot: np.ndarray, part: np.ndarray) -> None:
+    axes = tuple(i for i, (n, s) in enumerate(zip(slot.shape, slot.strides)) if n > 1 and s == 0)
+    once = tuple(slice(0, 1) if i in axes else slice(None) for i in range(slot.ndim))
+    slot[once] = part.astype(np.promote_types(part.dtype, np.float32)).sum(axis=axes, keepdims=True)
+
+
+def replace(base: Tensor, part: Tensor, place: Place) -> Tensor:
+    """`base` with the part at `place` replaced."""
+    whole, slot = place.lay_out(base._array.dtype)
+    whole[...] = base._array
+    slot[...] = part._array
+    result = wrap(whole)
+
+    def rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor, Tensor]:
+        at_place = read(grad, place)
+        return replace(grad, wrap(np.zeros_like(at_place._array)), place), at_place
+
+    record("CopySlices", result, (base, part), rule)
+    return result
+
+
+def replay_history(view: Tensor) -> None:
+    """Give a view the node that leads to its base as the base is now."""
+    base = view._base
+    if base.requires_grad:
+        place = Place.of(view._array, base._array)
+        edge = edge_of(base)
+        view._node = Node("AsStridedBackward0", [edge], lambda needs, grad: (add(grad, place),), (view,))
+        view._index, view._requires_grad = 0, True
+    view._seen = view._version.count
+
+
+class CopySlices(Node):
+    """An in-place change of a view, as a node of its base: outside of the slice the gradient passes by."""
+
+    __slots__ = ("change", "first", "place")
+
+    def __init__(self, view: Tensor, change: Node, before: Edge | None) -> None:
+        base = view._base
+        # The change's way to the view as it was, where it has one at its first input, is taken over by the base.
+        self.first = 1 if _same_edge(change.edges[0], before) else 0
+        super().__init__("CopySlices", [edge_of(base), *change.edges[self.first :]], None, (base,))
+        self.change = change
+        self.place = Place.of(view._array, base._array)
+
+    def apply(self, grads: list[Tensor | None], needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+        """The gradients of the base before the change, and of what the change took in."""
+        (grad,) = grads
+        results = self.change.apply([read(grad, self.place)], needs if self.first else needs[1:])
+        others = results[self.first :]
+        if not needs[0]:
+            return (None, *others)
+        part = results[0] if self.first else None
+        if part is None:
+            part = wrap(np.zeros(self.place.view_shape, grad._array.dtype))
+        return (replace(grad, part, self.place), *others)
+
+    def release(self) -> None:
+        """Let go of what the change saved."""
+        self.change.release()
+
+
+def _same_edge(a: Edge | None, b: Edge | None) -> bool:
+    return a is b or (a is not None and b is not None and a[0] is b[0] and a[1] == b[1])
+
+
+def rebase(view: Tensor, change: Node, before: Edge | None) -> None:
+    """Give the base of a view the history of an in-place change of the view, which `change` recorded.
+
+    `before` is the edge that led to the view until then.
+    """
+    base = view._base
+    node = CopySlices(view, change, before)
+    base._node, base._index, base._requires_grad = node, 0, True

@@ -1,0 +1,364 @@
+"""Arithmetic on two operands: + − × ÷ and powers, with broadcasting and PyTorch's promotion.
+
+In: tensors and numbers. Out: a new tensor, recorded. The rules give gradients of the broadcast shape; the engine
+sums them to the shape of each input.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.operands import Operand, is_number, pair, pair_floating, result_type
+
+Gradients = tuple[Tensor | None, ...]
+Needs = tuple[bool, ...]
+
+
+def _tensors(*operands: Operand) -> tuple[Tensor | None, ...]:
+    return tuple([operand if isinstance(operand, Tensor) else None for operand in operands])
+
+
+def _saved_product(a: Operand, b: Operand) -> tuple[Tensor | None, Tensor | None]:
+    """Each factor, where the other one needs it for its gradient."""
+    return (
+        a if isinstance(a, Tensor) and isinstance(b, Tensor) and b.requires_grad else None,
+        b if isinstance(b, Tensor) and isinstance(a, Tensor) and a.requires_grad else None,
+    )
+
+
+# -- sums
+
+
+@method()
+def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
+    """`input + alpha * other`, broadcast.
+
+    >>> import rushlight as torch
+    >>> torch.add(torch.tensor([1, 2]), 3)
+    tensor([4, 5])
+    """
+    _check_alpha(alpha, input, other)
+    result = pair(np.add, input, other if alpha == 1 else mul(other, alpha))
+    record("AddBackward0", result, _tensors(input, other), _add_rule if alpha == 1 else partial(_scaled_rule, alpha))
+    return result
+
+
+def _add_rule(needs: Needs, grad: Tensor) -> Gradients:
+    return grad, grad
+
+
+def _scaled_rule(alpha: float, needs: Needs, grad: Tensor) -> Gradients:
+    return grad, grad * alpha if needs[1] else None
+
+
+@method("sub", "subtract")
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
+    """`input - alpha * other`, broadcast; not for bool tensors."""
+    _check_alpha(alpha, input, other)
+    if any(isinstance(t, Tensor) and t._array.dtype == np.bool_ for t in (input, other)):
+        _check_bool_subtraction(input, other)
+    result = pair(np.subtract, input, other if alpha == 1 else mul(other, alpha))
+    record("SubBackward0", result, _tensors(input, other), partial(_scaled_rule, -alpha))
+    return result
+
+
+def _check_bool_subtraction(a: Operand, b: Operand) -> None:
+    both = all(isinstance(t, bool) or (isinstance(t, Tensor) and t._array.dtype == np.bool_) for t in (a, b))
+    raise RuntimeError(
+        message(
+            "Subtraction, the `-` operator, with two bool tensors is not supported."
+            if both
+            else "Subtraction, the `-` operator, with a bool tensor is not supported.",
+            mend="the `^` or `logical_xor()` operator, or `~` / `logical_not()` to invert a mask",
+        )
+    )
+
+
+def _check_alpha(alpha: float, a: Operand, b: Operand) -> None:
+    if alpha == 1 and type(alpha) is int:
+        return
+    if isinstance(alpha, float) and not result_type(a, b).is_floating_point:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+
+
+def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
+    """`other - alpha * input`."""
+    return sub(other, input, alpha=alpha)
+
+
+# -- products
+
+
+@method("mul", "multiply")
+def mul(input: Operand, other: Operand) -> Tensor:
+    """`input * other`, broadcast."""
+    result = pair(np.multiply, input, other)
+    if is_number(other):
+        record("MulBackward0", result, (input,), partial(_mul_number_rule, other))
+    elif is_number(input):
+        record("MulBackward0", result, (other,), partial(_mul_number_rule, input))
+    else:
+        record("MulBackward0", result, (input, other), _mul_rule, _saved_product(input, other))
+    return result
+
+
+def _mul_number_rule(number: float, needs: Needs, grad: Tensor) -> Gradients:
+    return (grad * number,)
+
+
+def _mul_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
+    return grad * b if needs[0] else None, grad * a if needs[1] else None
+
+
+@method("div", "divide", "true_divide")
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
+    """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc".
+
+    >>> import rushlight as torch
+    >>> torch.tensor([7, -7]) / 2, torch.div(torch.tensor([7, -7]), 2, rounding_mode="trunc")
+    (tensor([ 3.5000, -3.5000]), tensor([ 3, -3]))
+    """
+    if rounding_mode is not None:
+        return _div_rounded(input, other, rounding_mode)
+    result = pair_floating(np.divide, input, other)
+    if is_number(other):
+        record("DivBackward0", result, (input,), partial(_div_number_rule, other))
+    else:
+        needed = isinstance(other, Tensor) and other.requires_grad
+        saved = (input if needed and isinstance(input, Tensor) else None, other)
+        number = None if isinstance(input, Tensor) else input
+        record("DivBackward0", result, _tensors(input, other), partial(_div_rule, number), saved)
+    return result
+
+
+def _div_number_rule(number: float, needs: Needs, grad: Tensor) -> Gradients:
+    return (grad / number,)
+
+
+def _div_rule(number: float | None, needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor) -> Gradients:
+    numerator = number if a is None else a
+    return (
+        grad / b if needs[0] else None,
+        -grad * (numerator / b / b) if needs[1] else None,
+    )
+
+
+def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
+    if mode == "floor":
+        return floor_divide(a, b)
+    if mode != "trunc":
+        raise RuntimeError(
+            message(
+                "div expected rounding_mode to be one of None, 'trunc', or 'floor' "
+                f"but found '{mode}'"
+            )
+        )
+    _check_integer_divisor(a, b)
+    result = pair(_truncated_quotient, a, b)
+    record("DivBackward1", result, _tensors(a, b), _zero_rule, _tensors(a, b))
+    return result
+
+
+def _truncated_quotient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if np.result_type(x, y).kind == "f":
+        return np.trunc(np.divide(x, y))
+    quotient = np.floor_divide(x, y)
+    return quotient + ((np.remainder(x, y) != 0) & (quotient < 0)).astype(quotient.dtype)
+
+
+def _zero_rule(needs: Needs, grad: Tensor, *inputs: Tensor | None) -> Gradients:
+    return tuple(wrap(np.zeros_like(t._array)) if need else None for need, t in zip(needs, inputs))
+
+
+@method()
+def floor_divide(input: Operand, other: Operand) -> Tensor:
+    """`input // other`, rounded down; RuntimeError for an integer division by zero."""
+    _check_integer_divisor(input, other)
+    result = pair(np.floor_divide, input, other)
+    record("FloorDivideBackward0", result, _tensors(input, other), _zero_rule, _tensors(input, other))
+    return result
+
+
+@method()
+def remainder(input: Operand, other: Operand) -> Tensor:
+    """`input % other` with the sign of `other`."""
+    _check_integer_divisor(input, other)
+    result = pair(np.remainder, input, other)
+    quotient = floor_divide(input, other) if isinstance(other, Tensor) and other.requires_grad else None
+    record("RemainderBackward0", result, _tensors(input, other), _remainder_rule, (quotient,))
+    return result
+
+
+def _remainder_rule(needs: Needs, grad: Tensor, quotient: Tensor | None) -> Gradients:
+    return grad, -grad * quotient if needs[1] else None
+
+
+@method()
+def fmod(input: Tensor, other: Operand) -> Tensor:
+    """The remainder with the sign of `input`."""
+    _check_integer_divisor(input, other)
+    result = pair(np.fmod, input, other)
+    quotient = None
+    if isinstance(other, Tensor) and other.requires_grad:
+        quotient = div(input, other, rounding_mode="trunc").detach()
+    record("FmodBackward0", result, _tensors(input, other), _remainder_rule, (quotient,))
+    return result
+
+
+def _check_integer_divisor(a: Operand, b: Operand) -> None:
+    if result_type(a, b).is_floating_point:
+        return
+    if not np.all(b._array if isinstance(b, Tensor) else b):
+        raise RuntimeError(message("ZeroDivisionError", "an integer division has a zero in its divisor"))
+
+
+# -- powers
+
+
+@method("pow")
+def pow(input: Operand, exponent: Operand) -> Tensor:
+    """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError.
+
+    >>> import rushlight as torch
+    >>> torch.tensor([1.0, 2.0, 3.0]) ** 2
+    tensor([1., 4., 9.])
+    """
+    if is_number(exponent):
+        return _pow_number(input, exponent)
+    result = pair(np.power, input, exponent)
+    number = None if isinstance(input, Tensor) else input
+    base_needed = exponent.requires_grad or (isinstance(input, Tensor) and input.requires_grad)
+    saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
+    record("PowBackward1", result, _tensors(input, exponent), partial(_pow_rule, number), saved)
+    return result
+
+
+def _pow_number(base: Tensor, exponent: float) -> Tensor:
+    if isinstance(exponent, (int, np.integer)) and exponent < 0 and not base.dtype.is_floating_point:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    result = pair(_SHORT_POWERS.get(exponent, np.power), base, exponent)
+    record("PowBackward0", result, (base,), partial(_pow_number_rule, exponent), (base,))
+    return result
+
+
+# Multiplying is faster than np.power and rounds as PyTorch does.
+_SHORT_POWERS = {
+    2: lambda x, _: np.multiply(x, x),
+    3: lambda x, _: np.multiply(np.multiply(x, x), x),
+    0.5: lambda x, _: np.sqrt(x),
+}
+
+
+def _pow_number_rule(exponent: float, needs: Needs, grad: Tensor, base: Tensor) -> Gradients:
+    if exponent == 0:
+        return (wrap(np.zeros_like(base._array)),)
+    return (grad * (exponent * base ** (exponent - 1)),)
+
+
+def _pow_rule(
+    number: float | None, needs: Needs, grad: Tensor, base: Tensor | None, exponent: Tensor, result: Tensor | None
+) -> Gradients:
+    of_base = of_exponent = None
+    if needs[0]:
+        slope = exponent * base ** (exponent - 1)
+        of_base = grad * _where_not(exponent._array == 0, slope)
+    if needs[1]:
+        base = wrap(np.asarray(number, exponent._array.dtype)) if base is None else base
+        flat = (base._array == 0) & (exponent._array >= 0)
+        of_exponent = grad * _where_not(flat, result * base.log())
+    return of_base, of_exponent
+
+
+def _where_not(mask: np.ndarray, value: Tensor) -> Tensor:
+    return value.masked_fill(wrap(mask), 0) if mask.any() else value
+
+
+@method("float_power")
+def float_power(input: Operand, exponent: Operand) -> Tensor:
+    """`input ** exponent` in float64."""
+    from rushlight import dtypes
+
+    double = [t.to(dtypes.float64) if isinstance(t, Tensor) else float(t) for t in (input, exponent)]
+    return pow(*double)
+
+
+# -- extremes and friends
+
+
+def _extreme(ufunc: np.ufunc, name: str, a: Tensor, b: Tensor) -> Tensor:
+    result = pair(ufunc, a, b)
+    first = np.less if ufunc is np.minimum else np.greater
+    record(name, result, (a, b), partial(_extreme_rule, first), (a, b))
+    return result
+
+
+def _extreme_rule(first: np.ufunc, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
+    """Equal values share the gradient equally, as in PyTorch."""
+    tie = quiet(np.equal, a._array, b._array)
+    wins = quiet(first, a._array, b._array)
+    share = np.where(tie, 0.5, wins).astype(grad._array.dtype)
+    return grad * wrap(share), grad * wrap((1 - share).astype(share.dtype))
+
+
+@method()
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """The larger of each pair of elements; NaN wins."""
+    return _extreme(np.maximum, "MaximumBackward0", input, other)
+
+
+@method()
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller of each pair of elements; NaN wins."""
+    return _extreme(np.minimum, "MinimumBackward0", input, other)
+
+
+@method("lerp")
+def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
+    """`input + weight * (end - input)`."""
+    return input + weight * (end - input)
+
+
+@method("addcmul")
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """`input + value * tensor1 * tensor2`."""
+    return input + (tensor1 * tensor2 if value == 1 else tensor1 * tensor2 * value)
+
+
+@method("addcdiv")
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """`input + value * tensor1 / tensor2`."""
+    quotient = tensor1 / tensor2
+    return input + (quotient if value == 1 else quotient * value)
+
+
+# -- operators
+
+
+def _operator(name: str, function: callable, reflected: bool = False) -> None:
+    """Make a function an operator that leaves unknown operands to Python."""
+
+    def operate(self: Tensor, other: Operand) -> Tensor:
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return function(other, self) if reflected else function(self, other)
+
+    operate.__name__ = name
+    setattr(Tensor, name, operate)
+
+
+for _name, _function in {
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "truediv": div,
+    "floordiv": floor_divide,
+    "mod": remainder,
+    "pow": pow,
+}.items():
+    _operator(f"__{_name}__", _function)
+    _operator(f"__r{_name}__", _function, reflected=True)

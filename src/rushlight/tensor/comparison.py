@@ -1,0 +1,229 @@
+"""Comparisons and logic: bool tensors out of two operands, and whole tensors compared.
+
+In: tensors and numbers. Out: bool tensors, or a Python bool from `equal` and `allclose`. Nothing here has a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.dtypes import FLOATING
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.operands import Operand, dtype_of, in_dtype, is_number, pair, result_type
+
+
+def _define(name: str, ufunc: Callable, doc: str, *aliases: str) -> Callable:
+    def operation(input: Operand, other: Operand) -> Tensor:
+        if isinstance(other, (int, float)) and isinstance(input, Tensor) and input.dtype.category != FLOATING:
+            return wrap(np.asarray(quiet(ufunc, input._array, other)))  # exact, beyond the dtype's range too
+        return pair(ufunc, input, other)
+
+    def operator(self: Tensor, other: Operand) -> Tensor:
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return operation(self, other)
+
+    operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = doc
+    operation.__module__ = __name__
+    operator.__name__ = f"__{name}__"
+    setattr(Tensor, f"__{name}__", operator)
+    return method(name, *aliases)(operation)
+
+
+eq = _define("eq", np.equal, "Whether elements are equal.")
+ne = _define("ne", np.not_equal, "Whether elements differ.", "not_equal")
+lt = _define("lt", np.less, "Whether elements are less.", "less")
+le = _define("le", np.less_equal, "Whether elements are less or equal.", "less_equal")
+gt = _define("gt", np.greater, "Whether elements are greater.", "greater")
+ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.", "greater_equal")
+
+Tensor.__hash__ = lambda self: id(self)
+
+
+# -- logic
+
+
+def _logical(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
+    kind = result_type(a, b)
+    return wrap(np.asarray(ufunc(in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
+
+
+@method()
+def logical_and(input: Operand, other: Operand) -> Tensor:
+    """True where both are not 0."""
+    return _logical(np.logical_and, input, other)
+
+
+@method()
+def logical_or(input: Operand, other: Operand) -> Tensor:
+    """True where one is not 0."""
+    return _logical(np.logical_or, input, other)
+
+
+@method()
+def logical_xor(input: Operand, other: Operand) -> Tensor:
+    """True where exactly one is not 0."""
+    return _logical(np.logical_xor, input, other)
+
+
+@method()
+def logical_not(input: Tensor) -> Tensor:
+    """True where the element is 0."""
+    return wrap(np.asarray(np.logical_not(input._array)))
+
+
+def _check_bits(name: str, *operands: Operand) -> None:
+    for operand in operands:
+        if dtype_of(operand).category == FLOATING:
+            raise RuntimeError(
+                message(
+                    f'"{name}_cpu" not implemented for \'{"Float" if isinstance(operand, Tensor) else "Double"}\'',
+                    mend="logical_and, logical_or, logical_not; or .bool() first",
+                )
+            )
+
+
+def _define_bits(name: str, ufunc: Callable, sign: str) -> Callable:
+    def operation(input: Operand, other: Operand) -> Tensor:
+        _check_bits(name, input, other)
+        return pair(ufunc, input, other)
+
+    operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = f"`input {sign} other`, bit by bit; logic for bool tensors."
+    operation.__module__ = __name__
+    return operation
+
+
+bitwise_and = method("bitwise_and", "__and__", "__rand__")(_define_bits("bitwise_and", np.bitwise_and, "&"))
+bitwise_or = method("bitwise_or", "__or__", "__ror__")(_define_bits("bitwise_or", np.bitwise_or, "|"))
+bitwise_xor = method("bitwise_xor", "__xor__", "__rxor__")(_define_bits("bitwise_xor", np.bitwise_xor, "^"))
+
+
+@method("bitwise_not", "__invert__")
+def bitwise_not(input: Tensor) -> Tensor:
+    """`~input`, bit by bit; `not` for bool tensors."""
+    _check_bits("bitwise_not", input)
+    return wrap(np.asarray(np.invert(input._array)))
+
+
+@method("__lshift__", "bitwise_left_shift")
+def bitwise_left_shift(input: Tensor, other: Operand) -> Tensor:
+    """`input << other`."""
+    return pair(np.left_shift, input, other)
+
+
+@method("__rshift__", "bitwise_right_shift")
+def bitwise_right_shift(input: Tensor, other: Operand) -> Tensor:
+    """`input >> other`."""
+    return pair(np.right_shift, input, other)
+
+
+# -- kinds of numbers
+
+
+def _define_kind(name: str, function: Callable, for_integers: bool, doc: str) -> Callable:
+    def operation(input: Tensor) -> Tensor:
+        if input.dtype.category != FLOATING:
+            return wrap(np.full(input._array.shape, for_integers))
+        return wrap(np.asarray(quiet(function, input._array)))
+
+    operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = doc
+    operation.__module__ = __name__
+    return method(name)(operation)
+
+
+isnan = _define_kind("isnan", np.isnan, False, "Whether elements are NaN.")
+isinf = _define_kind("isinf", np.isinf, False, "Whether elements are infinite.")
+isfinite = _define_kind("isfinite", np.isfinite, True, "Whether elements are finite numbers.")
+isposinf = _define_kind("isposinf", np.isposinf, False, "Whether elements are plus infinity.")
+isneginf = _define_kind("isneginf", np.isneginf, False, "Whether elements are minus infinity.")
+
+
+# -- whole tensors
+
+
+@method()
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one shape and the same elements.
+
+    >>> import rushlight as torch
+    >>> torch.equal(torch.ones(2), torch.ones(2))
+    True
+    """
+    return input._array.shape == other._array.shape and bool(np.all(eq(input, other)._array))
+
+
+def _check_same_kind(name: str, a: Tensor, b: Tensor) -> None:
+    if a.dtype is not b.dtype:
+        raise RuntimeError(
+            message(f"{_word(a)} did not match {_word(b)}", f"{name}: {a.dtype} and {b.dtype}", mend=f".to({a.dtype})")
+        )
+
+
+def _word(tensor: Tensor) -> str:
+    words = {dtypes.float32: "Float", dtypes.float64: "Double", dtypes.float16: "Half", dtypes.int64: "Long"}
+    return words.get(tensor.dtype, tensor.dtype.name)
+
+
+@method()
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
+    """Whether |input - other| <= atol + rtol * |other|, element by element."""
+    _check_same_kind("isclose", input, other)
+    a, b = input._array, other._array
+    if input.dtype.category != FLOATING and input.dtype is not dtypes.bool:
+        a, b = a.astype(np.float64), b.astype(np.float64)
+    elif input.dtype.itemsize == 2 or input.dtype is dtypes.bool:
+        a, b = a.astype(np.float32), b.astype(np.float32)
+    return wrap(np.asarray(quiet(np.isclose, a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)))
+
+
+@method()
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close, as `isclose` says."""
+    return bool(np.all(isclose(input, other, rtol, atol, equal_nan)._array))
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+@method("is_floating_point")
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the dtype is a floating one."""
+    return input.dtype.is_floating_point
+
+
+@method("is_complex")
+def is_complex(input: Tensor) -> bool:
+    """False: there are no complex tensors."""
+    return False
+
+
+@method("is_nonzero")
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element is not 0."""
+    return bool(input)
+
+
+@method("__bool__")
+def _truth(self: Tensor) -> bool:
+    if self._array.size != 1:
+        raise RuntimeError(
+            message(
+                "Boolean value of Tensor with no values is ambiguous"
+                if self._array.size == 0
+                else "Boolean value of Tensor with more than one value is ambiguous",
+                f"shape {list(self.shape)}",
+                mend=".any() or .all()",
+            )
+        )
+    return bool(self._array.item())

@@ -1,0 +1,406 @@
+"""The Tensor: one NumPy array, and what autograd and the engines need to know about it.
+
+In: a NumPy array (`wrap`). Out: a Tensor. The operations live in the other files of this package, one a
+responsibility; each becomes a method through `@method`, so that `x.exp()` and `rushlight.exp(x)` are one function.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import Context
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.autograd import modes
+from rushlight.errors import message
+from rushlight.tensor.size import CPU, Size, device
+
+
+class Version:
+    """Counts the in-place changes of one piece of memory; shared by all tensors that look at it.
+
+    `count` is what autograd compares. `writes` also counts changes through `.data`, which autograd must not see
+    but a packed copy of a weight must. `shared` says that others may write without telling us.
+    """
+
+    __slots__ = ("_memory", "_shared", "_writes", "count")
+
+    def __init__(self, memory: Version | None = None) -> None:
+        self.count = 0
+        self._writes = 0
+        self._shared = False
+        self._memory = memory  # the Version that keeps `writes` and `shared`; None means this one
+
+    @property
+    def writes(self) -> int:
+        return (self._memory or self)._writes
+
+    @property
+    def shared(self) -> bool:
+        return (self._memory or self)._shared
+
+    def bump(self) -> None:
+        """Note that the memory has changed."""
+        self.count += 1
+        (self._memory or self)._writes += 1
+
+    def share(self) -> None:
+        """Note that the memory is visible to others."""
+        (self._memory or self)._shared = True
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class Tensor:
+    """A strided n-dimensional array that can be differentiated.
+
+    Made by `rushlight.tensor`, `rushlight.zeros` and their like. `Tensor(2, 3)` is an uninitialised float tensor of
+    that shape and `Tensor([1, 2])` a float tensor of those values, as in PyTorch.
+
+    >>> import rushlight as torch
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> (x * x).sum().backward(); x.grad
+    tensor([[2., 4.],
+            [6., 8.]])
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_array",  # the numbers, any strides
+        "_base",  # the tensor this one is a view of, or None
+        "_grad",
+        "_hooks",  # a leaf's hooks, or None
+        "_index",  # which output of `_node` this is
+        "_memo_cache",  # (writes, array, dict) of `_memo`
+        "_node",  # the graph node that computed it, or None for a leaf
+        "_requires_grad",  # of a leaf; True also where `_node` is set
+        "_seen",  # the version at which a view's `_node` was right; -1: made in no_grad
+        "_version",  # a Version; None stands for an untouched one
+    )
+
+    __array_priority__ = 1000  # so that `ndarray + tensor` asks the tensor
+
+    def __new__(cls, *args: object, **kwargs: object) -> Tensor:
+        from rushlight.tensor.creation import legacy_tensor
+
+        return alias(legacy_tensor(*args, **kwargs), cls)
+
+    # -- what it is
+
+    @property
+    def shape(self) -> Size:
+        """The shape, a `Size`."""
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The element type."""
+        return dtypes._by_number[self._array.dtype.num]
+
+    @property
+    def device(self) -> device:
+        """Always the CPU."""
+        return CPU
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._array.ndim
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._array.nbytes
+
+    is_cuda = is_sparse = is_quantized = is_meta = is_mps = False
+
+    # -- autograd's view of it
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        if self._base is not None:
+            refresh(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Say whether gradients are wanted for this leaf; returns itself.
+
+        RuntimeError for an integer or bool tensor, and for switching off what the graph computed.
+        """
+        if requires_grad and self.dtype.category != dtypes.FLOATING:
+            raise RuntimeError(
+                message(
+                    "only Tensors of floating point dtype can require gradients",
+                    f"this one is {self.dtype}",
+                    mend=".float() first",
+                )
+            )
+        if not requires_grad and self.grad_fn is not None:
+            raise RuntimeError(
+                message(
+                    "you can only change requires_grad flags of leaf variables.",
+                    mend="var.detach(), where you want a value without its history",
+                )
+            )
+        if self._node is None:
+            self._requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def grad_fn(self) -> object | None:
+        """The graph node that computed this tensor; None for a leaf."""
+        if self._base is not None:
+            refresh(self)
+        return self._node
+
+    @property
+    def is_leaf(self) -> bool:
+        """True where no recorded operation computed this tensor."""
+        return self.grad_fn is None
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of `grad_fn` this is."""
+        return self._index
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward` has accumulated for this leaf."""
+        if self._grad is None and self._node is not None and not self.retains_grad:
+            _warn_of_no_grad()
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            _check_grad(self, value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this computed tensor."""
+        return self._node is not None and self._node.retains(self._index)
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history; changes through it are not seen by autograd."""
+        result = wrap(self._array)
+        version = version_of(self)
+        result._version = Version(version._memory or version)
+        return result
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        version = version_of(value)
+        self._array = value._array
+        self._version = Version(version._memory or version)
+        self._memo_cache = None
+
+    @property
+    def _version_count(self) -> int:
+        return 0 if self._version is None else self._version.count
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    def detach(self) -> Tensor:
+        """The same memory without history; a change of either is seen by both, and by autograd."""
+        result = wrap(self._array)
+        result._version = version_of(self)
+        return result
+
+    def detach_(self) -> Tensor:
+        """Forget the history of this tensor; returns itself."""
+        if self._base is not None:
+            raise RuntimeError(message("Can't detach views in-place. Use detach() instead", mend="x = x.detach()"))
+        self._node, self._index, self._requires_grad = None, 0, False
+        return self
+
+    def _memo(self) -> dict | None:
+        """A dict that is emptied whenever this tensor's memory changes; None where others may change it unseen."""
+        version = version_of(self)
+        if version.shared:
+            return None
+        cache = self._memo_cache
+        if cache is None or cache[0] != version.writes or cache[1] is not self._array:
+            self._memo_cache = cache = (version.writes, self._array, {})
+        return cache[2]
+
+    # -- Python's protocols
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        from rushlight.tensor.printing import tensor_text
+
+        return tensor_text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self._array.ndim == 0 and spec else format(repr(self), spec)
+
+
+_new = object.__new__
+
+
+def wrap(array: np.ndarray) -> Tensor:
+    """A Tensor of an array: no copy, no checks, no history. (NumPy gives scalars for 0-dim results; they are taken.)"""
+    result = _new(Tensor)
+    result._array = array if type(array) is np.ndarray else np.asarray(array)
+    result._base = None
+    result._grad = None
+    result._hooks = None
+    result._index = 0
+    result._memo_cache = None
+    result._node = None
+    result._requires_grad = False
+    result._seen = 0
+    result._version = None
+    return result
+
+
+def alias(source: Tensor, cls: type = Tensor) -> Tensor:
+    """Another tensor object, of class `cls`, for the same memory: no history, same version.
+
+    >>> import rushlight as torch
+    >>> class Parameter(torch.Tensor):
+    ...     pass
+    >>> type(alias(torch.ones(1), Parameter)).__name__
+    'Parameter'
+    """
+    result = _new(cls)
+    result._array = source._array
+    result._base = None
+    result._grad = None
+    result._hooks = None
+    result._index = 0
+    result._memo_cache = None
+    result._node = None
+    result._requires_grad = False
+    result._seen = 0
+    result._version = version_of(source)
+    return result
+
+
+def wrap_view(array: np.ndarray, source: Tensor) -> Tensor:
+    """A Tensor of an array that lies in the memory of `source`: a change of one is a change of the other."""
+    result = wrap(array)
+    version = source._version
+    if version is None:
+        version = source._version = Version()
+    result._version = version
+    result._base = source if source._base is None else source._base
+    result._seen = version.count if modes.mode.enabled else -1
+    return result
+
+
+def wrap_maybe_view(array: np.ndarray, source: Tensor) -> Tensor:
+    """As `wrap_view` where NumPy gave a view of the source's memory, as `wrap` where it copied."""
+    memory, owner = array.base, source._array
+    if memory is not None and (memory is owner or memory is owner.base) or array is owner:
+        return wrap_view(array, source)
+    return wrap(array)
+
+
+def version_of(tensor: Tensor) -> Version:
+    """The version of a tensor's memory, which from now on is kept."""
+    version = tensor._version
+    if version is None:
+        version = tensor._version = Version()
+    return version
+
+
+def refresh(view: Tensor) -> None:
+    """Give a view the history that its base got from an in-place change since."""
+    if view._seen == view._version.count or view._seen < 0:
+        return
+    from rushlight.autograd.views import replay_history
+
+    replay_history(view)
+
+
+def method(*names: str) -> Callable[[Callable], Callable]:
+    """Make a function of a tensor a method of Tensor too, under its own name or those given."""
+
+    def attach(function: Callable) -> Callable:
+        for name in names or (function.__name__,):
+            setattr(Tensor, name, function)
+        return function
+
+    return attach
+
+
+class _Quiet(threading.local):
+    """A context for each thread in which NumPy gives no floating-point warnings (PyTorch gives none).
+
+    `np.errstate` around every operation would cost four times a small addition; running in a context costs nothing.
+    """
+
+    def __init__(self) -> None:
+        context = Context()
+        context.run(np.seterr, all="ignore")
+        self.run = context.run
+
+
+_quiet = _Quiet()
+
+
+def quiet(function: Callable, *args: object, **kwargs: object) -> object:
+    """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says."""
+    return _quiet.run(function, *args, **kwargs)
+
+
+def _check_grad(tensor: Tensor, grad: Tensor) -> None:
+    if not isinstance(grad, Tensor):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of {type(grad).__name__}")
+    if grad is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
+    if grad.dtype is not tensor.dtype:
+        raise RuntimeError(
+            message(
+                f"attempting to assign a gradient with dtype '{grad.dtype.name}' "
+                f"to a tensor with grad_dtype '{tensor.dtype.name}'.",
+                mend=f"grad.to({tensor.dtype})",
+            )
+        )
+    if grad._array.shape != tensor._array.shape:
+        raise RuntimeError(
+            f"assigned grad has data of a different size: grad {list(grad.shape)}, tensor {list(tensor.shape)}"
+        )
+
+
+def _warn_of_no_grad() -> None:
+    import warnings
+
+    warnings.warn(
+        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+        "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
+        "Tensor, use .retain_grad() on the non-leaf Tensor.",
+        UserWarning,
+        stacklevel=3,
+    )

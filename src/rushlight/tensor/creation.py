@@ -1,0 +1,427 @@
+"""New tensors: from values, filled with a number, ranges.
+
+In: values or a shape. Out: a leaf tensor. Sizes are checked as Python integers before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.errors import message
+from rushlight.tensor.allocation import allocate
+from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.layout import MemoryFormat, empty_in_format, empty_like_array, preserve_format
+from rushlight.tensor.operands import is_number, number_in_dtype
+from rushlight.tensor.size import check_device, device
+
+Device = str | device | None
+
+
+# -- arguments
+
+
+def shape_of(name: str, size: tuple) -> tuple[int, ...]:
+    """A shape from `f(2, 3)`, `f((2, 3))` or `f([2, 3])`; TypeError for what is no integer, RuntimeError for < 0."""
+    if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
+        if isinstance(size[0], (tuple, list)):
+            size = size[0]
+        elif isinstance(size[0], Tensor) and size[0]._array.ndim > 0:
+            size = size[0].tolist()
+    try:
+        shape = tuple([operator.index(n) for n in size])
+    except TypeError:
+        wrong = next(n for n in size if not hasattr(n, "__index__"))
+        raise TypeError(
+            message(
+                f"{name}(): argument 'size' must be tuple of ints, but found element of type {type(wrong).__name__}",
+                mend="integers, as in (2, 3)",
+            )
+        ) from None
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+def dtype_or_default(dtype: dtypes.dtype | None) -> dtypes.dtype:
+    """`dtype`, or the default floating dtype for None; TypeError for anything else."""
+    if dtype is None:
+        return dtypes.get_default_dtype()
+    if not isinstance(dtype, dtypes.dtype):
+        raise TypeError(
+            message(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}", mend="torch.float32 and its like")
+        )
+    return dtype
+
+
+def _leaf(array: np.ndarray, device: Device, requires_grad: bool) -> Tensor:
+    check_device(device)
+    result = wrap(array)
+    if requires_grad:
+        result.requires_grad_()
+    return result
+
+
+# -- from values
+
+
+def tensor(
+    data: object, *, dtype: dtypes.dtype | None = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor that copies `data`: a number, nested lists, a NumPy array, or a tensor.
+
+    Python floats give the default dtype, ints int64, bools bool; arrays keep their dtype.
+    ValueError for ragged lists, TypeError for values that are no numbers.
+
+    >>> import rushlight as torch
+    >>> torch.tensor([[1, 2], [3, 4]]), torch.tensor(2.5).dtype
+    (tensor([[1, 2],
+            [3, 4]]), torch.float32)
+    """
+    if dtype is not None:
+        dtype_or_default(dtype)
+    return _leaf(_array_of(data, dtype, copy=True), device, requires_grad)
+
+
+def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
+    """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
+    check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if isinstance(data, np.ndarray) and (dtype is None or dtypes.of_numpy(data.dtype) is dtype):
+        from rushlight.tensor.interchange import from_numpy
+
+        return from_numpy(data)
+    return wrap(_array_of(data, dtype, copy=False))
+
+
+asarray = as_tensor
+
+
+def _array_of(data: object, dtype: dtypes.dtype | None, copy: bool) -> np.ndarray:
+    if isinstance(data, Tensor):
+        return np.array(data._array, dtype=None if dtype is None else dtype.numpy, order="C")
+    if isinstance(data, (np.ndarray, np.generic)):
+        return _from_array(np.asarray(data), dtype)
+    if is_number(data):
+        return number_in_dtype(data, dtype) if dtype else np.array(data, dtypes.of_scalar(data).numpy)
+    return _from_sequence(data, dtype)
+
+
+def _from_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
+    from rushlight.tensor.interchange import check_kind
+
+    kind = check_kind(array, foreign_order=True)
+    target = (dtype or kind).numpy
+    return quiet(np.array, array, dtype=target, order="C", copy=True)
+
+
+def _from_sequence(data: object, dtype: dtypes.dtype | None) -> np.ndarray:
+    if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
+        if not hasattr(data, "__array__"):
+            raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+        return _from_array(np.asarray(data), dtype)
+    shape = _nested_shape(data)
+    leaves: list = []
+    _flatten(data, shape, 0, leaves)
+    kind = dtype or _kind_of_values(leaves)
+    if kind is dtypes.bfloat16 or kind in (dtypes.float16,):
+        flat = quiet(np.asarray(leaves, np.float64).astype, np.float32).astype(kind.numpy)
+    else:
+        flat = _pack(leaves, kind)
+    return flat.reshape(shape)
+
+
+def _pack(leaves: list, kind: dtypes.dtype) -> np.ndarray:
+    if kind.category == dtypes.INTEGER and any(isinstance(v, float) for v in leaves):
+        leaves = [int(v) for v in leaves]
+    try:
+        return quiet(np.array, leaves, kind.numpy) if leaves else np.empty(0, kind.numpy)
+    except OverflowError:
+        raise RuntimeError(message(f"value cannot be converted to type {kind.name} without overflow")) from None
+
+
+def _nested_shape(data: object) -> tuple[int, ...]:
+    shape: list[int] = []
+    while True:
+        if isinstance(data, (Tensor, np.ndarray)):
+            return (*shape, *data.shape)
+        if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
+            return tuple(shape)
+        shape.append(len(data))
+        if not data:
+            return tuple(shape)
+        data = data[0]
+        if len(shape) > 64:
+            raise ValueError("too many dimensions: the sequences are nested more than 64 deep")
+
+
+def _flatten(data: object, shape: tuple[int, ...], depth: int, leaves: list) -> None:
+    if isinstance(data, (Tensor, np.ndarray)) and data.ndim:
+        data = data.tolist()
+    nested = isinstance(data, Sequence) and not isinstance(data, (str, bytes))
+    if depth == len(shape):
+        if nested:
+            raise ValueError(f"expected a number at depth {depth}, got a sequence: the lists are ragged")
+        leaves.append(_number(data))
+        return
+    if not nested:
+        raise TypeError(f"expected sequence of length {shape[depth]} at dim {depth}, got {type(data).__name__}")
+    if len(data) != shape[depth]:
+        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
+    if depth == len(shape) - 1 and all(type(v) is float for v in data):
+        leaves.extend(data)
+        return
+    for item in data:
+        _flatten(item, shape, depth + 1, leaves)
+
+
+def _number(value: object) -> float | int | bool:
+    if isinstance(value, (Tensor, np.ndarray)):
+        return value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (int, float)):
+        if isinstance(value, str):
+            raise ValueError("too many dimensions 'str'")
+        raise TypeError(f"must be real number, not {type(value).__name__}")
+    return value
+
+
+def _kind_of_values(leaves: list) -> dtypes.dtype:
+    kinds = {dtypes.of_scalar(value) for value in leaves}
+    return max(kinds, key=lambda kind: kind.category) if kinds else dtypes.get_default_dtype()
+
+
+def legacy_tensor(*args: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
+    """What `Tensor(...)` makes: uninitialised from sizes, float values from a sequence, an alias of a tensor."""
+    check_device(device)
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        return args[0]
+    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)) and type(args[0]).__name__ != "Size":
+        return tensor(args[0], dtype=dtype or dtypes.get_default_dtype())
+    return empty(*(args or (0,)), dtype=dtype)
+
+
+# -- filled
+
+
+def empty(
+    *size: int,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: MemoryFormat | None = None,
+    pin_memory: bool = False,
+    layout: object = None,
+) -> Tensor:
+    """An uninitialised tensor."""
+    shape = shape_of("empty", size)
+    kind = dtype_or_default(dtype).numpy
+    array = allocate(shape, kind) if memory_format is None else empty_in_format(shape, kind, memory_format)
+    return _leaf(array, device, requires_grad)
+
+
+def zeros(
+    *size: int,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    layout: object = None,
+) -> Tensor:
+    """A tensor of zeros.
+
+    >>> import rushlight as torch
+    >>> torch.zeros(2, dtype=torch.int64)
+    tensor([0, 0])
+    """
+    return _filled(shape_of("zeros", size), 0, dtype_or_default(dtype), device, requires_grad)
+
+
+def ones(
+    *size: int,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    layout: object = None,
+) -> Tensor:
+    """A tensor of ones."""
+    return _filled(shape_of("ones", size), 1, dtype_or_default(dtype), device, requires_grad)
+
+
+def full(
+    size: Sequence[int],
+    fill_value: float,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    layout: object = None,
+) -> Tensor:
+    """A tensor of one value, whose dtype it takes unless told."""
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
+    kind = dtype_or_default(dtype) if dtype is not None else dtypes.of_scalar(fill_value)
+    size = (size,) if isinstance(size, int) else size
+    return _filled(shape_of("full", tuple(size)), fill_value, kind, device, requires_grad)
+
+
+def _filled(shape: tuple, value: float, kind: dtypes.dtype, device: Device, requires_grad: bool) -> Tensor:
+    array = allocate(shape, kind.numpy)
+    array[...] = number_in_dtype(value, kind)
+    return _leaf(array, device, requires_grad)
+
+
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: MemoryFormat = preserve_format,
+    layout: object = None,
+) -> Tensor:
+    """An uninitialised tensor of the shape, dtype and memory order of `input`."""
+    kind = input._array.dtype if dtype is None else dtype_or_default(dtype).numpy
+    if memory_format is preserve_format:
+        array = empty_like_array(input._array, kind)
+    else:
+        array = empty_in_format(input._array.shape, kind, memory_format)
+    return _leaf(array, device, requires_grad)
+
+
+def full_like(input: Tensor, fill_value: float, **options: object) -> Tensor:
+    """A tensor of one value, of the shape, dtype and memory order of `input`."""
+    requires_grad = options.pop("requires_grad", False)
+    result = empty_like(input, **options)
+    result._array[...] = number_in_dtype(fill_value, result.dtype)
+    return result.requires_grad_() if requires_grad else result
+
+
+def zeros_like(input: Tensor, **options: object) -> Tensor:
+    """Zeros of the shape, dtype and memory order of `input`; options as `empty_like`."""
+    return full_like(input, 0, **options)
+
+
+def ones_like(input: Tensor, **options: object) -> Tensor:
+    """Ones of the shape, dtype and memory order of `input`; options as `empty_like`."""
+    return full_like(input, 1, **options)
+
+
+@method()
+def new_empty(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+    """An uninitialised tensor of this one's dtype."""
+    return empty(*size, dtype=dtype or self.dtype, **options)
+
+
+@method()
+def new_zeros(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+    """Zeros of this tensor's dtype."""
+    return zeros(*size, dtype=dtype or self.dtype, **options)
+
+
+@method()
+def new_ones(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+    """Ones of this tensor's dtype."""
+    return ones(*size, dtype=dtype or self.dtype, **options)
+
+
+@method()
+def new_full(
+    self: Tensor, size: Sequence[int], fill_value: float, *, dtype: dtypes.dtype | None = None, **options: object
+) -> Tensor:
+    """One value in this tensor's dtype."""
+    return full(size, fill_value, dtype=dtype or self.dtype, **options)
+
+
+@method()
+def new_tensor(self: Tensor, data: object, *, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+    """A copy of `data` in this tensor's dtype."""
+    return tensor(data, dtype=dtype or self.dtype, **options)
+
+
+# -- ranges
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """The numbers from `start` (0 if one argument) up to but not including `end`, `step` apart.
+
+    >>> import rushlight as torch
+    >>> torch.arange(4), torch.arange(1.0, 2.0, 0.5)
+    (tensor([0, 1, 2, 3]), tensor([1.0000, 1.5000]))
+    """
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (t.item() if isinstance(t, Tensor) else t for t in (start, end, step))
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if not all(math.isfinite(t) for t in (start, end, step)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    integers = all(isinstance(t, (int, np.integer)) for t in (start, end, step))
+    kind = dtype_or_default(dtype) if dtype is not None or not integers else dtypes.int64
+    count = -((start - end) // step) if integers else math.ceil((end - start) / step)
+    array = allocate((count,), kind.numpy)
+    exact = np.arange(count, dtype=np.int64 if integers else np.float64)
+    array[...] = quiet((exact * step + start).astype, kind.numpy)
+    return _leaf(array, device, requires_grad)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers from `start` to `end`, both included, evenly spaced."""
+    steps = operator.index(steps)
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    start, end = (t.item() if isinstance(t, Tensor) else t for t in (start, end))
+    kind = dtype_or_default(dtype)
+    array = allocate((steps,), kind.numpy)
+    wide = np.float64 if kind is dtypes.float64 or not kind.is_floating_point else np.float32
+    array[...] = quiet(_even_steps(start, end, steps, wide).astype, kind.numpy)
+    return _leaf(array, device, requires_grad)
+
+
+def _even_steps(start: float, end: float, steps: int, kind: type) -> np.ndarray:
+    """Counted from both ends, so that both are exact and the middle is symmetric, as in PyTorch."""
+    if steps == 1:
+        return np.full(1, start, kind)
+    position = np.arange(steps, dtype=kind)
+    step = kind((kind(end) - kind(start)) / kind(max(steps - 1, 1)))
+    return np.where(position < steps // 2, kind(start) + step * position, kind(end) - step * (steps - 1 - position))
+
+
+def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: object) -> Tensor:
+    """`base` to the power of `steps` evenly spaced numbers."""
+    return base ** linspace(start, end, steps, **options)
+
+
+def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+    """A matrix with ones on its diagonal."""
+    result = zeros(n, n if m is None else m, dtype=dtype, **options)
+    np.fill_diagonal(result._array, 1)
+    return result
+
+
+def scalar_tensor(value: float, *, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
+    """A 0-dim tensor of the default dtype."""
+    return tensor(value, dtype=dtype_or_default(dtype), device=device)

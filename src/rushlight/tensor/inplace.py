@@ -1,0 +1,378 @@
+"""In-place changes: `x.add_(y)`, `x += y`, `x.copy_(y)`, `x.zero_()` and their like.
+
+In: a tensor and an out-of-place function. Out: the same tensor with new contents. The result is computed first and then
+written, so that a call that fails leaves the tensor as it was. The change bumps the version that autograd and packed
+weights are checked against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.autograd.graph import Node, edge_of, record
+from rushlight.autograd.modes import mode
+from rushlight.errors import message
+from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
+from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap
+from rushlight.tensor.operands import Operand, is_number, number_in_dtype
+
+
+def change(self: Tensor, function: Callable, *args: object, **kwargs: object) -> Tensor:
+    """Write `function(self, *args)` into this tensor, and its history with it."""
+    check_writeable(self)
+    recorded = mode.enabled and (self.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args))
+    if not recorded:
+        _write(self, function(self, *args, **kwargs))
+        return self
+    _check_leaf(self)
+    before = _before(self)
+    result = function(before, *args, **kwargs)
+    _write(self, result)
+    if result._node is not None:
+        _attach(self, before, result._node, result._index)
+    return self
+
+
+def check_writeable(self: Tensor) -> None:
+    """Raise where the memory must not be written, or one element would be written twice."""
+    array = self._array
+    if not array.flags.writeable:
+        raise RuntimeError(
+            message(
+                "a read-only tensor is being used in an in-place operation.",
+                "its memory belongs to a NumPy array that is not writeable",
+                mend=".clone() first",
+            )
+        )
+    if not array.flags.c_contiguous and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape)):
+        raise RuntimeError(
+            message(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please clone() the tensor before performing the operation.",
+                f"shape {list(array.shape)}, stride {self.stride()}",
+            )
+        )
+
+
+def _check_leaf(self: Tensor) -> None:
+    if self._base is not None:
+        if self._seen < 0:
+            raise RuntimeError(
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that "
+                "this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+                "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
+                "tracked) or both outside (if you want the inplace to be tracked)."
+            )
+        if self._base._node is None and self._base._requires_grad:
+            raise RuntimeError(_leaf_text("a view of a leaf Variable that requires grad"))
+    elif self._node is None and self._requires_grad:
+        raise RuntimeError(_leaf_text("a leaf Variable that requires grad"))
+
+
+def _leaf_text(what: str) -> str:
+    return message(
+        f"{what} is being used in an in-place operation.",
+        mend="with torch.no_grad(): around it, or the out-of-place form",
+    )
+
+
+def _before(self: Tensor) -> Tensor:
+    """The tensor as it was: a copy, because rules may save it, with the history so far."""
+    edge = edge_of(self)
+    before = wrap(self._array.copy(order="K"))
+    if edge is not None:
+        before._node, before._index, before._requires_grad = edge[0], edge[1], True
+    return before
+
+
+def _write(self: Tensor, result: Tensor) -> None:
+    target, array = self._array, result._array
+    if target.dtype is not array.dtype and not dtypes.can_cast(result.dtype, self.dtype):
+        raise RuntimeError(
+            message(
+                f"result type {_word(result.dtype)} can't be cast to the desired output type {_word(self.dtype)}",
+                mend="the out-of-place form, which may change the dtype",
+            )
+        )
+    if target.shape != array.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(array.shape)}"
+        )
+    quiet(np.copyto, target, array, casting="unsafe")
+    version_of(self).bump()
+
+
+def _word(kind: dtypes.dtype) -> str:
+    words = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long"}
+    words |= {"int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
+    return words.get(kind.name, kind.name)
+
+
+def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
+    """Make `node` the history of this tensor, or of its base where it is a view."""
+    if node.own is not None:  # what the node saved of its output lies in this tensor now
+        for position in node.own:
+            saved = node.saved[position]
+            saved._array, saved._version = self._array, version_of(self)
+            node.versions[position] = saved._version.count
+    if self._base is not None:
+        from rushlight.autograd.views import rebase
+
+        rebase(self, node, edge_of(before))
+    else:
+        self._node, self._index, self._requires_grad = node, index, True
+
+
+# -- copying and filling
+
+
+def _copied(self: Tensor, src: Tensor) -> Tensor:
+    array = np.empty_like(self._array)
+    try:
+        array[...] = quiet(pointwise._converted, src._array, array.dtype)
+    except ValueError:
+        raise RuntimeError(
+            f"The size of tensor a ({list(self.shape)}) must match the size of tensor b ({list(src.shape)})"
+        ) from None
+    result = wrap(array)
+    record("CopyBackwards", result, (self, src), _copy_rule)
+    return result
+
+
+def _copy_rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
+    return wrap(np.zeros_like(grad._array)) if needs[0] else None, grad
+
+
+@method()
+def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """Take the elements of `src`, broadcast and cast."""
+    if not isinstance(src, Tensor):
+        src = self.new_tensor(src)
+    return change(self, _copied, src)
+
+
+def _filled(self: Tensor, value: Tensor) -> Tensor:
+    array = np.empty_like(self._array)
+    array[...] = value._array
+    result = wrap(array)
+    record("FillBackward0", result, (self, value), _fill_rule)
+    return result
+
+
+def _fill_rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
+    return wrap(np.zeros_like(grad._array)) if needs[0] else None, grad.sum() if needs[1] else None
+
+
+@method()
+def fill_(self: Tensor, value: float | Tensor) -> Tensor:
+    """Set every element to one value."""
+    if isinstance(value, Tensor) and value._array.ndim:
+        raise RuntimeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
+        )
+    if not isinstance(value, Tensor):
+        value = wrap(number_in_dtype(value, self.dtype))
+    return change(self, _filled, value.to(self.dtype))
+
+
+@method()
+def zero_(self: Tensor) -> Tensor:
+    """Set every element to 0."""
+    return fill_(self, 0)
+
+
+@method()
+def fill_diagonal_(self: Tensor, fill_value: float) -> Tensor:
+    """Set the main diagonal to one value."""
+    array = self._array.copy()
+    np.fill_diagonal(array, fill_value)
+    return copy_(self, wrap(array))
+
+
+# -- the in-place form of out-of-place functions
+
+
+def _define(function: Callable) -> None:
+    def in_place(self: Tensor, *args: object, **kwargs: object) -> Tensor:
+        return change(self, function, *args, **kwargs)
+
+    _name(in_place, function)
+
+
+def _name(in_place: Callable, function: Callable, *names: str) -> None:
+    in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
+    in_place.__doc__ = f"The in-place form of `{function.__name__}`; returns the tensor itself."
+    in_place.__module__ = __name__
+    method(in_place.__name__, *names)(in_place)
+
+
+def _define_direct(function: Callable, ufunc: np.ufunc, operator: str) -> None:
+    """An arithmetic one, which writes straight into the tensor where nothing is recorded: optimisers live on it."""
+
+    def in_place(self: Tensor, other: Operand, **options: object) -> Tensor:
+        if not mode.enabled and _is_direct(self, other):
+            return _write_directly(self, ufunc, other, options.get("alpha", 1), function)
+        return change(self, function, other, **options)
+
+    def by_operator(self: Tensor, other: Operand) -> Tensor:
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return in_place(self, other)
+
+    _name(in_place, function)
+    setattr(Tensor, operator, by_operator)
+
+
+def _is_direct(self: Tensor, other: Operand) -> bool:
+    array = self._array
+    if array.dtype.kind != "f" or array.itemsize < 4:
+        return False
+    if isinstance(other, Tensor):
+        return other._array.dtype is array.dtype and other._array.shape == array.shape
+    return type(other) in (float, int)
+
+
+def _write_directly(self: Tensor, ufunc: np.ufunc, other: Operand, alpha: float, function: Callable) -> Tensor:
+    check_writeable(self)
+    array = self._array
+    operand = other._array if isinstance(other, Tensor) else float(other)
+    if alpha != 1:
+        operand = quiet(np.multiply, operand, float(alpha))
+    quiet(ufunc, array, operand, out=array, casting="unsafe")
+    version_of(self).bump()
+    return self
+
+
+for _function, _ufunc, _operator in (
+    (arithmetic.add, np.add, "__iadd__"),
+    (arithmetic.sub, np.subtract, "__isub__"),
+    (arithmetic.mul, np.multiply, "__imul__"),
+):
+    _define_direct(_function, _ufunc, _operator)
+
+for _function in (
+    arithmetic.div,
+    arithmetic.floor_divide,
+    arithmetic.remainder,
+    arithmetic.fmod,
+    arithmetic.pow,
+    arithmetic.lerp,
+    arithmetic.addcmul,
+    arithmetic.addcdiv,
+    pointwise.neg,
+    pointwise.abs,
+    pointwise.square,
+    pointwise.exp,
+    pointwise.exp2,
+    pointwise.expm1,
+    pointwise.log,
+    pointwise.log2,
+    pointwise.log10,
+    pointwise.log1p,
+    pointwise.sqrt,
+    pointwise.rsqrt,
+    pointwise.sin,
+    pointwise.cos,
+    pointwise.tan,
+    pointwise.tanh,
+    pointwise.sigmoid,
+    pointwise.reciprocal,
+    pointwise.erf,
+    pointwise.floor,
+    pointwise.ceil,
+    pointwise.trunc,
+    pointwise.sign,
+    pointwise.round,
+    pointwise.clamp,
+    pointwise.clamp_min,
+    pointwise.clamp_max,
+    pointwise.relu,
+    pointwise.nan_to_num,
+    products.addmm,
+    products.addmv,
+    products.baddbmm,
+    selection.masked_fill,
+    selection.scatter,
+    selection.scatter_add,
+    selection.index_add,
+    selection.index_fill,
+    selection.tril,
+    selection.triu,
+    indexing.index_put,
+):
+    _define(_function)
+
+Tensor.subtract_, Tensor.multiply_ = Tensor.sub_, Tensor.mul_
+Tensor.divide_ = Tensor.true_divide_ = Tensor.div_
+Tensor.clip_ = Tensor.clamp_
+
+
+def _define_operator(name: str, in_place: Callable) -> None:
+    def by_operator(self: Tensor, other: Operand) -> Tensor:
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return in_place(self, other)
+
+    by_operator.__name__ = name
+    setattr(Tensor, name, by_operator)
+
+
+for _name_, _method in {
+    "__itruediv__": Tensor.div_,
+    "__ifloordiv__": Tensor.floor_divide_,
+    "__imod__": Tensor.remainder_,
+    "__ipow__": Tensor.pow_,
+}.items():
+    _define_operator(_name_, _method)
+
+
+# -- random contents, drawn by rushlight.random
+
+
+def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
+    check_writeable(self)
+    if mode.enabled and self.requires_grad:
+        _check_leaf(self)
+        fresh = wrap(np.empty_like(self._array))
+        draw(fresh, *args)
+        return copy_(self, fresh)
+    draw(self, *args)
+    version_of(self).bump()
+    return self
+
+
+@method()
+def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: object = None) -> Tensor:
+    """Fill with uniform numbers from [a, b)."""
+    from rushlight.random import fill_uniform
+
+    return _drawn(self, fill_uniform, a, b, generator)
+
+
+@method()
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: object = None) -> Tensor:
+    """Fill with normal numbers of this mean and standard deviation."""
+    from rushlight.random import fill_normal
+
+    return _drawn(self, fill_normal, mean, std, generator)
+
+
+@method()
+def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: object = None) -> Tensor:
+    """Fill with ones, with probability `p` each, and zeros."""
+    from rushlight.random import fill_bernoulli
+
+    return _drawn(self, fill_bernoulli, p, generator)
+
+
+@method()
+def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: object = None) -> Tensor:
+    """Fill with integers from [low, high); `random_(high)` begins at 0; with none, all that the dtype holds."""
+    from rushlight.random import fill_random_int
+
+    if high is None and low:
+        low, high = 0, low
+    return _drawn(self, fill_random_int, low, high, generator)

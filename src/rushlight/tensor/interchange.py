@@ -1,0 +1,354 @@
+"""Tensors to and from others: NumPy, DLPack, Python numbers and lists, pickle and copy.
+
+In: arrays and DLPack objects. Out: tensors that share their memory, and the reverse. Memory that others can write is
+marked as shared, so that nothing packed from it is kept.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, version_of, wrap
+from rushlight.tensor.layout import MemoryFormat, preserve_format
+from rushlight.tensor.pointwise import cast
+from rushlight.tensor.size import check_device, device
+
+# -- NumPy
+
+
+def from_numpy(ndarray: np.ndarray) -> Tensor:
+    """A tensor in the memory of a NumPy array: a change of one is a change of the other.
+
+    TypeError: not an array, or a dtype that no tensor has. ValueError: negative strides, foreign byte order.
+
+    >>> import numpy as np, rushlight as torch
+    >>> a = np.zeros(2, np.float32)
+    >>> t = torch.from_numpy(a); a[0] = 7; t
+    tensor([7., 0.])
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    check_kind(ndarray)
+    if min(ndarray.strides, default=0) < 0:
+        raise ValueError(
+            message(
+                "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+                "currently supported. (You can probably work around this by making a copy of your array with "
+                "array.copy().)"
+            )
+        )
+    if any(step % ndarray.itemsize for step in ndarray.strides) or not ndarray.flags.aligned:
+        raise ValueError(
+            message(
+                "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate "
+                "the memory."
+            )
+        )
+    if not ndarray.flags.writeable:
+        _warn_of_read_only()
+    result = wrap(np.asarray(ndarray))
+    version_of(result).share()
+    return result
+
+
+def check_kind(array: np.ndarray, foreign_order: bool = False) -> dtypes.dtype:
+    """The dtype of an array, or TypeError; a foreign byte order is ValueError unless it will be converted."""
+    kind = dtypes.of_numpy(array.dtype)
+    if kind is None and foreign_order and not array.dtype.isnative:
+        kind = dtypes.of_numpy(array.dtype.newbyteorder("="))
+    if kind is not None:
+        return kind
+    if not array.dtype.isnative:
+        raise ValueError(
+            message(
+                "given numpy array has byte order different from the native byte order. Conversion between byte orders "
+                "is currently not supported.",
+                mend="array.astype(array.dtype.newbyteorder('='))",
+            )
+        )
+    raise TypeError(
+        message(
+            f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}. The only "
+            "supported types are: float64, float32, float16, int64, int32, int16, int8, uint64, uint32, uint16, uint8, "
+            "and bool."
+        )
+    )
+
+
+def _warn_of_read_only() -> None:
+    warnings.warn(
+        "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. Rushlight refuses "
+        "in-place operations on this tensor. You may want to copy the array to protect its data or make it writable "
+        "before converting it to a tensor.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _shared_array(self: Tensor) -> np.ndarray:
+    if self.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if self.dtype is dtypes.bfloat16:
+        raise TypeError(message("Got unsupported ScalarType BFloat16", mend=".float().numpy()"))
+    version_of(self).share()
+    return self._array
+
+
+@method()
+def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
+    """The tensor's memory as a NumPy array; `force=True` also where a gradient is required.
+
+    RuntimeError where the tensor requires a gradient, TypeError for bfloat16.
+    """
+    return _shared_array(self.detach() if force else self)
+
+
+@method("__array__")
+def _to_array(self: Tensor, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+    if self.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if copy or (dtype is not None and np.dtype(dtype) != self._array.dtype):
+        if copy is False:
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
+        return np.array(self._array, dtype=dtype)
+    return _shared_array(self)
+
+
+@method("__array_wrap__")
+def _from_array(self: Tensor, array: np.ndarray, context: object = None, return_scalar: bool = False) -> Tensor:
+    return wrap(np.asarray(array))
+
+
+# -- DLPack
+
+
+@method("__dlpack__")
+def _to_dlpack(self: Tensor, *, stream: object = None, max_version: tuple | None = None, **options: object) -> object:
+    if self.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if self.dtype is dtypes.bfloat16:
+        raise BufferError("bfloat16 cannot be exported through NumPy's DLPack; Try: .float()")
+    version_of(self).share()
+    return self._array.__dlpack__(max_version=max_version, **options)
+
+
+@method("__dlpack_device__")
+def _dlpack_device(self: Tensor) -> tuple[int, int]:
+    return (1, 0)  # kDLCPU
+
+
+def from_dlpack(ext_tensor: object) -> Tensor:
+    """A tensor in the memory of any object with `__dlpack__` (NumPy, PyTorch, JAX, … on the CPU).
+
+    >>> import numpy as np, rushlight as torch
+    >>> torch.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(f"from_dlpack: expected an object with __dlpack__, got {type(ext_tensor).__name__}")
+    if ext_tensor.__dlpack_device__()[0] != 1:
+        raise RuntimeError(message("from_dlpack: the data is not on the CPU", mend=".cpu() of it first"))
+    array = np.from_dlpack(ext_tensor)
+    check_kind(array)
+    result = wrap(array)
+    version_of(result).share()
+    return result
+
+
+def to_dlpack(tensor: Tensor) -> object:
+    """The tensor's memory as a DLPack capsule."""
+    return tensor.__dlpack__()
+
+
+# -- Python numbers
+
+
+@method()
+def item(self: Tensor) -> float | int | bool:
+    """The only element as a Python number; RuntimeError where there are more."""
+    if self._array.size != 1:
+        raise RuntimeError(
+            message(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar",
+                f"shape {list(self.shape)}",
+                mend=".tolist()" if self._array.size else None,
+            )
+        )
+    value = self._array.item()
+    return value if isinstance(value, (bool, int, float)) else float(value)
+
+
+@method()
+def tolist(self: Tensor) -> list | float | int | bool:
+    """The elements as nested lists of Python numbers."""
+    if self.dtype is dtypes.bfloat16:
+        return self._array.astype(np.float32).tolist()
+    return self._array.tolist()
+
+
+@method("__float__")
+def _as_float(self: Tensor) -> float:
+    return float(item(self))
+
+
+@method("__int__")
+def _as_int(self: Tensor) -> int:
+    return int(item(self))
+
+
+@method("__index__")
+def _as_index(self: Tensor) -> int:
+    if self.dtype.is_floating_point or self._array.size != 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self._array.item())
+
+
+# -- dtype, device and memory order
+
+
+@method("to")
+def to(self: Tensor, *args: object, **kwargs: object) -> Tensor:
+    """The tensor in another dtype or memory order: `to(dtype)`, `to("cpu")`, `to(other)`, `to(memory_format=…)`.
+
+    Itself where nothing changes, unless `copy=True`.
+    """
+    kind, memory_format, force = _read_to(args, kwargs)
+    kind = self.dtype if kind is None else kind
+    result = self if kind is self.dtype else cast(self, kind.numpy)
+    if memory_format is not None and memory_format is not preserve_format:
+        result = result.contiguous(memory_format=memory_format)
+    return result.clone() if force and result is self else result
+
+
+def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryFormat | None, bool]:
+    kind, memory_format = kwargs.get("dtype"), kwargs.get("memory_format")
+    unknown = set(kwargs) - {"dtype", "device", "memory_format", "copy", "non_blocking", "other"}
+    if unknown:
+        raise TypeError(f"to() received an invalid keyword: {sorted(unknown)[0]}")
+    check_device(kwargs.get("device"))
+    flags = []
+    for value in (*args, *[kwargs[name] for name in ("other",) if name in kwargs]):
+        if isinstance(value, Tensor):
+            kind = value.dtype
+        elif isinstance(value, dtypes.dtype):
+            kind = value
+        elif isinstance(value, (str, device)):
+            check_device(value)
+        elif isinstance(value, bool):
+            flags.append(value)
+        elif value is not None:
+            raise TypeError(f"to() received an invalid combination of arguments - got {type(value).__name__}")
+    return kind, memory_format, bool(kwargs.get("copy") or (len(flags) > 1 and flags[1]))
+
+
+@method()
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of another."""
+    return to(self, other.dtype)
+
+
+@method("type")
+def type_(self: Tensor, dtype: dtypes.dtype | str | None = None) -> Tensor | str:
+    """The tensor in another dtype; without one, the name of its type."""
+    from rushlight.tensor.inplace import _word
+
+    if dtype is None:
+        return f"torch.{_word(self.dtype)}Tensor"
+    if isinstance(dtype, str):
+        found = [kind for kind in dtypes.ALL if f"torch.{_word(kind)}Tensor" == dtype]
+        if not found:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = found[0]
+    return to(self, dtype)
+
+
+@method()
+def cpu(self: Tensor) -> Tensor:
+    """The tensor itself: it is on the CPU."""
+    return self
+
+
+@method()
+def cuda(self: Tensor, device: object = None) -> Tensor:
+    """RuntimeError: there is no other device."""
+    check_device("cuda")
+    return self
+
+
+@method()
+def data_ptr(self: Tensor) -> int:
+    """The address of the first element."""
+    return self._array.__array_interface__["data"][0] if self._array.size else 0
+
+
+@method()
+def storage_offset(self: Tensor) -> int:
+    """How many elements into the memory of its base a view begins."""
+    return 0 if self._base is None else (data_ptr(self) - data_ptr(self._base)) // self._array.itemsize
+
+
+@method()
+def get_device(self: Tensor) -> int:
+    """-1: the CPU."""
+    return -1
+
+
+# -- copies and pickles
+
+
+@method("__deepcopy__")
+def _deepcopy(self: Tensor, memo: dict) -> Tensor:
+    if self.grad_fn is not None:
+        raise RuntimeError(
+            message(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.",
+                mend=".detach() first",
+            )
+        )
+    if id(self) in memo:
+        return memo[id(self)]
+    result = _rebuild(type(self), np.array(self._array, order="K"), self._requires_grad, {})
+    memo[id(self)] = result
+    result._grad = copy.deepcopy(self._grad, memo)
+    result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+    return result
+
+
+@method("__copy__")
+def _copy(self: Tensor) -> Tensor:
+    result = _rebuild(type(self), self._array, self._requires_grad, self.__dict__)
+    result._version = version_of(self)
+    return result
+
+
+@method("__reduce_ex__")
+def _reduce(self: Tensor, protocol: int) -> tuple:
+    if self.grad_fn is not None:
+        raise RuntimeError(message("a tensor with a history cannot be pickled", mend=".detach() first"))
+    array = np.array(self._array, order="K")  # bfloat16 travels as its bits: the reader may lack ml_dtypes
+    if self.dtype is dtypes.bfloat16:
+        array = array.view(np.uint16)
+    return _unpickle, (type(self), array, self.dtype.name, self._requires_grad, dict(self.__dict__))
+
+
+def _unpickle(cls: type, array: np.ndarray, dtype: str, requires_grad: bool, attributes: dict) -> Tensor:
+    if dtype == "bfloat16":
+        array = array.view(dtypes.bfloat16.numpy)
+    return _rebuild(cls, array, requires_grad, attributes)
+
+
+def _rebuild(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict) -> Tensor:
+    from rushlight.tensor.core import alias
+
+    result = alias(wrap(array), cls)
+    result._requires_grad = requires_grad
+    result.__dict__.update(attributes)
+    return result
+
+

@@ -1,0 +1,181 @@
+"""Strides and memory formats: how the elements of a tensor lie in memory.
+
+In: tensors. Out: strides in elements, yes/no answers, and copies in another order. Shapes stay PyTorch's: channels_last
+changes strides only. Results of layers may be channels-last; whoever needs another order asks with `contiguous()`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.errors import message
+from rushlight.tensor.allocation import allocate
+from rushlight.tensor.core import Tensor, method, wrap, wrap_view
+
+
+class MemoryFormat:
+    """An order of the axes in memory."""
+
+    __slots__ = ("name", "ndim")
+
+    def __init__(self, name: str, ndim: int | None = None) -> None:
+        self.name = name
+        self.ndim = ndim  # the rank that the format is for
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+contiguous_format = MemoryFormat("contiguous_format")
+preserve_format = MemoryFormat("preserve_format")
+channels_last = MemoryFormat("channels_last", 4)
+channels_last_3d = MemoryFormat("channels_last_3d", 5)
+
+
+def _check_rank(ndim: int, memory_format: MemoryFormat) -> None:
+    if not isinstance(memory_format, MemoryFormat):
+        raise TypeError(f"memory_format must be a torch.memory_format, not {type(memory_format).__name__}")
+    if memory_format.ndim is not None and ndim != memory_format.ndim:
+        raise RuntimeError(
+            message(
+                f"required rank {memory_format.ndim} tensor to use {memory_format.name} format",
+                f"this one has {ndim} axes",
+            )
+        )
+
+
+def empty_in_format(shape: tuple[int, ...], kind: np.dtype, memory_format: MemoryFormat) -> np.ndarray:
+    """An uninitialised array in a memory format."""
+    _check_rank(len(shape), memory_format)
+    if memory_format.ndim is None:
+        return allocate(shape, kind)
+    memory = allocate((shape[0], *shape[2:], shape[1]), kind)  # (n, *size, c)
+    return np.moveaxis(memory, -1, 1)
+
+
+def empty_like_array(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """An uninitialised array of the same shape and order of axes in memory, without gaps."""
+    if array.flags.c_contiguous:
+        return allocate(array.shape, kind)
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order
+    memory = allocate([array.shape[axis] for axis in order], kind)
+    return memory.transpose(np.argsort(order))
+
+
+def in_channels_last(array: np.ndarray) -> bool:
+    """Whether the elements of an array of 3 to 5 axes lie without gaps, channels (axis 1) innermost."""
+    return array.ndim >= 3 and np.moveaxis(array, 1, -1).flags.c_contiguous
+
+
+@method()
+def stride(self: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
+    """How many elements apart neighbours along each axis lie in memory.
+
+    >>> import rushlight as torch
+    >>> torch.zeros(2, 3).stride(), torch.zeros(2, 3).t().stride(0)
+    ((3, 1), 1)
+    """
+    strides = strides_of(self._array)
+    return strides if dim is None else strides[check_dim(dim, self._array.ndim)]
+
+
+def strides_of(array: np.ndarray) -> tuple[int, ...]:
+    """An array's strides in elements, with PyTorch's values where an axis has no neighbours."""
+    if array.size == 0:
+        return contiguous_strides(array.shape)
+    strides = [step // array.itemsize for step in array.strides]
+    for axis in range(array.ndim - 1, -1, -1):
+        if array.shape[axis] == 1 and strides[axis] == 0:
+            strides[axis] = 1 if axis == array.ndim - 1 else array.shape[axis + 1] * strides[axis + 1]
+    return tuple(strides)
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor that lies in memory in the order of its axes.
+
+    >>> contiguous_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def check_dim(dim: int, ndim: int) -> int:
+    """An axis counted from the front; IndexError where there is none. A 0-dim tensor takes 0 and -1."""
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise IndexError(
+            message(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
+        )
+    return dim % limit
+
+
+@method()
+def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) -> bool:
+    """Whether the elements lie in memory without gaps, in the order of that format."""
+    if not isinstance(memory_format, MemoryFormat):
+        raise TypeError(f"memory_format must be a torch.memory_format, not {type(memory_format).__name__}")
+    if memory_format.ndim is None:
+        return self._array.flags.c_contiguous
+    return self._array.ndim == memory_format.ndim and in_channels_last(self._array)
+
+
+@method()
+def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) -> Tensor:
+    """The tensor in that memory order: itself where it is already, else a copy.
+
+    >>> import rushlight as torch
+    >>> torch.zeros(1, 3, 4, 5).contiguous(memory_format=torch.channels_last).stride()
+    (60, 1, 15, 3)
+    """
+    if memory_format is preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    _check_rank(self._array.ndim, memory_format)
+    return self if self.is_contiguous(memory_format=memory_format) else clone(self, memory_format=memory_format)
+
+
+@method()
+def clone(self: Tensor, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
+    """A copy, recorded; in the same memory order unless told."""
+    if memory_format is preserve_format:
+        array = empty_like_array(self._array, self._array.dtype)
+    else:
+        array = empty_in_format(self._array.shape, self._array.dtype, memory_format)
+    array[...] = self._array
+    result = wrap(array)
+    record("CloneBackward0", result, (self,), _pass)
+    return result
+
+
+def _pass(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor]:
+    return (grad,)
+
+
+@method()
+def as_strided(self: Tensor, size: tuple[int, ...], stride: tuple[int, ...], storage_offset: int = 0) -> Tensor:
+    """A view with strides of one's own, in elements; RuntimeError where it leaves the tensor's memory."""
+    from rushlight.autograd.views import Place, add
+
+    array, itemsize = self._array, self._array.itemsize
+    last = storage_offset + sum((n - 1) * s for n, s in zip(size, stride))
+    owner = array
+    span = sum((n - 1) * s for n, s in zip(array.shape, strides_of(array))) + 1 if array.size else 0
+    if min(stride, default=0) < 0 or storage_offset < 0 or (0 not in size and last >= span):
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset}, and itemsize "
+            f"{itemsize} requiring a storage size of {(last + 1) * itemsize} are out of bounds for storage of size "
+            f"{span * itemsize}"
+        )
+    flat = np.lib.stride_tricks.as_strided(owner, (span,), (itemsize,))
+    steps = tuple(s * itemsize for s in stride)
+    result = wrap_view(np.lib.stride_tricks.as_strided(flat[storage_offset:], tuple(size), steps), self)
+    place = Place.of(result._array, array)
+    record("AsStridedBackward0", result, (self,), lambda needs, grad: (add(grad, place),))
+    return result

@@ -1,0 +1,109 @@
+"""Bringing two operands to their common dtype before NumPy sees them.
+
+In: tensors and Python numbers. Out: arrays (or Python numbers) of one dtype, by PyTorch's promotion: a number, or a
+0-dim tensor beside one with axes, changes the dtype only where it is of a higher category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Number
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.dtypes import FLOATING, HALVES, INTEGER
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, quiet, wrap
+
+Operand = Tensor | float | int | bool
+
+_NUMBERS = (float, int, bool)
+_by_number = dtypes._by_number
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a real number of Python or NumPy."""
+    return type(value) in _NUMBERS or isinstance(value, (int, float, np.integer, np.floating, np.bool_))
+
+
+def pair(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
+    """`ufunc` of two operands in their common dtype: rounded once, without NumPy's warnings."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        x, y = a._array, b._array
+        if x.dtype is y.dtype:
+            return wrap(quiet(ufunc, x, y))
+    return _pair_of_kinds(ufunc, a, b, result_type(a, b))
+
+
+def pair_floating(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
+    """As `pair`, with integers and bools turned into the default floating dtype first."""
+    kind = result_type(a, b)
+    if kind.category == FLOATING:
+        return pair(ufunc, a, b)
+    return _pair_of_kinds(ufunc, a, b, dtypes.get_default_dtype())
+
+
+def _pair_of_kinds(ufunc: Callable, a: Operand, b: Operand, kind: dtypes.dtype) -> Tensor:
+    if kind in HALVES:  # numbers and 0-dim tensors are not rounded to half precision before they are used
+        result = quiet(ufunc, in_dtype(a, dtypes.float32), in_dtype(b, dtypes.float32))
+        return wrap(result if result.dtype == np.bool_ else quiet(result.astype, kind.numpy))
+    return wrap(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)))
+
+
+def in_dtype(operand: Operand, kind: dtypes.dtype) -> np.ndarray | float:
+    """An operand as NumPy takes it beside arrays of dtype `kind`."""
+    target = kind.numpy
+    if isinstance(operand, Tensor):
+        array = operand._array
+        return array if array.dtype is target else quiet(array.astype, target, copy=False)
+    return number_in_dtype(operand, kind)
+
+
+def number_in_dtype(value: float, kind: dtypes.dtype) -> np.ndarray:
+    """A Python number as a 0-dim array of dtype `kind`; integers wrap around, as PyTorch's do."""
+    if kind.category == INTEGER and not isinstance(value, (float, np.floating)):
+        bits = 8 * kind.itemsize
+        value = int(value) & ((1 << bits) - 1)
+        if kind.is_signed and value >> (bits - 1):
+            value -= 1 << bits
+    if kind is dtypes.bfloat16:
+        return quiet(np.asarray(float(value), np.float32).astype, kind.numpy)
+    return quiet(np.array, value, kind.numpy)
+
+
+def dtype_of(operand: Operand) -> dtypes.dtype:
+    """The dtype of an operand; TypeError for what is neither a tensor nor a real number."""
+    if isinstance(operand, Tensor):
+        return _by_number[operand._array.dtype.num]
+    if not is_number(operand):
+        raise TypeError(
+            message(
+                f"argument must be Tensor or Number, not {type(operand).__name__}",
+                mend="torch.tensor(...) or torch.from_numpy(...) of it first",
+            )
+        )
+    return dtypes.of_scalar(operand)
+
+
+def result_type(*operands: Operand) -> dtypes.dtype:
+    """The dtype that an operation on these operands computes in.
+
+    >>> import rushlight as torch
+    >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
+    torch.float32
+    """
+    # Three classes, each weaker than the one before: tensors with axes, 0-dim tensors, numbers.
+    classes: list[dtypes.dtype | None] = [None, None, None]
+    for operand in operands:
+        kind = dtype_of(operand)
+        at = 2 if not isinstance(operand, Tensor) else 1 if operand._array.ndim == 0 else 0
+        classes[at] = kind if classes[at] is None else dtypes.promote_types(classes[at], kind)
+    return dtypes.common(classes[0], dtypes.common(classes[1], classes[2]))
+
+
+def constant_like(value: float, like: Tensor) -> Tensor:
+    """A 0-dim tensor of a number in the dtype of another tensor."""
+    return wrap(number_in_dtype(value, like.dtype))
+
+

@@ -1,0 +1,315 @@
+"""Products of matrices and vectors, and what is written with them: matmul, bmm, outer, einsum.
+
+In: tensors. Out: a new tensor, recorded. Half precision is multiplied in float32 and rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.autograd.graph import record
+from rushlight.dtypes import FLOATING
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, quiet, wrap
+
+Gradients = tuple[Tensor | None, ...]
+Needs = tuple[bool, ...]
+
+
+def _check_kinds(name: str, a: Tensor, b: Tensor) -> None:
+    for position, tensor in enumerate((a, b)):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}(): argument {position + 1} must be Tensor, not {type(tensor).__name__}")
+    if a.dtype is not b.dtype:
+        raise RuntimeError(
+            message(
+                f"expected m1 and m2 to have the same dtype, but got: {_word(a.dtype)} != {_word(b.dtype)}",
+                mend=f".to({a.dtype}) of the second, or .to({b.dtype}) of the first",
+            )
+        )
+
+
+def _word(kind: dtypes.dtype) -> str:
+    return {"float32": "float", "float64": "double", "int64": "long", "float16": "c10::Half"}.get(kind.name, kind.name)
+
+
+@method("matmul")
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product; leading axes broadcast, one-dimensional operands are vectors.
+
+    RuntimeError: sizes that do not meet, mixed dtypes.
+
+    >>> import rushlight as torch
+    >>> torch.matmul(torch.ones(2, 3), torch.ones(3)).tolist()
+    [3.0, 3.0]
+    """
+    _check_kinds("matmul", input, other)
+    a, b = input._array, other._array
+    if a.ndim == 0 or b.ndim == 0:
+        raise RuntimeError(
+            "both arguments to matmul need to be at least 1D, but they are "
+            f"{a.ndim}D and {b.ndim}D"
+        )
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else -1]:
+        raise RuntimeError(_do_not_meet(a.shape, b.shape))
+    result = wrap(_product(a, b))
+    saved = (input if other.requires_grad else None, other if input.requires_grad else None)
+    name = "DotBackward0" if a.ndim == b.ndim == 1 else "MmBackward0" if a.ndim == b.ndim == 2 else "MatmulBackward0"
+    rule = _matrix_rule if a.ndim > 1 and b.ndim > 1 else _vector_rule(a.ndim, b.ndim)
+    record(name, result, (input, other), rule, saved)
+    return result
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if a.itemsize == 2 and dtypes.of_numpy(a.dtype).category == FLOATING:
+        return quiet(np.asarray(quiet(np.matmul, a.astype(np.float32), b.astype(np.float32))).astype, a.dtype)
+    try:
+        return quiet(np.matmul, a, b)
+    except ValueError:
+        raise RuntimeError(
+            f"The batch axes of {list(a.shape)} and {list(b.shape)} do not broadcast: they must be equal or 1"
+        ) from None
+
+
+def _do_not_meet(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    if len(a) == len(b) == 1:
+        return f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements"
+    if len(b) == 1 or len(a) == 1:
+        return f"size mismatch, got input ({a[0]}), mat ({'x'.join(map(str, a))}), vec ({'x'.join(map(str, b))})"
+    rows = f"{a[-2]}x{a[-1]}"
+    return message(
+        f"mat1 and mat2 shapes cannot be multiplied ({rows} and {b[-2]}x{b[-1]})",
+        f"{a[-1]} ≠ {b[-2]}; shapes {list(a)} and {list(b)}",
+        mend=".mT of one of them" if a[-1] == b[-1] or a[-2] == b[-2] else None,
+    )
+
+
+def _matrix_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
+    return matmul(grad, b.mT) if needs[0] else None, matmul(a.mT, grad) if needs[1] else None
+
+
+def _vector_rule(rank_a: int, rank_b: int) -> callable:
+    """The rule where an operand is a vector: it is seen as a matrix, and the axis is taken off again."""
+
+    def rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
+        if rank_a == 1:
+            grad = grad.unsqueeze(-1 if rank_b == 1 else -2)
+            a = None if a is None else a.unsqueeze(0)
+        if rank_b == 1:
+            grad = grad if rank_a == 1 else grad.unsqueeze(-1)
+            b = None if b is None else b.unsqueeze(1)
+        if rank_a == rank_b == 1:
+            grad = grad.reshape(1, 1)
+        of_a, of_b = _matrix_rule(needs, grad, a, b)
+        if of_a is not None and rank_a == 1:
+            of_a = of_a.sum(tuple(range(of_a._array.ndim - 2))).squeeze(-2) if of_a._array.ndim > 2 else of_a.squeeze(-2)
+        if of_b is not None and rank_b == 1:
+            of_b = of_b.sum(tuple(range(of_b._array.ndim - 2))).squeeze(-1) if of_b._array.ndim > 2 else of_b.squeeze(-1)
+        return of_a, of_b
+
+    return rule
+
+
+@method("__matmul__")
+def _matmul_operator(self: Tensor, other: Tensor) -> Tensor:
+    return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+
+def _ranked(name: str, a: Tensor, rank: int, position: int) -> None:
+    if a._array.ndim != rank:
+        raise RuntimeError(f"{name}: expected argument {position} to have {rank} axes, got {a._array.ndim}: {a.shape}")
+
+
+@method()
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices, without broadcasting."""
+    for position, (tensor, word) in enumerate(((input, "self"), (mat2, "mat2"))):
+        if tensor._array.ndim != 2:
+            raise RuntimeError(f"{word} must be a matrix\nmm: argument {position + 1} has shape {list(tensor.shape)}")
+    return matmul(input, mat2)
+
+
+@method()
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two batches of matrices: (b, n, k) × (b, k, m) → (b, n, m)."""
+    for tensor in (input, mat2):
+        if tensor._array.ndim != 3:
+            raise RuntimeError(f"batch1 must be a 3D tensor\nbmm: got {list(input.shape)} and {list(mat2.shape)}")
+    if input._array.shape[0] != mat2._array.shape[0]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{input._array.shape[0]}, "
+            f"{input._array.shape[2]}] but got: [{mat2._array.shape[0]}, {mat2._array.shape[1]}]."
+        )
+    return matmul(input, mat2)
+
+
+@method()
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """A matrix times a vector."""
+    _ranked("mv", input, 2, 1)
+    _ranked("mv", vec, 1, 2)
+    return matmul(input, vec)
+
+
+@method()
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The inner product of two vectors."""
+    if input._array.ndim != 1 or tensor._array.ndim != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors"
+        )
+    return matmul(input, tensor)
+
+
+@method("outer", "ger")
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The outer product of two vectors."""
+    for tensor in (input, vec2):
+        if tensor._array.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument, but got {tensor._array.ndim}-D")
+    return input.unsqueeze(1) * vec2
+
+
+def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product.expand(*np.broadcast_shapes(input._array.shape, product._array.shape))
+    return (input if beta == 1 else input * beta) + product
+
+
+@method()
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """`beta * input + alpha * (mat1 @ mat2)`."""
+    return _plus(input, mm(mat1, mat2), beta, alpha)
+
+
+@method()
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """`beta * input + alpha * (mat @ vec)`."""
+    return _plus(input, mv(mat, vec), beta, alpha)
+
+
+@method()
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """`beta * input + alpha * (batch1 @ batch2)`."""
+    return _plus(input, bmm(batch1, batch2), beta, alpha)
+
+
+def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
+    """The product summed over pairs of axes: the last `dims` of `a` with the first of `b`, or two lists."""
+    if isinstance(dims, int):
+        dims = (range(a._array.ndim - dims, a._array.ndim), range(dims))
+    of_a, of_b = ([d % t._array.ndim for d in axes] for axes, t in zip(dims, (a, b)))
+    keep_a = [d for d in range(a._array.ndim) if d not in of_a]
+    keep_b = [d for d in range(b._array.ndim) if d not in of_b]
+    count = int(np.prod([a._array.shape[d] for d in of_a], dtype=np.int64))
+    shape = [a._array.shape[d] for d in keep_a] + [b._array.shape[d] for d in keep_b]
+    left = a.permute(*keep_a, *of_a).reshape(a._array.size // max(count, 1) if count else -1, count)
+    right = b.permute(*of_b, *keep_b).reshape(count, b._array.size // max(count, 1) if count else -1)
+    return matmul(left, right).reshape(*shape)
+
+
+# -- einsum
+
+
+def einsum(equation: str, *operands: Tensor) -> Tensor:
+    """Einstein's summation, as `einsum("ik,kj->ij", a, b)`; differentiable.
+
+    >>> import rushlight as torch
+    >>> torch.einsum("ij->j", torch.ones(2, 3)).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    terms, target, sizes = _parse(equation, operands)
+    result = _aligned(operands[0], terms[0], terms[0])
+    letters = terms[0]
+    letters = "".join(dict.fromkeys(letters))
+    for position in range(1, len(operands)):
+        later = set(target).union(*terms[position + 1 :])
+        result, letters = _contract(result, letters, operands[position], terms[position], later, sizes)
+    dropped = tuple(i for i, letter in enumerate(letters) if letter not in target)
+    result = result.sum(dropped) if dropped else result
+    letters = "".join(letter for letter in letters if letter in target)
+    return result.permute(*[letters.index(letter) for letter in target])
+
+
+def _parse(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str, dict[str, int]]:
+    """The letters of each operand and of the result; an ellipsis becomes upper-case letters not used."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise RuntimeError(
+            f"einsum(): {'fewer' if len(terms) > len(operands) else 'more'} operands were provided than specified in "
+            "the equation"
+        )
+    free = [chr(code) for code in range(0x391, 0x3B0)]
+    longest = 0
+    for position, (term, operand) in enumerate(zip(terms, operands)):
+        if "..." in term:
+            count = operand._array.ndim - len(term) + 3
+            longest = longest if longest > count else count
+            terms[position] = term.replace("...", "".join(free[20 - count : 20]))
+        if len(terms[position]) != operand._array.ndim:
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the number of "
+                f"dimensions ({operand._array.ndim}) for operand {position} and no ellipsis was given"
+            )
+    dots = "".join(free[20 - longest : 20])
+    if arrow:
+        target = right.replace("...", dots)
+    else:
+        every = "".join(terms)
+        target = dots + "".join(sorted(c for c in set(every) if every.count(c) == 1 and c not in dots))
+    return terms, target, _sizes(terms, operands)
+
+
+def _sizes(terms: list[str], operands: Sequence[Tensor]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for term, operand in zip(terms, operands):
+        for letter, n in zip(term, operand._array.shape):
+            if sizes.get(letter, 1) != 1 and n not in (1, sizes[letter]):
+                raise RuntimeError(
+                    f"einsum(): subscript {letter} has size {n} for operand which does not broadcast with previously "
+                    f"seen size {sizes[letter]}"
+                )
+            sizes[letter] = n if sizes.get(letter, 1) == 1 else sizes[letter]
+    return sizes
+
+
+def _aligned(operand: Tensor, letters: str, term: str) -> Tensor:
+    """An operand with repeated letters taken to their diagonal."""
+    letters = list(term)
+    for letter in set(term):
+        while letters.count(letter) > 1:
+            a = letters.index(letter)
+            b = letters.index(letter, a + 1)
+            operand = operand.diagonal(0, a, b)
+            letters = [x for i, x in enumerate(letters) if i not in (a, b)] + [letter]
+    first = list(dict.fromkeys(term))
+    return operand.permute(*[letters.index(letter) for letter in first])
+
+
+def _contract(
+    a: Tensor, letters_a: str, b: Tensor, term_b: str, later: set[str], sizes: dict[str, int]
+) -> tuple[Tensor, str]:
+    """The product of two operands, summed over the letters that nobody needs later; one batched matmul."""
+    b = _aligned(b, term_b, term_b)
+    letters_b = "".join(dict.fromkeys(term_b))
+    both = [c for c in letters_a if c in letters_b]
+    batch = [c for c in both if c in later]
+    summed = [c for c in both if c not in later]
+    only_a = [c for c in letters_a if c not in letters_b]
+    only_b = [c for c in letters_b if c not in letters_a]
+    a = a.expand(*[sizes[c] if c in both else n for c, n in zip(letters_a, a._array.shape)])
+    b = b.expand(*[sizes[c] if c in both else n for c, n in zip(letters_b, b._array.shape)])
+    count = lambda letters: int(np.prod([sizes[c] for c in letters], dtype=np.int64))  # noqa: E731
+    left = a.permute(*[letters_a.index(c) for c in (*batch, *only_a, *summed)])
+    right = b.permute(*[letters_b.index(c) for c in (*batch, *summed, *only_b)])
+    left = left.reshape(count(batch), count(only_a), count(summed))
+    right = right.reshape(count(batch), count(summed), count(only_b))
+    order = [*batch, *only_a, *only_b]
+    return matmul(left, right).reshape(*[sizes[c] for c in order]), "".join(order)

@@ -1,0 +1,492 @@
+"""Reductions: sums, means, extremes, norms and running sums along axes.
+
+In: a tensor, axes (none means all) and `keepdim`. Out: a tensor without those axes, recorded. Half precision is summed in
+float32 and rounded once; sums of integers and bools are int64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from rushlight import dtypes
+from rushlight.autograd.graph import record
+from rushlight.dtypes import FLOATING, HALVES
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.layout import check_dim
+from rushlight.tensor.shape import check_dims
+
+Dims = int | Sequence[int] | None
+Gradients = tuple[Tensor | None, ...]
+Needs = tuple[bool, ...]
+
+
+def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:
+    """The axes to reduce; none named means all."""
+    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+        return tuple(range(ndim))
+    axes = check_dims((dim,) if isinstance(dim, (int, np.integer)) else dim, ndim)
+    return axes if ndim else ()
+
+
+def _reduce(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    """Run a reduction; half precision in float32, rounded once at the end."""
+    if dtypes.of_numpy(array.dtype) in HALVES:
+        wide = quiet(function, array.astype(np.float32), axis=axes, keepdims=keepdim)
+        return quiet(np.asarray(wide).astype, array.dtype)
+    return quiet(function, array, axis=axes, keepdims=keepdim)
+
+
+def _widened(input: Tensor, dtype: dtypes.dtype | None) -> Tensor:
+    """The input in the dtype that a sum or product is computed in: int64 for integers and bools."""
+    if dtype is not None:
+        return input.to(dtype)
+    if input.dtype.category == FLOATING or input._array.dtype == np.int64:
+        return input
+    return wrap(input._array.astype(np.int64))
+
+
+def spread(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
+    """The gradient of a reduction, seen in the shape of the input: its axes put back and stretched."""
+    if not keepdim and grad._array.ndim != len(shape):
+        grad = grad.reshape(*[1 if axis in axes else n for axis, n in enumerate(shape)])
+    return grad.expand(*shape)
+
+
+# -- sums and means
+
+
+@method("sum")
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The sum over all axes, or those named.
+
+    >>> import rushlight as torch
+    >>> torch.tensor([[1, 2], [3, 4]]).sum(0)
+    tensor([4, 6])
+    """
+    input = _widened(input, dtype)
+    axes = _axes(dim, input._array.ndim)
+    result = wrap(_reduce(np.sum, input._array, axes, keepdim))
+    name = "SumBackward0" if dim is None else "SumBackward1"
+    record(name, result, (input,), partial(_sum_rule, input._array.shape, axes, keepdim))
+    return result
+
+
+def _sum_rule(shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
+    return (spread(grad, shape, axes, keepdim),)
+
+
+@method()
+def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The sum, NaN counting as 0."""
+    return sum(input.masked_fill(wrap(np.isnan(input._array)), 0), dim, keepdim)
+
+
+@method()
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The mean over all axes, or those named; RuntimeError for integers."""
+    input = input if dtype is None else input.to(dtype)
+    _check_floating("mean", input)
+    axes = _axes(dim, input._array.ndim)
+    count = math.prod([input._array.shape[axis] for axis in axes])
+    result = wrap(_reduce(_mean, input._array, axes, keepdim))
+    name = "MeanBackward0" if dim is None else "MeanBackward1"
+    record(name, result, (input,), partial(_mean_rule, input._array.shape, axes, keepdim, count))
+    return result
+
+
+def _mean(array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    count = math.prod([array.shape[a] for a in axis])
+    return np.sum(array, axis=axis, keepdims=keepdims) / array.dtype.type(count)
+
+
+def _mean_rule(
+    shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, count: int, needs: Needs, grad: Tensor
+) -> Gradients:
+    return (spread(grad, shape, axes, keepdim) / count,)
+
+
+def _check_floating(name: str, input: Tensor) -> None:
+    if input.dtype.category != FLOATING:
+        got = input.dtype.name.replace("int64", "Long").replace("int32", "Int").replace("bool", "Bool")
+        raise RuntimeError(
+            message(
+                f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+                f"Got: {got}",
+                mend=".float() first",
+            )
+        )
+
+
+@method()
+def var(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
+) -> Tensor:
+    """The variance; `correction` (1 unless told, 0 for `unbiased=False`) is taken off the count."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    _check_floating("std and var", input)
+    correction = int(unbiased) if correction is None else correction
+    axes = _axes(dim, input._array.ndim)
+    count = math.prod([input._array.shape[axis] for axis in axes])
+    free = max(count - correction, 0)
+    if free == 0:
+        _warn_of_freedom()
+    result = wrap(_reduce(partial(_variance, free), input._array, axes, keepdim))
+    record("VarBackward0", result, (input,), partial(_var_rule, axes, keepdim, free), (input,))
+    return result
+
+
+def _variance(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    wide = array.astype(np.float64)
+    centred = wide - np.sum(wide, axis=axis, keepdims=True) / max(math.prod([array.shape[a] for a in axis]), 1)
+    total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
+    return np.asarray(np.divide(total, free)).astype(array.dtype)
+
+
+def _warn_of_freedom() -> None:
+    import warnings
+
+    warnings.warn(
+        "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel "
+        "divided by output numel).",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _var_rule(axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
+    spreaded = spread(grad, input._array.shape, axes, keepdim)
+    return (spreaded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
+
+
+@method()
+def std(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
+) -> Tensor:
+    """The standard deviation; arguments as `var`."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    _check_floating("std and var", input)
+    if input.dtype in HALVES:
+        return std(input.float(), dim, unbiased, keepdim, correction=correction).to(input.dtype)
+    return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
+
+
+def std_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """`std` and `mean` together."""
+    return std(input, dim, unbiased, keepdim), mean(input, dim, keepdim)
+
+
+def var_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """`var` and `mean` together."""
+    return var(input, dim, unbiased, keepdim), mean(input, dim, keepdim)
+
+
+@method()
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The product over all axes, or one."""
+    input = _widened(input, dtype)
+    axes = _axes(dim, input._array.ndim)
+    result = wrap(_reduce(np.prod, input._array, axes, keepdim))
+    record("ProdBackward0", result, (input,), partial(_prod_rule, axes, keepdim), (input,))
+    return result
+
+
+def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
+    """Each element's gradient is the product of the others: that before it times that behind it, safe with zeros."""
+    shape = input._array.shape
+    rest = [axis for axis in range(len(shape)) if axis not in axes]
+    order = (*rest, *axes)
+    flat = input.permute(*order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
+    one = wrap(np.ones((*flat._array.shape[:-1], 1), flat._array.dtype))
+    from rushlight.tensor.shape import cat, flip
+
+    before = cat([one, cumprod(flat, -1)[..., :-1]], -1)
+    behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
+    others = (before * behind).reshape(*[shape[a] for a in order]).permute(*np.argsort(order).tolist())
+    return (spread(grad, shape, axes, keepdim) * others,)
+
+
+# -- extremes
+
+
+def _extreme_pair(name: str) -> type:
+    found = namedtuple(name, ("values", "indices"))
+    found.__module__ = __name__
+    found.__repr__ = lambda self: f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
+    return found
+
+
+_PAIRS = {name: _extreme_pair(name) for name in ("max", "min", "sort", "topk", "median", "kthvalue", "mode")}
+
+
+def _check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
+    size = input._array.size if dim is None else (input._array.shape or (1,))[dim]
+    if size == 0 and dim is None:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+            "the 'dim' argument."
+        )
+    if size == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+
+
+def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) -> Tensor | tuple[Tensor, Tensor]:
+    if isinstance(dim, Tensor):
+        from rushlight.tensor.arithmetic import maximum, minimum
+
+        return (maximum if name == "max" else minimum)(input, dim)
+    if dim is None:
+        return _extreme_of_all(name, input)
+    at = check_dim(dim, input._array.ndim)
+    _check_not_empty(name, input, at)
+    indices = (argmax if name == "max" else argmin)(input, at, keepdim)
+    values = _picked(input, indices, at, keepdim, f"{name.title()}Backward0")
+    return _PAIRS[name](values, indices)
+
+
+def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool, name: str) -> Tensor:
+    """The elements at `indices` along one axis."""
+    if input._array.ndim == 0:
+        return input.clone()
+    where = indices._array if keepdim else np.expand_dims(indices._array, dim)
+    found = np.take_along_axis(input._array, where, dim)
+    result = wrap(found if keepdim else found.squeeze(dim))
+    record(name, result, (input,), partial(_picked_rule, input._array.shape, wrap(where), dim))
+    return result
+
+
+def _picked_rule(shape: tuple[int, ...], where: Tensor, dim: int, needs: Needs, grad: Tensor) -> Gradients:
+    zeros = wrap(np.zeros(shape, grad._array.dtype))
+    return (zeros.scatter_add(dim, where, grad.reshape(*where._array.shape)),)
+
+
+def _extreme_of_all(name: str, input: Tensor) -> Tensor:
+    _check_not_empty(name, input, None)
+    result = wrap(quiet(np.max if name == "max" else np.min, input._array))
+    record(f"{name.title()}Backward1", result, (input,), _shared_rule, (input, result))
+    return result
+
+
+def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
+    """Equal extremes share the gradient equally, as in PyTorch."""
+    x, best = input._array, result._array
+    mask = (x == best) | (quiet(np.isnan, x) & quiet(np.isnan, best))
+    share = (mask / mask.sum()).astype(grad._array.dtype)
+    return (grad * wrap(share),)
+
+
+@method("max")
+def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element; with `dim`, the largest along that axis and where they are, as `(values, indices)`.
+
+    >>> import rushlight as torch
+    >>> torch.tensor([[1, 5], [7, 2]]).max(1).indices
+    tensor([1, 0])
+    """
+    return _extreme("max", input, dim, keepdim)
+
+
+@method("min")
+def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    """The smallest element; arguments as `max`."""
+    return _extreme("min", input, dim, keepdim)
+
+
+@method("amax")
+def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
+    """The largest elements along axes; equal ones share the gradient."""
+    return _amount(np.max, "AmaxBackward0", input, dim, keepdim)
+
+
+@method("amin")
+def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
+    """The smallest elements along axes; equal ones share the gradient."""
+    return _amount(np.min, "AminBackward0", input, dim, keepdim)
+
+
+def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    axes = _axes(dim, input._array.ndim)
+    for axis in axes:
+        _check_not_empty(name[:4].lower(), input, axis)
+    result = wrap(quiet(function, input._array, axis=axes, keepdims=keepdim))
+    record(name, result, (input,), partial(_amount_rule, axes, keepdim), (input, result))
+    return result
+
+
+def _amount_rule(
+    axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
+) -> Gradients:
+    shape = input._array.shape
+    mask = input._array == spread(result.detach(), shape, axes, keepdim)._array
+    share = (mask / mask.sum(axis=axes, keepdims=True)).astype(grad._array.dtype)
+    return (spread(grad, shape, axes, keepdim) * wrap(share),)
+
+
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest elements."""
+    axes = () if dim is None else dim
+    return amin(input, axes, keepdim), amax(input, axes, keepdim)
+
+
+def _position(function: Callable, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    array = input._array
+    if dim is None:
+        _check_not_empty(name, input, None)
+        found = np.asarray(function(array.ravel()))
+        return wrap((found.reshape((1,) * array.ndim) if keepdim else found).astype(np.int64))
+    at = check_dim(dim, array.ndim)
+    _check_not_empty(name, input, at)
+    if array.ndim == 0:
+        return wrap(np.zeros((), np.int64))
+    return wrap(np.asarray(function(array, axis=at, keepdims=keepdim)).astype(np.int64))
+
+
+@method("argmax")
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the largest element is: in the flattened tensor, or along an axis."""
+    return _position(np.argmax, "argmax", input, dim, keepdim)
+
+
+@method("argmin")
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the smallest element is: in the flattened tensor, or along an axis."""
+    return _position(np.argmin, "argmin", input, dim, keepdim)
+
+
+# -- truth
+
+
+def _truth(function: Callable, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    result = np.asarray(function(input._array, axis=_axes(dim, input._array.ndim), keepdims=keepdim))
+    return wrap(result.astype(np.uint8) if input._array.dtype == np.uint8 else result)
+
+
+@method("all")
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Whether every element is true (not 0)."""
+    return _truth(np.all, input, dim, keepdim)
+
+
+@method("any")
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Whether some element is true (not 0)."""
+    return _truth(np.any, input, dim, keepdim)
+
+
+@method("count_nonzero")
+def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+    """How many elements are not 0."""
+    return wrap(np.asarray(np.count_nonzero(input._array, axis=_axes(dim, input._array.ndim)), np.int64))
+
+
+# -- running sums and products
+
+
+@method("cumsum")
+def cumsum(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The running sum along an axis."""
+    input = _widened(input, dtype)
+    result = wrap(_running(np.cumsum, input, dim))
+    record("CumsumBackward0", result, (input,), partial(_cumsum_rule, dim))
+    return result
+
+
+def _running(function: Callable, input: Tensor, dim: int) -> np.ndarray:
+    array, at = input._array, check_dim(dim, input._array.ndim)
+    if array.ndim == 0:
+        return array.copy()
+    if input.dtype in HALVES:
+        return quiet(quiet(function, array.astype(np.float32), axis=at).astype, array.dtype)
+    return quiet(function, array, axis=at)
+
+
+def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
+    return (cumsum(grad.flip(dim), dim).flip(dim) if grad._array.ndim else grad,)
+
+
+@method("cumprod")
+def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
+    """The running product along an axis."""
+    input = _widened(input, dtype)
+    result = wrap(_running(np.cumprod, input, dim))
+    record("CumprodBackward0", result, (input,), partial(_cumprod_rule, dim), (input,))
+    return result
+
+
+def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
+    """Built entry by entry from differentiable steps, exact with zeros."""
+    from rushlight.tensor.shape import stack, unbind
+
+    if input._array.ndim == 0:
+        return (grad,)
+    entries, grads = unbind(input, dim), unbind(grad, dim)
+    slopes = []
+    for i in range(len(entries)):
+        product, total = None, None
+        for j in range(len(entries)):
+            if j != i:
+                product = entries[j] if product is None else product * entries[j]
+            if j >= i:
+                term = grads[j] if product is None else grads[j] * product
+                total = term if total is None else total + term
+        slopes.append(total)
+    return (stack(slopes, dim),) if slopes else (grad,)
+
+
+# -- norms
+
+
+@method("norm")
+def norm(input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The p-norm over axes: `p` a number, `inf`, or "fro" for 2."""
+    _check_floating("linalg.vector_norm", input)
+    p = 2 if p in ("fro", None) else p
+    if p == math.inf:
+        return amax(input.abs(), () if dim is None else dim, keepdim)
+    if p == -math.inf:
+        return amin(input.abs(), () if dim is None else dim, keepdim)
+    if p == 0:
+        return sum((input != 0).to(input.dtype), dim, keepdim)
+    if p == 1:
+        return sum(input.abs(), dim, keepdim)
+    return _p_norm(input, p, dim, keepdim)
+
+
+def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
+    axes = _axes(dim, input._array.ndim)
+    result = wrap(_reduce(partial(_p_norm_of_array, p), input._array, axes, keepdim))
+    record("LinalgVectorNormBackward0", result, (input,), partial(_p_norm_rule, p, axes, keepdim), (input, result))
+    return result
+
+
+def _p_norm_of_array(p: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    if p == 2:
+        return np.sqrt(np.sum(array * array, axis=axis, keepdims=keepdims))
+    return np.sum(np.abs(array) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+def _p_norm_rule(
+    p: float, axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
+) -> Gradients:
+    shape = input._array.shape
+    total, grad = spread(result, shape, axes, keepdim), spread(grad, shape, axes, keepdim)
+    direction = input if p == 2 else input.sign() * input.abs() ** (p - 1)
+    slope = grad * direction / total ** (1 if p == 2 else p - 1)
+    return (slope.masked_fill(total.detach() == 0, 0),)
+
+
+@method("logsumexp")
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(x))) along axes, without overflow."""
+    peak = amax(input.detach(), dim, True)
+    peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
+    total = (input - peak).exp().sum(dim, True).log() + peak
+    axes = _axes(dim, input._array.ndim)
+    return total if keepdim else total.squeeze(axes)

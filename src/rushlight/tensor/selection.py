@@ -1,0 +1,387 @@
+"""Choosing elements by condition or by index along an axis: where, gather, scatter, sort, topk, one another.
+
+In: a tensor and a mask or indices. Out: a new tensor, recorded. gather and scatter_add are each other's gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.layout import check_dim
+from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type
+from rushlight.tensor.reductions import _PAIRS
+
+Gradients = tuple[Tensor | None, ...]
+Needs = tuple[bool, ...]
+
+
+# -- by condition
+
+
+def where(condition: Tensor, input: Operand | None = None, other: Operand | None = None) -> Tensor | tuple[Tensor, ...]:
+    """`input` where the condition is true, `other` elsewhere, broadcast; with one argument, where it is true.
+
+    >>> import rushlight as torch
+    >>> torch.where(torch.tensor([True, False]), torch.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 0.])
+    """
+    if input is None:
+        return nonzero(condition, as_tuple=True)
+    if condition._array.dtype not in (np.bool_, np.uint8):
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.name}"
+        )
+    kind = result_type(input, other)
+    mask = condition._array.astype(np.bool_, copy=False)
+    result = wrap(np.where(mask, in_dtype(input, kind), in_dtype(other, kind)))
+    tensors = tuple(t if isinstance(t, Tensor) else None for t in (input, other))
+    record("WhereBackward0", result, tensors, _where_rule, (condition,))
+    return result
+
+
+@method("where")
+def _where_method(self: Tensor, condition: Tensor, other: Operand) -> Tensor:
+    """This tensor where the condition is true, `other` elsewhere."""
+    return where(condition, self, other)
+
+
+def _where_rule(needs: Needs, grad: Tensor, condition: Tensor) -> Gradients:
+    return where(condition, grad, 0) if needs[0] else None, where(condition, 0, grad) if needs[1] else None
+
+
+@method()
+def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
+    """A copy with `value` where the mask is true."""
+    if mask._array.dtype != np.bool_:
+        raise RuntimeError("masked_fill only supports boolean masks, but got mask with dtype " + mask.dtype.name)
+    if isinstance(value, Tensor) and value._array.ndim:
+        raise RuntimeError(
+            "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value._array.ndim} dimension(s)."
+        )
+    if not isinstance(value, Tensor):
+        value = wrap(number_in_dtype(value, input.dtype))
+    result = where(mask, value.to(input.dtype), input.detach())
+    record("MaskedFillBackward0", result, (input, value), _masked_fill_rule, (mask,))
+    return result
+
+
+def _masked_fill_rule(needs: Needs, grad: Tensor, mask: Tensor) -> Gradients:
+    return masked_fill(grad, mask, 0) if needs[0] else None, where(mask, grad, 0).sum() if needs[1] else None
+
+
+@method()
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the mask is true, in one axis."""
+    shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
+    return input.expand(*shape)[mask.expand(*shape)]
+
+
+@method("nonzero")
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
+    """Where the elements are not 0: a row of indices each, or a tensor an axis."""
+    found = np.nonzero(np.atleast_1d(input._array))
+    if as_tuple:
+        return tuple(wrap(index.astype(np.int64)) for index in found)
+    if input._array.ndim == 0:
+        return wrap(np.zeros((len(found[0]), 0), np.int64))
+    return wrap(np.stack(found, axis=1).astype(np.int64))
+
+
+argwhere = method("argwhere")(nonzero)
+
+
+@method("tril")
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle of matrices, zeros above."""
+    return _triangle(np.tril, input, diagonal)
+
+
+@method("triu")
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle of matrices, zeros below."""
+    return _triangle(np.triu, input, diagonal)
+
+
+def _triangle(function: callable, input: Tensor, diagonal: int) -> Tensor:
+    if input._array.ndim < 2:
+        raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions")
+    result = wrap(function(input._array, diagonal))
+    name = f"{function.__name__.title()}Backward0"
+    record(name, result, (input,), lambda needs, grad: (_triangle(function, grad, diagonal),))
+    return result
+
+
+@method("diag")
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The diagonal of a matrix, or a matrix with this diagonal."""
+    if input._array.ndim == 2:
+        return input.diagonal(diagonal).clone()
+    if input._array.ndim != 1:
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input._array.ndim}D")
+    result = wrap(np.diag(input._array, diagonal))
+    record("DiagEmbedBackward0", result, (input,), lambda needs, grad: (grad.diagonal(diagonal),))
+    return result
+
+
+# -- by index along an axis
+
+
+def _checked_index(index: Tensor, size: int, name: str) -> np.ndarray:
+    if index._array.dtype not in (np.int64, np.int32):
+        raise RuntimeError(message(f"{name}(): Expected dtype int64 for index", f"got {index.dtype}", mend=".long()"))
+    array = index._array
+    if array.size and (int(array.min()) < 0 or int(array.max()) >= size):
+        wrong = int(array.min()) if int(array.min()) < 0 else int(array.max())
+        raise RuntimeError(f"index {wrong} is out of bounds for dimension with size {size}\n{name}")
+    return array.astype(np.intp, copy=False)
+
+
+@method()
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The entries of one axis at these indices, copied."""
+    at = check_dim(dim, input._array.ndim)
+    if index._array.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    array = input._array if input._array.ndim else input._array.reshape(1)
+    size = array.shape[at]
+    try:
+        where_ = _checked_index(index, size, "index_select")
+    except RuntimeError as error:
+        if "bounds" not in str(error):
+            raise
+        raise IndexError("index out of range in self") from None
+    result = wrap(np.take(array, np.atleast_1d(where_), axis=at).reshape(() if not input._array.ndim else -1) if not
+                  input._array.ndim else np.take(array, np.atleast_1d(where_), axis=at))
+    record("IndexSelectBackward0", result, (input,), partial(_index_select_rule, input._array.shape, at, index))
+    return result
+
+
+def _index_select_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: Needs, grad: Tensor) -> Gradients:
+    return (index_add(wrap(np.zeros(shape, grad._array.dtype)), dim, index, grad),)
+
+
+@method()
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """A copy with the entries of `source` added at these indices of one axis."""
+    at = check_dim(dim, input._array.ndim)
+    total = input._array.copy()
+    view = np.moveaxis(total, at, 0) if total.ndim else total.reshape(1)
+    added = np.moveaxis(source._array, at, 0) if source._array.ndim else source._array.reshape(1)
+    np.add.at(view, _checked_index(index, view.shape[0], "index_add"), added if alpha == 1 else added * alpha)
+    result = wrap(total)
+    record("IndexAddBackward0", result, (input, source), partial(_index_add_rule, at, index, alpha))
+    return result
+
+
+def _index_add_rule(dim: int, index: Tensor, alpha: float, needs: Needs, grad: Tensor) -> Gradients:
+    picked = index_select(grad, dim, index) if needs[1] else None
+    return grad, picked if picked is None or alpha == 1 else picked * alpha
+
+
+def _grid(index: np.ndarray, dim: int, array_shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """NumPy's index for "this axis by `index`, the others by position"."""
+    places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    places[dim] = index
+    return tuple(places)
+
+
+def _check_index_shape(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor | None = None) -> None:
+    if index._array.ndim != input._array.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for axis, n in enumerate(index._array.shape):
+        if (axis != dim and n > input._array.shape[axis]) or (source is not None and n > source._array.shape[axis]):
+            raise RuntimeError(
+                f"Size does not match at dimension {axis} expected index {list(index.shape)} to be no larger than self "
+                f"{list(input.shape)} apart from dimension {dim}"
+                + ("" if source is None else f" and to be no larger size than src {list(source.shape)}")
+            )
+
+
+@method()
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
+    at = check_dim(dim, input._array.ndim)
+    if input._array.ndim == 0:
+        return input.reshape(1)[index.reshape(-1)].reshape(*index.shape)
+    _check_index_shape("gather", input, at, index)
+    where_ = _checked_index(index, input._array.shape[at], "gather")
+    result = wrap(input._array[_grid(where_, at, input._array.shape)])
+    record("GatherBackward0", result, (input,), partial(_gather_rule, input._array.shape, at, index))
+    return result
+
+
+def _gather_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: Needs, grad: Tensor) -> Gradients:
+    return (scatter_add(wrap(np.zeros(shape, grad._array.dtype)), dim, index, grad),)
+
+
+@method()
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
+    at = check_dim(dim, input._array.ndim)
+    _check_index_shape("scatter", input, at, index, src)
+    where_ = _checked_index(index, input._array.shape[at], "scatter_add")
+    total = input._array.copy()
+    part = src._array[tuple(slice(n) for n in where_.shape)]
+    np.add.at(total, _grid(where_, at, total.shape), part)
+    result = wrap(total)
+    record("ScatterAddBackward0", result, (input, src), partial(_scatter_add_rule, at, index, src._array.shape))
+    return result
+
+
+def _scatter_add_rule(
+    dim: int, index: Tensor, shape: tuple[int, ...], needs: Needs, grad: Tensor
+) -> Gradients:
+    return grad, _padded(gather(grad, dim, index), shape) if needs[1] else None
+
+
+def _padded(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Zeros behind each axis, where `src` was larger than the index."""
+    if grad._array.shape == shape:
+        return grad
+    from rushlight.tensor.indexing import scatter_into_zeros
+
+    return scatter_into_zeros(grad, shape, tuple(slice(n) for n in grad._array.shape))
+
+
+@method()
+def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float, *, reduce: str | None = None) -> Tensor:
+    """A copy with each element of `src` (or one number) put where `index` says."""
+    at = check_dim(dim, input._array.ndim)
+    if reduce == "add" and isinstance(src, Tensor):
+        return scatter_add(input, dim, index, src)
+    if reduce is not None:
+        raise RuntimeError(message("reduce argument must be either add or multiply.", mend="reduce='add', or none"))
+    source = src if isinstance(src, Tensor) else None
+    _check_index_shape("scatter", input, at, index, source)
+    where_ = _checked_index(index, input._array.shape[at], "scatter")
+    total = input._array.copy()
+    part = src if source is None else source._array[tuple(slice(n) for n in where_.shape)]
+    total[_grid(where_, at, total.shape)] = part
+    result = wrap(total)
+    rule = partial(_scatter_rule, at, index, None if source is None else source._array.shape)
+    record("ScatterBackward0", result, (input, source), rule)
+    return result
+
+
+def _scatter_rule(
+    dim: int, index: Tensor, shape: tuple[int, ...] | None, needs: Needs, grad: Tensor
+) -> Gradients:
+    of_input = scatter(grad, dim, index, 0.0) if needs[0] else None
+    return of_input, _padded(gather(grad, dim, index), shape) if needs[1] else None
+
+
+@method("take")
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements at these positions of the flattened tensor."""
+    return input.reshape(-1)[index]
+
+
+@method("take_along_dim")
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """The elements at the indices that `argsort` or `argmax` gave."""
+    return input.reshape(-1)[indices.reshape(-1)] if dim is None else gather(input, dim, indices)
+
+
+@method("index_fill")
+def index_fill(input: Tensor, dim: int, index: Tensor, value: float) -> Tensor:
+    """A copy with the entries at these indices of one axis set to a value."""
+    at = check_dim(dim, input._array.ndim)
+    mask = np.zeros(input._array.shape[at], np.bool_)
+    mask[index._array] = True
+    return masked_fill(input, wrap(mask.reshape([-1 if a == at else 1 for a in range(input._array.ndim)])), value)
+
+
+# -- order
+
+
+@method("argsort")
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that sort along an axis; equal elements keep their order."""
+    array = input._array
+    if array.ndim == 0:
+        return wrap(np.zeros((), np.int64))
+    at = check_dim(dim, array.ndim)
+    if not descending:
+        return wrap(np.argsort(array, axis=at, kind="stable").astype(np.int64))
+    # Sorted backwards and read backwards: descending, equal elements still in their order, NaN first.
+    found = np.argsort(np.flip(array, at), axis=at, kind="stable")
+    return wrap(np.ascontiguousarray(array.shape[at] - 1 - np.flip(found, at)).astype(np.int64))
+
+
+@method("sort")
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> tuple[Tensor, Tensor]:
+    """The elements sorted along an axis and where they were, as `(values, indices)`."""
+    indices = argsort(input, dim, descending)
+    return _PAIRS["sort"](gather(input, dim, indices) if input._array.ndim else input.clone(), indices)
+
+
+@method("topk")
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[Tensor, Tensor]:
+    """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
+    at = check_dim(dim, input._array.ndim)
+    if not 0 <= k <= (input._array.shape or (1,))[at]:
+        raise RuntimeError("selected index k out of range")
+    if not input._array.ndim:
+        return _PAIRS["topk"](input.clone(), wrap(np.zeros((), np.int64)))
+    order = argsort(input, at, largest)._array
+    indices = wrap(np.ascontiguousarray(order[(slice(None),) * at + (slice(k),)]))
+    return _PAIRS["topk"](gather(input, at, indices), indices)
+
+
+@method("median")
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    """The middle element (the lower of two); with `dim` also where it is."""
+    flat = input.reshape(-1) if dim is None else input
+    at = check_dim(0 if dim is None else dim, flat._array.ndim)
+    values, indices = sort(flat, at)
+    middle = (flat._array.shape[at] - 1) // 2
+    value, index = (t.narrow(at, middle, 1) if keepdim else t.select(at, middle) for t in (values, indices))
+    return value if dim is None else _PAIRS["median"](value, index)
+
+
+@method("unique")
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
+) -> Tensor | tuple[Tensor, ...]:
+    """The distinct elements, sorted."""
+    values, inverse, counts = np.unique(input._array, return_inverse=True, return_counts=True)
+    found = [wrap(values)]
+    if return_inverse:
+        found.append(wrap(inverse.reshape(input._array.shape).astype(np.int64)))
+    if return_counts:
+        found.append(wrap(counts.astype(np.int64)))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@method("bincount")
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each integer from 0 on occurs, or the sum of its weights."""
+    if input._array.ndim != 1 or input.dtype.is_floating_point or (input._array.size and input._array.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is None:
+        return wrap(np.bincount(input._array, minlength=minlength).astype(np.int64))
+    total = np.bincount(input._array, weights._array.astype(np.float64), minlength)
+    return wrap(total.astype(np.float32 if weights._array.dtype == np.float32 else np.float64))
+
+
+def searchsorted(sorted_sequence: Tensor, values: Operand, *, right: bool = False) -> Tensor | int:
+    """Where values would be inserted into a sorted vector."""
+    found = np.searchsorted(
+        sorted_sequence._array, values if is_number(values) else values._array, "right" if right else "left"
+    )
+    return wrap(np.asarray(found).astype(np.int64))
+
+
+def isin(elements: Tensor, test_elements: Tensor | Sequence) -> Tensor:
+    """Whether each element is among others."""
+    other = test_elements._array if isinstance(test_elements, Tensor) else test_elements
+    return wrap(quiet(np.isin, elements._array, other))

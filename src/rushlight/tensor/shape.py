@@ -1,0 +1,663 @@
+"""Shape operations: views where the memory allows it, copies where not.
+
+In: a tensor and axes or sizes. Out: a tensor of another shape, recorded. A view keeps `_base`, so that in-place changes
+are seen on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.errors import message
+from rushlight.tensor.core import Tensor, method, wrap, wrap_maybe_view, wrap_view
+from rushlight.tensor.creation import shape_of
+from rushlight.tensor.layout import check_dim
+from rushlight.tensor.size import Size
+
+Gradients = tuple[Tensor | None, ...]
+Needs = tuple[bool, ...]
+
+
+def _ints(args: tuple) -> tuple[int, ...]:
+    """Axes or sizes from `f(0, 1)` or `f((0, 1))`."""
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = args[0]
+    return tuple([operator.index(n) for n in args])
+
+
+def check_dims(dims: Sequence[int], ndim: int) -> tuple[int, ...]:
+    """Axes counted from the front, each once."""
+    found = tuple([check_dim(dim, ndim) for dim in dims])
+    for dim in found:
+        if found.count(dim) > 1:
+            raise RuntimeError(f"dim {dim} appears multiple times in the list of dims")
+    return found
+
+
+# -- sizes
+
+
+@method()
+def size(self: Tensor, dim: int | None = None) -> Size | int:
+    """The shape, or the length of one axis."""
+    return self.shape if dim is None else self._array.shape[check_dim(dim, self._array.ndim)]
+
+
+@method()
+def dim(self: Tensor) -> int:
+    """The number of axes."""
+    return self._array.ndim
+
+
+Tensor.ndimension = dim
+
+
+@method("numel", "nelement")
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input._array.size
+
+
+@method()
+def element_size(self: Tensor) -> int:
+    """Bytes an element."""
+    return self._array.itemsize
+
+
+# -- reshaping
+
+
+@method()
+def reshape(input: Tensor, *shape: int) -> Tensor:
+    """The same elements in another shape; one size may be -1. A view where the memory allows it.
+
+    >>> import rushlight as torch
+    >>> torch.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return _reshaped(input, infer_size(_ints(shape), input._array.size), "ViewBackward0")
+
+
+@method()
+def view(self: Tensor, *shape: int) -> Tensor:
+    """As `reshape`; where the memory order does not allow a view, a copy. `view(dtype)` reinterprets the bytes."""
+    from rushlight import dtypes
+
+    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
+        if self.requires_grad:
+            raise RuntimeError("view(dtype) of a tensor that requires grad is not supported")
+        return wrap_view(self._array.view(shape[0].numpy), self)
+    return reshape(self, *shape)
+
+
+@method()
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """`view` in the shape of another tensor."""
+    return reshape(self, *other._array.shape)
+
+
+@method()
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """`reshape` in the shape of another tensor."""
+    return reshape(self, *other._array.shape)
+
+
+def infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """A shape with its -1 replaced; RuntimeError where it does not fit `count` elements."""
+    unknown = [axis for axis, n in enumerate(shape) if n == -1]
+    if len(unknown) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+    known = math.prod(n for n in shape if n != -1)
+    if not unknown:
+        if known != count:
+            raise RuntimeError(_does_not_fit(shape, count))
+        return shape
+    if known == 0 and count == 0:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
+        )
+    if known == 0 or count % known:
+        raise RuntimeError(_does_not_fit(shape, count))
+    return tuple([count // known if n == -1 else n for n in shape])
+
+
+def _does_not_fit(shape: tuple[int, ...], count: int) -> str:
+    known = math.prod(n for n in shape if n != -1)
+    return message(f"shape '{list(shape)}' is invalid for input of size {count}", f"{count} is not {known}" + " · n" * (-1 in shape))
+
+
+def _reshaped(input: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+    array = input._array
+    result = wrap_maybe_view(array.reshape(shape), input)
+    record(name, result, (input,), partial(_reshape_rule, array.shape))
+    return result
+
+
+def _reshape_rule(shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
+    return (_reshaped(grad, shape, "ViewBackward0"),)
+
+
+@method()
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Axes `start_dim` to `end_dim` as one.
+
+    IndexError for an axis that is not there, RuntimeError for start after end.
+
+    >>> import rushlight as torch
+    >>> torch.zeros(2, 3, 4).flatten(1).shape
+    torch.Size([2, 12])
+    """
+    shape = input._array.shape
+    start, end = check_dim(start_dim, len(shape)), check_dim(end_dim, len(shape))
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not shape:
+        return reshape(input, 1)
+    if start == end:
+        return input
+    return _reshaped(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]), "ViewBackward0")
+
+
+@method()
+def ravel(input: Tensor) -> Tensor:
+    """All axes as one."""
+    return reshape(input, -1) if input._array.size else reshape(input, 0)
+
+
+@method()
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One axis as several; one of `sizes` may be -1."""
+    shape = input._array.shape
+    at = check_dim(dim, len(shape))
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    sizes = _ints((tuple(sizes),))
+    known = math.prod(n for n in sizes if n != -1)
+    if (-1 not in sizes and known != shape[at]) or (-1 in sizes and (known == 0 or shape[at] % known)):
+        raise RuntimeError(
+            message(
+                f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[at]}) "
+                "in the input tensor"
+            )
+        )
+    return _reshaped(input, (*shape[:at], *infer_size(sizes, shape[at]), *shape[at + 1 :]), "ViewBackward0")
+
+
+@method()
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Without the axes of length 1: all, or those named."""
+    shape = input._array.shape
+    if dim is None:
+        dims: Sequence[int] = range(len(shape))
+    else:
+        dims = check_dims((dim,) if isinstance(dim, int) else dim, len(shape))
+    dropped = tuple([axis for axis in dims if axis < len(shape) and shape[axis] == 1])
+    result = wrap_view(input._array.squeeze(dropped), input)
+    record("SqueezeBackward0", result, (input,), partial(_reshape_rule, shape))
+    return result
+
+
+@method()
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a new axis of length 1 at `dim`."""
+    ndim = input._array.ndim
+    at = check_dim(dim, ndim + 1)
+    result = wrap_view(np.expand_dims(input._array, at), input)
+    record("UnsqueezeBackward0", result, (input,), partial(_reshape_rule, input._array.shape))
+    return result
+
+
+# -- order of the axes
+
+
+@method()
+def permute(input: Tensor, *dims: int) -> Tensor:
+    """The axes in another order."""
+    dims = _ints(dims)
+    ndim = input._array.ndim
+    if len(dims) != ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    found = tuple([check_dim(dim, ndim) for dim in dims])
+    if len(set(found)) != len(found):
+        raise RuntimeError(message("permute(): duplicate dims are not allowed.", f"dims {dims}"))
+    return _permuted(input, found, "PermuteBackward0")
+
+
+def _permuted(input: Tensor, order: tuple[int, ...], name: str) -> Tensor:
+    result = wrap_view(input._array.transpose(order), input)
+    record(name, result, (input,), partial(_permute_rule, order))
+    return result
+
+
+def _permute_rule(order: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
+    back = [0] * len(order)
+    for position, axis in enumerate(order):
+        back[axis] = position
+    return (_permuted(grad, tuple(back), "PermuteBackward0"),)
+
+
+@method("transpose", "swapaxes", "swapdims")
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two axes exchanged."""
+    ndim = input._array.ndim
+    a, b = check_dim(dim0, ndim), check_dim(dim1, ndim)
+    order = list(range(ndim))
+    if ndim:
+        order[a], order[b] = b, a
+    return _permuted(input, tuple(order), "TransposeBackward0")
+
+
+@method("t")
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; a tensor of fewer axes is itself."""
+    ndim = input._array.ndim
+    if ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
+    return _permuted(input, (1, 0) if ndim == 2 else tuple(range(ndim)), "TBackward0")
+
+
+def _matrix_transpose(self: Tensor) -> Tensor:
+    """The last two axes exchanged."""
+    if self._array.ndim < 2:
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._array.ndim}-D tensor."
+        )
+    return transpose(self, -2, -1)
+
+
+Tensor.T = property(lambda self: _permuted(self, tuple(range(self._array.ndim))[::-1], "PermuteBackward0"))
+Tensor.mT = property(_matrix_transpose)
+
+
+@method("movedim", "moveaxis")
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Axes moved to other places, the others kept in order."""
+    ndim = input._array.ndim
+    sources = check_dims((source,) if isinstance(source, int) else source, ndim)
+    targets = check_dims((destination,) if isinstance(destination, int) else destination, ndim)
+    if len(sources) != len(targets):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source and destination must have the same number of elements"
+        )
+    order = [axis for axis in range(ndim) if axis not in sources]
+    for target, axis in sorted(zip(targets, sources)):
+        order.insert(target, axis)
+    return _permuted(input, tuple(order), "PermuteBackward0")
+
+
+# -- expanding
+
+
+@method()
+def expand(self: Tensor, *sizes: int) -> Tensor:
+    """Axes of length 1 seen as longer, without a copy; -1 keeps an axis."""
+    sizes, shape = _ints(sizes), self._array.shape
+    lead = len(sizes) - len(shape)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{self.dtype.name}{list(shape)}, size={list(sizes)}): the number of sizes provided "
+            f"({len(sizes)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
+        )
+    target = tuple([_expanded_size(n, axis - lead, shape, sizes) for axis, n in enumerate(sizes)])
+    result = wrap_view(np.broadcast_to(self._array, target), self)
+    _writeable_as(result._array, self._array)
+    record("ExpandBackward0", result, (self,), _pass_rule)
+    return result
+
+
+def _writeable_as(view: np.ndarray, source: np.ndarray) -> None:
+    """NumPy marks broadcast views read-only; which element is written twice is checked where one writes."""
+    if source.flags.writeable:
+        view.setflags(write=True)
+
+
+def _expanded_size(n: int, axis: int, shape: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+    if axis < 0:
+        if n < 0:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension "
+                f"{axis + len(sizes) - len(shape)}"
+            )
+        return n
+    if n == -1 or n == shape[axis]:
+        return shape[axis]
+    if shape[axis] != 1 or n < 0:
+        raise RuntimeError(
+            f"The expanded size of the tensor ({n}) must match the existing size ({shape[axis]}) at non-singleton "
+            f"dimension {axis + len(sizes) - len(shape)}.  Target sizes: {list(sizes)}.  Tensor sizes: {list(shape)}"
+        )
+    return n
+
+
+def _pass_rule(needs: Needs, grad: Tensor) -> Gradients:
+    return (grad,)  # the engine sums it to the input's shape
+
+
+@method()
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """`expand` to the shape of another tensor."""
+    return expand(self, *other._array.shape)
+
+
+@method()
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """`expand` as a function."""
+    return expand(input, *size)
+
+
+def broadcast_shapes(*shapes: Sequence[int]) -> Size:
+    """The shape that tensors of these shapes broadcast to; RuntimeError where they do not."""
+    try:
+        return Size(np.broadcast_shapes(*[tuple(s) if not isinstance(s, int) else (s,) for s in shapes]))
+    except ValueError:
+        listed = ", ".join(str(list(s)) for s in shapes)
+        raise RuntimeError(
+            f"Shape mismatch: objects cannot be broadcast to a single shape: {listed}"
+        ) from None
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape."""
+    shape = broadcast_shapes(*[tensor._array.shape for tensor in tensors])
+    return tuple(expand(tensor, *shape) for tensor in tensors)
+
+
+@method()
+def repeat(self: Tensor, *sizes: int) -> Tensor:
+    """The tensor several times along each axis, copied."""
+    sizes = shape_of("repeat", sizes)
+    lead = len(sizes) - self._array.ndim
+    if lead < 0:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    shape = (1,) * lead + self._array.shape
+    result = wrap(np.tile(self._array, sizes))
+    record("RepeatBackward0", result, (self,), partial(_repeat_rule, sizes, shape))
+    return result
+
+
+def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
+    pairs = [n for pair in zip(sizes, shape) for n in pair]  # (times, length) for each axis
+    if 0 in sizes:
+        return (wrap(np.zeros(shape, grad._array.dtype)),)
+    return (reshape(grad, *pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
+
+
+@method()
+def tile(input: Tensor, *dims: int) -> Tensor:
+    """As `repeat`; missing leading counts are 1."""
+    dims = _ints(dims)
+    return repeat(input, *((1,) * (input._array.ndim - len(dims)) + dims))
+
+
+@method()
+def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
+    """Each element along an axis several times, one after the other."""
+    from rushlight.tensor.selection import index_select
+
+    source = ravel(input) if dim is None else input
+    at = 0 if dim is None else check_dim(dim, source._array.ndim)
+    times = repeats._array if isinstance(repeats, Tensor) else repeats
+    return index_select(source, at, wrap(np.repeat(np.arange(source._array.shape[at]), times)))
+
+
+@method()
+def sum_to_size(self: Tensor, *size: int) -> Tensor:
+    """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
+    target, shape = _ints(size), self._array.shape
+    if target == shape:
+        return self
+    lead = len(shape) - len(target)
+    stretched = [lead + axis for axis, n in enumerate(target) if n == 1 and shape[lead + axis] != 1]
+    if lead < 0 or any(n not in (1, shape[lead + axis]) for axis, n in enumerate(target)):
+        raise RuntimeError(f"size {list(target)} is not expandable to size {list(shape)}.")
+    result = self.sum((*range(lead), *stretched), keepdim=True)
+    return reshape(result, *target) if lead else result
+
+
+# -- parts
+
+
+@method()
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`length` entries of one axis from `start` on, as a view."""
+    shape = input._array.shape
+    if not shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    at = check_dim(dim, len(shape))
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if isinstance(start, Tensor):
+        start = start.item()
+    if not -shape[at] <= start <= shape[at]:
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-shape[at]}, {shape[at]}], but got {start})"
+        )
+    start += shape[at] if start < 0 else 0
+    if start + length > shape[at]:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({shape[at]}).")
+    return _sliced(input, at, start, start + length)
+
+
+def _sliced(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    index = (slice(None),) * dim + (slice(start, stop),)
+    result = wrap_view(input._array[index], input)
+    record("SliceBackward0", result, (input,), partial(_slice_rule, input._array.shape, index))
+    return result
+
+
+def _slice_rule(shape: tuple[int, ...], index: tuple, needs: Needs, grad: Tensor) -> Gradients:
+    from rushlight.tensor.indexing import scatter_into_zeros
+
+    return (scatter_into_zeros(grad, shape, index),)
+
+
+@method()
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """One entry of an axis, as a view without that axis."""
+    at = check_dim(dim, input._array.ndim)
+    if not input._array.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    return input[(slice(None),) * at + (operator.index(index),)]
+
+
+@method()
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one axis: of `split_size` entries each (the last may be shorter), or of the sizes listed."""
+    at, size = check_dim(dim, tensor._array.ndim), split_size_or_sections
+    total = tensor._array.shape[at]
+    if isinstance(size, int):
+        if size < 0 or (size == 0 and total):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        sizes = [min(size, total - start) for start in range(0, total, size)] if total else [0]
+    else:
+        sizes = list(_ints((tuple(size),)))
+        if sum(sizes) != total or min(sizes, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {at}"
+                f"), but got split_sizes={sizes}"
+            )
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple([_sliced(tensor, at, start, start + n) for start, n in zip(starts, sizes)])
+
+
+@method()
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of one axis, of equal size except the last."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    total = input._array.shape[check_dim(dim, input._array.ndim)]
+    each = -(-total // chunks)
+    return split(input, each, dim) if each else split(input, [0] * chunks, dim)
+
+
+@method("tensor_split")
+def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
+    at = check_dim(dim, input._array.ndim)
+    total, cuts = input._array.shape[at], indices_or_sections
+    if isinstance(cuts, int):
+        each, more = divmod(total, cuts)
+        return split(input, [each + 1] * more + [each] * (cuts - more), at)
+    edges = [0, *[slice(None, cut).indices(total)[1] for cut in cuts], total]
+    return tuple(_sliced(input, at, a, max(a, b)) for a, b in zip(edges, edges[1:]))
+
+
+@method()
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The entries of one axis, each a view."""
+    at = check_dim(dim, input._array.ndim)
+    return tuple([select(input, at, i) for i in range(input._array.shape[at])])
+
+
+@method("diagonal")
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two axes, as the last axis of a view."""
+    from rushlight.autograd.views import Place, add
+
+    a, b = check_dims((dim1, dim2), input._array.ndim)
+    array = np.diagonal(input._array, offset, a, b)
+    _writeable_as(array, input._array)
+    result = wrap_view(array, input)
+    place = Place.of(array, input._array)
+    record("DiagonalBackward0", result, (input,), lambda needs, grad: (add(grad, place),))
+    return result
+
+
+# -- joining
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one after the other along an axis they have.
+
+    >>> import rushlight as torch
+    >>> torch.cat([torch.zeros(1), torch.ones(2)])
+    tensor([0., 1., 1.])
+    """
+    tensors = tuple(tensors)
+    _check_tensors("cat", tensors)
+    # PyTorch skips empty one-dimensional tensors beside tensors of other ranks.
+    parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
+    ndim = parts[0]._array.ndim
+    if ndim == 0:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    at = check_dim(dim, ndim)
+    for position, part in enumerate(parts):
+        _check_joins(parts[0]._array.shape, part._array.shape, at, position)
+    kind = _common_kind(tensors)
+    result = wrap(np.concatenate([t._array.astype(kind, copy=False) for t in parts], axis=at))
+    record("CatBackward0", result, tuple(parts), partial(_cat_rule, at, [t._array.shape[at] for t in parts]))
+    return result
+
+
+concat = concatenate = cat
+
+
+def _common_kind(tensors: Sequence[Tensor]) -> np.dtype:
+    from rushlight.tensor.operands import result_type
+
+    return result_type(*tensors).numpy
+
+
+def _check_tensors(name: str, tensors: tuple) -> None:
+    if not tensors:
+        raise ValueError(f"torch.{name}(): expected a non-empty list of Tensors")
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {position} in argument 0, but got {type(tensor).__name__}"
+            )
+
+
+def _check_joins(first: tuple[int, ...], shape: tuple[int, ...], dim: int, position: int) -> None:
+    if len(first) != len(shape):
+        raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
+    for axis, (a, b) in enumerate(zip(first, shape)):
+        if axis != dim and a != b:
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {dim}. Expected size {a} but got size {b} for "
+                f"tensor number {position} in the list."
+            )
+
+
+def _cat_rule(dim: int, sizes: list[int], needs: Needs, grad: Tensor) -> Gradients:
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(_sliced(grad, dim, s, s + n) if need else None for need, s, n in zip(needs, starts, sizes))
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors, of one shape, along a new axis."""
+    tensors = tuple(tensors)
+    _check_tensors("stack", tensors)
+    first = tensors[0]._array.shape
+    for position, tensor in enumerate(tensors):
+        if tensor._array.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(tensor._array.shape)} at entry {position}"
+            )
+    at = check_dim(dim, len(first) + 1)
+    kind = _common_kind(tensors)
+    result = wrap(np.stack([t._array.astype(kind, copy=False) for t in tensors], axis=at))
+    record("StackBackward0", result, tensors, lambda needs, grad: unbind(grad, at))
+    return result
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
+    tensors = atleast_1d(*tensors)
+    return cat(tensors, 0 if tensors[0]._array.ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined as rows."""
+    return cat([t if t._array.ndim > 1 else reshape(t, 1, -1) for t in tensors], 0)
+
+
+def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors, with an axis at least."""
+    return tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
+
+
+# -- rearranging copies
+
+
+@method()
+def flip(input: Tensor, *dims: int) -> Tensor:
+    """The entries of these axes in reverse, copied."""
+    dims = check_dims(_ints(dims), input._array.ndim)
+    result = wrap(np.ascontiguousarray(np.flip(input._array, dims)).reshape(input._array.shape))
+    record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
+    return result
+
+
+@method()
+def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
+    """The entries moved along axes, those that leave coming back at the other end."""
+    result = wrap(np.roll(input._array, shifts, dims))
+    back = -shifts if isinstance(shifts, int) else tuple(-n for n in shifts)
+    record("RollBackward0", result, (input,), lambda needs, grad: (roll(grad, back, dims),))
+    return result
+
+
+def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Coordinates of a grid from those of its axes."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    shape = tuple(t._array.size for t in tensors)
+    grids = [expand(reshape(t, *[-1 if i == a else 1 for i in range(len(shape))]), *shape) for a, t in enumerate(tensors)]
+    return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)

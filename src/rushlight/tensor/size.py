@@ -1,0 +1,95 @@
+"""Shapes and places: `Size`, the tuple a shape is, and `device`, of which there is one kind."""
+
+from __future__ import annotations
+
+import math
+from typing import SupportsIndex
+
+from rushlight.errors import message
+
+
+class Size(tuple):
+    """A shape: a tuple of ints that knows how many elements it spans.
+
+    >>> import rushlight as torch
+    >>> torch.zeros(2, 3).shape, torch.Size([2, 3]).numel()
+    (torch.Size([2, 3]), 6)
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: tuple) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __mul__(self, count: SupportsIndex) -> Size:
+        return Size(tuple.__mul__(self, count))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self) -> tuple:
+        return (Size, (tuple(self),))
+
+
+class device:
+    """Where a tensor lives: always the CPU.
+
+    >>> import rushlight as torch
+    >>> torch.device("cpu"), torch.zeros(1).device.type
+    (device(type='cpu'), 'cpu')
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: str | device = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        if not isinstance(type, str):
+            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
+        kind, _, number = type.partition(":")
+        if kind != "cpu":
+            raise RuntimeError(
+                message(
+                    f"Expected one of cpu device type at start of device string: {kind}",
+                    "Rushlight computes on the CPU only",
+                    mend="device='cpu', or leave device out",
+                )
+            )
+        if number and not number.isdigit():
+            raise RuntimeError(message(f"Invalid device string: '{type}'", mend="device='cpu'"))
+        self.type = kind
+        self.index = int(number) if number else index
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple:
+        return (device, (self.type, self.index))
+
+
+CPU = device("cpu")
+
+
+def check_device(place: str | device | None) -> None:
+    """Raise unless `place` is the CPU (or None, which means it)."""
+    if place is not None and place is not CPU:
+        device(place)
