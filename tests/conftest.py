@@ -6,8 +6,7 @@ import tempfile
 # One thread a process: pytest-xdist already uses the cores, and small cases gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Kernels of tests are kept from run to run, outside the user's own cache.
-_whose = os.environ.get("USER", "tests")
-os.environ.setdefault("RUSHLIGHT_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"rushlight-kernels-{_whose}"))
+os.environ.setdefault("RUSHLIGHT_CACHE_DIR", os.path.join(tempfile.gettempdir(), "rushlight-tests"))
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -46,9 +46,9 @@ def test_a_loop():
 
 def test_head_of_a_module():
     k = Module(Target.named("avx512"))
-    with k.function("g", [("x", ptr(f32)), ("a", f32)], returns=f32, inline=True) as (f, x, a):
+    with k.function("g", [("x", ptr(f32)), ("a", f32)], returns=f32, inline=True) as (f, _x, a):
         f.ret(a)
-    with k.function("h", [("n", i64)], inline=False, export=True) as (f, n):
+    with k.function("h", [("n", i64)], inline=False, export=True) as (f, _n):
         pass
     text = k.text()
     assert "define internal float @g(ptr noalias %x, float %a) #0 alwaysinline {" in text

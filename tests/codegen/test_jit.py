@@ -21,7 +21,7 @@ HOST = Target.host()
 def constant(value):
     """A kernel that stores a number."""
     k = Module(HOST)
-    with k.kernel("store", PARAMS) as (f, p):
+    with k.kernel("store", PARAMS) as (_f, p):
         p.y.store(value)
     return k
 

@@ -98,8 +98,8 @@ def test_arithmetic_of_integers(target):
 
     def body(f, p):
         a, b = p.a, p.b
-        answers = (a + b, a - b, b - a, a * b, a // b, a % b, a << 2, a >> 1, a & b, a | b, a ^ b, 100 - a, 100 // a,
-                   f.min(a, b), f.max(a, 50), f.ceil_div(a, b), f.select(a > b, a, 7), -a, f.select(a == 37, 1, 0))  # fmt: skip
+        answers = [a + b, a - b, b - a, a * b, a // b, a % b, a << 2, a >> 1, a & b, a | b, a ^ b, 100 - a, 100 // a]
+        answers += [f.min(a, b), f.max(a, 50), f.ceil_div(a, b), f.select(a > b, a, 7), -a, f.select(a == 37, 1, 0)]
         for i, value in enumerate(answers):
             p.y[i].store(value)
 
@@ -147,11 +147,11 @@ def test_constants_need_no_instructions():
 
 def test_python_cannot_decide_what_the_kernel_must():
     def body(f, p):
-        with pytest.raises(TypeError, match="f.if_"):
+        with pytest.raises(TypeError, match="use f"):
             assert p.n < 3
         with pytest.raises(TypeError, match="convert one"):
             p.n + p.n.to(i32)
-        with pytest.raises(TypeError, match="f64xx*.*into memory of f32|f64.*into memory of f32"):
+        with pytest.raises(TypeError, match="a f64 into memory of f32"):
             p.x.store(p.n.to(f64))
         with pytest.raises(TypeError, match="widen halves"):
             p.h.load() + p.h.load()
@@ -246,8 +246,8 @@ def test_sums_and_roots(target):
 
 # -------------------------------------------------------------------- halves
 
-SPECIAL = np.array([0, -0.0, 1, -1, 65504, 65519, 65520, 1e9, np.inf, -np.inf, np.nan, 2**-14, 2**-24, 2**-25, 1.5 * 2**-25,
-                    3e-8, 1e-30, 0.1, 1 / 3, 2049, 2051, 3.4028235e38, 1e38], np.float32)  # fmt: skip
+SPECIAL = np.array([0, -0.0, 1, -1, 65504, 65519, 65520, 1e9, np.inf, -np.inf, np.nan, 2**-14, 2**-24, 2**-25,
+                    1.5 * 2**-25, 3e-8, 1e-30, 0.1, 1 / 3, 2049, 2051, 3.4028235e38, 1e38], np.float32)  # fmt: skip
 
 
 def every_half():

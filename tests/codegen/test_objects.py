@@ -62,7 +62,10 @@ def test_what_is_no_elf_object_is_refused(data):
 
 def test_libraries_are_not_linked():
     target = Target.named("x86-64")
-    text = f'target triple = "{target.triple}"\ndeclare void @puts()\ndefine void @k() {{\n call void @puts()\n ret void\n}}'
+    text = (
+        f'target triple = "{target.triple}"\ndeclare void @puts()\n'
+        "define void @k() {\n call void @puts()\n ret void\n}"
+    )
     with pytest.raises(Unlinkable, match="'puts' lies outside"):
         link(compiler.compile_object(text, target), ["k"])
 

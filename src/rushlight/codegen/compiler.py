@@ -11,6 +11,7 @@ the same inner loop: most of it goes into looking for loops to vectorise or unro
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # LLVM is not asked to do two things at once: llvmlite locks each call, this keeps one kernel's calls together.
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A fork waits until LLVM is done, so that the child finds it in order.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class CompilerMissing(RuntimeError):

@@ -102,6 +102,17 @@ def forget() -> None:
         _loaded.clear()
 
 
+def _after_fork() -> None:
+    """In a child, no thread goes on building what a thread of the parent began, nor lets go of its locks."""
+    global _lock
+    _lock = threading.Lock()
+    _building.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def _load(key: str, build: Callable[[], Module], target: Target) -> Code:
     if debug.wanted("ir") or debug.wanted("asm"):
         _show(key, build(), target)

@@ -87,6 +87,10 @@ _AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
 @functools.lru_cache(maxsize=8)
 def _host(forced: str) -> Target:
     isa = forced or _detected_isa()
+    if not isa:
+        raise ValueError(
+            f"there are no kernels for {_machine() or 'this machine'}: x86-64 and aarch64 only, in 64 bits"
+        )
     target = Target.named(isa, abi=_abi(), **_caches())
     if target.abi == "darwin" and target.arch == "aarch64":
         target = target._replace(features=target.features + ",+reserve-x18")

@@ -1,0 +1,154 @@
+"""Recycled arrays: never two at one place, memory bounded, addresses right."""
+
+import gc
+import pickle
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from rushlight import runtime
+from rushlight.runtime import memory
+
+F32 = np.dtype("f4")
+
+
+@pytest.fixture
+def pool(monkeypatch):
+    """A pool of its own for the test, of 4 MB."""
+    runtime.release_cached()
+    monkeypatch.setattr(memory._pool, "limit", 4 << 20)
+    yield memory._pool
+    runtime.release_cached()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (7, 5), (1000,), (1023,), (1025, 3), (64, 56, 56)])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "f2"])
+def test_arrays_are_aligned_and_whole(shape, dtype):
+    array = runtime.empty(shape, np.dtype(dtype))
+    assert array.shape == shape and array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable
+    assert runtime.address(array) % 64 == 0
+    array[...] = 1
+    assert array.sum(dtype=np.float64) == array.size
+
+
+def test_memory_comes_back(pool):
+    array = runtime.empty((100, 100), F32)
+    place = runtime.address(array)
+    del array
+    assert runtime.address(again := runtime.empty((100, 101), F32)) == place
+    assert again.shape == (100, 101)
+
+
+@pytest.mark.parametrize("look", [
+    lambda a: a[3:], lambda a: a.T, lambda a: a.reshape(-1), lambda a: a.view("u4"), lambda a: memoryview(a),
+    lambda a: np.asarray(a)[::2].T[1:], lambda a: a.flat, lambda a: np.from_dlpack(a), lambda a: a.ctypes,
+    lambda a: np.lib.stride_tricks.as_strided(a, (2,), (4,)), lambda a: np.broadcast_to(a, (2, *a.shape)),
+    lambda a: np.frombuffer(a, "u1"), lambda a: a.view(np.recarray),
+])  # fmt: skip
+def test_memory_that_is_looked_at_stays(look, pool):
+    array = runtime.empty((100, 100), F32)
+    place, view = runtime.address(array), look(array)
+    del array
+    gc.collect()
+    others = [runtime.empty((100, 100), F32) for _ in range(5)]
+    assert place not in [runtime.address(other) for other in others]
+    del view
+    gc.collect()
+    others += [runtime.empty((100, 100), F32) for _ in range(5)]
+    assert place in [runtime.address(other) for other in others]
+
+
+def test_arrays_in_cycles_come_back(pool):
+    for _ in range(50):
+        cycle = [runtime.empty((512, 512), F32)]
+        cycle.append(cycle)
+        del cycle
+    gc.collect()
+    assert 1 << 20 <= pool.idle <= pool.limit
+
+
+def test_no_two_arrays_share_memory(pool):
+    rng, held = random.Random(0), []
+    for step in range(2000):
+        array = runtime.empty((rng.randint(1, 40), rng.randint(100, 2000)), F32)
+        array.fill(step)
+        held.append((array[rng.randint(0, len(array) - 1) :], step))
+        if len(held) > 20:
+            held.pop(rng.randrange(20))
+        view, value = rng.choice(held)
+        assert (view == value).all()
+
+
+def test_idle_memory_is_bounded_over_many_shapes(pool):
+    for size in range(200):
+        arrays = [runtime.empty((1000 + 317 * size,), F32) for _ in range(3)]
+        arrays[0].fill(0)
+        del arrays
+        idle = sum(len(shelf) * shelf.size for shelf in pool._by_block.values())
+        assert idle <= pool.limit
+    assert len(memory._leases) <= 3 or all(lease() is not None for lease in memory._leases.values())
+    # The latest shape found room, at the cost of those before.
+    place = runtime.address(last := runtime.empty((1000 + 317 * 199,), F32))
+    del last
+    assert runtime.address(runtime.empty((1000 + 317 * 199,), F32)) == place
+
+
+def test_larger_than_the_limit_is_not_kept(pool):
+    array = runtime.empty((3 << 20,), F32)
+    del array
+    assert runtime.release_cached() == 0
+
+
+def test_eight_threads(pool):
+    failures = []
+
+    def work(seed):
+        rng = random.Random(seed)
+        for _ in range(500):
+            array = runtime.empty((rng.randint(2000, 9000),), F32)
+            array.fill(seed)
+            other = runtime.empty((rng.randint(2000, 9000),), F32)
+            other.fill(-1)
+            if not (array == seed).all():
+                failures.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_blocks_waste_at_most_an_eighth():
+    for size in [4096, 4097, 10_000, 65_537, 1 << 20, (1 << 20) + 1, 25_690_112, 10**9 + 7]:
+        block = memory._rounded(size)
+        assert size <= block and block % 4096 == 0
+        assert block - size <= max(4096, size / 8)
+
+
+def test_too_much_is_an_error_not_a_crash():
+    with pytest.raises(MemoryError, match="cannot allocate"):
+        runtime.empty((1 << 46,), F32)
+
+
+def test_many_sizes_are_not_remembered_for_ever():
+    for size in range(memory._REMEMBERED + 100):
+        memory._pool.shelf(5000 + size)
+    assert len(memory._shelves) <= memory._REMEMBERED + 1
+
+
+def test_arrays_pickle_as_any_other():
+    array = runtime.empty((50, 50), F32)
+    array.fill(2)
+    assert (pickle.loads(pickle.dumps(array)) == array).all()
+
+
+@pytest.mark.parametrize("array", [
+    np.arange(10.0), np.arange(10.0)[3:], np.arange(10.0)[::-1], np.zeros((3, 4), "f2").T, np.empty((0, 5)),
+    np.broadcast_to(np.float32(1), (4, 4)), np.arange(6).view(np.recarray), np.frombuffer(b"12345678", "f4"),
+])  # fmt: skip
+def test_addresses(array):
+    assert runtime.address(array) == array.ctypes.data

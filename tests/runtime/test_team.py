@@ -1,0 +1,139 @@
+"""Launching: every item once, whoever runs it; forks, Python threads, all teams."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from rushlight import runtime
+from rushlight.codegen import jit
+from rushlight.codegen.ir import Module, Params, f32, i64, ptr
+from rushlight.plan.target import Target
+from rushlight.runtime import team
+
+HOST = Target.host()
+PARAMS = Params(hits=ptr(i64), x=ptr(f32), items=i64)
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
+
+
+def entry():
+    """Counts each item's visits and the threads that joined; adds a subnormal to itself meanwhile."""
+
+    def build():
+        k = Module(HOST)
+        with k.kernel("count", PARAMS) as (f, p):
+            p.ticket.fetch_add(1)
+            with f.claim(p.next, p.items, chunk=3) as item:
+                p.hits[item].fetch_add(1)
+                p.x[item].store(p.x[item].load() + p.x[item].load())
+        return k
+
+    return jit.kernel("test team 1", build, HOST)["count"]
+
+
+def run(threads, items=1000):
+    hits, x = np.zeros(items, np.int64), np.full(items, 1e-40, np.float32)
+    words = PARAMS.pack(runtime.address(hits), runtime.address(x), items)
+    runtime.launch(entry(), words, threads)
+    assert (hits == 1).all() and (x == 0).all()
+    return words[1]
+
+
+@pytest.fixture(params=["best", "python"])
+def any_team(request, monkeypatch):
+    monkeypatch.setattr(team, "_team", team._python if request.param == "python" else None)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_every_item_once(any_team, threads):
+    joined = run(threads)
+    assert joined == 1 if threads == 1 else 1 <= joined <= threads
+
+
+def test_no_items(any_team):
+    run(2, items=0)
+
+
+def test_many_python_threads_launch_at_once(any_team):
+    failures = []
+
+    def work():
+        try:
+            for _ in range(50):
+                run(2, items=200)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_modes_of_the_caller_and_of_workers_are_restored(any_team):
+    run(2)
+    tiny = np.full(4, 1e-40, np.float32)
+    assert (tiny + tiny > 0).all()
+
+
+def in_child(work):
+    """Run `work` in a forked child that has ten seconds; its exit code."""
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_does_not_hang(any_team):
+    run(2)
+
+    def work():
+        for _ in range(20):
+            run(2)
+        assert team.name() == "python"
+
+    assert in_child(work) == 0
+    assert in_child(lambda: in_child(work) and 1 / 0) == 0
+    run(2)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_fork_while_others_work():
+    """Locks that other threads hold at the moment of the fork are free in the child."""
+    stop = threading.Event()
+
+    def work():
+        index = 0
+        while not stop.is_set():
+            run(2, items=50)
+            runtime.empty((5000 + 16 * index,), np.dtype("f4"))
+            jit.kernel(f"unknown {index}", lambda: Module(HOST), HOST) if index < 20 else None
+            index += 1
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            assert in_child(lambda: (run(2), runtime.empty((99999,), np.dtype("f4")), runtime.release_cached())) == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_openmp_that_is_loaded_is_found():
+    run(2)
+    if team.name() == "openmp":
+        assert any("libgomp" in path for path in team._loaded_openmp())
