@@ -369,10 +369,22 @@ def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: object = Non
 
 
 @method()
-def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: object = None) -> Tensor:
-    """Fill with integers from [low, high); `random_(high)` begins at 0; with none, all that the dtype holds."""
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: object = None) -> Tensor:
+    """Fill with exponential numbers of the rate `lambd`."""
+    from rushlight.random import fill_exponential
+
+    return _drawn(self, fill_exponential, lambd, generator)
+
+
+@method()
+def random_(self: Tensor, *bounds: int | None, generator: object = None) -> Tensor:
+    """Fill with integers: `random_(low, high)` from [low, high), `random_(high)` from [0, high).
+
+    `random_(low, None)` ends with the last that the dtype holds; `random_()` begins at 0 and ends there.
+    """
     from rushlight.random import fill_random_int
 
-    if high is None and low:
-        low, high = 0, low
+    if len(bounds) > 2:
+        raise TypeError(f"random_() takes at most 2 bounds ({len(bounds)} given)")
+    low, high = (0, *bounds) if len(bounds) == 1 else bounds or (None, None)
     return _drawn(self, fill_random_int, low, high, generator)
