@@ -1,0 +1,337 @@
+"""Activations as functions: from a tensor to a tensor of the same shape, element by element (softmax: along an axis).
+
+`functional` shows them to users. Each is a NumPy expression and a gradient rule in differentiable tensor
+operations; integers are refused where PyTorch refuses them.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.dtypes import dtype as DType
+from rushlight.errors import message
+from rushlight.ops.arguments import unsupported_type
+from rushlight.ops.conv import code
+from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.inplace import change
+from rushlight.tensor.pointwise import apply_floating
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+_TANH_GELU = math.sqrt(2 / math.pi)
+_TANH_GELU_CUBE = 0.044715
+
+
+def _pointwise(node: str, kernel: str, function: Callable, rule: Callable, input: Tensor) -> Tensor:
+    """`function` of the array, with `rule(grad, input)` as its gradient; `kernel` is PyTorch's name in errors."""
+    check_floating(kernel, input)
+    result = apply_floating(function, input)
+    record(f"{node}Backward0", result, (input,), lambda needs, grad, x: (rule(grad, x),), (input,))
+    return result
+
+
+def check_floating(kernel: str, input: Tensor) -> None:
+    """TypeError for what is no tensor, NotImplementedError for one that is not floating point."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{kernel}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if not input.dtype.is_floating_point:
+        raise unsupported_type(kernel, code(input))
+
+
+def _maybe_in_place(function: Callable, input: Tensor, inplace: bool) -> Tensor:
+    """`function(input)`, written over the input with `inplace`."""
+    return change(input, function) if inplace else function(input)
+
+
+def _mask(condition: np.ndarray, like: Tensor) -> Tensor:
+    """Ones where the condition holds, in the dtype of a tensor."""
+    return wrap(condition.astype(like._array.dtype))
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0).
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(f"relu(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    return input.relu_() if inplace else input.relu()
+
+
+def relu_(input: Tensor) -> Tensor:
+    """max(x, 0), written over the input."""
+    return relu(input, inplace=True)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x, kept between min_val and max_val; ValueError where these are the wrong way round."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+
+    def clipped(x: Tensor) -> Tensor:
+        result = wrap(np.clip(x._array, *np.array([min_val, max_val]).astype(x._array.dtype)))
+        record("HardtanhBackward0", result, (x,), rule, (x,))
+        return result
+
+    def rule(needs: tuple, grad: Tensor, x: Tensor) -> tuple:
+        return (grad * _mask((x._array > min_val) & (x._array < max_val), x),)
+
+    return _maybe_in_place(clipped, input, inplace)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return hardtanh(input, 0, 6, inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where it is positive, negative_slope·x elsewhere."""
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        slope = np.where(x._array > 0, 1, negative_slope).astype(x._array.dtype)
+        return grad * wrap(slope)
+
+    function = partial(
+        _pointwise, "LeakyRelu", "leaky_relu_cpu", lambda x: np.where(x > 0, x, x * x.dtype.type(negative_slope)), rule
+    )
+    return _maybe_in_place(function, input, inplace)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where it is positive, weight·x elsewhere; one weight, or one a channel (axis 1)."""
+    channels = input.shape[1] if input.dim() > 1 else 1
+    if weight.numel() not in (1, channels):
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
+            f"and channel size = {channels}."
+        )
+    if weight.numel() > 1:
+        weight = weight.reshape(-1, *[1] * (input.dim() - 2))
+    positive = input._array > 0
+    return input * _mask(positive, input) + weight * (input * _mask(~positive, input))
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where it is positive, alpha·(eˣ − 1) elsewhere."""
+    return _maybe_in_place(partial(_elu, alpha=alpha, scale=1.0), input, inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    return _maybe_in_place(partial(_elu, alpha=SELU_ALPHA, scale=SELU_SCALE), input, inplace)
+
+
+def _elu(input: Tensor, alpha: float, scale: float) -> Tensor:
+    def value(x: np.ndarray) -> np.ndarray:
+        steep, flat = x.dtype.type(scale), x.dtype.type(alpha * scale)
+        return np.where(x > 0, x * steep, np.expm1(np.minimum(x, 0)) * flat)
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        positive = x._array > 0
+        slope = x.clamp(max=0).exp() * _mask(~positive, x) * (alpha * scale)
+        return grad * (slope + _mask(positive, x) * scale)
+
+    return _pointwise("Elu", "elu_cpu", value, rule, input)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x·Φ(x), Φ the normal distribution function; with approximate="tanh" its approximation (Hendrycks 2016).
+
+    Raises RuntimeError for another `approximate`.
+    """
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    check_floating("GeluKernelImpl", input)
+    with_factor, rule = (_gelu_erf, _gelu_erf_rule) if approximate == "none" else (_gelu_tanh, _gelu_tanh_rule)
+    result = with_factor(input.detach())
+    record("GeluBackward0", result, (input,), lambda needs, grad, x: (grad * rule(x),), (input,))
+    return result
+
+
+def _gelu_erf(x: Tensor) -> Tensor:
+    return x * ((x * math.sqrt(0.5)).erf() + 1) * 0.5
+
+
+def _gelu_erf_rule(x: Tensor) -> Tensor:
+    density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
+    return ((x * math.sqrt(0.5)).erf() + 1) * 0.5 + x * density
+
+
+def _gelu_tanh(x: Tensor) -> Tensor:
+    return x * 0.5 * ((x + x * x * x * _TANH_GELU_CUBE).mul(_TANH_GELU).tanh() + 1)
+
+
+def _gelu_tanh_rule(x: Tensor) -> Tensor:
+    t = (x + x * x * x * _TANH_GELU_CUBE).mul(_TANH_GELU).tanh()
+    inner = (x * x * (3 * _TANH_GELU_CUBE) + 1) * _TANH_GELU
+    return (t + 1) * 0.5 + x * 0.5 * (1 - t * t) * inner
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·sigmoid(x)."""
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        s = x.sigmoid()
+        return grad * (s * (x * (1 - s) + 1))
+
+    function = partial(_pointwise, "Silu", "silu_cpu", lambda x: x / (1 + np.exp(-x)), rule)
+    return _maybe_in_place(function, input, inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·tanh(softplus(x))."""
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        t = softplus(x).tanh()
+        return grad * (t + x * x.sigmoid() * (1 - t * t))
+
+    function = partial(_pointwise, "Mish", "mish_cpu", lambda x: x * np.tanh(np.logaddexp(x, 0)), rule)
+    return _maybe_in_place(function, input, inplace)
+
+
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """ln(1 + e^(beta·x)) / beta; x itself where beta·x is above the threshold."""
+
+    def value(x: np.ndarray) -> np.ndarray:
+        scaled = x * x.dtype.type(beta)
+        return np.where(scaled > threshold, x, np.log1p(np.exp(scaled)) / x.dtype.type(beta))
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        linear = x._array * beta > threshold
+        return grad * ((x * beta).sigmoid() * _mask(~linear, x) + _mask(linear, x))
+
+    return _pointwise("Softplus", "softplus_cpu", value, rule, input)
+
+
+def _hardsigmoid(x: np.ndarray) -> np.ndarray:
+    return np.clip(x + x.dtype.type(3), 0, 6) / x.dtype.type(6)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """(x + 3) / 6, kept between 0 and 1."""
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        return grad * _mask(np.abs(x._array) < 3, x) / 6
+
+    function = partial(
+        _pointwise,
+        "Hardsigmoid",
+        "hardsigmoid_cpu",
+        lambda x: np.clip(x + x.dtype.type(3), 0, 6) / x.dtype.type(6),
+        rule,
+    )
+    return _maybe_in_place(function, input, inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·hardsigmoid(x)."""
+
+    def rule(grad: Tensor, x: Tensor) -> Tensor:
+        between, above = np.abs(x._array) < 3, x._array >= 3
+        return grad * ((x / 3 + 0.5) * _mask(between, x) + _mask(above, x))
+
+    function = partial(_pointwise, "Hardswish", "hardswish_cpu", lambda x: x * _hardsigmoid(x), rule)
+    return _maybe_in_place(function, input, inplace)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """ln sigmoid(x)."""
+    return _pointwise(
+        "LogSigmoid",
+        "log_sigmoid_cpu",
+        lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
+        lambda grad, x: grad * (-x).sigmoid(),
+        input,
+    )
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x − tanh(x)."""
+    return input - input.tanh()
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half of an axis times the sigmoid of the second; RuntimeError where the axis is odd."""
+    if input.shape[dim] % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
+        )
+    first, second = input.chunk(2, dim)
+    return first * second.sigmoid()
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e⁻ˣ)."""
+    return input.sigmoid()
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+    return input.tanh()
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """eˣ / Σ eˣ along an axis; with `dtype` converted first.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.softmax(torch.zeros(2, 4), dim=1)[0]
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+    return input.softmax(_axis("softmax", input, dim, _stacklevel), dtype=dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """softmax(−x)."""
+    return (-input).softmax(_axis("softmin", input, dim, _stacklevel), dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """ln softmax(x), without the loss of precision of computing it so."""
+    return input.log_softmax(_axis("log_softmax", input, dim, _stacklevel), dtype=dtype)
+
+
+def _axis(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
+    """The axis; where none was given, the one that PyTorch takes, with its warning."""
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel + 1,
+    )
+    return 0 if input.dim() in (0, 1, 3) else 1
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Class numbers as rows of zeros with a one; as many classes as the largest number needs, for −1.
+
+    Raises RuntimeError for numbers that are not int64, negative, or not below num_classes.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    classes = tensor._array
+    if classes.dtype != np.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if classes.size == 0 and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    if classes.size and classes.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    count = int(classes.max()) + 1 if num_classes == -1 else num_classes
+    if classes.size and classes.max() >= count:
+        sentence = "Class values must be smaller than num_classes."
+        raise RuntimeError(message(sentence, f"one_hot: {classes.max()} with num_classes={num_classes}"))
+    return wrap((classes[..., None] == np.arange(count)).astype(np.int64))

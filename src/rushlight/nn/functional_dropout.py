@@ -1,0 +1,98 @@
+"""Dropout as functions: numbers, or whole channels, are set to zero by chance while training.
+
+What is kept is divided by the probability to be kept, so that the mean stays. The numbers are drawn as
+PyTorch draws them.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.creation import empty, empty_like
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set each number to zero with probability p; ValueError where p is outside [0, 1].
+
+    >>> import rushlight as torch
+    >>> sorted(set(torch.nn.functional.dropout(torch.ones(100), 0.5).tolist()))
+    [0.0, 2.0]
+    """
+    check_probability(p)
+    return _dropped(input, empty_like(input.detach()), p, training, inplace)
+
+
+def check_probability(p: float) -> None:
+    """ValueError for what is no probability."""
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set whole channels of (batch, channels, L) or (channels, L) to zero with probability p."""
+    check_probability(p)
+    if input.dim() not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input. Note that dropout1d exists "
+            "to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an "
+            "optional batch dimension (i.e. 2D or 3D inputs)."
+        )
+    return _drop_channels(input, p, training, inplace, batched=input.dim() == 3)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set whole channels of (batch, channels, H, W) to zero with probability p.
+
+    As in PyTorch, three axes are read as (batch, channels, L), with a warning.
+    """
+    check_probability(p)
+    if input.dim() not in (3, 4):
+        _warn_of_axes("dropout2d", input.dim(), 2)
+    if input.dim() == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
+            "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
+            "change in a future release to interpret the input as one without a batch dimension, "
+            "i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using "
+            "dropout1d instead.",
+            stacklevel=2,
+        )
+    return _drop_channels(input, p, training, inplace, batched=True)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set whole channels of (batch, channels, D, H, W) or (channels, D, H, W) to zero with probability p."""
+    check_probability(p)
+    if input.dim() not in (4, 5):
+        _warn_of_axes("dropout3d", input.dim(), 3)
+    return _drop_channels(input, p, training, inplace, batched=input.dim() == 5)
+
+
+def _warn_of_axes(name: str, dim: int, rank: int) -> None:
+    warnings.warn(
+        f"{name}: Received a {dim}-D input to {name}, which is deprecated and will result in an error in a future "
+        "release. To retain the behavior and silence this warning, please use dropout instead. Note that "
+        f"{name} exists to provide channel-wise dropout on inputs with {rank} spatial dimensions, a channel "
+        f"dimension, and an optional batch dimension (i.e. {rank + 1}D or {rank + 2}D inputs).",
+        stacklevel=3,
+    )
+
+
+def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
+    lead = 2 if batched else 1
+    if batched and input.dim() < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    noise = empty((*input.shape[:lead], *[1] * (input.dim() - lead)), dtype=input.dtype)
+    return _dropped(input, noise, p, training, inplace)
+
+
+def _dropped(input: Tensor, noise: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    """The input times noise that is 0 or 1 / (1 − p); the input itself where nothing is to be dropped."""
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if not input.dtype.is_floating_point:
+        kind = input.type().removeprefix("torch.").removesuffix("Tensor")
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {kind}")
+    noise = noise.zero_() if p == 1 else noise.bernoulli_(1 - p).div_(1 - p)
+    return input.mul_(noise) if inplace else input * noise

@@ -1,0 +1,434 @@
+"""Losses as functions: from predictions and targets to one number (or, with reduction="none", one for each).
+
+`functional` shows them to users. `reduction` is "mean", "sum" or "none"; the older size_average and reduce
+are still understood.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.errors import message
+from rushlight.nn.functional_activation import check_floating, logsigmoid
+from rushlight.ops.arguments import TYPE_NAMES
+from rushlight.ops.conv import code
+from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.shape import broadcast_tensors
+
+Flag = bool | None
+
+
+def legacy_reduction(size_average: Flag, reduce: Flag, reduction: str) -> str:
+    """The reduction that the two older arguments ask for, with PyTorch's warning; `reduction` where they do not."""
+    if size_average is None and reduce is None:
+        return reduction
+    if reduce is False:
+        reduction = "none"
+    else:
+        reduction = "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+    )
+    return reduction
+
+
+def _checked_reduction(size_average: Flag, reduce: Flag, reduction: str, *more: str) -> str:
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if reduction not in ("none", "mean", "sum", *more):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
+# -- classes
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Flag = None,
+    ignore_index: int = -100,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """−ln softmax(input)[target], over the class axis.
+
+    input (batch, classes), (batch, classes, *positions) or (classes), not yet normalised; target class
+    numbers (int64) of the input's shape without the class axis, or probabilities of the input's shape.
+    `weight` is one factor a class; targets of `ignore_index` do not count; `label_smoothing` mixes that much
+    of the uniform distribution in. The mean is over the weights of the targets.
+
+    Raises IndexError for a class that is not there, ValueError and RuntimeError for shapes that do not fit.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.cross_entropy(torch.zeros(3, 10), torch.tensor([1, 2, 3]))
+    tensor(2.3026)
+    """
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    _check_tensors("cross_entropy_loss", input=input, target=target)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+    if weight is not None:
+        _check_class_weight(input, weight)
+    axis = 0 if input.dim() == 1 else 1
+    if input.shape == target.shape:
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    logs = input.log_softmax(axis)
+    loss = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if label_smoothing == 0:
+        return loss
+    smooth = _smoothness(logs, target, weight, ignore_index, reduction, axis)
+    return loss * (1 - label_smoothing) + smooth * (label_smoothing / input.shape[axis])
+
+
+def _smoothness(
+    logs: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, axis: int
+) -> Tensor:
+    """What the uniform distribution adds: −Σ over the classes of weight·ln p, where the target counts."""
+    weighted = logs if weight is None else logs * _along(weight, axis, logs.dim())
+    counted = wrap(target._array.reshape(logs.shape[:axis] + logs.shape[axis + 1 :]) != ignore_index)
+    losses = -weighted.sum(axis) * counted
+    if reduction != "mean":
+        return losses if reduction == "none" else losses.sum()
+    divisor = _weights_of_targets(target._array, weight, ignore_index, logs._array.dtype).sum()
+    return losses.sum() / wrap(np.asarray(divisor))
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
+    """The targets are probabilities."""
+    if not target.dtype.is_floating_point:
+        raise RuntimeError(
+            message(
+                f"Expected floating point type for target with class probabilities, got {TYPE_NAMES[code(target)][1]}",
+                mend="target class numbers of the input's shape without the class axis",
+            )
+        )
+    axis = 0 if input.dim() == 1 else 1
+    classes = input.shape[axis]
+    if label_smoothing > 0:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    losses = input.log_softmax(axis) * target
+    if weight is not None:
+        losses = losses * _along(weight, axis, input.dim())
+    if reduction == "none":
+        return -losses.sum(axis)
+    total = -losses.sum()
+    return total if reduction == "sum" else total / (input.numel() // classes if classes else math.nan)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Flag = None,
+    ignore_index: int = -100,
+    reduce: Flag = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """−input[target] over the class axis, the input being logarithms of probabilities.
+
+    Arguments and errors are those of `cross_entropy` with class numbers.
+    """
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    _check_tensors("nll_loss_nd", input=input, target=target)
+    _check_class_shapes(input, target)
+    if weight is not None:
+        _check_class_weight(input, weight)
+    if input.dim() == 1:
+        result = nll_loss(input.unsqueeze(0), target.reshape(1), weight, None, ignore_index, None, reduction)
+        return result.squeeze(0) if reduction == "none" and target.dim() == 0 else result
+    classes = target._array.astype(np.int64, copy=False)
+    counted = classes != ignore_index
+    _check_classes(classes, counted, input.shape[1])
+    places = np.where(counted, classes, 0)[:, None]
+    weights = _weights_of_targets(classes, weight, ignore_index, input._array.dtype)
+    return _picked(input, places, weights, reduction)
+
+
+def _picked(input: Tensor, places: np.ndarray, weights: np.ndarray, reduction: str) -> Tensor:
+    """−weights · input at the places along axis 1, reduced."""
+    losses = -np.take_along_axis(input._array, places, axis=1)[:, 0] * weights
+    divisor = weights.sum() if reduction == "mean" else weights.dtype.type(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = losses if reduction == "none" else np.asarray(losses.sum(dtype=weights.dtype) / divisor)
+        factors = np.zeros(input._array.shape, weights.dtype)
+        np.put_along_axis(factors, places, (-weights / divisor)[:, None], axis=1)
+    slopes = wrap(factors)
+
+    def rule(needs: tuple, grad: Tensor) -> tuple:
+        return (slopes * (grad.unsqueeze(1) if reduction == "none" else grad),)
+
+    result = wrap(value.astype(input._array.dtype, copy=False))
+    record("NllLossBackward0" if input.dim() == 2 else "NllLoss2DBackward0", result, (input,), rule)
+    return result
+
+
+def _weights_of_targets(classes: np.ndarray, weight: Tensor | None, ignore_index: int, kind: np.dtype) -> np.ndarray:
+    """The weight of each target's class; 0 for those to be ignored."""
+    counted = classes != ignore_index
+    if weight is None:
+        return counted.astype(kind)
+    return weight._array[np.where(counted, classes, 0)] * counted
+
+
+def _along(weight: Tensor, axis: int, dim: int) -> Tensor:
+    """One number a class, in the place of the class axis."""
+    return weight.reshape([1] * axis + [-1] + [1] * (dim - axis - 1))
+
+
+def _check_tensors(name: str, **values: Tensor) -> None:
+    for position, (argument, value) in enumerate(values.items()):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position {position + 1}) must be Tensor, not {type(value).__name__}"
+            )
+
+
+def _check_class_shapes(input: Tensor, target: Tensor) -> None:
+    shape, wanted = tuple(input.shape), tuple(target.shape)
+    if not shape:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if code(target) not in ("i64", "u8"):
+        kind = TYPE_NAMES[code(target)][1]
+        raise RuntimeError(
+            message(f"expected target dtype to be Long or Byte, but got {kind}", mend="target.long(), class numbers")
+        )
+    if len(shape) == 1:
+        if wanted not in ((), (1,)):
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        return
+    if wanted and shape[0] != wanted[0]:
+        raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({wanted[0]}).")
+    if wanted == (shape[0], *shape[2:]):
+        return
+    raise RuntimeError(_class_shape_sentence(shape, wanted))
+
+
+def _class_shape_sentence(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    fit = (shape[0], *shape[2:])
+    if len(shape) == 2:
+        sentence = "0D or 1D target tensor expected, multi-target not supported"
+    elif len(shape) == 4 and len(wanted) != 3:
+        sentence = f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(wanted)}"
+    elif len(shape) == 4:
+        sentence = f"size mismatch (got input: {list(shape)} , target: {list(wanted)}"
+    else:
+        sentence = f"Expected target size {list(fit)}, got {list(wanted)}"
+    return message(
+        sentence,
+        f"input {shape} has its classes on axis 1, so targets have the shape {fit}, or {shape} as probabilities",
+    )
+
+
+def _check_class_weight(input: Tensor, weight: Tensor) -> None:
+    classes = input.shape[0 if input.dim() == 1 else 1] if input.dim() else 1
+    if tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes "
+            f"but got weight tensor of shape: {list(weight.shape)}"
+        )
+    if weight.dtype is not input.dtype:
+        wanted, got = TYPE_NAMES[code(input)][1], TYPE_NAMES[code(weight)][1]
+        raise RuntimeError(message(f"expected scalar type {wanted} but found {got}", mend=f"weight.to({input.dtype})"))
+
+
+def _check_classes(classes: np.ndarray, counted: np.ndarray, count: int) -> None:
+    wrong = counted & ((classes < 0) | (classes >= count))
+    if wrong.any():
+        raise IndexError(
+            message(f"Target {classes[wrong][0]} is out of bounds.", f"there are {count} classes, 0 … {count - 1}")
+        )
+
+
+# -- numbers
+
+
+def _warn_of_sizes(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
+            "This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
+
+
+def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """Losses times weights, reduced; the mean is over the weights."""
+    if weight is None:
+        return _reduced(losses, reduction)
+    losses = losses * weight
+    return losses.sum() / weight.sum() if reduction == "mean" else _reduced(losses, reduction)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(input − target)².
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    _check_tensors("mse_loss", input=input, target=target)
+    _warn_of_sizes(input, target)
+    input, target = broadcast_tensors(input, target)
+    difference = (input - target).detach()
+    check_floating("mse_cpu", difference)
+    if weight is not None:
+        return _weighted((input - target) ** 2, weight, reduction)
+    result = _reduced(difference * difference, reduction)
+    scale = 2 / input.numel() if reduction == "mean" and input.numel() else 2
+
+    def rule(needs: tuple, grad: Tensor, input: Tensor, target: Tensor) -> tuple:
+        slope = (input - target) * scale * grad
+        return slope if needs[0] else None, -slope if needs[1] else None
+
+    record("MseLossBackward0", result, (input, target), rule, (input, target))
+    return result
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """|input − target|."""
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    _warn_of_sizes(input, target)
+    return _weighted((input - target).abs(), weight, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d² / (2·beta) where |d| < beta, |d| − beta / 2 elsewhere, d = input − target."""
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    _warn_of_sizes(input, target)
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    return _reduced(_huber(input - target, beta) / beta, reduction)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """d² / 2 where |d| < delta, delta·(|d| − delta / 2) elsewhere, d = input − target."""
+    reduction = _checked_reduction(None, None, reduction)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    _warn_of_sizes(input, target)
+    return _weighted(_huber(input - target, delta), weight, reduction)
+
+
+def _huber(difference: Tensor, delta: float) -> Tensor:
+    size = difference.abs()
+    near = size.clamp(max=delta)
+    # near² / 2 within, plus delta for each unit beyond.
+    return near * near * 0.5 + (size - near) * delta
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """−(target·ln(input) + (1 − target)·ln(1 − input)), the logarithms no less than −100."""
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            "deprecated. Please ensure they have the same size."
+        )
+    if not ((input._array >= 0) & (input._array <= 1)).all():
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    x, t = input._array, target._array
+    with np.errstate(divide="ignore"):
+        losses = wrap((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100))
+
+    def rule(needs: tuple, grad: Tensor, input: Tensor, target: Tensor) -> tuple:
+        slope = grad * (input - target) / (input * (1 - input)).clamp(min=1e-12) if needs[0] else None
+        return slope, grad * ((1 - input).log() - input.log()) if needs[1] else None
+
+    record("BinaryCrossEntropyBackward0", losses, (input, target), rule, (input, target))
+    return _reduced(losses if weight is None else losses * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """The binary cross-entropy of sigmoid(input), computed without overflow; pos_weight scales target = 1."""
+    reduction = _checked_reduction(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    factor = 1 if pos_weight is None else (pos_weight - 1) * target + 1
+    losses = (1 - target) * input - logsigmoid(input) * factor
+    return _reduced(losses if weight is None else losses * weight, reduction)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """target·(ln target − input), the input (and with log_target the target) being logarithms.
+
+    reduction="batchmean" divides the sum by the first axis alone, which is the divergence.
+    """
+    reduction = _checked_reduction(size_average, reduce, reduction, "batchmean")
+    if reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            stacklevel=2,
+        )
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        logs = target.clamp(min=float(np.finfo(np.float32).tiny)).log()  # 0·ln 0 is 0
+        losses = target * logs - target * input
+    if reduction == "batchmean":
+        return losses.sum() / input.shape[0]
+    return _reduced(losses, reduction)

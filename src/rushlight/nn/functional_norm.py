@@ -1,0 +1,174 @@
+"""Normalisation as functions: mean 0 and variance 1 over some axes, then a scale and a shift.
+
+All four are one operation over different axes: batch norm over everything but the channels, layer norm over
+the last axes, group norm over groups of channels, instance norm over the positions of each channel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.autograd.modes import no_grad
+from rushlight.dtypes import HALVES
+from rushlight.errors import message
+from rushlight.nn.functional_activation import check_floating
+from rushlight.tensor.core import Tensor, wrap
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel (axis 1) over all other axes; from Ioffe & Szegedy (2015).
+
+    In training with the mean and variance of this batch, which also move running_mean and running_var by
+    `momentum` (the variance there with n − 1); otherwise with these two.
+
+    Raises ValueError in training with one value a channel, RuntimeError for statistics of another length.
+    """
+    check_floating("batch_norm", input)
+    if training:
+        _check_values_a_channel(input.shape)
+    elif running_mean is None or running_var is None:
+        raise RuntimeError("Expected running_mean and running_var to be defined when not training")
+    _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    shape = (1, -1, *[1] * (input.dim() - 2))
+    if not training:
+        scale = (running_var + eps).rsqrt()
+        normal = (input - running_mean.reshape(shape)) * scale.reshape(shape)
+        return _scaled(normal, weight, bias, shape)
+    axes = (0, *range(2, input.dim()))
+    normal, mean, variance = _normalized(input, axes, eps)
+    count = input.numel() // input.shape[1]
+    with no_grad():
+        _move(running_mean, mean, momentum)
+        _move(running_var, variance * (count / (count - 1)), momentum)
+    return _scaled(normal, weight, bias, shape)
+
+
+def _move(running: Tensor | None, measured: np.ndarray, momentum: float) -> None:
+    """Move a running statistic towards what was measured."""
+    if running is not None:
+        running.mul_(1 - momentum).add_(wrap(measured.reshape(-1).astype(running._array.dtype)), alpha=momentum)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel of each sample over its positions."""
+    shape = (1, -1, *[1] * (input.dim() - 2))
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    check_floating("instance_norm", input)
+    count = math.prod(input.shape[2:])
+    if count == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    normal, mean, variance = _normalized(input, tuple(range(2, input.dim())), eps)
+    with no_grad():
+        _move(running_mean, mean.mean(axis=0), momentum)
+        _move(running_var, variance.mean(axis=0) * (count / (count - 1)), momentum)
+    return _scaled(normal, weight, bias, shape)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise over the last axes, those of normalized_shape; RuntimeError where the input ends otherwise."""
+    check_floating("LayerNormKernelImpl", input)
+    wanted = tuple(normalized_shape)
+    if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
+        shown = "".join(f", {n}" for n in wanted)
+        raise RuntimeError(
+            f"Given normalized_shape={list(wanted)}, expected input with shape [*{shown}], "
+            f"but got input of size{list(input.shape)}"
+        )
+    normal, _, _ = _normalized(input, tuple(range(input.dim() - len(wanted), input.dim())), eps)
+    return _scaled(normal, weight, bias, wanted)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each group of channels of each sample; RuntimeError where the groups do not come out even."""
+    check_floating("GroupNormKernelImpl", input)
+    if input.shape[1] % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, "
+            f"but got input of shape {list(input.shape)} and num_groups={num_groups}"
+        )
+    grouped = input.reshape(input.shape[0], num_groups, -1)
+    normal, _, _ = _normalized(grouped, (2,), eps)
+    return _scaled(normal.reshape(input.shape), weight, bias, (1, -1, *[1] * (input.dim() - 2)))
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """Divide by the p-norm along an axis, or by eps where that is larger."""
+    norm = (input.abs() ** p).sum(dim, keepdim=True) ** (1 / p) if p != 2 else (input * input).sum(dim, True).sqrt()
+    return input / norm.clamp(min=eps)
+
+
+def _normalized(x: Tensor, axes: tuple[int, ...], eps: float) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """(x − mean) / √(var + eps) over the axes, and the mean and variance (of n) that were used."""
+    array = x._array.astype(np.float32) if x.dtype in HALVES else x._array
+    mean = array.mean(axis=axes, keepdims=True)
+    centred = array - mean
+    variance = np.square(centred).mean(axis=axes, keepdims=True)
+    result = wrap((centred / np.sqrt(variance + eps)).astype(x._array.dtype, copy=False))
+    record("NormalizeBackward0", result, (x,), lambda needs, grad, x: (_gradient(grad, x, axes, eps),), (x,))
+    return result, mean, variance
+
+
+def _gradient(grad: Tensor, x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+    """scale·(g − mean(g) − y·mean(g·y)), written on x, so that it can be differentiated again."""
+    centred = x - x.mean(axes, keepdim=True)
+    scale = ((centred * centred).mean(axes, keepdim=True) + eps).rsqrt()
+    normal = centred * scale
+    return (grad - grad.mean(axes, keepdim=True) - normal * (grad * normal).mean(axes, keepdim=True)) * scale
+
+
+def _scaled(normal: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    if weight is not None:
+        normal = normal * weight.reshape(shape)
+    return normal if bias is None else normal + bias.reshape(shape)
+
+
+def _check_values_a_channel(shape: tuple[int, ...]) -> None:
+    if shape[0] * math.prod(shape[2:]) == 1:
+        raise ValueError(
+            message(
+                f"Expected more than 1 value per channel when training, got input size {shape}",
+                "the variance of one number is not defined",
+                mend="a larger batch, drop_last=True in the DataLoader, or model.eval()",
+            )
+        )
+
+
+def _check_channels(input: Tensor, **statistics: Tensor | None) -> None:
+    for name, tensor in statistics.items():
+        if tensor is not None and tensor.numel() != input.shape[1]:
+            raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {tensor.numel()}")

@@ -1,0 +1,286 @@
+"""Normalisation layers: the learned scale and shift, and the running statistics; `functional_norm` computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import dtypes
+from rushlight.nn import functional_norm as N
+from rushlight.nn import init
+from rushlight.nn.module import Module
+from rushlight.nn.parameter import Parameter
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.creation import empty, ones, tensor, zeros
+
+
+class _RunningNorm(Module):
+    """Batch and instance norm: scale, shift, and the running mean and variance as buffers."""
+
+    _version = 2
+    _dims: tuple[int, ...] = ()
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        options = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(empty(num_features, **options)) if affine else None)
+        self.register_parameter("bias", Parameter(empty(num_features, **options)) if affine and bias else None)
+        tracked = track_running_stats
+        self.register_buffer("running_mean", zeros(num_features, **options) if tracked else None)
+        self.register_buffer("running_var", ones(num_features, **options) if tracked else None)
+        self.register_buffer("num_batches_tracked", tensor(0, dtype=dtypes.int64) if tracked else None)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Mean 0, variance 1, no batches seen."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0, and fresh statistics."""
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def _check_dims(self, input: Tensor) -> None:
+        if input.dim() not in self._dims:
+            wanted = " or ".join(f"{n}D" for n in self._dims)
+            raise ValueError(f"expected {wanted} input (got {input.dim()}D input)")
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *rest: Any) -> None:
+        key = prefix + "num_batches_tracked"
+        if self.num_batches_tracked is not None and (local_metadata.get("version") or 1) < 2:
+            # Written before this buffer existed.
+            state_dict.setdefault(key, self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_RunningNorm):
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise with this batch's statistics in training, with the running ones in evaluation."""
+        self._check_dims(input)
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:  # the plain mean over all batches
+                momentum = 1.0 / float(self.num_batches_tracked)
+        by_batch = self.training or (self.running_mean is None and self.running_var is None)
+        keep = not self.training or self.track_running_stats
+        return N.batch_norm(
+            input,
+            self.running_mean if keep else None,
+            self.running_var if keep else None,
+            self.weight,
+            self.bias,
+            by_batch,
+            momentum,
+            self.eps,
+        )
+
+
+_BATCH_DOC = """Normalises each channel over the batch{positions}: (x − mean) / √(var + eps), scaled and shifted.
+
+In training the mean and variance are the batch's, and the running ones move towards them by `momentum` (None:
+they are the plain mean of all batches); in evaluation they are the running ones. From Ioffe & Szegedy,
+"Batch normalization" (2015).
+
+Shapes: {shapes}. Raises ValueError for another number of axes, and in training with one value a channel.
+
+>>> import rushlight as torch
+>>> torch.nn.{name}(3)(torch.rand({example})).shape
+torch.Size([{example}])
+"""
+
+
+class BatchNorm1d(_BatchNorm):
+    _dims = (2, 3)
+    __doc__ = _BATCH_DOC.format(
+        positions=" (and positions)",
+        shapes="(batch, channels) or (batch, channels, L)",
+        name="BatchNorm1d",
+        example="8, 3, 5",
+    )
+
+
+class BatchNorm2d(_BatchNorm):
+    _dims = (4,)
+    __doc__ = _BATCH_DOC.format(
+        positions=" and positions", shapes="(batch, channels, H, W)", name="BatchNorm2d", example="8, 3, 5, 5"
+    )
+
+
+class BatchNorm3d(_BatchNorm):
+    _dims = (5,)
+    __doc__ = _BATCH_DOC.format(
+        positions=" and positions", shapes="(batch, channels, D, H, W)", name="BatchNorm3d", example="2, 3, 4, 4, 4"
+    )
+
+
+class _InstanceNorm(_RunningNorm):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise each channel of each sample over its positions."""
+        self._check_dims(input)
+        unbatched = input.dim() == self._dims[0]
+        result = N.instance_norm(
+            input.unsqueeze(0) if unbatched else input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            self.momentum,
+            self.eps,
+        )
+        return result.squeeze(0) if unbatched else result
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalises each channel of each sample of (batch, channels, L) or (channels, L) over its positions."""
+
+    _dims = (2, 3)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalises each channel of each sample of (batch, channels, H, W) or (channels, H, W) over its positions."""
+
+    _dims = (3, 4)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalises each channel of each sample of (batch, channels, D, H, W) or (channels, D, H, W)."""
+
+    _dims = (4, 5)
+
+
+class LayerNorm(Module):
+    """Normalises over the last axes, those of `normalized_shape`, with a scale and a shift for each number there.
+
+    From Ba, Kiros & Hinton, "Layer normalization" (2016).
+
+    >>> import rushlight as torch
+    >>> bool(torch.nn.LayerNorm(4)(torch.tensor([[1.0, 2.0, 3.0, 4.0]])).sum().abs() < 1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | list[int] | tuple[int, ...],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = shape
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        options = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(ones(shape, **options)) if elementwise_affine else None)
+        self.register_parameter("bias", Parameter(zeros(shape, **options)) if elementwise_affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input normalised."""
+        return N.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class GroupNorm(Module):
+    """Normalises each of `num_groups` groups of channels of each sample, with a scale and a shift a channel.
+
+    From Wu & He, "Group normalization" (2018). ValueError where the groups do not come out even.
+    """
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups:
+            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.affine = affine
+        options = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(ones(num_channels, **options)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_channels, **options)) if affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input normalised."""
+        return N.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
