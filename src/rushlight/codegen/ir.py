@@ -33,7 +33,7 @@ Rules of the language
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,8 @@ __all__ = [
     "BY_NAME", "Fields", "Function", "Mask", "Module", "Params", "Pointer", "Value", "Variable",
     "bf16", "element", "f16", "f32", "f64", "i1", "i8", "i16", "i32", "i64", "like", "ptr", "vec",
 ]  # fmt: skip
+
+Operand = Value | Pointer | int | float  # what an operation takes; Python numbers are constants
 
 
 class Function:
@@ -179,7 +181,7 @@ class Function:
         """The smaller one. Of floats `a if a < b else b`, so that a NaN in b passes."""
         return self._extreme(a, b, "<", "smin", min)
 
-    def _extreme(self, a, b, op: str, name: str, plain):  # noqa: ANN001
+    def _extreme(self, a: Operand, b: Operand, op: str, name: str, plain: Callable) -> Operand:
         known = next((v for v in (a, b) if isinstance(v, Value)), None)
         if known is None:
             return plain(a, b)
@@ -188,7 +190,7 @@ class Function:
         a = a if isinstance(a, Value) else self.const(known.type, a)
         return self.select(a.compare(op, b), a, b)
 
-    def select(self, condition: Value | bool, a, b):  # noqa: ANN001
+    def select(self, condition: Value | bool, a: Operand, b: Operand) -> Operand:
         """a where the condition holds, else b; lane by lane for vectors. Both are computed."""
         if not isinstance(condition, Value):
             return a if condition else b

@@ -200,9 +200,8 @@ def _pack_scattered(f: Function, p) -> None:  # noqa: ANN001
     def fill(source: Pointer, line: Pointer) -> None:
         with f.loop(0, p.slots_w) as j:
             offset, slot = p.table_w[j].load(), line[j * p.pitch]
-            with f.if_(offset >= 0):
-                with f.loop(0, p.channels) as c:
-                    slot[c].store(source[offset + c * p.stride_c].load().to(p.number))
+            with f.if_(offset >= 0), f.loop(0, p.channels) as c:
+                slot[c].store(source[offset + c * p.stride_c].load().to(p.number))
             with f.if_(offset == -1):
                 _clear_slot(f, p, slot)
 

@@ -89,10 +89,14 @@ def cut_axis(phases: Sequence[Phase], size: int, block: int) -> AxisBlocks:
     >>> cut_axis([forward_phase(3, 1, 1, 1, 28)], 28, 10)[2:]
     (0, 3, 28)
     """
-    first = min(phase.begin for phase in phases)
-    extent = max(phase.end for phase in phases) - first
+    first, extent = min(phase.begin for phase in phases), span_axis(phases)
     count = -(-extent // block)
     return AxisBlocks(tuple(phases), lay_slots(phases, -(-extent // count)), first, count, size)
+
+
+def span_axis(phases: Sequence[Phase]) -> int:
+    """How many t the phases of an axis cover together."""
+    return max(phase.end for phase in phases) - min(phase.begin for phase in phases)
 
 
 def lay_band(axes: Sequence[AxisBlocks], channels: int, lanes: int, itemsize: int) -> Bands:

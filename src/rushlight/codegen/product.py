@@ -1,0 +1,296 @@
+"""The product kernels: tiles of pixels × channels in registers, and the loops over a convolution's work.
+
+In: packed weights (`codegen.weights`), a source, and tables that say where things are (`engines.compiled` makes them
+from `plan`). Out: the result, channels innermost. Two kinds of modules, joined by addresses when they run:
+
+* `emit_tiles`: the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
+  strides, so one set a register block serves all layers;
+* `emit_loops`: the kernel `product`, which claims items of work, packs, and calls microkernels.
+
+What an item computes (an image n, a block of positions, a range of panels of output channels):
+
+    for group, for chunk of its channels:
+        pack the block's source into the band                       # unless the source is read where it is
+        for phase, for panel of output channels:
+            for each row of the block's results, for each tile of it:
+                tile += Σ over runs (offset, length), k < length:  band[pixel + offset + k] · weights[panel][k]
+
+Every result is summed by one thread in an order that only the layer decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .ir import Function, Module, Params, Pointer, Value, Variable, i64, ptr, vec
+
+if TYPE_CHECKING:
+    from ..plan.target import Target
+    from .types import Type
+
+# What a tile is told besides its three addresses. `runs` are pairs (offset in bytes, length); `pixel` is the distance
+# of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there is none. Where not
+# `plain`, some of: fewer `columns` than the tile has, `add` to what is there, `relu`.
+FRAME = Params(
+    runs=ptr(i64), count=i64, pixel=i64, result=i64, bias=i64, columns=i64, plain=i64, add=i64, relu=i64,
+)  # fmt: skip
+
+
+def emit_tiles(k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int]) -> None:
+    """Exports `tile<height>` for each height: `tile(a, b, c, frame)`; all tiles share one slow way out."""
+    finish = _emit_finish(k, number, result, lanes, vectors)
+    for height in heights:
+        _emit_tile(k, number, result, lanes, vectors, height, finish)
+
+
+def _emit_tile(k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function) -> None:
+    """c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
+    signature = [("a", ptr(number)), ("b", ptr(number)), ("c", ptr(result)), ("frame", ptr(i64))]
+    with k.function(f"tile{height}", signature, inline=False, export=True) as (f, a, b, c, frame):
+        p = FRAME.read(f, frame)
+        sums = _initial_sums(f, p, number, lanes, vectors, height)
+        panel = f.var(ptr(number), b)
+        with f.loop(0, p.count) as r:
+            run = p.runs[r * 2]
+            start, length = a.bytes(run[0].load()), run[1].load()
+            with f.loop(0, length, sure=True) as i:
+                _multiply(f, start[i], panel, p.pixel, sums, lanes)
+        _leave(f, p, c, sums, number, lanes, finish)
+
+
+def _initial_sums(f: Function, p, number: Type, lanes: int, vectors: int, height: int) -> list:  # noqa: ANN001
+    start = [f.var(vec(number, lanes), 0.0) for _ in range(vectors)]
+    with f.if_(p.bias != 0):
+        bias = pointer(f, p.bias, number)
+        for j in range(vectors):
+            mask = f.mask(p.columns - j * lanes, lanes, number)
+            start[j].value = bias[j * lanes].load(lanes, mask=mask)
+    first = [variable.value for variable in start]
+    return [[f.var(vec(number, lanes), value) for value in first] for _ in range(height)]
+
+
+def _multiply(f: Function, pixel: Pointer, panel: Variable, step: Value, sums: list, lanes: int) -> None:
+    """One k: a vector of weights for each register column, one number for each pixel."""
+    weights = panel.value
+    factors = [weights[j * lanes].load(lanes) for j in range(len(sums[0]))]
+    for row in sums:
+        x = pixel.broadcast(lanes)
+        for total, factor in zip(row, factors):
+            total.value = f.fma(x, factor, total.value)
+        pixel = pixel.bytes(step)
+    panel.value = weights[len(factors) * lanes]
+
+
+def _leave(f: Function, p, c: Pointer, sums: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+    """Store at once where nothing else is to be done, else by way of memory."""
+    values = [[total.value for total in row] for row in sums]
+    with f.if_(p.plain != 0 if c.of == number else False):
+        line = c
+        for row in values:
+            for j, value in enumerate(row):
+                line[j * lanes].store(value)
+            line = line[p.result]
+    with f.else_():
+        width = lanes * len(values[0])
+        buffer = f.local(number, width * len(values))
+        for m, row in enumerate(values):
+            for j, value in enumerate(row):
+                buffer[m * width + j * lanes].store(value)
+        words = [p.result, p.columns, p.add, p.relu]
+        f.call(finish, buffer, c, f.const(i64, len(values)), *words)
+
+
+def _emit_finish(k: Module, number: Type, result: Type, lanes: int, vectors: int) -> Function:
+    """The slow way out: c[m][0:columns] = relu(buffer[m] + c[m]), each part where asked for."""
+    signature = [("buffer", ptr(number)), ("c", ptr(result)), *((name, i64) for name in _FINISH)]
+    with k.function("finish", signature, inline=False) as (f, buffer, c, height, step, columns, add, relu):
+        masks = [f.mask(columns - j * lanes, lanes, number) for j in range(vectors)]
+        halves = [f.mask(columns - j * lanes, lanes, result) for j in range(vectors)]
+        with f.loop(0, height, sure=True) as m:
+            line = c[m * step]
+            for j in range(vectors):
+                total = f.var(vec(number, lanes), buffer[(m * vectors + j) * lanes].load(lanes))
+                with f.if_(add != 0):
+                    total.value = total.value + line[j * lanes].load(lanes, mask=halves[j]).to(number)
+                with f.if_(relu != 0):
+                    total.value = f.max(f.const(vec(number, lanes), 0.0), total.value)
+                mask = masks[j] if result == number else halves[j]
+                line[j * lanes].store(total.value.to(result), mask=mask)
+    return f
+
+
+_FINISH = ("height", "step", "columns", "add", "relu")
+
+
+def pointer(f: Function, address: Value, of: Type) -> Pointer:
+    """An address as a pointer."""
+    return Pointer(f, f.emit_text(f"inttoptr i64 {address.text} to ptr"), of)
+
+
+# -------------------------------------------------------------------- loops
+
+# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap, its runs.
+PHASE = Params(
+    begin_d=i64, end_d=i64, begin_h=i64, end_h=i64, begin_w=i64, end_w=i64, y_offset=i64,
+    tap=i64, taps=i64, runs=ptr(i64), last_runs=ptr(i64), count=i64, last_count=i64,
+)  # fmt: skip
+PHASE_WORDS = len(PHASE.fields) + 2
+
+
+def loops_params(source: Type, number: Type, result: Type) -> Params:
+    """The words of the kernel `product`. Distances are in numbers.
+
+    items: images × parts × blocks; `a_*`: from one result to the next in the band (or in the source itself, where
+    `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries.
+    """
+    return Params(
+        x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), band=i64,
+        pack=i64, job=ptr(i64),
+        items=i64, batch=i64, parts=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
+        block_d=i64, block_h=i64, block_w=i64, first_d=i64, first_h=i64, first_w=i64,
+        x_image=i64, x_channel=i64, y_image=i64,
+        a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
+        groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
+        panels=i64, width=i64, tail=i64, rows=i64, taps=i64,
+        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64,
+    )  # fmt: skip
+
+
+def emit_loops(k: Module, source: Type, number: Type, result: Type) -> None:
+    """Exports the kernel `product`."""
+    with k.kernel("product", loops_params(source, number, result)) as (f, p):
+        p.number, p.size = number, number.bytes
+        p.frame = f.local(i64, len(FRAME.fields) + 2)
+        band = p.scratch[p.ticket.fetch_add(1) * p.band]
+        with f.claim(p.next, p.items) as item:
+            _item(f, p, band, item)
+
+
+def unravel(f: Function, index: Value, *extents: Value) -> list[Value]:
+    """index as digits in mixed radix, the last one fastest; the first extent is not needed."""
+    digits = []
+    for extent in reversed(extents):
+        digits.append(index % extent)
+        index = index // extent
+    return [index, *reversed(digits)]
+
+
+def _item(f: Function, p, band: Pointer, item: Value) -> None:  # noqa: ANN001
+    """One item: its image, block and units (a unit is a panel of a group)."""
+    part, n, *block = unravel(f, item, p.batch, p.blocks_d, p.blocks_h, p.blocks_w)
+    sizes, firsts = (p.block_d, p.block_h, p.block_w), (p.first_d, p.first_h, p.first_w)
+    start = [first + b * size for first, b, size in zip(firsts, block, sizes)]
+    image, target = p.x[n * p.x_image], p.y[n * p.y_image]
+    units = p.groups * p.panels
+    unit, stop = units * part // p.parts, units * (part + 1) // p.parts
+    with f.loop(unit // p.panels, (stop + (p.panels - 1)) // p.panels) as group:
+        first_panel = f.max(unit - group * p.panels, 0)
+        last_panel = f.min(stop - group * p.panels, p.panels)
+        with f.loop(0, p.chunks, sure=True) as chunk:
+            place = {"group": group, "chunk": chunk, "start": start, "block": block}
+            a, channels = _source(f, p, band, image, place)
+            with f.loop(0, p.phases) as number:
+                phase = PHASE.read(f, p.phase[number * PHASE_WORDS])
+                place["channels"] = channels
+                _phase(f, p, phase, a, target, place, first_panel, last_panel)
+
+
+def _source(f: Function, p, band: Pointer, image: Pointer, place: dict) -> tuple[Pointer, Value]:  # noqa: ANN001
+    """Where the block's source lies for the microkernels, packed if need be; and how many channels the chunk has."""
+    channel = place["chunk"] * p.chunk
+    channels = f.min(p.chunk, p.group_in - channel)
+    source = image[(place["group"] * p.group_in + channel) * p.x_channel]
+    with f.if_(p.pack != 0):
+        f.call_address(p.pack, p.job, source, band, *place["block"], channels)
+    if source.of != p.number:
+        return band, channels
+    direct = source
+    for t, step in zip(place["start"], (p.a_d, p.a_h, p.a_w)):
+        direct = direct[t * step]
+    return f.select(p.pack != 0, band, direct), channels
+
+
+def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_panel) -> None:  # noqa: ANN001
+    """The panels of one phase over the block."""
+    sizes = (p.block_d, p.block_h, p.block_w)
+    begins, ends = (phase.begin_d, phase.begin_h, phase.begin_w), (phase.end_d, phase.end_h, phase.end_w)
+    low = [f.max(begin - t, 0) for begin, t in zip(begins, place["start"])]
+    high = [f.min(end - t, size) for end, t, size in zip(ends, place["start"], sizes)]
+    for r, step in zip(low, (p.a_d, p.a_h, p.a_w)):
+        a = a[r * step]
+    target = target[phase.y_offset]
+    for t, r, step in zip(place["start"], low, (p.y_d, p.y_h, p.y_w)):
+        target = target[(t + r) * step]
+    extent = [hi - lo for hi, lo in zip(high, low)]
+    last = place["chunk"] == p.chunks - 1
+    frame = _frame(p)
+    frame["runs"].store(f.select(last, phase.last_runs, phase.runs).address())
+    frame["count"].store(f.select(last, phase.last_count, phase.count))
+    frame["pixel"].store(p.a_w * p.size)
+    frame["result"].store(p.y_w)
+    row = p.taps * place["chunk"] * p.chunk + phase.tap * place["channels"]
+    with f.loop(first_panel, last_panel) as panel:
+        b, c, steps = _panel(f, p, frame, place, panel, row, target, last)
+        with f.loop(0, extent[0]) as d, f.loop(0, extent[1]) as h:
+            _row(f, p, a[d * p.a_d + h * p.a_h], b, c[d * p.y_d + h * p.y_h], steps, extent[2])
+
+
+def _frame(p) -> dict[str, Pointer]:  # noqa: ANN001
+    return {name: p.frame[2 + at] for at, name in enumerate(FRAME.fields)}
+
+
+def _panel(f: Function, p, frame, place, panel, row, target, last) -> tuple:  # noqa: ANN001
+    """A panel's weights, results, microkernels, and its words of the frame."""
+    group, is_tail = place["group"], panel == p.panels - 1
+    width = f.select(is_tail, p.tail, p.width)
+    columns = f.min(p.width, p.group_out - panel * p.width)
+    channel = group * p.group_out + panel * p.width
+    rows = p.rows + 1  # one row more takes what nobody needs when weights are packed
+    b = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width + row * width]
+    first = place["chunk"] == 0
+    bias = f.select(p.bias == 0, f.const(i64, 0), p.bias + channel * p.size)
+    add = (place["chunk"] > 0).to(i64)
+    relu = f.select(last, p.relu, f.const(i64, 0))
+    frame["bias"].store(f.select(first, bias, f.const(i64, 0)))
+    frame["columns"].store(columns)
+    frame["add"].store(add)
+    frame["relu"].store(relu)
+    frame["plain"].store(f.select(columns == width, f.const(i64, 1), f.const(i64, 0)) & (1 - (add | relu)))
+    return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
+
+
+def _row(f: Function, p, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, count: Value) -> None:  # noqa: ANN001
+    """One row of results, tile by tile: as many pixels as `steps` says for those that are left."""
+    left, a_, c_ = f.var(i64, count), f.var(a.type, a), f.var(c.type, c)
+    with f.while_(left) as some:
+        step = steps[f.min(some, p.limit) * 2]
+        height, address = step[0].load(), step[1].load()
+        here, there = a_.value, c_.value
+        f.call_address(address, here, b, there, p.frame)
+        a_.value, c_.value = here[height * p.a_w], there[height * p.y_w]
+        left.value = some - height
+
+
+# -------------------------------------------------------------------- plans of tiles
+
+
+def tile_steps(heights: Sequence[int], seconds: Sequence[float]) -> list[int]:
+    """How many pixels to take next where n are left, for n = 0 … 2·max − 1 (beyond, take the largest tile).
+
+    `seconds` is what a tile of each height costs; the sum of a row's tiles is the least.
+
+    >>> tile_steps([4, 2, 1], [4.0, 2.5, 2.0])
+    [0, 1, 2, 2, 4, 4, 4, 4]
+    """
+    best, steps = [0.0], [0]
+    for n in range(1, 2 * max(heights)):
+        cost, height = min((best[n - h] + s, -h) for h, s in zip(heights, seconds) if h <= n)
+        best.append(cost)
+        steps.append(-height)
+    return steps
+
+
+def target_registers(target: Target, vectors: int) -> int:
+    """The most pixels of a tile: all registers but those of the weights and of one pixel."""
+    return (target.registers - vectors - (1 if target.fma else 2)) // vectors

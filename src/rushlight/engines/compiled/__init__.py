@@ -1,0 +1,96 @@
+"""The compiled engine: plans, packs, launches. The only place where plan, codegen and runtime meet.
+
+In: a ConvSpec and NumPy arrays of any strides. Out: a NumPy array, channels-last in memory for results that have
+channels. A call that came before is one look-up, an allocation, a handful of addresses and a launch.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+
+from ... import runtime
+from ...codegen import debug
+from ...ops.spec import ConvSpec
+from ...plan.target import Target
+from ..dispatch import Refusal
+from .product import ProductCall
+
+name = "compiled"
+
+_REMEMBERED = 4096
+_calls: OrderedDict[tuple, Callable] = OrderedDict()
+_FLOATS = {"f32", "f64", "f16", "bf16"}
+
+
+def fprop(
+    spec: ConvSpec,
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    activation: str | None = None,
+    memo: dict | None = None,
+) -> np.ndarray:
+    """`y[n, co, o] = activation(bias[co] + Σ x[n, ci, i]·w[co, ci, k])`; Refusal for what it cannot do."""
+    return _run("fprop", spec, x, w, bias, activation, memo)
+
+
+def dgrad(
+    spec: ConvSpec,
+    y: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    activation: str | None = None,
+    memo: dict | None = None,
+) -> np.ndarray:
+    """The adjoint in x, `activation(bias[ci] + Σ y[n, co, o]·w[co, ci, k])`; Refusal for what it cannot do."""
+    return _run("dgrad", spec, y, w, bias, activation, memo)
+
+
+def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The adjoint in w; Refusal for what it cannot do."""
+    raise Refusal("wgrad is not compiled yet")
+
+
+def _run(
+    kernel: str,
+    spec: ConvSpec,
+    source: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None,
+    activation: str | None,
+    memo: dict | None,
+) -> np.ndarray:
+    key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        call = _prepare(key, kernel, spec, source, activation)
+    return call(source, w, bias, memo)
+
+
+def _prepare(key: tuple, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
+    reason = refusal(spec, source, activation)
+    if reason:
+        raise Refusal(reason)
+    call = ProductCall(kernel, spec, source, activation, Target.host(), runtime.team_size())
+    if debug.wanted("plan"):
+        debug.show("plan", f"{kernel} {spec}", call.describe())
+    _calls[key] = call
+    while len(_calls) > _REMEMBERED:
+        _calls.popitem(last=False)
+    return call
+
+
+def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:
+    """Why this engine does not take a call; empty where it does."""
+    if spec.dtype not in _FLOATS:
+        return f"{spec.dtype} is not compiled: floating point only"
+    if any(step != 1 for step in spec.input_dilation):
+        return "input dilation is not compiled"
+    if activation not in (None, "relu"):
+        return f"no activation {activation!r}"
+    if not source.dtype.isnative:
+        return "foreign byte order"
+    return ""

@@ -1,0 +1,321 @@
+"""The plan of a product layer: register blocks, panels, chunks, blocks, and whether the source needs packing.
+
+In: a ConvSpec, which kernel (fprop or dgrad), how the source lies in memory, a `Target` and a number of threads.
+Out: a `ProductPlan`, from which `engines.compiled` makes the words of the kernels of `codegen.product`.
+
+What decides the order of summation (chunks, the order of taps) follows from the layer alone. What may depend on batch
+and threads (blocks, parts) only decides who computes what.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+from ..ops.spec import ConvSpec
+from .axes import Phase, forward_phase, transposed_phases
+from .blocking import UNIT, Bands, cut_axis, lay_band, span_axis
+from .target import Target
+
+CHUNK_ROWS = 2400
+"""Rows of a panel that are summed at a time: 300 KB of a panel 32 wide, which then stays in the second cache."""
+
+
+class Source(NamedTuple):
+    """How the array that is read lies in memory: strides in numbers; `wide` where its numbers need no widening."""
+
+    image: int
+    channel: int
+    spatial: tuple[int, ...]
+    wide: bool = True
+
+
+class Axis(NamedTuple):
+    """One axis of the problem: its phases, sizes, strides, and which spatial axis' taps it has (−1: none)."""
+
+    phases: tuple[Phase, ...]
+    size: int  # of the source
+    extent: int  # of the result
+    source: int
+    result: int
+    index: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether result t just reads source t."""
+        phase = self.phases[0]
+        return len(self.phases) == 1 and phase == UNIT._replace(end=self.extent) and self.size == self.extent
+
+
+class Register(NamedTuple):
+    """A register block: tiles of up to `heights[0]` pixels × `vectors` registers of `lanes` channels."""
+
+    lanes: int
+    vectors: int
+    heights: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Channels of a panel."""
+        return self.lanes * self.vectors
+
+
+class ProductPlan(NamedTuple):
+    """How one layer is computed; all distances in numbers."""
+
+    kernel: str
+    batch: int
+    groups: int
+    summed: int  # channels of a group that are summed over
+    made: int  # channels of a group that come out
+    axes: tuple[Axis, Axis, Axis]
+    bands: Bands
+    image: int  # the source's distance between images
+    channel: int  # and between channels
+    direct: bool
+    chunk: int
+    register: Register
+    tail: Register
+    panels: int
+    parts: int
+    tap_count: int
+    taps: tuple[tuple[int, ...], ...]  # for each phase in order, the weight's taps in the order of summation
+
+    @property
+    def chunks(self) -> int:
+        """Chunks of channels."""
+        return -(-self.summed // self.chunk)
+
+    @property
+    def items(self) -> int:
+        """Pieces of work."""
+        return self.batch * self.bands.blocks * self.parts
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The place of each tap in the order of summation; taps that meet no result come last."""
+        order = [tap for phase in self.taps for tap in phase]
+        known = dict(zip(order, range(len(order))))
+        rest = iter(range(len(order), self.tap_count))
+        return tuple(known[tap] if tap in known else next(rest) for tap in range(self.tap_count))
+
+
+def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, threads: int, size: int) -> ProductPlan:
+    """The plan for numbers of `size` bytes."""
+    forward = kernel == "fprop"
+    summed, made = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    if not forward:
+        summed, made = made, summed
+    batch, image, axes = problem_axes(spec, kernel, source)
+    lanes = target.lanes(size)
+    taps = prod(spec.taps)
+    halves = spec.dtype in ("f16", "bf16")
+    chunk = summed if halves else chunk_of(summed, taps, lanes)
+    register, tail, panels = panels_of(made, target, size)
+    direct = is_direct(axes, source, size)
+    bands = choose_bands(axes, batch, chunk, made, target, threads, size, chunk < summed)
+    parts = parts_of(batch * bands.blocks, spec.groups * panels, threads)
+    order = tap_order(spec, axes, bands)
+    return ProductPlan(
+        kernel, batch, spec.groups, summed, made, axes, bands, image, source.channel, direct, chunk,
+        register, tail, panels, parts, taps, order,
+    )  # fmt: skip
+
+
+# -------------------------------------------------------------------- axes
+
+
+def problem_axes(spec: ConvSpec, kernel: str, source: Source) -> tuple[int, int, tuple[Axis, Axis, Axis]]:
+    """The batch, its stride in the source, and three axes: plain ones that follow each other in memory are one."""
+    sizes, extents = (spec.size, spec.out) if kernel == "fprop" else (spec.out, spec.size)
+    channels = spec.out_channels if kernel == "fprop" else spec.in_channels
+    result = [channels * prod(extents[i + 1 :]) for i in range(spec.rank)]
+    axes = [
+        Axis(axis_phases(spec, kernel, i), sizes[i], extents[i], source.spatial[i], result[i], i)
+        for i in range(spec.rank)
+    ]
+    images = plain_axis(spec.batch, source.image, channels * prod(extents))
+    merged = merge_plain([images, *axes])
+    if spec.rank and merged[0] == images:
+        batch, stride, rest = spec.batch, source.image, merged[1:]
+    else:
+        batch, stride, rest = 1, 0, merged
+    unit = Axis((UNIT,), 1, 1, 0, 0, -1)
+    rest = [unit] * (3 - len(rest)) + rest
+    return batch, stride, tuple(longest_last(rest))
+
+
+def plain_axis(size: int, source: int, result: int) -> Axis:
+    """An axis without taps."""
+    return Axis((UNIT._replace(end=size),), size, size, source, result, -1)
+
+
+def axis_phases(spec: ConvSpec, kernel: str, i: int) -> tuple[Phase, ...]:
+    """The phases of spatial axis i."""
+    steps = spec.taps[i], spec.stride[i], spec.dilation[i], spec.padding[i][0]
+    if kernel == "fprop":
+        return (forward_phase(*steps, spec.out[i]),)
+    return transposed_phases(*steps, spec.size[i])
+
+
+def merge_plain(axes: list[Axis]) -> list[Axis]:
+    """Neighbouring plain axes as one, where the source's strides allow it (the result's always do)."""
+    merged = [axes[0]]
+    for axis in axes[1:]:
+        before = merged[-1]
+        if before.plain and axis.plain and axis.extent == 1:
+            continue
+        if before.plain and axis.plain and (before.source == axis.source * axis.extent or before.extent == 1):
+            merged[-1] = plain_axis(before.extent * axis.extent, axis.source, axis.result)
+        else:
+            merged.append(axis)
+    return merged
+
+
+def longest_last(axes: list[Axis]) -> list[Axis]:
+    """Tiles run along the last axis: where it is very short, it changes places with the longest."""
+    long = max(range(3), key=lambda i: (row_length(axes[i]), i))
+    if row_length(axes[2]) < 4 and row_length(axes[long]) >= 2 * row_length(axes[2]):
+        axes[2], axes[long] = axes[long], axes[2]
+    return axes
+
+
+def row_length(axis: Axis) -> int:
+    """Results of one phase along an axis."""
+    return -(-axis.extent // axis.phases[0].target_step)
+
+
+def is_direct(axes: tuple[Axis, ...], source: Source, size: int) -> bool:
+    """Whether microkernels can read the source where it is: channels are neighbours, and no padding is met.
+
+    Pixels a multiple of 2048 bytes apart share a few sets of the first cache and would throw each other out."""
+    step = axes[2].source * axes[2].phases[0].step * size
+    inside = all(
+        0 <= phase.step * t + offset < axis.size
+        for axis in axes
+        for phase in axis.phases
+        for offset in phase.offsets
+        for t in (phase.begin, phase.end - 1)
+    )
+    return source.wide and source.channel == 1 and inside and (step % 2048 != 0 or axes[2].extent == 1)
+
+
+def tap_order(spec: ConvSpec, axes: tuple[Axis, ...], bands: Bands) -> tuple[tuple[int, ...], ...]:
+    """The taps of each phase as indices into the flattened taps of the weight, by ascending slots."""
+    return tuple(tuple(tap for _, tap in phase) for phase in tap_slots(spec.taps, axes, bands))
+
+
+def tap_slots(taps: tuple[int, ...], axes: tuple[Axis, ...], bands: Bands) -> list[list[tuple[tuple, int]]]:
+    """For each combination of phases (the last axis fastest): ((j of each axis), tap), by ascending slots.
+
+    j counts the taps of an axis' phase."""
+    weights = [prod(taps[axis.index + 1 :]) if axis.index >= 0 else 0 for axis in axes]
+    found = []
+    for phases in product(*(range(len(axis.phases)) for axis in axes)):
+        each = [
+            sorted(range(len(axis.phases[p].taps)), key=blocks.slots.base[p].__getitem__)
+            for axis, blocks, p in zip(axes, bands.axes, phases)
+        ]
+        found.append([
+            (js, sum(axis.phases[p].taps[j] * weight for axis, p, j, weight in zip(axes, phases, js, weights)))
+            for js in product(*each)
+        ])  # fmt: skip
+    return found
+
+
+# -------------------------------------------------------------------- sizes
+
+
+def chunk_of(channels: int, taps: int, lanes: int) -> int:
+    """Channels summed at a time: whole vectors, chunks of nearly the same size.
+
+    >>> chunk_of(512, 9, 16), chunk_of(3, 49, 16), chunk_of(2048, 1, 16)
+    (256, 3, 2048)
+    """
+    most = max(lanes, CHUNK_ROWS // taps)
+    if channels <= most:
+        return channels
+    count = -(-channels // most)
+    return -(-channels // count // lanes) * lanes
+
+
+def panels_of(made: int, target: Target, size: int) -> tuple[Register, Register, int]:
+    """The register block of all panels, that of the last one, and how many panels cover `made` channels."""
+    blocks = register_blocks(target, size)
+    widest = blocks[-1]
+    panels = -(-made // widest.width)
+    left = made - (panels - 1) * widest.width
+    tail = next(block for block in blocks if block.width >= left)
+    return (tail if panels == 1 else widest), tail, panels
+
+
+def register_blocks(target: Target, size: int) -> list[Register]:
+    """Register blocks by ascending width."""
+    lanes = target.lanes(size)
+    shapes = [(lanes, 1), (lanes, 2)]
+    if lanes * size >= 32:
+        shapes += [(lanes // 2, 1), (lanes // 2, 3)]
+    found = []
+    for width, vectors in sorted(shapes, key=lambda shape: shape[0] * shape[1]):
+        spare = 1 if target.fma else 2
+        most = min(14, (target.registers - vectors - spare) // vectors)
+        heights = sorted({most, most // 2 + 1, most // 2, 4, 2, 1} - {0}, reverse=True)
+        found.append(Register(width, vectors, tuple(h for h in heights if h <= most)))
+    return found
+
+
+def tile_cycles(register: Register, size: int) -> list[float]:
+    """What one k of a tile of each height takes: multiplying, loading, or waiting for the previous sum."""
+    share = register.lanes * size / 64
+    return [
+        max(height * register.vectors * max(share, 0.5), (height + register.vectors) / 2, 4 * max(share, 0.5)) + 0.3
+        for height in register.heights
+    ]
+
+
+def choose_bands(
+    axes: tuple[Axis, ...], batch: int, chunk: int, made: int, target: Target, threads: int, size: int, again: bool
+) -> Bands:
+    """Blocks whose band fits into the second cache, large enough to use the weights often, and enough of them."""
+    extents = [span_axis(axis.phases) for axis in axes]
+    block = [1, 1, min(extents[2], 256)]
+    budget = target.l2 * 3 // 8
+    lanes = target.lanes(size)
+
+    def bands_of(block: list[int]) -> Bands:
+        cut = [cut_axis(axis.phases, axis.size, b) for axis, b in zip(axes, block)]
+        return lay_band(cut, chunk, lanes, size)
+
+    def fits(block: list[int]) -> bool:
+        return bands_of(block).size * size <= budget and (not again or prod(block) * made * size <= budget)
+
+    while block[2] > 28 and not fits(block):
+        block[2] = max(28, -(-block[2] // 2))
+    enough = items_wanted(batch, extents, block, threads)
+    for i in (1, 0):
+        best = block[i]
+        while best < extents[i] and prod(block) < 4096:
+            block[i] = min(extents[i], best + max(1, best // 2))
+            if not fits(block) or not enough(block):
+                break
+            best = block[i]
+        block[i] = best
+    return bands_of(block)
+
+
+def items_wanted(batch: int, extents: list[int], block: list[int], threads: int):  # noqa: ANN201
+    """A test whether blocks of a size leave enough work to share; small blocks may always grow to 64 results."""
+
+    def enough(block: list[int]) -> bool:
+        blocks = prod(-(-extent // b) for extent, b in zip(extents, block))
+        return threads == 1 or prod(block) <= 64 or batch * blocks >= 8 * threads
+
+    return enough
+
+
+def parts_of(items: int, units: int, threads: int) -> int:
+    """Into how many ranges of panels the work of a block is split, so that all threads have some."""
+    if threads == 1 or items >= 4 * threads:
+        return 1
+    return max(1, min(units, -(-4 * threads // items)))
