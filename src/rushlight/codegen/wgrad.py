@@ -39,7 +39,14 @@ def product_params(source: Type, number: Type) -> Params:
     words += [f"{name}_{axis}" for name in ("out", "block", "count") for axis in _AXES]
     for side in ("left", "right"):
         words += [f"{side}_{axis}" for axis in _AXES]
-        words += [f"{side}_image", f"{side}_group", f"{side}_channel", f"{side}_part", f"{side}_channels", f"{side}_slot"]
+        words += [
+            f"{side}_image",
+            f"{side}_group",
+            f"{side}_channel",
+            f"{side}_part",
+            f"{side}_channels",
+            f"{side}_slot",
+        ]
     fields |= dict.fromkeys(words, i64)
     tables = ["tile_table", "taps_d", "taps_h", "taps_w", "panel_table", "left_job", "right_job"]
     return Params(**fields, **dict.fromkeys(tables, ptr(i64)))

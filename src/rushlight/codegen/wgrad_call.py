@@ -31,7 +31,9 @@ Launch = Callable[[jit.Entry, np.ndarray], None]
 class Operand:
     """x or y as the kernel walks it: image, channel and axis strides in numbers, packed block by block or in place."""
 
-    def __init__(self, spec: ConvSpec, strides: Strides, phases: list[Phase], sizes: list[int], must_pack: bool) -> None:
+    def __init__(
+        self, spec: ConvSpec, strides: Strides, phases: list[Phase], sizes: list[int], must_pack: bool
+    ) -> None:
         image, self.channel, *rest = strides if spec.rank else (0, strides[1], strides[0])
         self.image = image
         self.axes = [0] * (3 - len(rest)) + list(rest)
@@ -80,7 +82,9 @@ class WgradCall:
         axes = axes_of(spec)
         sides = {
             "x": Operand(spec, x_strides, [a[0] for a in axes], [a[1] for a in axes], half or is_narrow(spec)),
-            "y": Operand(spec, y_strides, [_plain(a[2]) for a in axes], [a[2] for a in axes], half or _few(spec, target)),
+            "y": Operand(
+                spec, y_strides, [_plain(a[2]) for a in axes], [a[2] for a in axes], half or _few(spec, target)
+            ),
         }
         plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
         lanes = target.lanes(number.bytes)

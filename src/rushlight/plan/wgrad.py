@@ -115,7 +115,9 @@ def plan_product(spec: ConvSpec, target: Target, packed: tuple[bool, bool]) -> P
     left, right = (("y", cog), ("x", cig)) if swapped else (("x", cig), ("y", cog))
     pixels = pixel_block(spec)
     parts, chunks = split(spec, best, left[1], right[1], runs, pixels, itemsize)
-    return ProductPlan(best, cut_side(*left, parts[0]), cut_side(*right, parts[1]), runs, prod(spec.taps[:-1]), pixels, chunks)
+    return ProductPlan(
+        best, cut_side(*left, parts[0]), cut_side(*right, parts[1]), runs, prod(spec.taps[:-1]), pixels, chunks
+    )
 
 
 def tap_runs(spec: ConvSpec, packed: bool) -> tuple[tuple[int, ...], ...]:

@@ -1,0 +1,360 @@
+"""Kernels in which every lane is a result channel of its own: depthwise, channel multipliers, small groups.
+
+In: what a `LanePlan` fixes. Out: a module with the kernel `lanes`, in one of two forms; `lanewise_call` makes its words
+and tables. Weights come packed as [panel][taps d][taps h][taps w][source channel][lane].
+
+In place (depthwise, channels-last): nothing is copied; taps outside the source are left out.
+
+    for item (image, rows, piece of the last axis, panels):  for row:  for panel:  for phase of the last axis:
+        interior: tiles of pixels;  for the row's taps d, h:  load each source vector once, use it for every tap w
+        borders:  single pixels over the taps that are inside
+
+Packed: see `pack`; a tile runs along the slots of a row and over one list of all taps and source channels.
+
+    for item (image, block, panel):  pack;  for phases:  for row:  tiles of pixels:
+        for (slot, weight) in taps:  sums[pixel] += band[slot + pixel] · weight
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from .pack import emit_pack
+
+if TYPE_CHECKING:
+    from ..plan.target import Target
+
+
+class Tile(NamedTuple):
+    """What both forms share: vectors, the numbers of pixels a tile may hold, and the epilogue."""
+
+    lanes: int
+    vectors: int
+    pixels: tuple[int, ...]
+    bias: bool
+    relu: bool
+
+    @property
+    def width(self) -> int:
+        """Lanes of a panel."""
+        return self.vectors * self.lanes
+
+
+class RowPhase(NamedTuple):
+    """The taps of one phase of the last axis: `taps[j]` of the weight reads `offsets[j]` positions on."""
+
+    taps: tuple[int, ...]
+    offsets: tuple[int, ...]
+    step: int
+
+
+# -------------------------------------------------------------------- in place
+
+_IN_PLACE_WORDS = (
+    "images rows height first pieces piece row_blocks row_block panels panel_group panel_groups channels "
+    "source_image result_image result_row panel_size "
+    "delta_d delta_h weight_d weight_h"
+).split()
+
+
+def in_place_params(number: Type) -> Params:
+    """The words of the kernel in place.
+
+    table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
+    table_w: a phase's (begin, end of the interior, offset of its position 0 in the result's row, borders, first border);
+    borders: (position, source offset of the first tap inside, its weight's offset, how many)."""
+    pointers = dict(source=ptr(number), weight=ptr(number), bias=ptr(number), result=ptr(number))
+    tables = dict.fromkeys(("table_d", "table_h", "table_w", "borders"), ptr(i64))
+    return Params(**pointers, **dict.fromkeys(_IN_PLACE_WORDS, i64), **tables)
+
+
+def emit_in_place(
+    target: Target, tile: Tile, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
+) -> Module:
+    """The kernel in place. `pitch` and `result_pitch`: numbers from one position of the last axis to the next, of the
+    source and, within a phase, of the result."""
+    k = Module(target)
+    with k.kernel("lanes", in_place_params(number)) as (f, p):
+        items = p.images * p.row_blocks * p.pieces * p.panel_groups
+        with f.claim(p.next, items) as item:
+            rest, panels = _divide(item, p.panel_groups)
+            rest, piece = _divide(rest, p.pieces)
+            image, block = _divide(rest, p.row_blocks)
+            first = panels * p.panel_group
+            last = f.min(first + p.panel_group, p.panels)
+            source, result = p.source[image * p.source_image], p.result[image * p.result_image]
+            begin = block * p.row_block
+            with f.loop(begin, f.min(begin + p.row_block, p.rows)) as row, f.loop(first, last) as panel:
+                _in_place_row(f, p, tile, number, phases, (pitch, result_pitch), source, result, row, panel, piece)
+    return k
+
+
+def _in_place_row(f, p, tile, number, phases, pitches, source, result, row, panel, piece) -> None:  # noqa: ANN001
+    d, h = _divide(row, p.height)
+    entry_d, entry_h = p.table_d[d * 3], p.table_h[h * 3]
+    # The last panel is moved back, so that all are full; what two panels compute, they compute alike.
+    channel = f.min(panel * tile.width, p.channels - tile.width)
+    weights = p.weight[panel * p.panel_size][entry_d[2].load() + entry_h[2].load()]
+    rows = _Rows(
+        count_d=entry_d[0].load(), count_h=entry_h[0].load(),
+        source=source[entry_d[1].load() + entry_h[1].load() + channel], weights=weights,
+    )  # fmt: skip
+    bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)] if tile.bias else None
+    line = result[row * p.result_row + channel]
+    begin = p.first + piece * p.piece
+    end = begin + p.piece
+    for index, phase in enumerate(phases):
+        entry = p.table_w[index * 5]
+        here = line[entry[2].load()]
+        lo, hi = f.max(entry[0].load(), begin), f.min(entry[1].load(), end)
+
+        def place(t: Value, pixels: int, phase=phase, here=here) -> None:  # noqa: ANN001
+            sums = _start(f, tile, pixels, number, bias)
+            shift = min(phase.offsets, default=0)
+            _interior(f, p, tile, rows, phase, sums, pitches[0], (t * phase.step + shift) * pitches[0])
+            _finish(f, tile, sums, here[t * pitches[1]], pitches[1], None)
+
+        _tiled(f, lo, hi, tile.pixels, place)
+        if phase.taps:
+            _borders(f, p, tile, rows, phase, pitches, number, bias, here, entry, (begin, end))
+
+
+class _Rows(NamedTuple):
+    """The rows of taps that one row of results meets."""
+
+    count_d: Value
+    count_h: Value
+    source: Pointer
+    weights: Pointer
+
+
+def _each_tap_row(f: Function, p, rows: _Rows, body) -> None:  # noqa: ANN001
+    with f.loop(0, rows.count_d) as d, f.loop(0, rows.count_h) as h:
+        body(rows.source[d * p.delta_d + h * p.delta_h], rows.weights[d * p.weight_d + h * p.weight_h])
+
+
+def _interior(f, p, tile, rows, phase, sums, pitch, start) -> None:  # noqa: ANN001
+    """for taps d, h:  for positions under the tile, in order:  load once;  every (pixel, tap) that meets there"""
+    if not phase.taps:
+        return
+    shift = min(phase.offsets)
+    meets: dict[int, list[tuple[int, int]]] = {}
+    for r in range(len(sums)):
+        for j, offset in enumerate(phase.offsets):
+            meets.setdefault(r * phase.step + offset - shift, []).append((r, j))
+
+    def body(source: Pointer, weights: Pointer) -> None:
+        source = source[start]
+        factors = [
+            [weights[tap * tile.width + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            for tap in phase.taps
+        ]
+        for position in sorted(meets):
+            for v in range(tile.vectors):
+                value = source[position * pitch + v * tile.lanes].load(tile.lanes)
+                for r, j in meets[position]:
+                    sums[r][v].value = f.fma(value, factors[j][v], sums[r][v].value)
+
+    _each_tap_row(f, p, rows, body)
+
+
+def _borders(f, p, tile, rows, phase, pitches, number, bias, here, entry, limits) -> None:  # noqa: ANN001
+    first, count = entry[4].load(), entry[3].load()
+    gap = phase.offsets[1] - phase.offsets[0] if len(phase.offsets) > 1 else 0
+    stride = phase.taps[1] - phase.taps[0] if len(phase.taps) > 1 else 0
+    with f.loop(first, first + count) as b:
+        border = p.borders[b * 4]
+        t = border[0].load()
+        with f.if_(f.both(t >= limits[0], t < limits[1])):
+            sums = _start(f, tile, 1, number, bias)
+            offset, weight, taps = (border[i].load() for i in (1, 2, 3))
+
+            def body(source: Pointer, weights: Pointer) -> None:
+                with f.loop(0, taps) as j:  # noqa: B023
+                    at, factor = source[offset + j * (gap * pitches[0])], weights[weight + j * (stride * tile.width)]  # noqa: B023
+                    for v, total in enumerate(sums[0]):  # noqa: B023
+                        value = at[v * tile.lanes].load(tile.lanes)
+                        total.value = f.fma(value, factor[v * tile.lanes].load(tile.lanes), total.value)
+
+            _each_tap_row(f, p, rows, body)
+            _finish(f, tile, sums, here[t * pitches[1]], pitches[1], None)
+
+
+# -------------------------------------------------------------------- packed
+
+_PACKED_WORDS = (
+    "images block_d block_h block_w count_d count_h count_w panels useful channels first_d first_h first_w "
+    "source_image source_channel panel_channels source_channels panel_size phases "
+    "row plane band_size rows slots raw_row raw_pitch "
+    "result_image result_d result_h result_w scratch_size"
+).split()
+
+
+def packed_params(source: Type, number: Type) -> Params:
+    """The words of the kernel on packed bands.
+
+    phase_table: for each combination of phases (begin, end of d, of h, of w, offset of position 0 in the result, steps
+    in the result of d, h, w, first tap, taps); taps: (slot offset, weight offset)."""
+    pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source), scratch=ptr(number))
+    tables = dict.fromkeys(("job", "phase_table", "taps"), ptr(i64))
+    return Params(**pointers, **dict.fromkeys(_PACKED_WORDS, i64), **tables)
+
+
+def emit_packed(
+    target: Target, tile: Tile, source: Type, number: Type, form: str, expand: tuple[int, int] | None
+) -> Module:
+    """The kernel on packed bands. `expand`: channels a group of source and result, or None where lanes are channels."""
+    k = Module(target)
+    pack = emit_pack(k, form, source, number)
+    with k.kernel("lanes", packed_params(source, number)) as (f, p):
+        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        raw = band[p.band_size * expand[0]] if expand else band
+        items = p.images * p.count_d * p.count_h * p.count_w * p.panels
+        with f.claim(p.next, items) as item:
+            rest, w = _divide(item, p.count_w)
+            rest, h = _divide(rest, p.count_h)
+            rest, d = _divide(rest, p.count_d)
+            image, panel = _divide(rest, p.panels)
+            from_channel = panel * p.panel_channels
+            here = p.source[image * p.source_image + from_channel * p.source_channel]
+            many = f.min(p.panel_channels, p.source_channels - from_channel)
+            f.call(pack, p.job, here, raw, d, h, w, many)
+            if expand:
+                _expand(f, p, tile, raw, band, *expand)
+            starts = [
+                getattr(p, f"first_{axis}") + number_ * getattr(p, f"block_{axis}")
+                for axis, number_ in zip("dhw", (d, h, w))
+            ]
+            _packed_phases(f, p, tile, source, number, band, image, panel, starts)
+    return k
+
+
+def _expand(f: Function, p, tile: Tile, raw: Pointer, band: Pointer, deep: int, wide: int) -> None:  # noqa: ANN001
+    """for each slot, for j:  band_j[slot][lane] = raw[slot][lane // wide · deep + j]"""
+    lanes = tile.lanes
+    useful = tile.width // wide * wide
+    needed = useful // wide * deep
+    pieces = -(-needed // lanes)
+    with f.loop(0, p.rows) as r, f.loop(0, p.slots) as s:
+        at, to = raw[r * p.raw_row + s * p.raw_pitch], band[r * p.row + s * tile.width]
+        vectors = [at[i * lanes].load(lanes) for i in range(pieces)]
+        for j in range(deep):
+            for v in range(tile.vectors):
+                which = [min(lane, useful - 1) // wide * deep + j for lane in range(v * lanes, (v + 1) * lanes)]
+                to[j * p.band_size + v * lanes].store(_choose(f, vectors, which, lanes))
+
+
+def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> Value:
+    """Lane l is number `which[l]` of the vectors laid end to end."""
+    used = sorted({number // lanes for number in which})
+    result = vectors[used[0]]
+    second = vectors[used[1]] if len(used) > 1 else None
+    order = [
+        number % lanes + (lanes if len(used) > 1 and number // lanes == used[1] else 0)
+        if number // lanes in used[:2]
+        else -1
+        for number in which
+    ]
+    result = f.shuffle(result, second, order)
+    for piece in used[2:]:
+        order = [lanes + number % lanes if number // lanes == piece else lane for lane, number in enumerate(which)]
+        result = f.shuffle(result, vectors[piece], order)
+    return result
+
+
+def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> None:  # noqa: ANN001
+    channel = panel * p.useful
+    left = f.min(p.channels - channel, p.useful)
+    masks = [f.mask(left - v * tile.lanes, tile.lanes, source) for v in range(tile.vectors)]
+    bias = None
+    if tile.bias:
+        wide = [f.mask(left - v * tile.lanes, tile.lanes, number) for v in range(tile.vectors)]
+        bias = [p.bias[channel + v * tile.lanes].load(tile.lanes, mask=wide[v]) for v in range(tile.vectors)]
+    weights = p.weight[panel * p.panel_size]
+    with f.loop(0, p.phases) as phase:
+        entry = p.phase_table[phase * 12]
+        words = [entry[i].load() for i in range(12)]
+        base = p.result[image * p.result_image + words[6] + channel]
+        lows, highs = [], []
+        for i, axis in enumerate("dhw"):
+            lows.append(f.max(words[2 * i], starts[i]))
+            highs.append(f.min(words[2 * i + 1], starts[i] + getattr(p, f"block_{axis}")))
+        taps, count = p.taps[words[10] * 2], words[11]
+        with f.loop(lows[0], highs[0]) as d, f.loop(lows[1], highs[1]) as h:
+            line = band[(d - starts[0]) * p.plane + (h - starts[1]) * p.row]
+            out = base[d * words[7] + h * words[8]]
+
+            def place(t: Value, pixels: int, line=line, out=out) -> None:  # noqa: ANN001
+                sums = _start(f, tile, pixels, number, bias)
+                slot = line[(t - starts[2]) * tile.width]
+                with f.loop(0, count) as tap:
+                    at, factor = slot[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
+                    factors = [factor[v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+                    for r, row in enumerate(sums):
+                        for v, total in enumerate(row):
+                            value = at[r * tile.width + v * tile.lanes].load(tile.lanes)
+                            total.value = f.fma(value, factors[v], total.value)
+                _finish(f, tile, sums, out[t * words[9]], words[9], masks)
+
+            _tiled(f, lows[2], highs[2], tile.pixels, place)
+
+
+# -------------------------------------------------------------------- weights
+
+
+def gather_params(source: Type, number: Type) -> Params:
+    """The words of the kernel `gather`."""
+    return Params(source=ptr(source), result=ptr(number), count=i64, table=ptr(i64))
+
+
+def emit_gather(target: Target, source: Type, number: Type) -> Module:
+    """result[i] = source[table[i]], 0 where the table has −1."""
+    k = Module(target)
+    chunk = 1024
+    with (
+        k.kernel("gather", gather_params(source, number)) as (f, p),
+        f.claim(p.next, f.ceil_div(p.count, chunk)) as item,
+    ):
+        begin = item * chunk
+        with f.loop(begin, f.min(begin + chunk, p.count)) as i:
+            place = p.table[i].load()
+            value = p.source[f.max(place, 0)].load().to(number)
+            p.result[i].store(f.select(place < 0, f.const(number, 0.0), value))
+    return k
+
+
+# -------------------------------------------------------------------- both
+
+
+def _divide(a: Value, b: Value) -> tuple[Value, Value]:
+    quotient = a // b
+    return quotient, a - quotient * b
+
+
+def _tiled(f: Function, lo: Value, hi: Value, sizes: Sequence[int], place) -> None:  # noqa: ANN001
+    """Positions lo … hi in tiles, the greatest first."""
+    start = lo
+    for size in sizes:
+        stop = start + f.max(hi - start, 0) // size * size
+        with f.loop(start, stop, size) as t:
+            place(t, size)
+        start = f.max(start, stop) if size > 1 else start
+
+
+def _start(f: Function, tile: Tile, pixels: int, number: Type, bias: list[Value] | None) -> list[list]:
+    """Sums in registers: the bias, or zero."""
+    type = vec(number, tile.lanes)
+    return [[f.var(type, bias[v] if bias else 0.0) for v in range(tile.vectors)] for _ in range(pixels)]
+
+
+def _finish(
+    f: Function, tile: Tile, sums: list[list], out: Pointer, step: Value | int, masks: list[Mask] | None
+) -> None:
+    for r, row in enumerate(sums):
+        for v, total in enumerate(row):
+            value = total.value
+            if tile.relu:
+                value = f.max(0.0, value)
+            out[r * step][v * tile.lanes].store(value.to(out.of), mask=masks[v] if masks else None)

@@ -1,0 +1,181 @@
+"""Convolutions whose groups have few channels: every lane of a vector is a result channel of its own.
+
+In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `LanePlan`. Next: `codegen.lanewise` emits its
+kernel.
+
+    y[pixel, c] = Σ over taps, j   w[tap, j, c] · x[pixel at tap, source channel j of c's group]
+
+With one channel a group (depthwise) the source's channels are the result's, and a channels-last array is read where it
+is, rows of taps at a time. Everything else is packed into bands first, in which lane c holds channel j of its group.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from ..ops.spec import ITEM_BYTES, ConvSpec
+from .axes import Phase, forward_phase, transposed_phases
+from .blocking import UNIT
+from .target import Target
+
+MOST = 8
+"""Channels a group, of source or result, up to which lanes are the better way."""
+
+ITEMS = 16
+"""Pieces of work wanted."""
+
+
+class Axis(NamedTuple):
+    """One axis of the gather: its phases, and the sizes of source and result."""
+
+    phases: tuple[Phase, ...]
+    source: int
+    result: int
+
+
+class LanePlan(NamedTuple):
+    """How one call is computed. `useful` of the `vectors · lanes` lanes of a panel are result channels; `tiles` are
+    the numbers of pixels that tiles hold, the greatest first; `block` the positions packed at once."""
+
+    in_place: bool
+    lanes: int
+    vectors: int
+    useful: int
+    panels: int
+    tiles: tuple[int, ...]
+    block: tuple[int, int, int]
+
+    @property
+    def width(self) -> int:
+        """Lanes of a panel."""
+        return self.vectors * self.lanes
+
+
+class Groups(NamedTuple):
+    """Channels of the gather: groups, and channels of source and result in each."""
+
+    count: int
+    source: int
+    result: int
+
+    @property
+    def identity(self) -> bool:
+        """Whether channel c of the result reads channel c of the source, and only that."""
+        return self.source == 1 and self.result == 1
+
+
+def serves(spec: ConvSpec) -> bool:
+    """Whether lanes are the way for this spec."""
+    cig, cog = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    return spec.groups > 1 and spec.rank > 0 and (max(cig, cog) <= MOST)
+
+
+def gather_groups(spec: ConvSpec) -> Groups:
+    """The channels of the gather that `spec.role` asks for."""
+    cig, cog = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    return Groups(spec.groups, cog, cig) if spec.role == "dgrad" else Groups(spec.groups, cig, cog)
+
+
+def gather_axes(spec: ConvSpec) -> list[Axis]:
+    """Three axes of the gather that `spec.role` asks for; those that are missing come first."""
+    axes = []
+    rows = zip(spec.taps, spec.stride, spec.dilation, spec.padding, spec.size, spec.out)
+    for taps, stride, dilation, (lo, _), size, out in rows:
+        if spec.role == "dgrad":
+            axes.append(Axis(transposed_phases(taps, stride, dilation, lo, size), out, size))
+        else:
+            axes.append(Axis((forward_phase(taps, stride, dilation, lo, out),), size, out))
+    return [Axis((UNIT,), 1, 1)] * (3 - len(axes)) + axes
+
+
+def interior(phase: Phase, size: int) -> tuple[int, int]:
+    """The results of a phase all of whose taps are inside the source.
+
+    >>> interior(forward_phase(taps=3, stride=1, dilation=1, lo=1, out=28), 28)
+    (1, 27)
+    """
+    if not phase.offsets:
+        return phase.begin, phase.end
+    begin = max(phase.begin, -(min(phase.offsets) // phase.step))
+    end = min(phase.end, (size - 1 - max(phase.offsets)) // phase.step + 1)
+    return (begin, end) if begin < end else (phase.begin, phase.begin)
+
+
+def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
+    """The plan for a spec; `channels_last`: the source's channels are neighbours and its numbers need no widening."""
+    groups, axes = gather_groups(spec), gather_axes(spec)
+    channels = groups.count * groups.result
+    itemsize = max(4, ITEM_BYTES[spec.dtype])
+    lanes = best_lanes(channels, groups.result, target, itemsize)
+    in_place = channels_last and groups.identity and channels >= lanes and is_mostly_interior(axes[2])
+    narrow = axes[2].result // max(1, len(axes[2].phases)) < 10
+    vectors = 2 if narrow and channels >= 2 * lanes and target.registers > 16 else 1
+    vectors = max(vectors, -(-groups.result // lanes))
+    width = vectors * lanes
+    useful = width if groups.result == 1 else width // groups.result * groups.result
+    tiles = tile_sizes(axes[2], vectors, target, in_place)
+    panels = -(-channels // useful)
+    block = choose_block(spec, axes, groups, width * itemsize, panels, target)
+    return LanePlan(in_place, lanes, vectors, useful, panels, tiles, block)
+
+
+def best_lanes(channels: int, result: int, target: Target, itemsize: int) -> int:
+    """The vector length that wastes the fewest lanes; the longest one of equals."""
+    lanes = full = target.lanes(itemsize)
+    best, cost = full, float("inf")
+    while lanes * itemsize >= 16 and lanes >= result:
+        useful = lanes // result * result
+        if useful:
+            price = -(-channels // useful) * lanes * (1.0 if lanes == full else 1.1)
+            if price < cost:
+                best, cost = lanes, price
+        lanes //= 2
+    return best
+
+
+def is_mostly_interior(axis: Axis) -> bool:
+    """Whether reading in place pays: few taps a row, few phases, and few results at the borders."""
+    if len(axis.phases) > 4 or max(len(phase.taps) for phase in axis.phases) > 8:
+        return False
+    inside = sum(end - begin for begin, end in (interior(phase, axis.source) for phase in axis.phases))
+    return 2 * inside >= axis.result
+
+
+def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool) -> tuple[int, ...]:
+    """Pixels a tile: as many sums as registers allow beside a row of weights, and smaller ones for the rest."""
+    taps = max(len(phase.taps) for phase in axis.phases) if in_place else 1
+    spare = 1 if target.fma else 2
+    most = max(1, (target.registers - spare - min(taps, 8) * vectors) // vectors)
+    sizes = [size for size in (14, 7, 4, 2, 1) if size <= most]
+    if sizes[0] < most and target.registers <= 16:
+        sizes.insert(0, min(most, 8 // vectors)) if min(most, 8 // vectors) > sizes[0] else None
+    return tuple(sizes)
+
+
+def choose_block(
+    spec: ConvSpec, axes: list[Axis], groups: Groups, slot_bytes: int, panels: int, target: Target
+) -> tuple[int, int, int]:
+    """Positions (d, h, w) of a block whose band stays in the second cache, and enough of them to share out."""
+    extents = [max(p.end for p in a.phases) - min(p.begin for p in a.phases) for a in axes]
+    room = max(64, target.l2 // 4 // (slot_bytes * (1 if groups.identity else 1 + groups.source)))
+    block = [1, 1, 1]
+    for axis in (2, 1, 0):
+        pieces = 1
+        while True:
+            block[axis] = -(-extents[axis] // pieces)
+            if block[axis] == 1 or prod(_needed(a, b) for a, b in zip(axes, block)) <= room:
+                break
+            pieces += 1
+    while prod(-(-e // b) for e, b in zip(extents, block)) * panels * spec.batch < ITEMS:
+        axis = max(range(3), key=lambda i: block[i])
+        if block[axis] < 4:
+            break
+        block[axis] = -(-block[axis] // 2)
+    return tuple(block)
+
+
+def _needed(axis: Axis, block: int) -> int:
+    """Source coordinates that a block needs, at most."""
+    offsets = {offset for phase in axis.phases for offset in phase.offsets} or {0}
+    return (block - 1) * axis.phases[0].step + max(offsets) - min(offsets) + 1
