@@ -7,12 +7,12 @@ and every `forward` of a user applies, but on tensors that hold one number in me
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from rushlight import dtypes
 from rushlight.autograd.modes import no_grad
 from rushlight.engines import dispatch
+from rushlight.random import fork_rng
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.size import Size
 
@@ -55,7 +55,8 @@ def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: o
     """
     kind = _dtype_of(layer)
     inputs = [wrap(dispatch.hollow(tuple(shape), kind)) for shape in input_shapes]
-    with no_grad(), dispatch.using(dispatch.Shapes()), _random_kept():
+    # A lazy layer draws its weights and a dropout its mask: the random stream is put back.
+    with no_grad(), dispatch.using(dispatch.Shapes()), fork_rng():
         return _shapes_in(_run(_stand_in(layer), inputs, arguments))
 
 
@@ -93,18 +94,6 @@ def _dtype_of(layer: Callable) -> object:
         if parameter.dtype.is_floating_point:
             return parameter.dtype.numpy
     return dtypes.get_default_dtype().numpy
-
-
-@contextmanager
-def _random_kept() -> Iterator[None]:
-    """Leave the random stream where it was: a lazy layer draws its weights, a dropout its mask."""
-    from rushlight.random import get_rng_state, set_rng_state
-
-    state = get_rng_state()
-    try:
-        yield
-    finally:
-        set_rng_state(state)
 
 
 def _shapes_in(result: object) -> object:

@@ -78,14 +78,11 @@ def unfold(
 
 
 def _unfold_rank(x: tuple[int, ...], kernel_size: object) -> int:
-    if isinstance(kernel_size, list | tuple) and len(kernel_size) in AXES:
-        # PyTorch's unfold is 2-D; a tuple of another length must agree with the input to mean its rank.
-        rank = len(kernel_size)
-        if rank != 2 and len(x) == rank + 2:
-            return rank
-    if not isinstance(kernel_size, list | tuple) and len(x) == 5:
-        return 3
-    return 2
+    """PyTorch's unfold is 2-D; a tuple of another length means its own rank where the input has that many axes."""
+    if not isinstance(kernel_size, list | tuple):
+        return 3 if len(x) == 5 else 2
+    rank = len(kernel_size)
+    return rank if rank in AXES and len(x) in (rank + 1, rank + 2) else 2
 
 
 def fold(
