@@ -67,6 +67,7 @@ _NAMES = {
     "runtime.cpus": "set_num_threads get_num_threads",
     "codegen.debug": "set_debug",
     "engines.dispatch": "get_engine set_engine",
+    "engines.exactness": "get_exact set_exact",
     "ops.shapes": "output_shape",
     "nn.functional": (
         "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d max_pool1d max_pool2d max_pool3d "

@@ -19,9 +19,6 @@ from typing import NamedTuple
 from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
 from .ir import Function, Module, Value, f32, i64, ptr, vec
 
-PARALLEL_ROWS = (14, 8, 4)
-"""Tiles that one product call sums at once; the driver rounds the tiles of a block up to a multiple of one."""
-
 
 class Form(NamedTuple):
     """What the kernels are specialised on."""
@@ -31,6 +28,7 @@ class Form(NamedTuple):
     channels: int  # input channels
     lanes: int  # numbers in a vector register
     vectors: int  # registers across a panel of output channels
+    heights: tuple[int, ...]  # tiles that one product sums at once, the greatest first
 
     @property
     def width(self) -> int:

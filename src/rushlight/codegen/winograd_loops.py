@@ -17,7 +17,7 @@ from __future__ import annotations
 from ..plan.target import Target
 from .ir import Function, Module, Params, Pointer, Value, f32, f64, i64, ptr
 from .pack import emit_pack
-from .winograd import PARALLEL_ROWS, Form, emit_data, emit_filter, emit_product, emit_result
+from .winograd import Form, emit_data, emit_filter, emit_product, emit_result
 
 LAYER = Params(
     job=ptr(i64), source=ptr(f32), filter=ptr(f32), bias=ptr(f32), out=ptr(f32), scratch=ptr(f32), low=f64,
@@ -60,7 +60,7 @@ def emit_layer(target: Target, form: Form, pack_form: str, chunk: int) -> Module
     k = Module(target)
     pack = emit_pack(k, pack_form, f32, f32)
     data = emit_data(k, form, chunk)
-    products = [(count, emit_product(k, form, count)) for count in PARALLEL_ROWS]
+    products = [(count, emit_product(k, form, count)) for count in form.heights]
     result = emit_result(k, form)
     with k.kernel("winograd", LAYER) as (f, p):
         mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]

@@ -15,8 +15,11 @@ from ... import runtime
 from ...codegen import debug
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
+from ...plan.winograd_layer import plan_winograd
 from ..dispatch import Refusal
-from .product import ProductCall
+from ..exactness import get_exact
+from .product import ProductCall, addressable
+from .winograd import WinogradCall
 
 name = "compiled"
 
@@ -63,7 +66,7 @@ def _run(
     activation: str | None,
     memo: dict | None,
 ) -> np.ndarray:
-    key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size())
+    key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size(), get_exact())
     call = _calls.get(key)
     if call is None:
         call = _prepare(key, kernel, spec, source, activation)
@@ -74,13 +77,22 @@ def _prepare(key: tuple, kernel: str, spec: ConvSpec, source: np.ndarray, activa
     reason = refusal(spec, source, activation)
     if reason:
         raise Refusal(reason)
-    call = ProductCall(kernel, spec, source, activation, Target.host(), runtime.team_size())
+    call = _choose(kernel, spec, source, activation)
     if debug.wanted("plan"):
         debug.show("plan", f"{kernel} {spec}", call.describe())
     _calls[key] = call
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
     return call
+
+
+def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
+    """The call of the best algorithm."""
+    target, threads = Target.host(), runtime.team_size()
+    plan = "plain sums were asked for (set_exact)" if get_exact() else plan_winograd(spec, kernel, target, threads)
+    if isinstance(plan, str) or not addressable(source) or 0 in source.shape:
+        return ProductCall(kernel, spec, source, activation, target, threads)
+    return WinogradCall(plan, spec, source, activation, target, threads)
 
 
 def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:

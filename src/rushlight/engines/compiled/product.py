@@ -31,7 +31,7 @@ class ProductCall:
         self.stored = BY_NAME[spec.dtype]
         self.number = f32 if self.stored.kind == "h" else self.stored
         self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
-        self.copies = not _addressable(source)
+        self.copies = not addressable(source)
         channels, extents = (spec.out_channels, spec.out) if kernel == "fprop" else (spec.in_channels, spec.size)
         self.shape = (spec.batch, *extents, channels)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
@@ -230,6 +230,6 @@ def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
     emit_pack(k, form, source, number, export=True)
 
 
-def _addressable(a: np.ndarray) -> bool:
+def addressable(a: np.ndarray) -> bool:
     """Whether all strides are whole numbers, none negative."""
     return all(stride >= 0 and stride % a.itemsize == 0 for stride in a.strides) and a.flags.aligned

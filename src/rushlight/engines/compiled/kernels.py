@@ -1,0 +1,32 @@
+"""Kernels by what they are made of: one place for their keys, so that layers share what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...codegen import jit
+from ...codegen.ir import Module, Type
+from ...codegen.pack import emit_pack
+from ...plan.target import Target
+
+
+def kernel(target: Target, title: str, emit: Callable[..., None], *arguments: object) -> jit.Code:
+    """The code of `emit(module, *arguments)`; title and arguments, as text, are its key."""
+
+    def build() -> Module:
+        k = Module(target)
+        emit(k, *arguments)
+        return k
+
+    key = " ".join([title, *(a.name if isinstance(a, Type) else str(a) for a in arguments)])
+    return jit.kernel(key, build, target)
+
+
+def pack_entry(target: Target, form: str, source: Type, number: Type) -> jit.Entry:
+    """The function that packs sources of type `source` that lie as `form` says (see `codegen.pack`)."""
+    code = kernel(target, f"pack_{form}", _emit_pack, form, source, number)
+    return code[f"pack_{form}_{source.name}_{number.name}"]
+
+
+def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
+    emit_pack(k, form, source, number, export=True)

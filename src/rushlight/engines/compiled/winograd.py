@@ -1,0 +1,143 @@
+"""A Winograd layer, ready to be called: its plan as words and tables, its kernels as addresses.
+
+In: a `WinogradPlan` and an array like those to come. Out: a callable that takes arrays of these strides and gives
+results.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from ... import runtime
+from ...codegen import jit
+from ...codegen.pack import Gather
+from ...codegen.winograd import Form
+from ...codegen.winograd_loops import LAYER, WEIGHT, emit_layer, emit_weight
+from ...ops.spec import ConvSpec
+from ...plan.target import Target
+from ...plan.winograd_layer import WinogradPlan
+
+_F32 = np.dtype(np.float32)
+_LOW = {None: float("-inf"), "relu": 0.0}
+
+
+class WinogradCall:
+    """One prepared layer; call it with (source, weight, bias, memo)."""
+
+    def __init__(
+        self,
+        plan: WinogradPlan,
+        spec: ConvSpec,
+        source: np.ndarray,
+        activation: str | None,
+        target: Target,
+        threads: int,
+    ) -> None:
+        self.plan, self.target, self.threads, self.spec = plan, target, threads, spec
+        extents = spec.out if plan.kernel == "fprop" else spec.size
+        self.shape = (spec.batch, *extents, plan.made)
+        self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
+        self.form = Form(plan.rows, plan.columns, plan.summed, target.lanes(4), plan.vectors, plan.heights)
+        self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
+        self._load()
+        self.words = self._words(source, activation)
+        self.filter_size = plan.panels * plan.depth_taps * self.form.points * plan.summed * self.form.panel
+        self.key = ("winograd", plan.kernel, spec.taps)
+
+    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+        result = runtime.empty(self.shape, _F32)
+        scratch = runtime.empty((self.thread_size * self.threads,), _F32)
+        weights, padded = self._filter(w, memo), self._bias(bias)
+        words, address = self.words[:], runtime.address
+        words[3], words[4], words[5] = address(source), address(weights), address(padded)
+        words[6], words[7] = address(result), address(scratch)
+        runtime.launch(self.entry, words, self.threads)
+        return result.transpose(self.order)
+
+    # ---------------------------------------------------------------- weights
+
+    def _bias(self, bias: np.ndarray | None) -> np.ndarray:
+        """The bias in whole panels; zeros where there is none."""
+        padded = np.zeros(self.plan.panels * self.form.panel, _F32)
+        if bias is not None:
+            padded[: self.plan.made] = bias
+        return padded
+
+    def _filter(self, w: np.ndarray, memo: dict | None) -> np.ndarray:
+        """The transformed weight: from the memo, or transformed now."""
+        if memo is None:
+            return self._transform(w)
+        weights = memo.get(self.key)
+        if weights is None:
+            weights = memo[self.key] = self._transform(w)
+        return weights
+
+    def _transform(self, w: np.ndarray) -> np.ndarray:
+        """Seen from dgrad the channels change places and the taps run backwards: steps and a start, no copy."""
+        plan, weights = self.plan, runtime.empty((self.filter_size,), _F32)
+        co, ci, *taps = (stride // 4 for stride in w.strides)
+        steps = [0] * (3 - len(taps)) + taps
+        start = runtime.address(w)
+        if plan.kernel == "dgrad":
+            co, ci = ci, co
+            counts = (1,) * (3 - len(taps)) + self.spec.taps
+            start += 4 * sum(step * (count - 1) for step, count in zip(steps, counts))
+            steps = [-step for step in steps]
+        words = WEIGHT.pack(
+            start, runtime.address(weights), plan.summed, plan.made, plan.panels, plan.depth_taps, co, ci, *steps
+        )
+        runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
+        return weights
+
+    # ---------------------------------------------------------------- preparation
+
+    def _strides(self, source: np.ndarray) -> tuple[int, int, int, int]:
+        """Those of d, h, w and the channels, in numbers."""
+        _, channel, *spatial = (stride // 4 for stride in source.strides)
+        return (*[0] * (3 - len(spatial)), *spatial, channel)
+
+    def _load(self) -> None:
+        target, form, pack, chunk = self.target, self.form, self.gather.form, self.plan.bands.channels
+        key = f"{form.rows.results} {form.columns.results} {form.channels} {form.lanes} {form.vectors} {form.heights}"
+        layer = jit.kernel(f"winograd {key} {pack} {chunk}", lambda: emit_layer(target, form, pack, chunk), target)
+        weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
+        self.entry, self.filter_entry = layer["winograd"], weight["filter"]
+
+    def _words(self, source: np.ndarray, activation: str | None) -> object:
+        plan, form, bands = self.plan, self.form, self.plan.bands
+        slots_d, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
+        most = form.heights[0]
+        capacity = -(-plan.tiling.tiles // most) * most
+        spread, sums = slots_d * form.points * capacity * form.width, form.points * capacity * form.panel
+        band = -(-bands.size // 64) * 64
+        self.thread_size = -(-(band + spread + sums) // 64) * 64
+        self.depth_slots = np.array(bands.axes[0].slots.base[0], np.int64)
+        image, channel = (stride // 4 for stride in source.strides[:2])
+        pixel = plan.made
+        row = pixel * plan.extents[2]
+        plane = row * plan.extents[1]
+        low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
+        words = LAYER.pack(
+            self.gather.address, 0, 0, 0, 0, 0, low,
+            self.spec.batch, plan.tiling.images, *plan.blocks, plan.parts,
+            image, channel, bands.channels,
+            slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps, self.depth_slots.ctypes.data,
+            plan.tiling.rows, plan.tiling.columns, *plan.extents[1:], plan.made, plan.panels,
+            plane * plan.extents[0], plane, row, pixel,
+            slots_h * bands.row, bands.row, bands.pitch, band, capacity, self.thread_size,
+        )  # fmt: skip
+        return words
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        results = f"{plan.rows.results}×{plan.columns.results}"
+        return "\n".join([
+            f"Winograd F({results}, {plan.rows.taps}×{plan.columns.taps}) of {plan.summed} by {plan.made} channels",
+            f"{plan.rows.inputs * plan.columns.inputs} multiplications a tile for "
+            f"{plan.rows.results * plan.columns.results * plan.rows.taps * plan.columns.taps}",
+            f"items of {plan.tiling.images}×{plan.tiling.rows}×{plan.tiling.columns} tiles, source packed "
+            f"({self.gather.form}), {plan.panels} panels in {plan.parts} parts for {self.threads} threads",
+        ])  # fmt: skip

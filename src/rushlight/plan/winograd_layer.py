@@ -1,0 +1,149 @@
+"""The plan of a layer that runs by Winograd's algorithm, or why it does not.
+
+In: a ConvSpec, which kernel (fprop or dgrad), a `Target` and a number of threads. Out: a `WinogradPlan`, from which
+`engines.winograd_call` makes the words of the kernels of `codegen.winograd_loops`; or a sentence.
+
+Whether a layer runs so, and the order of its sums, follow from the layer and its spatial size; batch and threads
+only decide how tiles are grouped.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..ops.spec import ConvSpec
+from .axes import forward_phase, lay_slots
+from .blocking import UNIT, AxisBlocks, Bands, cut_axis
+from .product import register_blocks
+from .target import Target
+from .winograd import Tiling, Winograd, tile, winograd
+
+RESULTS = 4
+"""Results of a tile along a transformed axis: F(4, 3). Errors grow with it, and multiplications hardly shrink."""
+
+FILTER_BYTES = 64 << 20
+"""Transformed weights may take this much; they are four times the weight."""
+
+
+class WinogradPlan(NamedTuple):
+    """How one layer is computed; all distances in numbers."""
+
+    kernel: str
+    rows: Winograd
+    columns: Winograd
+    summed: int
+    made: int
+    bands: Bands
+    tiling: Tiling
+    blocks: tuple[int, int, int]
+    depth_taps: int
+    extents: tuple[int, int, int]  # of the result
+    vectors: int
+    heights: tuple[int, ...]
+    panels: int
+    parts: int
+
+
+def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> WinogradPlan | str:
+    """The plan, or the reason why another algorithm is better."""
+    forward = kernel == "fprop"
+    summed, made = (spec.in_channels, spec.out_channels) if forward else (spec.out_channels, spec.in_channels)
+    reason = _reason(spec, summed, made)
+    if reason:
+        return reason
+    sizes, extents = (spec.size, spec.out) if forward else (spec.out, spec.size)
+    rank = spec.rank
+    taps = (1,) * (3 - rank) + spec.taps
+    extents = (1,) * (3 - rank) + extents
+    rows, columns = (winograd(RESULTS, 3) if count == 3 else winograd(1, 1) for count in taps[1:])
+    lanes = target.lanes(4)
+    vectors = 2 if made > lanes else 1
+    register = next(b for b in register_blocks(target, 4) if (b.lanes, b.vectors) == (lanes, vectors))
+    panel = vectors * lanes
+    panels = -(-made // panel)
+    count = -(-extents[1] // rows.results), -(-extents[2] // columns.results)
+    gain = _gain(spec, (rows, columns), count, extents, (summed, made), (lanes, panels * panel), taps[0])
+    if gain < 1.1:
+        return f"Winograd would take {1 / gain:.2f} times as long: too few channels or positions"
+    tiling = tile(count, spec.batch, _tiles_wanted(target, rows, columns, summed))
+    chunk = min(-(-summed // lanes) * lanes, 64)
+    axes = _axes(spec, kernel, sizes, extents, tiling, (rows, columns))
+    slots_w = len(axes[2].slots.coordinates)
+    bands = Bands(axes, chunk, chunk, (slots_w + 1) * chunk)
+    blocks = axes[0].count, axes[1].count, axes[2].count
+    items = -(-spec.batch // tiling.images) * blocks[0] * blocks[1] * blocks[2]
+    parts = 1 if threads == 1 or items >= 3 * threads else min(panels, -(-2 * threads // items))
+    return WinogradPlan(
+        kernel, rows, columns, summed, made, bands, tiling, blocks, taps[0], extents,
+        vectors, _heights(register.heights), panels, parts,
+    )  # fmt: skip
+
+
+def _reason(spec: ConvSpec, summed: int, made: int) -> str:
+    """Why the layer's rules exclude it; empty where they do not."""
+    moving = range(max(0, spec.rank - 2), spec.rank)
+    if spec.dtype != "f32" or spec.groups != 1:
+        return "Winograd serves dense float32 layers"
+    if spec.rank == 0 or spec.taps[-1] != 3 or any(spec.taps[i] not in (1, 3) for i in moving):
+        return "Winograd serves 3 taps along the last axes"
+    if any(spec.stride[i] != 1 or spec.dilation[i] != 1 for i in moving) or any(s != 1 for s in spec.stride):
+        return "Winograd serves stride 1 without dilation"
+    if summed < 16 or made < 16:
+        return "Winograd serves 16 channels and more"
+    if 4 * summed * made * 36 * (spec.taps[0] if spec.rank == 3 else 1) > FILTER_BYTES:
+        return "the transformed weights would take too much memory"
+    return ""
+
+
+def _gain(
+    spec: ConvSpec, forms: tuple[Winograd, Winograd], count: tuple[int, int], extents: tuple[int, ...],
+    channels: tuple[int, int], width: tuple[int, int], depth_taps: int,
+) -> float:  # fmt: skip
+    """Cycles of the direct sum over those of Winograd's, for one image and depth; both by multiply-adds."""
+    rows, columns = forms
+    summed, made = channels
+    lanes, wide = width
+    tiles, points = count[0] * count[1], rows.inputs * columns.inputs
+    direct = extents[1] * extents[2] * rows.taps * columns.taps * depth_taps * summed * made / lanes / 0.9
+    products = tiles * points * depth_taps * summed * wide / lanes / 0.85
+    transforms = tiles * points * (4 * summed + 5 * wide) / lanes
+    return direct / (products + transforms)
+
+
+def _tiles_wanted(target: Target, rows: Winograd, columns: Winograd, summed: int) -> int:
+    """Tiles of an item: their spread data fill about a quarter of the second cache, yet use the weights often."""
+    bytes_a_tile = 4 * rows.inputs * columns.inputs * summed
+    return max(28, min(112, target.l2 // 4 // bytes_a_tile // 14 * 14))
+
+
+def _heights(heights: tuple[int, ...]) -> tuple[int, ...]:
+    """Three heights of products, the greatest first, about halving: enough for every rest."""
+    most = heights[0]
+    half = next(h for h in heights if h <= most // 2 + 1)
+    quarter = next(h for h in heights if h <= max(1, half // 2))
+    return tuple(dict.fromkeys((most, half, quarter)))
+
+
+def _axes(
+    spec: ConvSpec, kernel: str, sizes: tuple[int, ...], extents: tuple[int, ...], tiling: Tiling,
+    forms: tuple[Winograd, Winograd],
+) -> tuple[AxisBlocks, AxisBlocks, AxisBlocks]:  # fmt: skip
+    """The axes in blocks of whole tiles; positions beyond the result read on into zeros."""
+    axes = []
+    for axis, (form, block) in enumerate(zip((None, *forms), (None, tiling.rows, tiling.columns))):
+        i = axis - 3 + spec.rank
+        if i < 0:
+            axes.append(cut_axis([UNIT], 1, 1))
+            continue
+        taps, dilation, lo = spec.taps[i], spec.dilation[i], spec.padding[i][0]
+        if kernel == "dgrad":
+            lo = dilation * (taps - 1) - lo
+        if form is None:
+            depths = max(1, min(extents[0], 4)) if taps > 1 else 1
+            axes.append(cut_axis([forward_phase(taps, 1, dilation, lo, extents[0])], sizes[i], depths))
+            continue
+        tiles = -(-extents[axis] // form.results)
+        phase = forward_phase(taps, 1, 1, lo, tiles * form.results)
+        slots = lay_slots([phase], block * form.results)
+        axes.append(AxisBlocks((phase,), slots, 0, -(-tiles // block), sizes[i]))
+    return tuple(axes)

@@ -1,0 +1,81 @@
+"""Winograd layers of every rank and both directions against the reference engine in float64."""
+
+import random
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+import rushlight as torch
+from rushlight.engines import dispatch, reference
+from rushlight.engines.compiled.winograd import WinogradCall
+from rushlight.ops.spec import ConvSpec
+from rushlight.plan.target import Target
+from rushlight.plan.winograd_layer import plan_winograd
+
+
+def draw(rng):
+    rank = rng.choice((1, 2, 2, 3))
+    size = tuple(rng.randint(3, 40 if rank < 3 else 12) for _ in range(rank))
+    taps = [rng.choice((1, 3, 3)) for _ in range(rank - 1)] + [3]
+    dilation = [1] * rank
+    if rank == 3:
+        taps[0], dilation[0] = rng.choice((1, 2, 3)), rng.choice((1, 2))
+    padding = tuple((rng.randint(-1, 2), rng.randint(0, 2)) for _ in range(rank))
+    ci, co = rng.randint(16, 70), rng.randint(16, 70)
+    return ConvSpec.of(
+        rng.randint(1, 3), ci, co, size=size, taps=tuple(taps), padding=padding, dilation=tuple(dilation)
+    )
+
+
+def arrays(spec, kernel, seed, channels_last):
+    rng = np.random.default_rng(seed)
+    shape = spec.x_shape if kernel == "fprop" else spec.y_shape
+    source = rng.standard_normal(shape).astype("f4")
+    if channels_last:
+        source = np.moveaxis(np.ascontiguousarray(np.moveaxis(source, 1, -1)), -1, 1)
+    made = spec.out_channels if kernel == "fprop" else spec.in_channels
+    return source, rng.standard_normal(spec.w_shape).astype("f4"), rng.standard_normal(made).astype("f4")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_against_the_reference(seed):
+    rng = random.Random(seed)
+    spec, kernel = draw(rng), rng.choice(("fprop", "dgrad"))
+    plans = [plan_winograd(spec, kernel, Target.host(), threads) for threads in (1, 2, 3)]
+    if min(spec.out) < 1 or isinstance(plans[0], str):
+        pytest.skip("not a Winograd layer")
+    activation, bias = rng.choice((None, "relu")), rng.random() < 0.5
+    source, w, b = arrays(spec, kernel, seed, rng.random() < 0.5)
+    b = b if bias else None
+    calls = [WinogradCall(plan, spec, source, activation, Target.host(), i + 1) for i, plan in enumerate(plans)]
+    results = [call(source, w, b, None) for call in calls]
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+    exact = [a if a is None else a.astype("f8") for a in (source, w, b)]
+    wanted = getattr(reference, kernel)(spec, *exact, activation)
+    assert np.linalg.norm(results[0] - wanted) <= 1e-5 * np.linalg.norm(wanted)
+
+
+def test_the_bits_do_not_depend_on_the_batch():
+    spec = ConvSpec.of(5, 32, 48, size=(14, 14), taps=(3, 3), padding=1)
+    source, w, _ = arrays(spec, "fprop", 0, False)
+    with dispatch.using(dispatch._engine_of("compiled")):
+        together = dispatch.current().fprop(spec, source, w)
+        alone = dispatch.current().fprop(spec._replace(batch=1), np.ascontiguousarray(source[3:4]), w)
+    assert np.array_equal(together[3:4], alone)
+
+
+def test_set_exact_turns_it_off():
+    x, w = torch.randn(1, 32, 12, 12), torch.randn(32, 32, 3, 3)
+    x[0, 0, 5, 5] = float("inf")
+    before = torch.get_engine()
+    torch.set_engine("compiled")
+    try:
+        torch.set_exact(True)
+        finite = torch.conv2d(x, w, padding=1).isfinite()
+        assert not finite[0, :, 4:7, 4:7].any()
+        assert finite.sum().item() == 32 * (12 * 12 - 9)
+    finally:
+        torch.set_exact(False)
+        torch.set_engine(before)
