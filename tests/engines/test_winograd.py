@@ -44,7 +44,7 @@ def test_against_the_reference(seed):
     rng = random.Random(seed)
     spec, kernel = draw(rng), rng.choice(("fprop", "dgrad"))
     plans = [plan_winograd(spec, kernel, Target.host(), threads) for threads in (1, 2, 3)]
-    if min(spec.out) < 1 or isinstance(plans[0], str):
+    if isinstance(plans[0], str):
         pytest.skip("not a Winograd layer")
     activation, bias = rng.choice((None, "relu")), rng.random() < 0.5
     source, w, b = arrays(spec, kernel, seed, rng.random() < 0.5)

@@ -52,6 +52,8 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     if reason:
         return reason
     sizes, extents = (spec.size, spec.out) if forward else (spec.out, spec.size)
+    if min(extents) < 1:
+        return "there are no results"
     rank = spec.rank
     taps = (1,) * (3 - rank) + spec.taps
     extents = (1,) * (3 - rank) + extents
