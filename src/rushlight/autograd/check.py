@@ -150,8 +150,8 @@ def _numerical(func: Callable, inputs: tuple, position: int, eps: float) -> list
     for element in range(original.size):
         high, low = (_values(func, inputs, position, element, step) for step in (eps, -eps))
         rows.append([(a - b) / (2 * eps) for a, b in zip(high, low)])
-    count = len(rows[0]) if rows else len(_outputs(func, inputs))
-    return [np.stack([row[i] for row in rows]) if rows else np.zeros((0, 0)) for i in range(count)]
+    sizes = [output._array.size for output in _outputs(func, inputs)]
+    return [np.array([row[i] for row in rows]).reshape(original.size, size) for i, size in enumerate(sizes)]
 
 
 def _values(func: Callable, inputs: tuple, position: int, element: int, step: float) -> list[np.ndarray]:

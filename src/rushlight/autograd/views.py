@@ -108,7 +108,7 @@ class CopySlices(Node):
         base = view._base
         # The change's way to the view as it was, where it has one at its first input, is taken over by the base.
         self.first = 1 if _same_edge(change.edges[0], before) else 0
-        super().__init__("CopySlices", [edge_of(base), *change.edges[self.first :]], None, (base,))
+        super().__init__("torch::autograd::CopySlices", [edge_of(base), *change.edges[self.first :]], None, (base,))
         self.change = change
         self.place = Place.of(view._array, base._array)
 

@@ -63,7 +63,8 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     if any(isinstance(t, Tensor) and t._array.dtype == np.bool_ for t in (input, other)):
         _check_bool_subtraction(input, other)
     result = pair(np.subtract, input, other if alpha == 1 else mul(other, alpha))
-    record("SubBackward0", result, _tensors(input, other), partial(_scaled_rule, -alpha))
+    name = "SubBackward0" if isinstance(input, Tensor) else "RsubBackward1"
+    record(name, result, _tensors(input, other), partial(_scaled_rule, -alpha))
     return result
 
 
@@ -234,7 +235,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     number = None if isinstance(input, Tensor) else input
     base_needed = exponent.requires_grad or (isinstance(input, Tensor) and input.requires_grad)
     saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
-    record("PowBackward1", result, _tensors(input, exponent), partial(_pow_rule, number), saved)
+    record("PowBackward1" if number is None else "PowBackward2", result, _tensors(input, exponent), partial(_pow_rule, number), saved)
     return result
 
 
@@ -320,20 +321,56 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 @method("lerp")
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """`input + weight * (end - input)`."""
-    return input + weight * (end - input)
+    difference = end.detach() - input.detach()
+    result = input.detach() + difference * _plain(weight)
+    tensor = weight if isinstance(weight, Tensor) else None
+    saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
+    rule = partial(_lerp_rule, None if tensor is not None else weight)
+    record("LerpBackward0" if tensor is None else "LerpBackward1", result, (input, end, tensor), rule, saved)
+    return result
+
+
+def _plain(operand: Operand) -> Operand:
+    return operand.detach() if isinstance(operand, Tensor) else operand
+
+
+def _lerp_rule(
+    number: float | None, needs: Needs, grad: Tensor, weight: Tensor | None, start: Tensor | None, end: Tensor | None
+) -> Gradients:
+    weight = number if weight is None else weight
+    return (
+        grad * (1 - weight) if needs[0] else None,
+        grad * weight if needs[1] else None,
+        grad * (end - start) if needs[2] else None,
+    )
 
 
 @method("addcmul")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
-    return input + (tensor1 * tensor2 if value == 1 else tensor1 * tensor2 * value)
+    result = input.detach() + tensor1.detach() * tensor2.detach() * value
+    record("AddcmulBackward0", result, (input, tensor1, tensor2), partial(_addcmul_rule, value), (tensor1, tensor2))
+    return result
+
+
+def _addcmul_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
+    return grad, grad * (b * value) if needs[1] else None, grad * (a * value) if needs[2] else None
 
 
 @method("addcdiv")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
-    quotient = tensor1 / tensor2
-    return input + (quotient if value == 1 else quotient * value)
+    result = input.detach() + tensor1.detach() / tensor2.detach() * value
+    record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
+    return result
+
+
+def _addcdiv_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
+    return (
+        grad,
+        grad * (value / b) if needs[1] else None,
+        -grad * (value * a / (b * b)) if needs[2] else None,
+    )
 
 
 # -- operators

@@ -219,8 +219,10 @@ def put(self: Tensor, index: object, value: Tensor | Number) -> None:
         target[... if advanced is None else advanced] = _fitting(value, target, advanced)
         version_of(self).bump()
         return
-    part = _view(self, basic)
-    change(part, _with_part, ... if advanced is None else advanced, value)
+    if advanced is not None and all(item is Ellipsis or item == slice(None) for item in basic):
+        change(self, _with_part, advanced, value)
+    else:
+        change(_view(self, basic), _with_part, ... if advanced is None else advanced, value)
 
 
 def _as_value(self: Tensor, value: object) -> Tensor:

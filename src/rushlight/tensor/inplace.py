@@ -132,7 +132,7 @@ def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
 def _copied(self: Tensor, src: Tensor) -> Tensor:
     array = np.empty_like(self._array)
     try:
-        array[...] = quiet(pointwise._converted, src._array, array.dtype)
+        array[...] = pointwise._converted(src._array, array.dtype)
     except ValueError:
         raise RuntimeError(
             f"The size of tensor a ({list(self.shape)}) must match the size of tensor b ({list(src.shape)})"

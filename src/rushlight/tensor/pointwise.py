@@ -212,7 +212,8 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     result = wrap(result)
     bounds = tuple(t if isinstance(t, Tensor) else None for t in (min, max))
     rule = partial(_clamp_rule, low, high)
-    record("ClampBackward1", result, (input, *bounds), rule, (input,))
+    name = "ClampBackward0" if any(t is not None for t in bounds) else "ClampBackward1"
+    record(name, result, (input, *bounds), rule, (input,))
     return result
 
 

@@ -6,6 +6,7 @@ float32 and rounded once; sums of integers and bools are int64.
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections import namedtuple
 from collections.abc import Callable, Sequence
@@ -134,7 +135,7 @@ def var(
     correction = int(unbiased) if correction is None else correction
     axes = _axes(dim, input._array.ndim)
     count = math.prod([input._array.shape[axis] for axis in axes])
-    free = max(count - correction, 0)
+    free = builtins.max(count - correction, 0)
     if free == 0:
         _warn_of_freedom()
     result = wrap(_reduce(partial(_variance, free), input._array, axes, keepdim))
@@ -144,7 +145,7 @@ def var(
 
 def _variance(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
     wide = array.astype(np.float64)
-    centred = wide - np.sum(wide, axis=axis, keepdims=True) / max(math.prod([array.shape[a] for a in axis]), 1)
+    centred = wide - np.sum(wide, axis=axis, keepdims=True) / builtins.max(math.prod([array.shape[a] for a in axis]), 1)
     total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
     return np.asarray(np.divide(total, free)).astype(array.dtype)
 
@@ -173,9 +174,20 @@ def std(
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     _check_floating("std and var", input)
-    if input.dtype in HALVES:
-        return std(input.float(), dim, unbiased, keepdim, correction=correction).to(input.dtype)
-    return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
+    variance = var(input.detach().double(), dim, unbiased, keepdim, correction=correction)
+    result = variance.sqrt().to(input.dtype)
+    correction = int(unbiased) if correction is None else correction
+    rule = partial(_std_rule, _axes(dim, input._array.ndim), keepdim, correction)
+    record("StdBackward0", result, (input,), rule, (input, result))
+    return result
+
+
+def _std_rule(
+    axes: tuple, keepdim: bool, correction: int, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
+) -> Gradients:
+    count = math.prod([input._array.shape[axis] for axis in axes])
+    slope = (grad / (result * 2)).masked_fill(result.detach() == 0, 0)
+    return _var_rule(axes, keepdim, builtins.max(count - correction, 0), needs, slope, input)
 
 
 def std_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -487,6 +499,15 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) along axes, without overflow."""
     peak = amax(input.detach(), dim, True)
     peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
-    total = (input - peak).exp().sum(dim, True).log() + peak
+    total = (input.detach() - peak).exp().sum(dim, True).log() + peak
     axes = _axes(dim, input._array.ndim)
-    return total if keepdim else total.squeeze(axes)
+    result = total if keepdim else total.squeeze(axes).clone()
+    record("LogsumexpBackward0", result, (input,), partial(_logsumexp_rule, axes, keepdim), (input, result))
+    return result
+
+
+def _logsumexp_rule(
+    axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
+) -> Gradients:
+    shape = input._array.shape
+    return (spread(grad, shape, axes, keepdim) * (input - spread(result, shape, axes, keepdim)).exp(),)

@@ -15,7 +15,7 @@ from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type
-from rushlight.tensor.reductions import _PAIRS
+from rushlight.tensor.reductions import _PAIRS, _picked
 
 Gradients = tuple[Tensor | None, ...]
 Needs = tuple[bool, ...]
@@ -79,8 +79,13 @@ def _masked_fill_rule(needs: Needs, grad: Tensor, mask: Tensor) -> Gradients:
 @method()
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask is true, in one axis."""
+    if mask._array.dtype != np.bool_:
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
-    return input.expand(*shape)[mask.expand(*shape)]
+    result = input.expand(*shape)[mask.expand(*shape)]
+    if result._node is not None:
+        result._node._name = "MaskedSelectBackward0"
+    return result
 
 
 @method("nonzero")
@@ -157,8 +162,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         if "bounds" not in str(error):
             raise
         raise IndexError("index out of range in self") from None
-    result = wrap(np.take(array, np.atleast_1d(where_), axis=at).reshape(() if not input._array.ndim else -1) if not
-                  input._array.ndim else np.take(array, np.atleast_1d(where_), axis=at))
+    found = np.take(array, np.atleast_1d(where_), axis=at)
+    result = wrap(found if input._array.ndim else found.reshape(()))
     record("IndexSelectBackward0", result, (input,), partial(_index_select_rule, input._array.shape, at, index))
     return result
 
@@ -319,7 +324,8 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> tuple[Tensor, Tensor]:
     """The elements sorted along an axis and where they were, as `(values, indices)`."""
     indices = argsort(input, dim, descending)
-    return _PAIRS["sort"](gather(input, dim, indices) if input._array.ndim else input.clone(), indices)
+    at = check_dim(dim, input._array.ndim)
+    return _PAIRS["sort"](_picked(input, indices, at, True, "SortBackward0"), indices)
 
 
 @method("topk")
@@ -334,7 +340,7 @@ def topk(
         return _PAIRS["topk"](input.clone(), wrap(np.zeros((), np.int64)))
     order = argsort(input, at, largest)._array
     indices = wrap(np.ascontiguousarray(order[(slice(None),) * at + (slice(k),)]))
-    return _PAIRS["topk"](gather(input, at, indices), indices)
+    return _PAIRS["topk"](_picked(input, indices, at, True, "TopkBackward0"), indices)
 
 
 @method("median")

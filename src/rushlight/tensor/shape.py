@@ -491,8 +491,24 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
                 f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {at}"
                 f"), but got split_sizes={sizes}"
             )
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple([_sliced(tensor, at, start, start + n) for start, n in zip(starts, sizes)])
+    name = "SplitBackward0" if isinstance(size, int) else "SplitWithSizesBackward0"
+    return _pieces(tensor, at, sizes, name)
+
+
+def _pieces(tensor: Tensor, dim: int, sizes: list[int], name: str) -> tuple[Tensor, ...]:
+    """Views of one axis, one behind the other; one node for all."""
+    lead, start, pieces = (slice(None),) * dim, 0, []
+    for n in sizes:
+        pieces.append(wrap_view(tensor._array[(*lead, slice(start, start + n))], tensor))
+        start += n
+    record(name, tuple(pieces), (tensor,), partial(_pieces_rule, dim, [p._array.shape for p in pieces]))
+    return tuple(pieces)
+
+
+def _pieces_rule(dim: int, shapes: list[tuple[int, ...]], needs: Needs, *grads: Tensor | None) -> Gradients:
+    kind = next(grad for grad in grads if grad is not None)._array.dtype
+    whole = [wrap(np.zeros(shape, kind)) if grad is None else grad for grad, shape in zip(grads, shapes)]
+    return (cat([grad for grad in whole if grad._array.shape[dim]] or whole, dim),)
 
 
 @method()
@@ -521,7 +537,18 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int], dim: i
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The entries of one axis, each a view."""
     at = check_dim(dim, input._array.ndim)
-    return tuple([select(input, at, i) for i in range(input._array.shape[at])])
+    if not input._array.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    lead = (slice(None),) * at
+    entries = [wrap_view(input._array[(*lead, i, ...)], input) for i in range(input._array.shape[at])]
+    if entries:
+        record("UnbindBackward0", tuple(entries), (input,), partial(_unbind_rule, at, entries[0]._array.shape))
+    return tuple(entries)
+
+
+def _unbind_rule(dim: int, shape: tuple[int, ...], needs: Needs, *grads: Tensor | None) -> Gradients:
+    kind = next(grad for grad in grads if grad is not None)._array.dtype
+    return (stack([wrap(np.zeros(shape, kind)) if grad is None else grad for grad in grads], dim),)
 
 
 @method("diagonal")
