@@ -36,12 +36,21 @@ _CODES = {
     "uint32": "u32",
     "uint64": "u64",
 }
-_BY_DTYPE = {kind: _CODES[kind.name] for kind in dtypes.ALL}
+
+
+class _CodeOfNumber(dict):
+    """Codes by NumPy's type number, the cheapest thing to ask an array for."""
+
+    def __missing__(self, number: int) -> str:
+        return self.setdefault(number, _CODES[dtypes._by_number[number].name])
+
+
+_code_of = _CodeOfNumber()
 
 
 def code(tensor: Tensor) -> str:
-    """The spec's name of a tensor's element type."""
-    return _BY_DTYPE[tensor.dtype]
+    """The spec's name of a tensor's element type (which a parameter has before it has a shape)."""
+    return _CODES[tensor.dtype.name]
 
 
 def convolution(
@@ -57,8 +66,7 @@ def convolution(
     padding_mode: str = "zeros",
 ) -> Tensor:
     """`conv{rank}d`: x (batch, in_channels, *size) or without batch; w (out_channels, in_channels / groups, *taps)."""
-    shapes = _shapes(op, x, w, bias)
-    call = known_convolution(op, rank, *shapes, stride, padding, dilation, groups, padding_mode)
+    call = known_convolution(op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode)
     if not call.batched:
         x = x.unsqueeze(0)
     if call.pad is not None:
@@ -82,9 +90,8 @@ def conv_transpose(
     output_size: object = None,
 ) -> Tensor:
     """`conv_transpose{rank}d`: the dgrad of the convolution that runs the other way; w (in, out / groups, *taps)."""
-    shapes = _shapes(op, x, w, bias)
     steps = stride, padding, output_padding, groups, dilation
-    call = known_transposed(op, rank, *shapes, *steps, padding_mode, output_size)
+    call = known_transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
     if not call.batched:
         x = x.unsqueeze(0)
     if call.pad is not None:
@@ -93,14 +100,21 @@ def conv_transpose(
     return y if call.batched else y.squeeze(0)
 
 
-def _shapes(op: str, x: Tensor, w: Tensor, bias: Tensor | None) -> tuple:
+def shapes(op: str, x: Tensor, w: Tensor, bias: Tensor | None) -> tuple:
     """What geometry needs of the tensors: their shapes and element types."""
-    for position, (name, tensor) in enumerate((("input", x), ("weight", w), ("bias", bias))):
-        if not isinstance(tensor, Tensor) and (tensor is not None or position < 2):
-            raise not_a_tensor(op, name, position + 1, tensor)
+    if not (isinstance(x, Tensor) and isinstance(w, Tensor) and (bias is None or isinstance(bias, Tensor))):
+        _raise_no_tensor(op, input=x, weight=w, bias=bias)
+    x, w = x._array, w._array
     if bias is None:
-        return x._array.shape, w._array.shape, None, (code(x), code(w), None)
-    return x._array.shape, w._array.shape, bias._array.shape, (code(x), code(w), code(bias))
+        return x.shape, w.shape, None, (_code_of[x.dtype.num], _code_of[w.dtype.num], None)
+    bias = bias._array
+    return x.shape, w.shape, bias.shape, (_code_of[x.dtype.num], _code_of[w.dtype.num], _code_of[bias.dtype.num])
+
+
+def _raise_no_tensor(op: str, **tensors: object) -> None:
+    for position, (name, tensor) in enumerate(tensors.items(), 1):
+        if not isinstance(tensor, Tensor):
+            raise not_a_tensor(op, name, position, tensor)
 
 
 # -- the three kernels as recorded operations

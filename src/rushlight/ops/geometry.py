@@ -312,10 +312,24 @@ def known_transposed(*call: object) -> Call:
     return _known_transposed(*call) if all(map(exact, call[6:])) else transposed(*call)
 
 
+_exact_tuples: dict[int, tuple] = {}  # by id: a layer passes the same tuples at every call
+
+
 def exact(argument: object) -> bool:
     """Whether an argument is plain integers, so that equal means the same: True and 1.0 equal 1, but are errors."""
     kind = argument.__class__
-    if kind is tuple:
-        inner = {*map(type, argument)}
-        return inner == {int} or (inner == {tuple} and all(map(exact, argument)))
-    return kind is int or kind is str or argument is None
+    if kind is int or kind is str or argument is None:
+        return True
+    if kind is not tuple:
+        return False
+    return _exact_tuples.get(id(argument)) is argument or _remember_exact(argument)
+
+
+def _remember_exact(argument: tuple) -> bool:
+    inner = {*map(type, argument)}
+    if inner != {int} and not (inner == {tuple} and all(map(exact, argument))):
+        return False
+    if len(_exact_tuples) >= 4096:
+        _exact_tuples.clear()
+    _exact_tuples[id(argument)] = argument
+    return True

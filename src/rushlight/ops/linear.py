@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from rushlight.tensor.core import Tensor
 
-from .conv import _shapes, fprop
+from .conv import fprop, shapes
 from .features import broadcasts
 from .features import linear as geometry
 
 
 def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x @ w.T + bias`: x (..., in_features), w (out_features, in_features) or (in_features,)."""
-    spec = geometry(*_shapes("linear", x, w, bias))
+    spec = geometry(*shapes("linear", x, w, bias))
     lead = x._array.shape[:-1]
     rows = x if len(lead) == 1 else x.reshape(spec.batch, spec.in_channels)
     if w._array.ndim == 1:
