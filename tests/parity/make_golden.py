@@ -5,7 +5,9 @@ Comes in: the installed PyTorch, whose version goes into the files. Goes out, in
 `problems.npz` (outputs, gradients and double backward of generated problems, small integers throughout).
 """
 
+import itertools
 import json
+import random
 import warnings
 import zlib
 from pathlib import Path
@@ -117,8 +119,10 @@ def sample(torch: object, family: str, number: int, count: int) -> list[Problem]
             found.setdefault(str(problem), problem)
 
     draw()
-    fitting = (p for p in reversed(found.values()) if sum(a.size for a in run(torch, p).values()) <= LARGEST)
-    return [p for p, _ in zip(fitting, range(count))]
+    # Neighbours in the order of drawing resemble each other: mix them.
+    mixed = random.Random(number).sample(list(found.values()), len(found))
+    fitting = (p for p in mixed if sum(a.size for a in run(torch, p).values()) <= LARGEST)
+    return list(itertools.islice(fitting, count))
 
 
 if __name__ == "__main__":
