@@ -190,8 +190,9 @@ def _is_ours(entry: list) -> bool:
     return isinstance(array.base, np.ndarray) and array.flags.writeable and _owner_references(array) == _OWNER_ALONE
 
 
-def _same_layout(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.strides == b.strides or (a.flags.c_contiguous and b.flags.c_contiguous)
+def _dense(a: np.ndarray) -> bool:
+    """Whether an array fills its memory, contiguous or channels-last: such a gradient stays as it lies."""
+    return a.flags.c_contiguous or (a.ndim > 2 and a.transpose(0, *range(2, a.ndim), 1).flags.c_contiguous)
 
 
 def accumulate(entry: list, create_graph: bool) -> None:
@@ -202,7 +203,7 @@ def accumulate(entry: list, create_graph: bool) -> None:
     elif old is not None:
         np.add(old._array, entry[1]._array, out=old._array)
         version_of(old).bump()
-    elif create_graph or (_is_ours(entry) and _same_layout(entry[1]._array, leaf._array)):
+    elif create_graph or (_is_ours(entry) and _dense(entry[1]._array)):
         leaf._grad = entry[1]
     else:
         copy = np.empty_like(leaf._array, order="K", subok=False)
