@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import (
     Generator,
     default_generator,
@@ -26,6 +27,11 @@ from rushlight.random.generator import (
 __all__ = [
     "Generator",
     "default_generator",
+    "fill_bernoulli",
+    "fill_exponential",
+    "fill_normal",
+    "fill_random_int",
+    "fill_uniform",
     "fork_rng",
     "get_rng_state",
     "initial_seed",

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="IDX files of MNIST or Fashion-MNIST (default: the embedded digits)")
     add("--download", action="store_true", help="fetch missing files into --data")
-    add("--epochs", type=_positive, default=12, metavar="N", help="passes over the training images (default: 12)")
+    add("--epochs", type=_positive, default=10, metavar="N", help="passes over the training images (default: 10)")
     add("--batch-size", type=_positive, metavar="N", help=f"images a step (default: {DEFAULTS['batch_size']})")
     add("--lr", type=_rate, metavar="RATE", help=f"Adam's learning rate (default: {DEFAULTS['lr']})")
     add("--seed", type=int, metavar="N", help=f"of weights and order (default: {DEFAULTS['seed']})")

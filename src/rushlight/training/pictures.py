@@ -35,8 +35,12 @@ def _draw_losses(axes: Axes, history: Sequence[dict]) -> None:
     means = [np.mean(entry["losses"]) for entry in history]
     axes.plot(position, steps, color=FAINT, lw=0.8, label="training, a step")
     axes.plot(epochs, means, "o-", color=TRAIN, ms=3.5, label="training, mean of an epoch")
-    axes.plot(epochs, [entry["test_loss"] for entry in history], "o-", color=TEST, ms=3.5, label="test images")
-    axes.set(ylabel="cross-entropy loss", yscale="log")
+    tests = [entry["test_loss"] for entry in history]
+    axes.plot(epochs, tests, "o-", color=TEST, ms=3.5, label="test images")
+    lowest = max(min(means + tests) / 5, 1e-6)  # single steps may fall out of the picture
+    axes.set(ylabel="cross-entropy loss", yscale="log", ylim=(lowest, None))
+    axes.yaxis.set_major_formatter("{x:g}")  # 0.1 where the default writes a power of ten
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
     axes.legend(frameon=False)
 
 
@@ -44,8 +48,9 @@ def _draw_accuracy(axes: Axes, percent: Sequence[float]) -> None:
     epochs = np.arange(1, len(percent) + 1)
     axes.plot(epochs, percent, "o-", color=TEST, ms=3.5)
     last = (epochs[-1], percent[-1])
-    axes.annotate(f"{percent[-1]:.1f} %", last, (0, -14), textcoords="offset points", ha="right")
+    axes.annotate(f"{percent[-1]:.1f}%", last, (0, -14), textcoords="offset points", ha="right")
     axes.set(xlabel="epoch", ylabel="test accuracy (%)", xlim=(0, len(percent) + 0.3))
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def misclassified(
@@ -54,20 +59,24 @@ def misclassified(
     """The images (…, height, width) that the network gets wrong, each with its class and what it was taken for."""
     wrong = np.flatnonzero(labels != predicted)
     shown = wrong[:MOST_PICTURES]
-    columns = min(COLUMNS, max(5, len(shown)))
-    rows = max(1, -(-len(shown) // columns))
-    figure = _figure(1.15 * columns, 1.5 * rows + 0.55)
-    figure.suptitle(_headline(len(wrong), len(shown), len(labels)), color=INK)
-    for axes, place in zip(figure.subplots(rows, columns, squeeze=False).flat, range(rows * columns)):
+    columns = max(1, min(COLUMNS, len(shown)))
+    rows = -(-len(shown) // columns)
+    figure = _figure(max(5.6, 1.15 * columns), 1.5 * rows + 0.5)
+    figure.suptitle(_headline(len(wrong), len(shown), len(labels)), color=INK, fontsize=11)
+    for place, axes in enumerate(figure.subplots(max(1, rows), columns, squeeze=False).flat):
         axes.set_axis_off()
         if place < len(shown):
-            _picture(axes, images[shown[place]], classes[labels[shown[place]]], classes[predicted[shown[place]]])
+            index = shown[place]
+            _picture(axes, images[index], f"{classes[labels[index]]}\n→ {classes[predicted[index]]}")
     figure.savefig(path)
 
 
-def _picture(axes: Axes, image: np.ndarray, truth: str, taken_for: str) -> None:
+def _picture(axes: Axes, image: np.ndarray, caption: str) -> None:
+    axes.set_axis_on()
     axes.imshow(image.reshape(image.shape[-2:]), cmap="gray_r", interpolation="nearest")
-    axes.set_title(f"{truth}\n→ {taken_for}", fontsize=8, color=INK)
+    axes.set(xticks=(), yticks=())
+    axes.spines[:].set_color("#cccccc")
+    axes.set_title(caption, fontsize=8, color=INK)
 
 
 def _headline(wrong: int, shown: int, total: int) -> str:

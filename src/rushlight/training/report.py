@@ -26,8 +26,8 @@ def confusion_text(table: np.ndarray, classes: Sequence[str]) -> str:
     >>> print(confusion_text(np.array([[3, 0], [1, 4]]), ("cat", "dog")))
     true ↓  predicted →
            cat  dog
-      cat    3    ·  100.0 %
-      dog    1    4   80.0 %
+      cat    3    ·  100.0%
+      dog    1    4   80.0%
     """
     names = [name[:LONGEST_NAME] for name in classes]
     left = max(5, *[len(name) for name in names])
@@ -36,7 +36,7 @@ def confusion_text(table: np.ndarray, classes: Sequence[str]) -> str:
     lines = ["true ↓  predicted →", " " * left + "".join(f"  {head:>{width}}" for head in heads)]
     for name, row, label in zip(names, table, range(len(names))):
         cells = "".join(f"  {count or '·':>{width}}" for count in row.tolist())
-        share = f"{100 * row[label] / row.sum():6.1f} %" if row.sum() else "      –"
+        share = f"{100 * row[label] / row.sum():6.1f}%" if row.sum() else "      –"
         lines.append(f"{name:>{left}}{cells}  {share}".rstrip())
     return "\n".join(lines)
 
