@@ -1,23 +1,30 @@
 """The compiled engine against the reference, exactly: small integers, whose sums are exact in any order."""
 
 import random
+import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from rushlight import runtime
 from rushlight.engines import compiled, reference
 from rushlight.engines.dispatch import Refusal
+from rushlight.engines.exactness import set_exact
 from rushlight.ops.spec import ConvSpec
+from rushlight.runtime import guard
 
-DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16}
+DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
 
 
 @pytest.fixture(autouse=True)
 def threads_as_before():
+    """Direct sums only: Winograd's rounding has tests of its own."""
     before = runtime.get_num_threads()
+    set_exact(True)
     yield
     runtime.set_num_threads(before)
+    set_exact(False)
 
 
 def random_spec(rng: random.Random) -> ConvSpec:
@@ -35,7 +42,8 @@ def random_spec(rng: random.Random) -> ConvSpec:
     axes = [random_axis(rng, [None, 70, 24, 9][rank]) for _ in range(rank)]
     size, taps, stride, dilation, padding = zip(*axes) if axes else ((), (), 1, 1, 0)
     steps = {"stride": stride, "dilation": dilation, "padding": padding}
-    return ConvSpec.of(batch, *channels, size, taps, groups=groups, dtype=rng.choice(["f32", "f32", "f64"]), **steps)
+    dtype = rng.choice(["f32", "f32", "f64", "f16", "bf16"])
+    return ConvSpec.of(batch, *channels, size, taps, groups=groups, dtype=dtype, **steps)
 
 
 def random_axis(rng: random.Random, most: int) -> tuple:
@@ -106,6 +114,23 @@ def test_bits_depend_neither_on_batch_nor_on_threads(kernel):
             one = getattr(compiled, kernel)(spec._replace(batch=1), source[n : n + 1], weight)
             np.testing.assert_array_equal(one[0], want[n])
         np.testing.assert_array_equal(getattr(compiled, kernel)(spec, source, weight), want)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="guard pages need POSIX")
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_no_kernel_leaves_its_arrays(side):
+    rng = random.Random(side)
+    runtime.set_num_threads(2)
+    for _ in range(60):
+        spec, kernel = random_spec(rng), rng.choice(["fprop", "dgrad"])
+        source, weight, bias, activation = arrays(spec, kernel, rng)
+        want = getattr(reference, kernel)(spec, source, weight, bias, activation)
+        if source.flags.c_contiguous:
+            source = guard.guarded_copy(source, side)
+        weight = guard.guarded_copy(weight, side)
+        with guard.guarding(side):
+            found = getattr(compiled, kernel)(spec, source, weight, bias, activation)
+            np.testing.assert_array_equal(found, want, err_msg=f"{kernel} {spec}")
 
 
 def test_integers_are_refused_with_a_reason():

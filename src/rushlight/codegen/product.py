@@ -85,20 +85,27 @@ def _multiply(f: Function, pixel: Pointer, panel: Variable, step: Value, sums: l
 def _leave(f: Function, p, c: Pointer, sums: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
     """Store at once where nothing else is to be done, else by way of memory."""
     values = [[total.value for total in row] for row in sums]
-    with f.if_(p.plain != 0 if c.of == number else False):
+    if c.of != number:
+        _leave_slowly(f, p, c, values, number, lanes, finish)
+        return
+    with f.if_(p.plain != 0):
         line = c
         for row in values:
             for j, value in enumerate(row):
                 line[j * lanes].store(value)
             line = line[p.result]
     with f.else_():
-        width = lanes * len(values[0])
-        buffer = f.local(number, width * len(values))
-        for m, row in enumerate(values):
-            for j, value in enumerate(row):
-                buffer[m * width + j * lanes].store(value)
-        words = [p.result, p.columns, p.add, p.relu]
-        f.call(finish, buffer, c, f.const(i64, len(values)), *words)
+        _leave_slowly(f, p, c, values, number, lanes, finish)
+
+
+def _leave_slowly(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+    width = lanes * len(values[0])
+    buffer = f.local(number, width * len(values))
+    for m, row in enumerate(values):
+        for j, value in enumerate(row):
+            buffer[m * width + j * lanes].store(value)
+    words = [p.result, p.columns, p.add, p.relu]
+    f.call(finish, buffer, c, f.const(i64, len(values)), *words)
 
 
 def _emit_finish(k: Module, number: Type, result: Type, lanes: int, vectors: int) -> Function:

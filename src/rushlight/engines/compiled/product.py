@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 
 import numpy as np
 
 from ... import runtime
 from ...codegen import jit
-from ...codegen.ir import BY_NAME, Module, Type, f32
-from ...codegen.pack import Gather, emit_pack
+from ...codegen.ir import BY_NAME, f32
+from ...codegen.pack import Gather
 from ...codegen.product import PHASE, emit_loops, emit_tiles, loops_params, tile_steps
 from ...codegen.weights import WeightOrder, emit_weights, row_tables, weight_words, weights_params
 from ...ops.spec import ConvSpec
 from ...plan.product import ProductPlan, Register, Source, plan_product, tap_slots, tile_cycles
 from ...plan.target import Target
+from .kernels import kernel as load_kernel
+from .kernels import pack_entry
 
 
 class ProductCall:
@@ -92,7 +95,8 @@ class ProductCall:
         plan, stored, number = self.plan, self.stored, self.number
         channels = (plan.made, plan.summed) if plan.kernel == "fprop" else (plan.summed, plan.made)
         self.weights = WeightOrder(
-            plan.kernel, plan.groups, *channels, plan.places, plan.chunk, plan.register.width, plan.tail.width, plan.panels,
+            plan.kernel, plan.groups, *channels, plan.places,
+            plan.chunk, plan.register.width, plan.tail.width, plan.panels,
         )  # fmt: skip
         lanes = math.gcd(plan.register.width, plan.tail.width, self.target.lanes(number.bytes))
         self.weight_entry = self._kernel("weights", emit_weights, stored, number, lanes)["weights"]
@@ -104,14 +108,8 @@ class ProductCall:
         self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
         self.words = self._words(activation)
 
-    def _kernel(self, title: str, emit, *arguments) -> jit.Code:  # noqa: ANN001
-        def build() -> Module:
-            k = Module(self.target)
-            emit(k, *arguments)
-            return k
-
-        key = " ".join([title, *(a.name if isinstance(a, Type) else str(a) for a in arguments)])
-        return jit.kernel(key, build, self.target)
+    def _kernel(self, title: str, emit: Callable[..., None], *arguments: object) -> jit.Code:
+        return load_kernel(self.target, title, emit, *arguments)
 
     def _words(self, activation: str | None) -> array:
         plan, bands = self.plan, self.plan.bands
@@ -149,9 +147,8 @@ class ProductCall:
         lanes = self.target.lanes(self.number.bytes)
         self.gather = Gather(plan.bands, (*(axis.source for axis in plan.axes), plan.channel), lanes)
         form = self.gather.form
-        self.pack_code = self._kernel(f"pack_{form}", _emit_pack, form, self.stored, self.number)
-        entry = self.pack_code[f"pack_{form}_{self.stored.name}_{self.number.name}"]
-        return entry.address, self.gather.address
+        self.pack = pack_entry(self.target, form, self.stored, self.number)
+        return self.pack.address, self.gather.address
 
     def _steps(self, register: Register) -> tuple[np.ndarray, int]:
         """The table of microkernels by pixels left: (height, address)."""
@@ -224,10 +221,6 @@ class ProductCall:
             f"last panel {plan.tail.heights[0]}×{plan.tail.vectors} of {plan.tail.lanes}, {plan.panels} panels",
             f"{plan.items} items ({plan.parts} parts of the panels) for {self.threads_used} threads",
         ])  # fmt: skip
-
-
-def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
-    emit_pack(k, form, source, number, export=True)
 
 
 def addressable(a: np.ndarray) -> bool:
