@@ -16,47 +16,45 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "dtypes": (
-        "dtype bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 half short long "
-        "double finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
+        "dtype bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 half short "
+        "long double finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
     ),
     "tensor.core": "Tensor",
     "tensor.size": "Size device",
-    "tensor.layout": (
-        "contiguous_format preserve_format channels_last channels_last_3d clone as_strided"
-    ),
+    "tensor.layout": "contiguous_format preserve_format channels_last channels_last_3d clone as_strided",
     "tensor.operands": "result_type",
     "tensor.creation": (
-        "as_tensor asarray empty zeros ones full empty_like zeros_like ones_like full_like arange linspace logspace eye "
-        "scalar_tensor"
+        "as_tensor asarray empty zeros ones full empty_like zeros_like ones_like full_like arange linspace "
+        "logspace eye scalar_tensor"
     ),
     "tensor.arithmetic": (
-        "add sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power maximum minimum "
-        "lerp addcmul addcdiv rsub"
+        "add sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power maximum "
+        "minimum lerp addcmul addcdiv rsub"
     ),
     "tensor.pointwise": (
-        "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid reciprocal erf "
-        "neg negative abs absolute square floor ceil trunc sign round frac clamp clip clamp_min clamp_max relu nan_to_num "
-        "positive"
+        "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid "
+        "reciprocal erf neg negative abs absolute square floor ceil trunc sign round frac clamp clip clamp_min "
+        "clamp_max relu nan_to_num positive"
     ),
     "tensor.activation": "softmax log_softmax",
     "tensor.reductions": (
-        "sum nansum mean var std std_mean var_mean prod max min amax amin aminmax argmax argmin all any count_nonzero "
-        "cumsum cumprod norm logsumexp"
+        "sum nansum mean var std std_mean var_mean prod max min amax amin aminmax argmax argmin all any "
+        "count_nonzero cumsum cumprod norm logsumexp"
     ),
     "tensor.comparison": (
-        "eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or logical_xor logical_not "
-        "bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite isposinf isneginf equal isclose allclose "
-        "is_tensor is_floating_point is_complex is_nonzero"
+        "eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or logical_xor "
+        "logical_not bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite isposinf isneginf equal "
+        "isclose allclose is_tensor is_floating_point is_complex is_nonzero"
     ),
     "tensor.products": "matmul mm bmm mv dot outer ger addmm addmv baddbmm tensordot einsum",
     "tensor.selection": (
-        "where masked_fill masked_select nonzero argwhere tril triu diag index_select index_add gather scatter scatter_add "
-        "take take_along_dim index_fill argsort sort topk median unique bincount searchsorted isin"
+        "where masked_fill masked_select nonzero argwhere tril triu diag index_select index_add gather scatter "
+        "scatter_add take take_along_dim index_fill argsort sort topk median unique bincount searchsorted isin"
     ),
     "tensor.shape": (
-        "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim moveaxis "
-        "broadcast_to broadcast_shapes broadcast_tensors tile repeat_interleave narrow select split chunk tensor_split "
-        "unbind diagonal cat concat concatenate stack hstack vstack atleast_1d flip roll meshgrid"
+        "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim "
+        "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile repeat_interleave narrow select split chunk "
+        "tensor_split unbind diagonal cat concat concatenate stack hstack vstack atleast_1d flip roll meshgrid"
     ),
     "tensor.interchange": "from_numpy from_dlpack to_dlpack",
     "tensor.printing": "set_printoptions",

@@ -123,8 +123,10 @@ def _check(func: Callable, inputs: tuple, eps: float, atol: float, rtol: float, 
             analytical = _analytical(output, inputs[position])
             again = _analytical(output, inputs[position])
             if np.abs(analytical - again).max(initial=0) > nondet_tol:
-                raise GradcheckError("Backward is not reentrant, i.e., running backward with same input and grad_output "
-                                     "multiple times gives different values")
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output "
+                    "multiple times gives different values"
+                )
             if not np.allclose(analytical, numerical[index], rtol, atol, equal_nan=True):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {index} with respect to input {position},\n"

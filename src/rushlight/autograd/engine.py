@@ -158,9 +158,7 @@ def _broadcasts(shape: tuple[int, ...], larger: tuple[int, ...]) -> bool:
 
 
 def _wrong_number(node: Node, count: int) -> str:
-    return (
-        f"function {node.name()} returned an incorrect number of gradients (expected {len(node.edges)}, got {count})"
-    )
+    return f"function {node.name()} returned an incorrect number of gradients (expected {len(node.edges)}, got {count})"
 
 
 # -- accumulating into .grad

@@ -1,7 +1,7 @@
 """Users' own differentiable functions.
 
-In: a subclass of `Function` with static `forward` and `backward`. Out: `apply`, which runs forward without recording and
-leaves one node that calls backward.
+In: a subclass of `Function` with static `forward` and `backward`. Out: `apply`, which runs forward without recording
+and leaves one node that calls backward.
 """
 
 from __future__ import annotations

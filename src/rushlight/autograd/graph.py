@@ -96,9 +96,9 @@ class Node:
         if self.saved is None:
             raise RuntimeError(_SECOND_TIME)
         for position, tensor in enumerate(self.saved):
-            if tensor is not None and tensor._version is not None:
-                if tensor._version.count != self.versions[position]:
-                    raise RuntimeError(_changed(tensor, self._name, self.versions[position]))
+            version = None if tensor is None else tensor._version
+            if version is not None and version.count != self.versions[position]:
+                raise RuntimeError(_changed(tensor, self._name, self.versions[position]))
         return self.saved if self.own is None else self._with_own_outputs()
 
     def _with_own_outputs(self) -> tuple[Tensor | None, ...]:

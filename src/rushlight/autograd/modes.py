@@ -55,7 +55,7 @@ class _Switch:
             return self._wrap_generator(function)
 
         @functools.wraps(function)
-        def switched(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202  as the wrapped function
+        def switched(*args, **kwargs):
             with self._again():
                 return function(*args, **kwargs)
 
@@ -65,7 +65,7 @@ class _Switch:
         """Switch for each step of a generator only, so that its consumer keeps its own mode."""
 
         @functools.wraps(function)
-        def switched(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202  as the wrapped function
+        def switched(*args, **kwargs):
             steps = function(*args, **kwargs)
             step, value = steps.send, None
             while True:

@@ -1,8 +1,9 @@
 """In-place changes of views, as the graph sees them.
 
-A view and its base lie in one piece of memory. Where a view is changed in place, the base gets a new node ("CopySlices":
-its old value with the slice replaced), and every other view of that base gets its history again from the base when
-next asked for it. Both need only where the view lies in the base's memory, which the two arrays tell.
+A view and its base lie in one piece of memory. Where a view is changed in place, the base gets a new node
+("CopySlices": its old value with the slice replaced), and
+every other view of that base gets its history again from the base when next asked for it. Both need only where the view
+lies in the base's memory, which the two arrays tell.
 """
 
 from __future__ import annotations

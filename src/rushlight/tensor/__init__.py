@@ -10,8 +10,8 @@ import sys
 from types import ModuleType
 
 from rushlight.tensor.core import Tensor, wrap, wrap_view  # isort: skip  the class comes before its methods
-from rushlight.autograd import engine as _engine
-from rushlight.tensor import (
+from rushlight.autograd import engine  # noqa: F401  gives Tensor its `backward`
+from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
     activation,
     arithmetic,
     comparison,
@@ -31,7 +31,7 @@ __all__ = ["Size", "Tensor", "device", "wrap", "wrap_view"]
 
 
 class _CallableModule(ModuleType):
-    def __call__(self, *args, **kwargs) -> Tensor:  # noqa: ANN002, ANN003  as creation.tensor
+    def __call__(self, *args, **kwargs) -> Tensor:
         return creation.tensor(*args, **kwargs)
 
 

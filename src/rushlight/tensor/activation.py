@@ -1,6 +1,6 @@
 """softmax and log_softmax, each one node with its own rule.
 
-In: a tensor and an axis. Out: a tensor of the same shape, recorded. Used by the losses and by `rushlight.nn.functional`.
+In: a tensor and an axis. Out: a tensor of the same shape, recorded. The losses and `rushlight.nn.functional` use them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _prepared(name: str, input: Tensor, dim: int, dtype: dtypes.dtype | None) ->
     input = input if dtype is None else input.to(dtype)
     if not input.dtype.is_floating_point:
         kind = {"int64": "Long", "int32": "Int", "bool": "Bool"}.get(input.dtype.name, input.dtype.name)
-        raise RuntimeError(message(f"\"{name}_lastdim_kernel_impl\" not implemented for '{kind}'", mend=".float() first"))
+        raise NotImplementedError(
+            message(f"\"{name}_lastdim_kernel_impl\" not implemented for '{kind}'", mend=".float() first")
+        )
     return input, check_dim(dim, input._array.ndim)
 
 

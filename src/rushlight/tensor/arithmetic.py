@@ -60,16 +60,25 @@ def _scaled_rule(alpha: float, needs: Needs, grad: Tensor) -> Gradients:
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """`input - alpha * other`, broadcast; not for bool tensors."""
     _check_alpha(alpha, input, other)
-    if any(isinstance(t, Tensor) and t._array.dtype == np.bool_ for t in (input, other)):
-        _check_bool_subtraction(input, other)
+    if _is_bool(input) or _is_bool(other):
+        _refuse_bool_subtraction(input, other)
     result = pair(np.subtract, input, other if alpha == 1 else mul(other, alpha))
     name = "SubBackward0" if isinstance(input, Tensor) else "RsubBackward1"
     record(name, result, _tensors(input, other), partial(_scaled_rule, -alpha))
     return result
 
 
-def _check_bool_subtraction(a: Operand, b: Operand) -> None:
-    both = all(isinstance(t, bool) or (isinstance(t, Tensor) and t._array.dtype == np.bool_) for t in (a, b))
+def _is_bool(operand: Operand) -> bool:
+    return operand._array.dtype == np.bool_ if isinstance(operand, Tensor) else type(operand) is bool
+
+
+def _refuse_bools(name: str, a: Operand, b: Operand) -> None:
+    if _is_bool(a) and _is_bool(b):
+        raise NotImplementedError(message(f"\"{name}\" not implemented for 'Bool'", mend=".int() first"))
+
+
+def _refuse_bool_subtraction(a: Operand, b: Operand) -> None:
+    both = _is_bool(a) and _is_bool(b)
     raise RuntimeError(
         message(
             "Subtraction, the `-` operator, with two bool tensors is not supported."
@@ -154,10 +163,7 @@ def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
         return floor_divide(a, b)
     if mode != "trunc":
         raise RuntimeError(
-            message(
-                "div expected rounding_mode to be one of None, 'trunc', or 'floor' "
-                f"but found '{mode}'"
-            )
+            message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode}'")
         )
     _check_integer_divisor(a, b)
     result = pair(_truncated_quotient, a, b)
@@ -179,6 +185,7 @@ def _zero_rule(needs: Needs, grad: Tensor, *inputs: Tensor | None) -> Gradients:
 @method()
 def floor_divide(input: Operand, other: Operand) -> Tensor:
     """`input // other`, rounded down; RuntimeError for an integer division by zero."""
+    _refuse_bools("div_floor_cpu", input, other)
     _check_integer_divisor(input, other)
     result = pair(np.floor_divide, input, other)
     record("FloorDivideBackward0", result, _tensors(input, other), _zero_rule, _tensors(input, other))
@@ -188,6 +195,7 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
 @method()
 def remainder(input: Operand, other: Operand) -> Tensor:
     """`input % other` with the sign of `other`."""
+    _refuse_bools("remainder_cpu", input, other)
     _check_integer_divisor(input, other)
     result = pair(np.remainder, input, other)
     quotient = floor_divide(input, other) if isinstance(other, Tensor) and other.requires_grad else None
@@ -231,17 +239,28 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     """
     if is_number(exponent):
         return _pow_number(input, exponent)
+    _refuse_bools("pow", input, exponent)
     result = pair(np.power, input, exponent)
     number = None if isinstance(input, Tensor) else input
     base_needed = exponent.requires_grad or (isinstance(input, Tensor) and input.requires_grad)
     saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
-    record("PowBackward1" if number is None else "PowBackward2", result, _tensors(input, exponent), partial(_pow_rule, number), saved)
+    record(
+        "PowBackward1" if number is None else "PowBackward2",
+        result,
+        _tensors(input, exponent),
+        partial(_pow_rule, number),
+        saved,
+    )
     return result
 
 
 def _pow_number(base: Tensor, exponent: float) -> Tensor:
     if isinstance(exponent, (int, np.integer)) and exponent < 0 and not base.dtype.is_floating_point:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if base._array.dtype.kind in "iu" and abs(exponent) > np.iinfo(base._array.dtype).max and exponent == int(exponent):
+        raise RuntimeError(f"value cannot be converted to type {base.dtype.name} without overflow")
+    if _is_bool(base) and _is_bool(exponent):
+        return wrap(base._array.copy() if exponent else np.ones_like(base._array))
     result = pair(_SHORT_POWERS.get(exponent, np.power), base, exponent)
     record("PowBackward0", result, (base,), partial(_pow_number_rule, exponent), (base,))
     return result

@@ -18,8 +18,6 @@ from rushlight.tensor.operands import Operand, dtype_of, in_dtype, is_number, pa
 
 def _define(name: str, ufunc: Callable, doc: str, *aliases: str) -> Callable:
     def operation(input: Operand, other: Operand) -> Tensor:
-        if isinstance(other, (int, float)) and isinstance(input, Tensor) and input.dtype.category != FLOATING:
-            return wrap(np.asarray(quiet(ufunc, input._array, other)))  # exact, beyond the dtype's range too
         return pair(ufunc, input, other)
 
     def operator(self: Tensor, other: Operand) -> Tensor:
@@ -41,8 +39,6 @@ lt = _define("lt", np.less, "Whether elements are less.", "less")
 le = _define("le", np.less_equal, "Whether elements are less or equal.", "less_equal")
 gt = _define("gt", np.greater, "Whether elements are greater.", "greater")
 ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.", "greater_equal")
-
-Tensor.__hash__ = lambda self: id(self)
 
 
 # -- logic
@@ -80,9 +76,9 @@ def logical_not(input: Tensor) -> Tensor:
 def _check_bits(name: str, *operands: Operand) -> None:
     for operand in operands:
         if dtype_of(operand).category == FLOATING:
-            raise RuntimeError(
+            raise NotImplementedError(
                 message(
-                    f'"{name}_cpu" not implemented for \'{"Float" if isinstance(operand, Tensor) else "Double"}\'',
+                    f"\"{name}_cpu\" not implemented for '{'Float' if isinstance(operand, Tensor) else 'Double'}'",
                     mend="logical_and, logical_or, logical_not; or .bool() first",
                 )
             )
@@ -172,9 +168,7 @@ def _word(tensor: Tensor) -> str:
 
 
 @method()
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, element by element."""
     _check_same_kind("isclose", input, other)
     a, b = input._array, other._array

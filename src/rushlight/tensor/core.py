@@ -322,7 +322,7 @@ def wrap_view(array: np.ndarray, source: Tensor) -> Tensor:
 def wrap_maybe_view(array: np.ndarray, source: Tensor) -> Tensor:
     """As `wrap_view` where NumPy gave a view of the source's memory, as `wrap` where it copied."""
     memory, owner = array.base, source._array
-    if memory is not None and (memory is owner or memory is owner.base) or array is owner:
+    if array is owner or (memory is not None and (memory is owner or memory is owner.base)):
         return wrap_view(array, source)
     return wrap(array)
 

@@ -54,7 +54,9 @@ def dtype_or_default(dtype: dtypes.dtype | None) -> dtypes.dtype:
         return dtypes.get_default_dtype()
     if not isinstance(dtype, dtypes.dtype):
         raise TypeError(
-            message(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}", mend="torch.float32 and its like")
+            message(
+                f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}", mend="torch.float32 and its like"
+            )
         )
     return dtype
 

@@ -32,7 +32,9 @@ def get(self: Tensor, index: object) -> Tensor:
 def _view(self: Tensor, basic: tuple) -> Tensor:
     result = wrap_view(self._array[basic], self)
     ints = any(type(item) is int for item in basic)
-    record("SelectBackward0" if ints else "SliceBackward0", result, (self,), partial(_view_rule, self._array.shape, basic))
+    record(
+        "SelectBackward0" if ints else "SliceBackward0", result, (self,), partial(_view_rule, self._array.shape, basic)
+    )
     return result
 
 
@@ -247,8 +249,8 @@ def _fitting(value: Tensor, target: np.ndarray, advanced: tuple | None) -> np.nd
                 f"The expanded size of the tensor ({list(shape)}) must match the existing size ({list(array.shape)})"
             )
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(array.shape)} cannot be broadcast to indexing result of shape "
-            f"{list(shape)}"
+            f"shape mismatch: value tensor of shape {list(array.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(shape)}"
         )
     return quiet(array.astype, target.dtype, copy=False)
 

@@ -350,5 +350,3 @@ def _rebuild(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict
     result._requires_grad = requires_grad
     result.__dict__.update(attributes)
     return result
-
-

@@ -7,7 +7,6 @@ In: tensors and Python numbers. Out: arrays (or Python numbers) of one dtype, by
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Number
 
 import numpy as np
 
@@ -105,5 +104,3 @@ def result_type(*operands: Operand) -> dtypes.dtype:
 def constant_like(value: float, like: Tensor) -> Tensor:
     """A 0-dim tensor of a number in the dtype of another tensor."""
     return wrap(number_in_dtype(value, like.dtype))
-
-

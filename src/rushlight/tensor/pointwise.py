@@ -15,7 +15,7 @@ from rushlight.autograd.graph import record
 from rushlight.dtypes import FLOATING, HALVES
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
-from rushlight.tensor.operands import Operand, in_dtype, is_number
+from rushlight.tensor.operands import Operand, in_dtype
 
 Gradients = tuple[Tensor | None, ...]
 Needs = tuple[bool, ...]
@@ -56,14 +56,20 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 exp = _define("exp", np.exp, lambda n, g, y: (g * y,), from_output=True, doc="e to the power of each element.")
 exp2 = _define(
-    "exp2", np.exp2, lambda n, g, y: (g * y * 0.6931471805599453,), from_output=True, doc="2 to the power of each element."
+    "exp2",
+    np.exp2,
+    lambda n, g, y: (g * y * 0.6931471805599453,),
+    from_output=True,
+    doc="2 to the power of each element.",
 )
 expm1 = _define("expm1", np.expm1, lambda n, g, y: (g * (y + 1),), from_output=True, doc="exp(x) - 1, exact near 0.")
 log = _define("log", np.log, lambda n, g, x: (g / x,), doc="The natural logarithm of each element.")
 log2 = _define("log2", np.log2, lambda n, g, x: (g / (x * 0.6931471805599453),), doc="The logarithm to base 2.")
 log10 = _define("log10", np.log10, lambda n, g, x: (g / (x * 2.302585092994046),), doc="The logarithm to base 10.")
 log1p = _define("log1p", np.log1p, lambda n, g, x: (g / (x + 1),), doc="log(1 + x), exact near 0.")
-sqrt = _define("sqrt", np.sqrt, lambda n, g, y: (g / (y * 2),), from_output=True, doc="The square root of each element.")
+sqrt = _define(
+    "sqrt", np.sqrt, lambda n, g, y: (g / (y * 2),), from_output=True, doc="The square root of each element."
+)
 rsqrt = _define(
     "rsqrt", lambda x: 1 / np.sqrt(x), lambda n, g, y: (g * y * y * y * -0.5,), from_output=True, doc="1 / sqrt(x)."
 )
@@ -77,7 +83,11 @@ sinh = _define("sinh", np.sinh, lambda n, g, x: (g * x.cosh(),), doc="The hyperb
 cosh = _define("cosh", np.cosh, lambda n, g, x: (g * x.sinh(),), doc="The hyperbolic cosine.")
 tanh = _define("tanh", np.tanh, lambda n, g, y: (g * (1 - y * y),), from_output=True, doc="The hyperbolic tangent.")
 sigmoid = _define(
-    "sigmoid", _sigmoid, lambda n, g, y: (g * (1 - y) * y,), from_output=True, doc="1 / (1 + exp(-x)), without overflow."
+    "sigmoid",
+    _sigmoid,
+    lambda n, g, y: (g * (1 - y) * y,),
+    from_output=True,
+    doc="1 / (1 + exp(-x)), without overflow.",
 )
 reciprocal = _define(
     "reciprocal", np.reciprocal, lambda n, g, y: (-g * y * y,), from_output=True, doc="1 / x; integers give floats."
@@ -109,7 +119,8 @@ def neg(input: Tensor) -> Tensor:
     if input._array.dtype == np.bool_:
         raise RuntimeError(
             message(
-                "Negation, the `-` operator, on a bool tensor is not supported.", mend="the `~` or `logical_not()` operator"
+                "Negation, the `-` operator, on a bool tensor is not supported.",
+                mend="the `~` or `logical_not()` operator",
             )
         )
     result = apply(np.negative, input)
@@ -130,6 +141,8 @@ def positive(input: Tensor) -> Tensor:
 @method("abs", "absolute", "__abs__")
 def abs(input: Tensor) -> Tensor:
     """The absolute value of each element; its gradient at 0 is 0."""
+    if input._array.dtype == np.bool_:
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     result = apply(np.absolute, input)
     record("AbsBackward0", result, (input,), _abs_rule, (input,))
     return result
@@ -150,7 +163,11 @@ def _define_step(name: str, function: Callable, doc: str) -> Callable:
     node = f"{name.title()}Backward0"
 
     def operation(input: Tensor) -> Tensor:
-        result = apply(function, input) if input.dtype.category == FLOATING or name == "sign" else wrap(input._array.copy())
+        if input._array.dtype == np.bool_ and name != "sign":
+            raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+        result = (
+            apply(function, input) if input.dtype.category == FLOATING or name == "sign" else wrap(input._array.copy())
+        )
         record(node, result, (input,), _zero_rule)
         return result
 
@@ -165,7 +182,13 @@ def _zero_rule(needs: Needs, grad: Tensor) -> Gradients:
 
 
 def _sign(x: np.ndarray) -> np.ndarray:
-    return x.copy() if x.dtype == np.bool_ else np.nan_to_num(np.sign(x)).astype(x.dtype) if x.dtype.kind != "i" else np.sign(x)
+    return (
+        x.copy()
+        if x.dtype == np.bool_
+        else np.nan_to_num(np.sign(x)).astype(x.dtype)
+        if x.dtype.kind != "i"
+        else np.sign(x)
+    )
 
 
 floor = _define_step("floor", np.floor, "Each element rounded down.")
@@ -301,5 +324,3 @@ for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bo
     _caster(_name, {"float": dtypes.float32, "int": dtypes.int32}.get(_name) or getattr(dtypes, _name))
 _caster("char", dtypes.int8)
 _caster("byte", dtypes.uint8)
-
-

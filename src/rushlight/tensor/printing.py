@@ -122,7 +122,7 @@ def _suffixes(tensor: Tensor) -> list[str]:
     ):
         found.append(f"dtype={kind}")
     if tensor.grad_fn is not None:
-        found.append(f"grad_fn=<{tensor.grad_fn.name().rsplit("::", 1)[-1]}>")
+        found.append(f"grad_fn=<{tensor.grad_fn.name().rsplit('::', 1)[-1]}>")
     elif tensor.requires_grad:
         found.append("requires_grad=True")
     return found

@@ -49,10 +49,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     _check_kinds("matmul", input, other)
     a, b = input._array, other._array
     if a.ndim == 0 or b.ndim == 0:
-        raise RuntimeError(
-            "both arguments to matmul need to be at least 1D, but they are "
-            f"{a.ndim}D and {b.ndim}D"
-        )
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else -1]:
         raise RuntimeError(_do_not_meet(a.shape, b.shape))
     result = wrap(_product(a, b))
@@ -76,7 +73,9 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _do_not_meet(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     if len(a) == len(b) == 1:
-        return f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements"
+        return (
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements"
+        )
     if len(b) == 1 or len(a) == 1:
         return f"size mismatch, got input ({a[0]}), mat ({'x'.join(map(str, a))}), vec ({'x'.join(map(str, b))})"
     rows = f"{a[-2]}x{a[-1]}"
@@ -105,9 +104,13 @@ def _vector_rule(rank_a: int, rank_b: int) -> callable:
             grad = grad.reshape(1, 1)
         of_a, of_b = _matrix_rule(needs, grad, a, b)
         if of_a is not None and rank_a == 1:
-            of_a = of_a.sum(tuple(range(of_a._array.ndim - 2))).squeeze(-2) if of_a._array.ndim > 2 else of_a.squeeze(-2)
+            of_a = (
+                of_a.sum(tuple(range(of_a._array.ndim - 2))).squeeze(-2) if of_a._array.ndim > 2 else of_a.squeeze(-2)
+            )
         if of_b is not None and rank_b == 1:
-            of_b = of_b.sum(tuple(range(of_b._array.ndim - 2))).squeeze(-1) if of_b._array.ndim > 2 else of_b.squeeze(-1)
+            of_b = (
+                of_b.sum(tuple(range(of_b._array.ndim - 2))).squeeze(-1) if of_b._array.ndim > 2 else of_b.squeeze(-1)
+            )
         return of_a, of_b
 
     return rule
@@ -158,9 +161,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The inner product of two vectors."""
     if input._array.ndim != 1 or tensor._array.ndim != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors")
     return matmul(input, tensor)
 
 

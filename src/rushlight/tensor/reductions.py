@@ -1,7 +1,7 @@
 """Reductions: sums, means, extremes, norms and running sums along axes.
 
-In: a tensor, axes (none means all) and `keepdim`. Out: a tensor without those axes, recorded. Half precision is summed in
-float32 and rounded once; sums of integers and bools are int64.
+In: a tensor, axes (none means all) and `keepdim`. Out: a tensor without those axes, recorded. Half precision is summed
+in float32 and rounded once; sums of integers and bools are int64.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def _check_floating(name: str, input: Tensor) -> None:
         got = input.dtype.name.replace("int64", "Long").replace("int32", "Int").replace("bool", "Bool")
         raise RuntimeError(
             message(
-                f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                f"Got: {got}",
+                f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex "
+                f"dtype. Got: {got}",
                 mend=".float() first",
             )
         )
@@ -349,6 +349,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 
 def _position(function: Callable, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     array = input._array
+    if array.dtype == np.bool_:
+        raise RuntimeError(message(f"\"{name}_cpu\" not implemented for 'Bool'", mend=".int() first"))
     if dim is None:
         _check_not_empty(name, input, None)
         found = np.asarray(function(array.ravel()))
@@ -506,8 +508,6 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     return result
 
 
-def _logsumexp_rule(
-    axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
-) -> Gradients:
+def _logsumexp_rule(axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
     shape = input._array.shape
     return (spread(grad, shape, axes, keepdim) * (input - spread(result, shape, axes, keepdim)).exp(),)

@@ -240,9 +240,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return result
 
 
-def _scatter_add_rule(
-    dim: int, index: Tensor, shape: tuple[int, ...], needs: Needs, grad: Tensor
-) -> Gradients:
+def _scatter_add_rule(dim: int, index: Tensor, shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
     return grad, _padded(gather(grad, dim, index), shape) if needs[1] else None
 
 
@@ -275,9 +273,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float, *, redu
     return result
 
 
-def _scatter_rule(
-    dim: int, index: Tensor, shape: tuple[int, ...] | None, needs: Needs, grad: Tensor
-) -> Gradients:
+def _scatter_rule(dim: int, index: Tensor, shape: tuple[int, ...] | None, needs: Needs, grad: Tensor) -> Gradients:
     of_input = scatter(grad, dim, index, 0.0) if needs[0] else None
     return of_input, _padded(gather(grad, dim, index), shape) if needs[1] else None
 
@@ -329,9 +325,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 
 @method("topk")
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> tuple[Tensor, Tensor]:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
     at = check_dim(dim, input._array.ndim)
     if not 0 <= k <= (input._array.shape or (1,))[at]:

@@ -6,6 +6,7 @@ are seen on both sides.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -133,7 +134,10 @@ def infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
 
 def _does_not_fit(shape: tuple[int, ...], count: int) -> str:
     known = math.prod(n for n in shape if n != -1)
-    return message(f"shape '{list(shape)}' is invalid for input of size {count}", f"{count} is not {known}" + " · n" * (-1 in shape))
+    return message(
+        f"shape '{list(shape)}' is invalid for input of size {count}",
+        f"{count} is not {known}" + " · n" * (-1 in shape),
+    )
 
 
 def _reshaped(input: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
@@ -364,9 +368,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Size:
         return Size(np.broadcast_shapes(*[tuple(s) if not isinstance(s, int) else (s,) for s in shapes]))
     except ValueError:
         listed = ", ".join(str(list(s)) for s in shapes)
-        raise RuntimeError(
-            f"Shape mismatch: objects cannot be broadcast to a single shape: {listed}"
-        ) from None
+        raise RuntimeError(f"Shape mismatch: objects cannot be broadcast to a single shape: {listed}") from None
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -381,9 +383,7 @@ def repeat(self: Tensor, *sizes: int) -> Tensor:
     sizes = shape_of("repeat", sizes)
     lead = len(sizes) - self._array.ndim
     if lead < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     shape = (1,) * lead + self._array.shape
     result = wrap(np.tile(self._array, sizes))
     record("RepeatBackward0", result, (self,), partial(_repeat_rule, sizes, shape))
@@ -530,7 +530,7 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int], dim: i
         each, more = divmod(total, cuts)
         return split(input, [each + 1] * more + [each] * (cuts - more), at)
     edges = [0, *[slice(None, cut).indices(total)[1] for cut in cuts], total]
-    return tuple(_sliced(input, at, a, max(a, b)) for a, b in zip(edges, edges[1:]))
+    return tuple(_sliced(input, at, a, max(a, b)) for a, b in itertools.pairwise(edges))
 
 
 @method()
@@ -605,9 +605,7 @@ def _check_tensors(name: str, tensors: tuple) -> None:
         raise ValueError(f"torch.{name}(): expected a non-empty list of Tensors")
     for position, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"expected Tensor as element {position} in argument 0, but got {type(tensor).__name__}"
-            )
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(tensor).__name__}")
 
 
 def _check_joins(first: tuple[int, ...], shape: tuple[int, ...], dim: int, position: int) -> None:
@@ -686,5 +684,7 @@ def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = tuple(t._array.size for t in tensors)
-    grids = [expand(reshape(t, *[-1 if i == a else 1 for i in range(len(shape))]), *shape) for a, t in enumerate(tensors)]
+    grids = [
+        expand(reshape(t, *[-1 if i == a else 1 for i in range(len(shape))]), *shape) for a, t in enumerate(tensors)
+    ]
     return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)
