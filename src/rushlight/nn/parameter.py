@@ -54,9 +54,6 @@ class Parameter(Tensor):
     def __reduce_ex__(self, protocol: int) -> tuple:
         return _rebuild_parameter, (type(self), self.data, self.requires_grad, self.__dict__)
 
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
-
 
 class Buffer(Tensor):
     """A tensor that is state but not trained: assigned to a module, it is one of the module's buffers.

@@ -1,0 +1,12 @@
+"""Optimisers: they change parameters in the direction that their gradients say.
+
+In: the parameters of a module, with gradients in `.grad`. Out: the same parameters, changed in place.
+`lr_scheduler` changes the step sizes as training goes on.
+"""
+
+# ruff: noqa: F401  (this file only shows what the others define)
+
+from rushlight.optim import lr_scheduler
+from rushlight.optim.adam import Adam, AdamW
+from rushlight.optim.optimizer import Optimizer
+from rushlight.optim.sgd import SGD

@@ -1,0 +1,5 @@
+"""What surrounds a network: `utils.data` brings the data in."""
+
+# ruff: noqa: F401  (this file only shows what the others define)
+
+from rushlight.utils import data
