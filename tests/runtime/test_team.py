@@ -133,6 +133,37 @@ def test_fork_while_others_work():
             thread.join()
 
 
+def test_an_interrupt_waits_for_the_workers():
+    """Ctrl-C while others are inside must not free the memory that they work in."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def call(words):
+        inside.set()
+        leave.wait()
+
+    job = team._Job(call, 0)
+    worker = threading.Thread(target=job.join)
+    worker.start()
+    inside.wait()
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.3, leave.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        job.close()
+    assert leave.is_set() and job.inside == 0
+    worker.join()
+    job.join()
+    assert job.inside == 0, "closed to those who come late"
+
+
+def test_no_threads_to_be_had(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(team, "_team", team._python)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    run(200)
+
+
 def test_openmp_that_is_loaded_is_found():
     run(2)
     if team.name() == "openmp":

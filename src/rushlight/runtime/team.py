@@ -5,12 +5,13 @@ work: each thread that calls it claims items until none are left. So a team only
 wait; fewer than n is slower, never wrong, and no thread needs a number.
 
 The platform's own team is taken: GOMP_parallel of libgomp (1.4 µs a launch on two threads), or of an OpenMP library
-that the process has loaded anyway; Grand Central Dispatch on macOS. Else Python threads (50 µs). A forked child has
+that the process has loaded anyway; Grand Central Dispatch on macOS. Else Python threads (15 µs). A forked child has
 none of the parent's threads, and OpenMP would wait for them for ever: it takes Python threads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import queue
@@ -107,45 +108,80 @@ def _dispatch() -> Team | None:
 
 # -------------------------------------------------------------------- Python threads
 
-_tasks: queue.SimpleQueue = queue.SimpleQueue()
+
+class _Job:
+    """One launch. Workers enter while it is open; who comes late finds it closed, and nobody waits for him."""
+
+    __slots__ = ("call", "changed", "inside", "open", "words")
+
+    def __init__(self, call: Callable[[int], None], words: int) -> None:
+        self.call, self.words = call, words
+        self.inside, self.open, self.changed = 0, True, threading.Condition()
+
+    def join(self) -> None:
+        """Work on it, if it is open."""
+        with self.changed:
+            if not self.open:
+                return
+            self.inside += 1
+        self.call(self.words)
+        with self.changed:
+            self.inside -= 1
+            self.changed.notify()
+
+    def close(self) -> None:
+        """Return when nobody is inside any more: the memory that the words name may go then, and no sooner. So not
+        even Ctrl-C ends the wait; it is raised after it."""
+        interrupted = None
+        while self.open or self.inside:
+            try:
+                with self.changed:
+                    self.open = False
+                    while self.inside:
+                        self.changed.wait()
+            except KeyboardInterrupt as interrupt:
+                interrupted = interrupt
+        if interrupted is not None:
+            raise interrupted
+
+
+_jobs: queue.SimpleQueue = queue.SimpleQueue()
 _workers = 0
 _growing = threading.Lock()
 
 
 def _python(entry: Entry, words: int, threads: int) -> None:
-    """Ask others to join, work, wait for those that did: `words` must outlive them."""
-    others = threads - 1
-    _grow(others)
-    done: queue.SimpleQueue = queue.SimpleQueue()
-    for _ in range(others):
-        _tasks.put((entry.call, words, done.put))
-    entry.call(words)
-    for _ in range(others):
-        done.get()
+    """Ask others to join, work, wait for those that did."""
+    _grow(threads - 1)
+    job = _Job(entry.call, words)
+    try:
+        for _ in range(threads - 1):
+            _jobs.put(job)
+        entry.call(words)
+    finally:
+        job.close()
 
 
 def _grow(count: int) -> None:
-    """Have at least `count` workers; they sleep until there is something to do, and end with the process."""
+    """Have `count` workers, or as many as the system grants; they sleep until asked, and end with the process."""
     global _workers
     if _workers >= count:
         return
-    with _growing:
+    with _growing, contextlib.suppress(RuntimeError):
         while _workers < count:
-            threading.Thread(target=_work, args=(_tasks,), name="rushlight", daemon=True).start()
+            threading.Thread(target=_work, args=(_jobs,), name="rushlight", daemon=True).start()
             _workers += 1
 
 
-def _work(tasks: queue.SimpleQueue) -> None:
+def _work(jobs: queue.SimpleQueue) -> None:
     while True:
-        call, words, done = tasks.get()
-        call(words)
-        done(None)
+        jobs.get().join()
 
 
 def _after_fork() -> None:
-    global _team, _forked, _tasks, _workers, _growing
+    global _team, _forked, _jobs, _workers, _growing
     _team, _forked, _workers = None, True, 0
-    _tasks, _growing = queue.SimpleQueue(), threading.Lock()
+    _jobs, _growing = queue.SimpleQueue(), threading.Lock()
     cpus.refresh()
 
 
