@@ -18,13 +18,9 @@ Packed: see `pack`; a tile runs along the slots of a row and over one list of al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
-from .pack import emit_pack
-
-if TYPE_CHECKING:
-    from ..plan.target import Target
 
 
 class Tile(NamedTuple):
@@ -33,7 +29,6 @@ class Tile(NamedTuple):
     lanes: int
     vectors: int
     pixels: tuple[int, ...]
-    bias: bool
     relu: bool
 
     @property
@@ -52,18 +47,18 @@ class RowPhase(NamedTuple):
 
 # -------------------------------------------------------------------- in place
 
-_IN_PLACE_WORDS = (
-    "images rows height first pieces piece row_blocks row_block panels panel_group panel_groups channels "
-    "source_image result_image result_row panel_size "
-    "delta_d delta_h weight_d weight_h"
-).split()
+_IN_PLACE_WORDS = [
+    "images", "rows", "height", "first", "pieces", "piece", "row_blocks", "row_block",
+    "panels", "panel_group", "panel_groups", "channels", "source_image", "result_image", "result_row", "panel_size",
+    "delta_d", "delta_h", "weight_d", "weight_h",
+]  # fmt: skip
 
 
 def in_place_params(number: Type) -> Params:
     """The words of the kernel in place.
 
     table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
-    table_w: a phase's (begin, end of the interior, offset of its position 0 in the result's row, borders, first border);
+    table_w: of a phase (begin, end of the interior, offset of position 0 in the row of results, borders, first border);
     borders: (position, source offset of the first tap inside, its weight's offset, how many)."""
     pointers = dict(source=ptr(number), weight=ptr(number), bias=ptr(number), result=ptr(number))
     tables = dict.fromkeys(("table_d", "table_h", "table_w", "borders"), ptr(i64))
@@ -71,11 +66,10 @@ def in_place_params(number: Type) -> Params:
 
 
 def emit_in_place(
-    target: Target, tile: Tile, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
-) -> Module:
+    k: Module, tile: Tile, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
+) -> None:
     """The kernel in place. `pitch` and `result_pitch`: numbers from one position of the last axis to the next, of the
     source and, within a phase, of the result."""
-    k = Module(target)
     with k.kernel("lanes", in_place_params(number)) as (f, p):
         items = p.images * p.row_blocks * p.pieces * p.panel_groups
         with f.claim(p.next, items) as item:
@@ -88,7 +82,6 @@ def emit_in_place(
             begin = block * p.row_block
             with f.loop(begin, f.min(begin + p.row_block, p.rows)) as row, f.loop(first, last) as panel:
                 _in_place_row(f, p, tile, number, phases, (pitch, result_pitch), source, result, row, panel, piece)
-    return k
 
 
 def _in_place_row(f, p, tile, number, phases, pitches, source, result, row, panel, piece) -> None:  # noqa: ANN001
@@ -101,7 +94,7 @@ def _in_place_row(f, p, tile, number, phases, pitches, source, result, row, pane
         count_d=entry_d[0].load(), count_h=entry_h[0].load(),
         source=source[entry_d[1].load() + entry_h[1].load() + channel], weights=weights,
     )  # fmt: skip
-    bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)] if tile.bias else None
+    bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
     line = result[row * p.result_row + channel]
     begin = p.first + piece * p.piece
     end = begin + p.piece
@@ -172,9 +165,9 @@ def _borders(f, p, tile, rows, phase, pitches, number, bias, here, entry, limits
             offset, weight, taps = (border[i].load() for i in (1, 2, 3))
 
             def body(source: Pointer, weights: Pointer) -> None:
-                with f.loop(0, taps) as j:  # noqa: B023
-                    at, factor = source[offset + j * (gap * pitches[0])], weights[weight + j * (stride * tile.width)]  # noqa: B023
-                    for v, total in enumerate(sums[0]):  # noqa: B023
+                with f.loop(0, taps) as j:
+                    at, factor = source[offset + j * (gap * pitches[0])], weights[weight + j * (stride * tile.width)]
+                    for v, total in enumerate(sums[0]):
                         value = at[v * tile.lanes].load(tile.lanes)
                         total.value = f.fma(value, factor[v * tile.lanes].load(tile.lanes), total.value)
 
@@ -184,12 +177,12 @@ def _borders(f, p, tile, rows, phase, pitches, number, bias, here, entry, limits
 
 # -------------------------------------------------------------------- packed
 
-_PACKED_WORDS = (
-    "images block_d block_h block_w count_d count_h count_w panels useful channels first_d first_h first_w "
-    "source_image source_channel panel_channels source_channels panel_size phases "
-    "row plane band_size rows slots raw_row raw_pitch "
-    "result_image result_d result_h result_w scratch_size"
-).split()
+_PACKED_WORDS = [
+    "pack", "images", "block_d", "block_h", "block_w", "count_d", "count_h", "count_w", "panels", "useful", "channels",
+    "first_d", "first_h", "first_w", "source_image", "source_channel", "panel_channels", "source_channels",
+    "panel_size", "phases", "row", "plane", "band_size", "rows", "slots", "raw_row", "raw_pitch",
+    "result_image", "result_d", "result_h", "result_w", "scratch_size",
+]  # fmt: skip
 
 
 def packed_params(source: Type, number: Type) -> Params:
@@ -202,12 +195,8 @@ def packed_params(source: Type, number: Type) -> Params:
     return Params(**pointers, **dict.fromkeys(_PACKED_WORDS, i64), **tables)
 
 
-def emit_packed(
-    target: Target, tile: Tile, source: Type, number: Type, form: str, expand: tuple[int, int] | None
-) -> Module:
+def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple[int, int] | None) -> None:
     """The kernel on packed bands. `expand`: channels a group of source and result, or None where lanes are channels."""
-    k = Module(target)
-    pack = emit_pack(k, form, source, number)
     with k.kernel("lanes", packed_params(source, number)) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         raw = band[p.band_size * expand[0]] if expand else band
@@ -220,7 +209,7 @@ def emit_packed(
             from_channel = panel * p.panel_channels
             here = p.source[image * p.source_image + from_channel * p.source_channel]
             many = f.min(p.panel_channels, p.source_channels - from_channel)
-            f.call(pack, p.job, here, raw, d, h, w, many)
+            f.call_address(p.pack, p.job, here, raw, d, h, w, many)
             if expand:
                 _expand(f, p, tile, raw, band, *expand)
             starts = [
@@ -228,7 +217,6 @@ def emit_packed(
                 for axis, number_ in zip("dhw", (d, h, w))
             ]
             _packed_phases(f, p, tile, source, number, band, image, panel, starts)
-    return k
 
 
 def _expand(f: Function, p, tile: Tile, raw: Pointer, band: Pointer, deep: int, wide: int) -> None:  # noqa: ANN001
@@ -268,10 +256,7 @@ def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> No
     channel = panel * p.useful
     left = f.min(p.channels - channel, p.useful)
     masks = [f.mask(left - v * tile.lanes, tile.lanes, source) for v in range(tile.vectors)]
-    bias = None
-    if tile.bias:
-        wide = [f.mask(left - v * tile.lanes, tile.lanes, number) for v in range(tile.vectors)]
-        bias = [p.bias[channel + v * tile.lanes].load(tile.lanes, mask=wide[v]) for v in range(tile.vectors)]
+    bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
     weights = p.weight[panel * p.panel_size]
     with f.loop(0, p.phases) as phase:
         entry = p.phase_table[phase * 12]
@@ -309,9 +294,8 @@ def gather_params(source: Type, number: Type) -> Params:
     return Params(source=ptr(source), result=ptr(number), count=i64, table=ptr(i64))
 
 
-def emit_gather(target: Target, source: Type, number: Type) -> Module:
+def emit_gather(k: Module, source: Type, number: Type) -> None:
     """result[i] = source[table[i]], 0 where the table has −1."""
-    k = Module(target)
     chunk = 1024
     with (
         k.kernel("gather", gather_params(source, number)) as (f, p),
@@ -322,7 +306,6 @@ def emit_gather(target: Target, source: Type, number: Type) -> Module:
             place = p.table[i].load()
             value = p.source[f.max(place, 0)].load().to(number)
             p.result[i].store(f.select(place < 0, f.const(number, 0.0), value))
-    return k
 
 
 # -------------------------------------------------------------------- both
@@ -343,10 +326,10 @@ def _tiled(f: Function, lo: Value, hi: Value, sizes: Sequence[int], place) -> No
         start = f.max(start, stop) if size > 1 else start
 
 
-def _start(f: Function, tile: Tile, pixels: int, number: Type, bias: list[Value] | None) -> list[list]:
-    """Sums in registers: the bias, or zero."""
+def _start(f: Function, tile: Tile, pixels: int, number: Type, bias: list[Value]) -> list[list]:
+    """Sums in registers, the bias in them."""
     type = vec(number, tile.lanes)
-    return [[f.var(type, bias[v] if bias else 0.0) for v in range(tile.vectors)] for _ in range(pixels)]
+    return [[f.var(type, bias[v]) for v in range(tile.vectors)] for _ in range(pixels)]
 
 
 def _finish(

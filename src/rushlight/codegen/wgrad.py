@@ -19,10 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
-from .pack import emit_pack
 
 if TYPE_CHECKING:
-    from ..plan.target import Target
     from ..plan.wgrad import RegisterBlock
 
 _AXES = "ndhw"
@@ -45,7 +43,7 @@ def product_params(source: Type, number: Type) -> Params:
             f"{side}_channel",
             f"{side}_part",
             f"{side}_channels",
-            f"{side}_slot",
+            f"{side}_pack",
         ]
     fields |= dict.fromkeys(words, i64)
     tables = ["tile_table", "taps_d", "taps_h", "taps_w", "panel_table", "left_job", "right_job"]
@@ -60,16 +58,12 @@ def finish_params(number: Type, result: Type) -> Params:
 
 
 def emit_wgrad(
-    target: Target, register: RegisterBlock, source: Type, number: Type, forms: tuple[str, str], turned: bool
-) -> Module:
-    """The module of one plan. `forms` are how left and right are packed ("" in place); `turned` whether the rows of
-    the sums are columns of the weight."""
-    k = Module(target)
-    packs = {form: emit_pack(k, form, source, number) for form in dict.fromkeys(forms) if form}
+    k: Module, register: RegisterBlock, source: Type, number: Type, packed: tuple[bool, bool], turned: bool
+) -> None:
+    """Exports `product` and `finish`. `packed`: left, right; `turned`: rows of the sums are columns of the weight."""
     tile = _emit_tile(k, register, number)
-    _emit_product(k, register, source, number, tile, [packs.get(form) for form in forms])
+    _emit_product(k, register, source, number, tile, packed)
     (_emit_turned if turned else _emit_straight)(k, register, number, source)
-    return k
 
 
 def _emit_tile(k: Module, register: RegisterBlock, number: Type) -> Function:
@@ -121,7 +115,7 @@ def _rank_one(f: Function, register: RegisterBlock, rows: list, left: Pointer, r
 
 
 def _emit_product(
-    k: Module, register: RegisterBlock, source: Type, number: Type, tile: Function, packs: list[Function | None]
+    k: Module, register: RegisterBlock, source: Type, number: Type, tile: Function, packed: tuple[bool, bool]
 ) -> None:
     with k.kernel("product", product_params(source, number)) as (f, p):
         p.scratch_left = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
@@ -136,7 +130,7 @@ def _emit_product(
             p.next_panel = p.left_parts * p.tiles * (register.height * register.width)
             begin, end = (chunk * p.blocks) // p.chunks, ((chunk + 1) * p.blocks) // p.chunks
             with f.loop(begin, end) as block:
-                _emit_block(f, p, register, tile, packs, block, block == begin, group, left_part, right_part)
+                _emit_block(f, p, register, tile, packed, block, block == begin, group, left_part, right_part)
 
 
 def _divide(a: Value, b: Value) -> tuple[Value, Value]:
@@ -144,7 +138,7 @@ def _divide(a: Value, b: Value) -> tuple[Value, Value]:
     return quotient, a - quotient * b
 
 
-def _emit_block(f, p, register, tile, packs, block, first, group, left_part, right_part) -> None:  # noqa: ANN001
+def _emit_block(f, p, register, tile, packed, block, first, group, left_part, right_part) -> None:  # noqa: ANN001
     rest, w = _divide(block, p.count_w)
     rest, h = _divide(rest, p.count_h)
     n, d = _divide(rest, p.count_d)
@@ -152,22 +146,23 @@ def _emit_block(f, p, register, tile, packs, block, first, group, left_part, rig
     origin = [number * getattr(p, f"block_{axis}") for number, axis in zip(numbers, _AXES)]
     extent = [f.min(getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}") - o) for axis, o in zip(_AXES, origin)]
     operands = []
-    for side, pack, scratch, part in (
-        ("left", packs[0], p.scratch_left, left_part),
-        ("right", packs[1], p.scratch_right, right_part),
+    for side, is_packed, scratch, part in (
+        ("left", packed[0], p.scratch_left, left_part),
+        ("right", packed[1], p.scratch_right, right_part),
     ):
         get = lambda name: getattr(p, f"{side}_{name}")  # noqa: B023, E731
         # The last part is moved back so that it is as long as the others.
         channel = f.min(part * get("part"), get("channels") - get("part"))
         start = getattr(p, side)[origin[0] * get("image") + group * get("group") + channel * get("channel")]
-        if pack is None:
+        if not is_packed:
             for o, axis in zip(origin[1:], _AXES[1:]):
                 start = start[o * get(axis)]
             operands.append(start)
             continue
         with f.loop(0, extent[0]) as i:
             band = scratch[i * get("n")]
-            f.call(pack, get("job"), start[i * get("image")], band, *numbers[1:], get("part"))
+            source = start[i * get("image")]
+            f.call_address(get("pack"), get("job"), source, band, *numbers[1:], get("part"))
         operands.append(scratch)
     _emit_tiles(f, p, register, tile, operands, origin, extent, first)
 

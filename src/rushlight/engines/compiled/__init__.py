@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from ... import runtime
 from ...codegen import debug
 from ...ops.spec import ConvSpec
+from ...plan.lanewise import serves
 from ...plan.target import Target
 from ...plan.winograd_layer import plan_winograd
 from ..dispatch import Refusal
 from ..exactness import get_exact
+from .lanewise import LaneCall
 from .product import ProductCall, addressable
+from .wgrad import EmptyWgrad, WgradCall
 from .winograd import WinogradCall
 
 name = "compiled"
@@ -54,7 +58,15 @@ def dgrad(
 
 def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint in w; Refusal for what it cannot do."""
-    raise Refusal("wgrad is not compiled yet")
+    if not addressable(x):
+        x = np.ascontiguousarray(x)
+    if not addressable(y):
+        y = np.ascontiguousarray(y)
+    key = ("wgrad", spec, x.strides, y.strides, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        call = _prepare(key, spec, x, None, partial(_choose_wgrad, spec, x, y))
+    return call(x, y)
 
 
 def _run(
@@ -69,17 +81,20 @@ def _run(
     key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size(), get_exact())
     call = _calls.get(key)
     if call is None:
-        call = _prepare(key, kernel, spec, source, activation)
+        choose = partial(_choose, kernel, spec, source, activation)
+        call = _prepare(key, spec, source, activation, choose)
     return call(source, w, bias, memo)
 
 
-def _prepare(key: tuple, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
+def _prepare(
+    key: tuple, spec: ConvSpec, source: np.ndarray, activation: str | None, choose: Callable[[], Callable]
+) -> Callable:
     reason = refusal(spec, source, activation)
     if reason:
         raise Refusal(reason)
-    call = _choose(kernel, spec, source, activation)
+    call = choose()
     if debug.wanted("plan"):
-        debug.show("plan", f"{kernel} {spec}", call.describe())
+        debug.show("plan", f"{key[0]} {spec}", call.describe())
     _calls[key] = call
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
@@ -89,10 +104,18 @@ def _prepare(key: tuple, kernel: str, spec: ConvSpec, source: np.ndarray, activa
 def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
     """The call of the best algorithm."""
     target, threads = Target.host(), runtime.team_size()
+    if serves(spec) and addressable(source) and 0 not in source.shape:
+        return LaneCall(kernel, spec, source, activation, target, threads)
     plan = "plain sums were asked for (set_exact)" if get_exact() else plan_winograd(spec, kernel, target, threads)
     if isinstance(plan, str) or not addressable(source) or 0 in source.shape:
         return ProductCall(kernel, spec, source, activation, target, threads)
     return WinogradCall(plan, spec, source, activation, target, threads)
+
+
+def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
+    if 0 in x.shape:
+        return EmptyWgrad(spec, x.dtype)
+    return WgradCall(spec, x, y, Target.host(), runtime.team_size())
 
 
 def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:

@@ -1,39 +1,34 @@
-"""A weight gradient ready to be called: the plan of one geometry and layout, its kernels, tables and words.
+"""A weight gradient, ready to be called: its plan as words and tables, its kernels as addresses.
 
-In: a ConvSpec, the dtype's types and the strides of x and y. Out: `WgradCall`, which `engines.compiled` keeps and
-calls with arrays of the same shapes and strides.
+In: a ConvSpec and arrays like those to come. Out: a callable that takes arrays of these strides and gives w.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..plan.axes import Phase
-from ..plan.blocking import Bands, cut_axis, lay_band
-from ..plan.wgrad import ProductPlan, axes_of, is_narrow, plan_product, tap_range
-from . import jit
-from .ir import BY_NAME, f32
-from .pack import Gather
-from .wgrad import emit_wgrad, finish_params, product_params
-
-if TYPE_CHECKING:
-    from ..ops.spec import ConvSpec
-    from ..plan.target import Target
-
-Strides = tuple[int, ...]
-Launch = Callable[[jit.Entry, np.ndarray], None]
+from ... import runtime
+from ...codegen.ir import BY_NAME, f32
+from ...codegen.pack import Gather
+from ...codegen.wgrad import emit_wgrad, finish_params, product_params
+from ...ops.spec import ConvSpec
+from ...plan.axes import Phase
+from ...plan.blocking import Bands, cut_axis, lay_band
+from ...plan.target import Target
+from ...plan.wgrad import ProductPlan, axes_of, is_narrow, plan_product, tap_range
+from .kernels import kernel, pack_entry
 
 
 class Operand:
     """x or y as the kernel walks it: image, channel and axis strides in numbers, packed block by block or in place."""
 
     def __init__(
-        self, spec: ConvSpec, strides: Strides, phases: list[Phase], sizes: list[int], must_pack: bool
+        self, spec: ConvSpec, source: np.ndarray, phases: Sequence[Phase], sizes: Sequence[int], must_pack: bool
     ) -> None:
+        strides = [stride // source.itemsize for stride in source.strides]
         image, self.channel, *rest = strides if spec.rank else (0, strides[1], strides[0])
         self.image = image
         self.axes = [0] * (3 - len(rest)) + list(rest)
@@ -71,34 +66,68 @@ class Operand:
         return [base * self.steps[axis + 1] for base in self.bands.axes[axis].slots.base[0]]
 
 
-class WgradCall:
-    """`call(x, y, launch)` → w, for arrays of the geometry and strides that it was made for."""
+class EmptyWgrad:
+    """The gradient of a weight that met no input."""
 
-    def __init__(self, spec: ConvSpec, x_strides: Strides, y_strides: Strides, target: Target) -> None:
-        self.spec = spec
+    def __init__(self, spec: ConvSpec, dtype: np.dtype) -> None:
+        self.shape, self.dtype = spec.w_shape, dtype
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.zeros(self.shape, self.dtype)
+
+    def describe(self) -> str:
+        """The plan for people."""
+        return "an empty batch: zeros"
+
+
+class WgradCall:
+    """One prepared weight gradient; call it with (x, y)."""
+
+    def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
+        self.spec, self.threads = spec, threads
         source = BY_NAME[spec.dtype]
-        number = source if source.kind == "f" else f32
-        half = source is not number
+        number = f32 if source.kind == "h" else source
+        self.dtype = np.dtype(np.float32 if number is f32 else np.float64)
         axes = axes_of(spec)
+        phases, sizes, outs = zip(*axes)
+        must = (number is not source or is_narrow(spec), number is not source or few(spec))
         sides = {
-            "x": Operand(spec, x_strides, [a[0] for a in axes], [a[1] for a in axes], half or is_narrow(spec)),
-            "y": Operand(
-                spec, y_strides, [_plain(a[2]) for a in axes], [a[2] for a in axes], half or _few(spec, target)
-            ),
+            "x": Operand(spec, x, phases, sizes, must[0]),
+            "y": Operand(spec, y, [plain(out) for out in outs], outs, must[1]),
         }
         plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
-        lanes = target.lanes(number.bytes)
         left, right = (sides[side.name] for side in (plan.left, plan.right))
         for side, operand in ((plan.left, left), (plan.right, right)):
-            operand.lay(plan.pixels[1:], side.part, lanes, number.bytes, side.name == "x" and is_narrow(spec))
+            merged = side.name == "x" and is_narrow(spec)
+            operand.lay(plan.pixels[1:], side.part, target.lanes(number.bytes), number.bytes, merged)
+            operand.pack = pack_entry(target, operand.form, source, number) if operand.packed else None
         self.turned = plan.left.name == "x"
-        key = f"wgrad product {source} {number} {'x'.join(map(str, plan.register))} {left.form} {right.form} {self.turned}"
-        forms = (left.form, right.form)
-        self.code = jit.kernel(
-            key, lambda: emit_wgrad(target, plan.register, source, number, forms, self.turned), target
-        )
-        self.number = np.dtype({4: np.float32, 8: np.float64}[number.bytes])
+        packed = (left.packed, right.packed)
+        code = kernel(target, "wgrad", emit_wgrad, plan.register, source, number, packed, self.turned)
+        self.product, self.finish = code["product"], code["finish"]
         self._tabulate(axes, left, right)
+        words = self._product_words(axes, left, right)
+        self.product_words = product_params(source, number).pack(0, 0, 0, 0, *words)
+        self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())
+        self.threads_used = threads if spec.macs > 200_000 else 1
+        self.result_dtype = x.dtype
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        plan, address = self.plan, runtime.address
+        result = runtime.empty(self.spec.w_shape, self.result_dtype)
+        sums = runtime.empty((self.chunks * self.chunk_size + 64,), self.dtype)
+        scratch = runtime.empty((self.threads_used * self.scratch_size + 64,), self.dtype)
+        addresses = {"x": address(x) + self.shift * self.dtype.itemsize, "y": address(y)}
+        words = self.product_words[:]
+        words[2], words[3] = addresses[plan.left.name], addresses[plan.right.name]
+        words[4], words[5] = address(sums), address(scratch)
+        runtime.launch(self.product, words, self.threads_used)
+        words = self.finish_words[:]
+        words[2], words[3] = address(sums), address(result)
+        runtime.launch(self.finish, words, self.threads_used if result.size > 20_000 else 1)
+        return result
+
+    # ---------------------------------------------------------------- preparation
 
     def _tabulate(self, axes: list, left: Operand, right: Operand) -> None:
         plan, spec, x = self.plan, self.spec, left if self.turned else right
@@ -114,11 +143,10 @@ class WgradCall:
         tiles, self.row_table = result_tables(plan, spec.taps, left.steps[3] if self.turned else 0)
         width, columns = plan.register.width, plan.right.part
         starts = [p * width if right.packed else min(p * width, columns - width) for p in range(plan.panels)]
-        self._tables = [np.array(tiles, np.int64), *taps, np.array(starts, np.int64)]
-        self._operands = left, right
-        self.words = self._product_words(axes, left, right)
+        self.tables = [np.array(tiles, np.int64), *taps, np.array(starts, np.int64)]
+        self.operands = left, right
 
-    def _product_words(self, axes: list, left: Operand, right: Operand) -> np.ndarray:
+    def _product_words(self, axes: list, left: Operand, right: Operand) -> list[int]:
         plan, spec = self.plan, self.spec
         register = plan.register
         out = [spec.batch if spec.rank else 1, *(axis[2] for axis in axes)]
@@ -128,51 +156,46 @@ class WgradCall:
         # Tiles of a packed operand may read a little past what was packed.
         bands[0] += register.height + register.width
         self.scratch_size = sum(bands) + register.width
-        self.chunks = min(plan.chunks, _product(counts))
+        self.chunks = min(plan.chunks, prod(counts))
         self.item = plan.left.parts * plan.tiles * register.height * register.width
         self.chunk_size = spec.groups * plan.right.parts * plan.panels * self.item
         words = [self.scratch_size, bands[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
-        words += [plan.tiles, plan.panels, out[0], _product(counts), *out, *block, *counts]
+        words += [plan.tiles, plan.panels, out[0], prod(counts), *out, *block, *counts]
         for side, operand in ((plan.left, left), (plan.right, right)):
             words += [*operand.steps, operand.image, side.channels * operand.channel, operand.channel]
-            words += [side.part, side.channels, 0]
-        words += [table.ctypes.data for table in self._tables]
+            words += [side.part, side.channels, operand.pack.address if operand.packed else 0]
+        words += [table.ctypes.data for table in self.tables]
         words += [operand.job.address if operand.packed else 0 for operand in (left, right)]
-        return np.array([0, 0, 0, 0, 0, 0, *words], np.int64)
+        return words
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, launch: Launch, threads: int = 1) -> np.ndarray:
-        """The weight gradient, (co, ci, *taps) contiguous."""
-        spec, plan, itemsize = self.spec, self.plan, self.number.itemsize
-        result = np.empty(spec.w_shape, x.dtype)
-        sums = np.empty(self.chunks * self.chunk_size + 64, self.number)
-        scratch = np.empty(threads * self.scratch_size + 64, self.number)
-        addresses = {"x": x.ctypes.data + self.shift * itemsize, "y": y.ctypes.data}
-        words = self.words.copy()
-        words[2:6] = addresses[plan.left.name], addresses[plan.right.name], sums.ctypes.data, scratch.ctypes.data
-        launch(self.code["product"], words)
-        launch(self.code["finish"], self._finish_words(sums, result))
-        return result
-
-    def _finish_words(self, sums: np.ndarray, result: np.ndarray) -> np.ndarray:
+    def _finish_words(self) -> list[int]:
         plan, spec = self.plan, self.spec
-        items = spec.groups * plan.right.parts * plan.panels
-        rows = plan.left.channels * prod(spec.taps)
-        words = [sums.ctypes.data, result.ctypes.data, items, plan.panels, plan.right.parts, plan.right.part]
-        words += [plan.right.channels, self.chunks, self.chunk_size, self.item, rows, result.size // spec.groups]
-        return np.array([0, 0, *words, self.row_table.ctypes.data, self._tables[4].ctypes.data], np.int64)
+        items, rows = spec.groups * plan.right.parts * plan.panels, plan.left.channels * prod(spec.taps)
+        words = [items, plan.panels, plan.right.parts, plan.right.part, plan.right.channels, self.chunks]
+        words += [self.chunk_size, self.item, rows, prod(spec.w_shape) // spec.groups]
+        return [*words, self.row_table.ctypes.data, self.tables[4].ctypes.data]
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        sides = [
+            f"{side.name} {operand.form or 'read in place'}"
+            for side, operand in zip((plan.left, plan.right), self.operands)
+        ]
+        return "\n".join([
+            f"weight gradient as a product over pixels: {sides[0]} by {sides[1]}",
+            f"tiles {plan.register.height}×{plan.register.vectors} of {plan.register.lanes}, blocks of {plan.pixels}",
+            f"{self.chunks} chunks, {plan.left.parts}×{plan.right.parts} parts, for {self.threads_used} threads",
+        ])  # fmt: skip
 
 
-def _plain(out: int) -> Phase:
+def plain(out: int) -> Phase:
     return Phase((0,), (0,), 1, 0, out, 1, 0)
 
 
-def _few(spec: ConvSpec, target: Target) -> bool:
+def few(spec: ConvSpec) -> bool:
     """Whether y has fewer channels a group than the shortest vector, so that it must be padded."""
     return spec.out_channels // spec.groups < 4
-
-
-def _product(numbers: list[int]) -> int:
-    return prod(numbers)
 
 
 def result_tables(plan: ProductPlan, taps: tuple[int, ...], pitch: int) -> tuple[list, np.ndarray]:
