@@ -4,6 +4,7 @@ Comes in: nothing. Goes out: `CASES`; `outcome` runs one on a library of PyTorch
 phase it failed and how. `make_golden` records PyTorch's outcomes, `test_illegal` holds Rushlight against them.
 """
 
+import warnings
 from types import ModuleType
 from typing import NamedTuple
 
@@ -34,6 +35,12 @@ class Outcome(NamedTuple):
 
 def outcome(lib: ModuleType, case: Case) -> tuple[Outcome, dict[str, bool]]:
     """What a case comes to, and whether each tensor that it names is as it was before the call."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return outcome_of(lib, case)
+
+
+def outcome_of(lib: ModuleType, case: Case) -> tuple[Outcome, dict[str, bool]]:
     names = {"torch": lib, "nn": lib.nn, "F": lib.nn.functional, "np": np}
     try:
         exec(case.making, names)
@@ -139,7 +146,7 @@ def calls() -> list[Case]:
         for kind in (f"Conv{rank}d", f"ConvTranspose{rank}d"):
             made = f"m = nn.{kind}(4, 6, 3)"
             for given, *says in [
-                (image(rank - 1), f"{rank + 2}"),
+                (image(rank - 1),),
                 (image(rank + 1),),
                 (image(rank) + ".double()",),
                 (image(rank) + ".half()",),
