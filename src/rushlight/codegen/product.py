@@ -3,7 +3,7 @@
 In: packed weights (`codegen.weights`), a source, and tables that say where things are (`engines.compiled` makes them
 from `plan`). Out: the result, channels innermost. Two kinds of modules, joined by addresses when they run:
 
-* `emit_tiles`: the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
+* `emit_tiles` (and `emit_dots` for one to three channels): the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
   strides, so one set a register block serves all layers;
 * `emit_loops`: the kernel `product`, which claims items of work, packs, and calls microkernels.
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 # What a tile is told besides its three addresses. `runs` are pairs (offset in bytes, length); `pixel` is the distance
 # of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there is none. Where not
-# `plain`, some of: fewer `columns` than the tile has, `add` to what is there, `relu`.
+# `plain`, some of: fewer `columns` than the tile has, `add` to what is there, `relu`. `channel` is the distance of
+# channels among the weights of a dot tile.
 FRAME = Params(
-    runs=ptr(i64), count=i64, pixel=i64, result=i64, bias=i64, columns=i64, plain=i64, add=i64, relu=i64,
+    runs=ptr(i64), count=i64, pixel=i64, result=i64, bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64,
 )  # fmt: skip
 
 
@@ -108,6 +109,56 @@ def _leave_slowly(f: Function, p, c: Pointer, values: list, number: Type, lanes:
     f.call(finish, buffer, c, f.const(i64, len(values)), *words)
 
 
+def emit_dots(k: Module, number: Type, result: Type, width: int, heights: Sequence[int]) -> None:
+    """Tiles of so few channels that vectors run along k instead; exports `tile<height>` like `emit_tiles`.
+
+    The weights of a channel are a row: b[j·channel + i]. Lanes are summed at the end, always in the same order.
+    """
+    finish = _emit_finish(k, number, result, 4, 1)
+    for height in heights:
+        _emit_dot(k, number, result, width, height, finish)
+
+
+def _emit_dot(k: Module, number: Type, result: Type, width: int, height: int, finish: Function) -> None:
+    """c[m][j] = bias[j] + Σ over lanes (Σ over vectors of i  a[m·pixel + run offset + i] · b[j·channel + i])"""
+    signature = [("a", ptr(number)), ("b", ptr(number)), ("c", ptr(result)), ("frame", ptr(i64))]
+    with k.function(f"tile{height}", signature, inline=False, export=True) as (f, a, b, c, frame):
+        p, lanes = FRAME.read(f, frame), k.lanes(number)
+        sums = [[f.var(vec(number, lanes), 0.0) for _ in range(width)] for _ in range(height)]
+        row = f.var(ptr(number), b)
+        with f.loop(0, p.count) as r:
+            run = p.runs[r * 2]
+            start, length, weights = a.bytes(run[0].load()), run[1].load(), row.value
+            left = length % lanes
+            with f.loop(0, length - left, lanes) as i:
+                _multiply_dots(f, start[i], weights[i], p, sums, lanes, None)
+            with f.if_(left > 0):
+                i = length - left
+                _multiply_dots(f, start[i], weights[i], p, sums, lanes, f.mask(left, lanes, number))
+            row.value = weights[length]
+        buffer = f.local(number, 4 * height)
+        for j in range(width):
+            bias = f.var(number, 0.0)
+            with f.if_(p.bias != 0):
+                bias.value = pointer(f, p.bias, number)[j].load()
+            first = bias.value
+            for m in range(height):
+                buffer[m * 4 + j].store(f.sum_lanes(sums[m][j].value) + first)
+        f.call(finish, buffer, c, f.const(i64, height), p.result, p.columns, p.add, p.relu)
+
+
+def _multiply_dots(f: Function, pixel: Pointer, weights: Pointer, p, sums: list, lanes: int, mask) -> None:  # noqa: ANN001
+    factors = []
+    for _ in sums[0]:
+        factors.append(weights.load(lanes, mask=mask))
+        weights = weights[p.channel]
+    for row in sums:
+        x = pixel.load(lanes, mask=mask)
+        for total, factor in zip(row, factors):
+            total.value = f.fma(x, factor, total.value)
+        pixel = pixel.bytes(p.pixel)
+
+
 def _emit_finish(k: Module, number: Type, result: Type, lanes: int, vectors: int) -> Function:
     """The slow way out: c[m][0:columns] = relu(buffer[m] + c[m]), each part where asked for."""
     signature = [("buffer", ptr(number)), ("c", ptr(result)), *((name, i64) for name in _FINISH)]
@@ -149,7 +200,8 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
     """The words of the kernel `product`. Distances are in numbers.
 
     items: images × parts × blocks; `a_*`: from one result to the next in the band (or in the source itself, where
-    `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries.
+    `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries;
+    `dots`: whether the last panel's weights are a row a channel, for `emit_dots`.
     """
     return Params(
         x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), band=i64,
@@ -159,7 +211,7 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
         x_image=i64, x_channel=i64, y_image=i64,
         a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
         groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
-        panels=i64, width=i64, tail=i64, rows=i64, taps=i64,
+        panels=i64, width=i64, tail=i64, dots=i64, rows=i64, taps=i64,
         phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64,
     )  # fmt: skip
 
@@ -254,13 +306,15 @@ def _panel(f: Function, p, frame, place, panel, row, target, last) -> tuple:  # 
     columns = f.min(p.width, p.group_out - panel * p.width)
     channel = group * p.group_out + panel * p.width
     rows = p.rows + 1  # one row more takes what nobody needs when weights are packed
-    b = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width + row * width]
+    across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
+    b = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width + row * across]
     first = place["chunk"] == 0
     bias = f.select(p.bias == 0, f.const(i64, 0), p.bias + channel * p.size)
     add = (place["chunk"] > 0).to(i64)
     relu = f.select(last, p.relu, f.const(i64, 0))
     frame["bias"].store(f.select(first, bias, f.const(i64, 0)))
     frame["columns"].store(columns)
+    frame["channel"].store(rows)
     frame["add"].store(add)
     frame["relu"].store(relu)
     frame["plain"].store(f.select(columns == width, f.const(i64, 1), f.const(i64, 0)) & (1 - (add | relu)))

@@ -5,6 +5,8 @@ Out: for each group and panel, `rows + 1` rows of `width` numbers (`tail` in the
 
     row  chunk·chunk_size·taps + place of the tap·channels of the chunk + channel in the chunk
 
+With `dots` the last panel is turned, so that each of its few channels is a row of `rows + 1` numbers.
+
 The last row takes what nobody needs. The lanes of a row are output channels in fprop, input channels in dgrad: the
 same memory read with the roles exchanged, so one function serves both. It walks three axes of the weight, lanes,
 `inner` (neighbours in memory) and `outer`:
@@ -29,7 +31,7 @@ def weights_params(source: Type, number: Type) -> Params:
     return Params(
         w=ptr(source), packed=ptr(number), items=i64, panels=i64, pieces_o=i64, pieces_j=i64, piece_o=i64, piece_j=i64,
         lanes=i64, inner=i64, outer=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
-        width=i64, tail=i64, rows=i64, row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64),
+        width=i64, tail=i64, dots=i64, rows=i64, row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64),
     )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ class WeightOrder(NamedTuple):
     width: int
     tail: int
     panels: int  # a group
+    dots: bool  # whether the last panel is turned
 
     @property
     def taps(self) -> int:
@@ -97,7 +100,7 @@ def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int)
     return [
         items, order.panels, pieces_o, pieces_j, piece_o, piece_j,
         across, inner, outer, co * ci * taps, stride_lane, ci * taps,
-        order.width, order.tail, order.rows, *addresses,
+        order.width, order.tail, int(order.dots), order.rows, *addresses,
     ]  # fmt: skip
 
 
@@ -109,20 +112,31 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
         rows = p.rows + 1
         target = p.packed[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width]
         first, stop = piece_o * p.piece_o, piece_j * p.piece_j
-        with f.loop(0, width, lanes) as v, f.loop(first, f.min(first + p.piece_o, p.outer)) as o:
+        span = (stop, f.min(stop + p.piece_j, p.inner))
+        turned = f.both(panel == p.panels - 1, p.dots != 0)
+        step = f.select(turned, f.const(i64, 1), f.const(i64, lanes))
+        with f.loop(0, width, step) as v, f.loop(first, f.min(first + p.piece_o, p.outer)) as o:
             lane = panel * p.width + v
             start = p.w[group * p.stride_group + o * p.stride_outer]
-            span = (stop, f.min(stop + p.piece_j, p.inner))
-            with f.if_(p.stride_lane == 1):
-                _copy(f, p, start, target[v], width, lane, o, span, lanes)
+            with f.if_(turned):
+                _scatter(f, p, start[lane * p.stride_lane], target[v * rows], o, span)
             with f.else_():
-                _turn(f, p, start, target[v], width, lane, o, span, lanes)
+                with f.if_(p.stride_lane == 1):
+                    _copy(f, p, start, target[v], width, lane, o, span, lanes)
+                with f.else_():
+                    _turn(f, p, start, target[v], width, lane, o, span, lanes)
 
 
 def _row(f: Function, p, o: Value, j: Value) -> Value:  # noqa: ANN001
     inner = p.row_inner[j].load()
     row = p.row_outer[o].load() + inner * p.scale[o].load()
     return f.select(inner < 0, p.rows, row)
+
+
+def _scatter(f: Function, p, start: Pointer, target: Pointer, o: Value, span) -> None:  # noqa: ANN001
+    """One channel of a turned panel: its row, number by number."""
+    with f.loop(*span) as j:
+        target[_row(f, p, o, j)].store(start[j].load().to(target.of))
 
 
 def _copy(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001

@@ -49,7 +49,9 @@ class Axis(NamedTuple):
 
 
 class Register(NamedTuple):
-    """A register block: tiles of up to `heights[0]` pixels × `vectors` registers of `lanes` channels."""
+    """A register block: tiles of up to `heights[0]` pixels × `vectors` registers of `lanes` channels.
+
+    With one lane, vectors run along the sum instead (`codegen.product.emit_dots`)."""
 
     lanes: int
     vectors: int
@@ -59,6 +61,11 @@ class Register(NamedTuple):
     def width(self) -> int:
         """Channels of a panel."""
         return self.lanes * self.vectors
+
+    @property
+    def dots(self) -> bool:
+        """Whether vectors run along the sum."""
+        return self.lanes == 1
 
 
 class ProductPlan(NamedTuple):
@@ -112,7 +119,7 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     taps = prod(spec.taps)
     halves = spec.dtype in ("f16", "bf16")
     chunk = summed if halves else chunk_of(summed, taps, lanes)
-    register, tail, panels = panels_of(made, target, size)
+    register, tail, panels = panels_of(made, summed * taps, target, size)
     direct = is_direct(axes, source, size)
     bands = choose_bands(axes, batch, chunk, made, target, threads, size, chunk < summed)
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads)
@@ -240,13 +247,17 @@ def chunk_of(channels: int, taps: int, lanes: int) -> int:
     return -(-channels // count // lanes) * lanes
 
 
-def panels_of(made: int, target: Target, size: int) -> tuple[Register, Register, int]:
-    """The register block of all panels, that of the last one, and how many panels cover `made` channels."""
+def panels_of(made: int, rows: int, target: Target, size: int) -> tuple[Register, Register, int]:
+    """The register block of all panels, that of the last one, and how many panels cover `made` channels.
+
+    Up to three channels left over, of long sums, are dot products: vectors along k waste nothing then."""
     blocks = register_blocks(target, size)
     widest = blocks[-1]
     panels = -(-made // widest.width)
     left = made - (panels - 1) * widest.width
     tail = next(block for block in blocks if block.width >= left)
+    if left <= 3 and rows >= 4 * target.lanes(size):
+        tail = Register(1, left, (8, 4, 2, 1) if target.registers >= 32 else (3, 2, 1))
     return (tail if panels == 1 else widest), tail, panels
 
 
@@ -259,7 +270,7 @@ def register_blocks(target: Target, size: int) -> list[Register]:
     found = []
     for width, vectors in sorted(shapes, key=lambda shape: shape[0] * shape[1]):
         spare = 1 if target.fma else 2
-        most = min(14, (target.registers - vectors - spare) // vectors)
+        most = min(12 if target.arch == "aarch64" else 14, (target.registers - vectors - spare) // vectors)
         heights = sorted({most, most // 2 + 1, most // 2, 4, 2, 1} - {0}, reverse=True)
         found.append(Register(width, vectors, tuple(h for h in heights if h <= most)))
     return found
@@ -267,6 +278,8 @@ def register_blocks(target: Target, size: int) -> list[Register]:
 
 def tile_cycles(register: Register, size: int) -> list[float]:
     """What one k of a tile of each height takes: multiplying, loading, or waiting for the previous sum."""
+    if register.dots:
+        return [height * register.vectors + 0.5 for height in register.heights]
     share = register.lanes * size / 64
     return [
         max(height * register.vectors * max(share, 0.5), (height + register.vectors) / 2, 4 * max(share, 0.5)) + 0.3

@@ -15,7 +15,7 @@ from ... import runtime
 from ...codegen import jit
 from ...codegen.ir import BY_NAME, f32
 from ...codegen.pack import Gather
-from ...codegen.product import PHASE, emit_loops, emit_tiles, loops_params, tile_steps
+from ...codegen.product import PHASE, emit_dots, emit_loops, emit_tiles, loops_params, tile_steps
 from ...codegen.weights import WeightOrder, emit_weights, row_tables, weight_words, weights_params
 from ...ops.spec import ConvSpec
 from ...plan.product import ProductPlan, Register, Source, plan_product, tap_slots, tile_cycles
@@ -96,9 +96,10 @@ class ProductCall:
         channels = (plan.made, plan.summed) if plan.kernel == "fprop" else (plan.summed, plan.made)
         self.weights = WeightOrder(
             plan.kernel, plan.groups, *channels, plan.places,
-            plan.chunk, plan.register.width, plan.tail.width, plan.panels,
+            plan.chunk, plan.register.width, plan.tail.width, plan.panels, plan.tail.dots,
         )  # fmt: skip
-        lanes = math.gcd(plan.register.width, plan.tail.width, self.target.lanes(number.bytes))
+        widths = [register.width for register in (plan.register, plan.tail) if not register.dots]
+        lanes = math.gcd(*widths, self.target.lanes(number.bytes))
         self.weight_entry = self._kernel("weights", emit_weights, stored, number, lanes)["weights"]
         self.row_tables = row_tables(self.weights, lanes)
         words = weight_words(self.weights, self.row_tables, lanes)
@@ -127,7 +128,8 @@ class ProductCall:
             plan.image, plan.channel, math.prod(self.shape[1:]),
             *sources, *targets,
             plan.groups, plan.summed, plan.made, plan.chunk, plan.chunks,
-            plan.panels, plan.register.width, plan.tail.width, plan.summed * plan.tap_count, plan.tap_count,
+            plan.panels, plan.register.width, plan.tail.width, int(plan.tail.dots),
+            plan.summed * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
             max(limit, tail_limit), int(activation == "relu"),
         ]  # fmt: skip
@@ -152,9 +154,11 @@ class ProductCall:
 
     def _steps(self, register: Register) -> tuple[np.ndarray, int]:
         """The table of microkernels by pixels left: (height, address)."""
-        code = self._kernel(
-            "tiles", emit_tiles, self.number, self.stored, register.lanes, register.vectors, register.heights
-        )
+        types, shape = (self.number, self.stored), (register.vectors, register.heights)
+        if register.dots:
+            code = self._kernel("dots", emit_dots, *types, *shape)
+        else:
+            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape)
         self.codes = [*getattr(self, "codes", []), code]
         heights = tile_steps(register.heights, tile_cycles(register, self.number.bytes))
         limit = 2 * 14 - 1
