@@ -52,13 +52,13 @@ def at_axis(op: str, rank: int, axis: int, dim: int) -> str:
     return f"{op}, axis {dim - rank + axis} ({AXES[rank][axis]})"
 
 
-def integer(op: str, name: str, value: object, place: int | None = None) -> int:
-    """One int (NumPy's too, not bool, not float); `place` is where it stands in a tuple."""
+def integer(op: str, name: str, value: object, place: int | None = None, bits: int | None = 64) -> int:
+    """One int (NumPy's too, not bool, not float); `place` is where it stands in a tuple, None `bits` any size."""
     if value.__class__ is not int:
         if isinstance(value, bool) or not hasattr(value, "__index__") or getattr(value, "ndim", 0):
             raise wrong_type(op, name, "int", value, place)
         value = index(value)
-    if not -INT64 <= value < INT64:
+    if bits and not -INT64 <= value < INT64:
         raise _overflow(op, name, value, place)
     return value
 

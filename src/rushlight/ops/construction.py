@@ -45,13 +45,13 @@ def check_layer(
 
 def _per_group(kind: str, channels: int, groups: int) -> int:
     """Channels of one group."""
-    return integer(kind, "channels", channels) // integer(kind, "groups", groups)
+    return integer(kind, "channels", channels, bits=None) // groups
 
 
 def _check_groups(kind: str, in_channels: int, out_channels: int, groups: object) -> None:
-    integer(kind, "groups", groups)
+    integer(kind, "groups", groups, bits=None)
     for name, count in (("in_channels", in_channels), ("out_channels", out_channels)):
-        integer(kind, name, count)
+        integer(kind, name, count, bits=None)
     if groups <= 0:
         raise ValueError(message("groups must be a positive integer", f"{kind}: groups={groups}", mend="groups=1"))
     for name, count in (("in_channels", in_channels), ("out_channels", out_channels)):
@@ -88,7 +88,8 @@ def _check_weight_shape(kind: str, shape: tuple[object, ...]) -> None:
                 )
             )
         if n >= 2**63:
-            raise TypeError(message("Overflow when unpacking long long", f"{kind}: {n} as a size"))
+            sentence = f"empty(): argument 'size' failed to unpack the object at pos {at + 1} with error "
+            raise TypeError(message(f'{sentence}"Overflow when unpacking long long', f"{kind}: {n} as a size"))
         if n < 0:
             sentence = f"Trying to create tensor with negative dimension {n}: {shown(shape)}"
             raise RuntimeError(message(sentence, f"{kind}: its weight would have this shape"))

@@ -35,18 +35,20 @@ def linear(
 
 def _check_linear_types(types: tuple[str, str, str | None]) -> None:
     x_type, w_type, bias_type = types
-    other, other_type = ("weight", w_type) if w_type != x_type else ("bias", bias_type)
-    if other_type not in (x_type, None):
-        names = [str(mixed_types("linear", x_type, other, other_type))]
-        raise RuntimeError(
-            message(f"mat1 and mat2 must have the same dtype, but got {_kinds(x_type, other_type)}", *names)
-        )
+    if w_type != x_type or bias_type not in (x_type, None):
+        other, other_type = ("weight", w_type) if w_type != x_type else ("bias", bias_type)
+        raise RuntimeError(message(_types_sentence(*types), str(mixed_types("linear", x_type, other, other_type))))
     if x_type not in ITEM_BYTES:
         raise unsupported_type("addmm_impl_cpu_", x_type)
 
 
-def _kinds(first: str, second: str) -> str:
-    return f"{TYPE_NAMES[first][1]} and {TYPE_NAMES[second][1]}"
+def _types_sentence(x_type: str, w_type: str, bias_type: str | None) -> str:
+    """PyTorch's sentence, which depends on which two it compares first."""
+    if bias_type is None:
+        kinds = TYPE_NAMES[x_type][0], TYPE_NAMES[w_type][0]
+        return f"expected m1 and m2 to have the same dtype, but got: {kinds[0]} != {kinds[1]}"
+    names, first = ("self and mat2", bias_type) if bias_type != w_type else ("mat1 and mat2", x_type)
+    return f"{names} must have the same dtype, but got {TYPE_NAMES[first][1]} and {TYPE_NAMES[w_type][1]}"
 
 
 def _check_linear_dimensions(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None) -> None:

@@ -128,7 +128,7 @@ def _transposed_call(request: Request, pairs: Pairs, extra: tuple[int, ...], mod
         formula.TRANSPOSED_OUTPUT(size=n, stride=s, before=lo, after=hi, dilation=d, taps=k, output_padding=e)
         for n, s, (lo, hi), d, k, e in zip(request.size, request.stride, pairs, request.dilation, request.taps, extra)
     )
-    check_transposed_size(request, out)
+    check_transposed_size(request, out, pairs)
     spec = _spec(request, out, pairs, dtype)
     memory.check(spec.x_shape, ITEM_BYTES[dtype], f"{request.op}: the output")
     lengths = [(0, 0)] * request.rank if mode == "zeros" else [*_continued(request, out, pairs)]
@@ -265,8 +265,8 @@ def _extra_for(request: Request, pairs: Pairs, output_size: object) -> tuple[int
         if not low <= size <= high:
             raise ValueError(
                 message(
-                    f"requested an output size of {tuple(wanted)}, but valid sizes range from {least} to {most} "
-                    f"(for an input of torch.Size({shown(request.size)}))",
+                    f"requested an output size of {output_size[-request.rank :]}, but valid sizes range from "
+                    f"{least} to {most} (for an input of torch.Size({shown(request.size)}))",
                     f"{request.where(axis)}: {size} is not within {low} … {high}; "
                     f"a stride of {request.stride[axis]} maps just these sizes onto {request.size[axis]}",
                 )
@@ -292,7 +292,7 @@ def _wanted(request: Request, output_size: object) -> tuple[int, ...]:
                 mend="output_size=x.size() with x as large as the output, or its spatial sizes alone",
             )
         )
-    return tuple(integer(request.op, "output_size", n) for n in output_size[-rank:])
+    return tuple(integer(request.op, "output_size", n, bits=None) for n in output_size[-rank:])
 
 
 # -- the fast path: a call like an earlier one costs a look-up

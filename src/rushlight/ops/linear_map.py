@@ -17,13 +17,23 @@ from rushlight.tensor.core import Tensor, wrap
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
 
 
-def linear_map(name: str, x: Tensor, shape: tuple[int, ...], forward: ArrayFunction, adjoint: ArrayFunction) -> Tensor:
-    """`forward(x)` of the given shape, whose gradient is `adjoint`; its node is `{name}Backward0`."""
+def linear_map(
+    name: str,
+    x: Tensor,
+    shape: tuple[int, ...],
+    forward: ArrayFunction,
+    adjoint: ArrayFunction,
+    linear_part: ArrayFunction | None = None,
+) -> Tensor:
+    """`forward(x)` of the given shape, whose gradient is `adjoint`; its node is `{name}Backward0`.
+
+    `linear_part` is `forward` without what it adds to the linear map (the value that a pad fills with).
+    """
     y = wrap(dispatch.evaluate(shape, x._array.dtype, forward, x._array))
     before = x._array.shape
 
     def rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None]:
-        return (linear_map(f"{name}Backward", grad, before, adjoint, forward),)
+        return (linear_map(f"{name}Backward", grad, before, adjoint, linear_part or forward),)
 
     record(f"{name}Backward0", y, (x,), rule)
     return y

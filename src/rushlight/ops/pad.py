@@ -34,8 +34,9 @@ def pad_axes(x: Tensor, pairs: Pairs, mode: str, value: float = 0) -> Tensor:
     lead = len(shape) - len(pairs)
     wide = (*shape[:lead], *(n + lo + hi for n, (lo, hi) in zip(shape[lead:], pairs)))
     if mode == "constant":
-        forward = partial(_constant, wide, pairs, value)
-        return linear_map("ConstantPadNd", x, wide, forward, partial(_constant, shape, _negative(pairs), 0))
+        forward, linear = (partial(_constant, wide, pairs, filling) for filling in (value, 0))
+        adjoint = partial(_constant, shape, _negative(pairs), 0)
+        return linear_map("ConstantPadNd", x, wide, forward, adjoint, linear)
     sources = [_source(mode, n, lo, hi) for n, (lo, hi) in zip(shape[lead:], pairs)]
     name = f"{NODES[mode]}{len(pairs)}D"
     return linear_map(name, x, wide, partial(_gather, sources), partial(_scatter, sources, shape))

@@ -84,13 +84,11 @@ def check_mode(op: str, mode: object) -> None:
 
 
 def check_dimensions(request: Request) -> None:
+    """Input and weight have the number of axes that the operation is for."""
     op, rank, x, w = request.op, request.rank, request.x, request.w
     if len(w) != rank + 2:
-        _raise(
-            request,
-            "weight should have at least three dimensions" if len(w) < 3 else f"expected a {rank + 2}D weight",
-            f"{op}: weight of size {shown(w)} has {len(w)} dimensions and not {rank + 2}",
-        )
+        fact = f"{op}: weight of size {shown(w)} has {len(w)} dimensions and not {rank + 2}"
+        _raise(request, _weight_sentence(request), fact)
     if len(x) not in (rank + 1, rank + 2):
         in_channels = w[0] if request.transposed else w[1] * request.groups
         _raise(
@@ -102,7 +100,27 @@ def check_dimensions(request: Request) -> None:
         )
 
 
+def _weight_sentence(request: Request) -> str:
+    """PyTorch takes the number of axes from the weight, and finds another argument at odds with it."""
+    rank, x, w = request.rank, request.x, request.w
+    if len(w) < 3:
+        return "weight should have at least three dimensions"
+    if rank == 1:  # one stride is enough for any weight
+        return (
+            f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {shown(w)}, "
+            f"but got {len(x)}-dimensional input of size {shown(x)} instead"
+        )
+    return (
+        f"expected stride to be a single integer value or a list of {len(w) - 2} values to match the convolution "
+        f"dimensions, but got stride={shown(request.stride)}"
+    )
+
+
 def check_steps(request: Request) -> None:
+    """Groups, stride and dilation are at least 1."""
+    if not formula.GROUPS_POSITIVE(groups=request.groups):
+        fact = f"{request.op}: groups is {request.groups}"
+        _raise(request, "non-positive groups is not supported", fact, mend="groups=1")
     for axis, (step, gap) in enumerate(zip(request.stride, request.dilation)):
         if not formula.STRIDE_POSITIVE(stride=step):
             fact = f"{request.where(axis)}: stride is {step}"
@@ -111,9 +129,6 @@ def check_steps(request: Request) -> None:
             sentence = f"dilation should be greater than zero, but got {shown(request.dilation)}"
             fact = f"{request.where(axis)}: dilation is {gap}; adjacent taps have dilation 1"
             _raise(request, sentence, fact, mend="dilation=1")
-    if not formula.GROUPS_POSITIVE(groups=request.groups):
-        fact = f"{request.op}: groups is {request.groups}"
-        _raise(request, "non-positive groups is not supported", fact, mend="groups=1")
 
 
 def check_not_negative(op: str, name: str, pairs: Pairs) -> None:
@@ -164,7 +179,11 @@ def check_channels(request: Request) -> None:
 def _channels_fact(request: Request, need: int) -> str:
     axis = len(request.x) - request.rank - 1
     made = "" if request.transposed else f" = weight.size(1)·groups = {request.w[1]}·{request.groups}"
-    return f"{request.op}, axis {axis} (channels): {request.channels} ≠ {need}{made}"
+    dims = len(request.x)
+    read = (
+        "" if request.batched else f"; an input of {dims} dimensions is read as unbatched, one of {dims + 1} as batched"
+    )
+    return f"{request.op}, axis {axis} (channels): {request.channels} ≠ {need}{made}{read}"
 
 
 def _channels_mend(request: Request, need: int) -> str:
@@ -216,9 +235,13 @@ def _check_taps(request: Request) -> None:
     if not all(formula.TAPS_POSITIVE(taps=k) for k in request.taps):
         _raise(
             request,
-            f"kernel size should be greater than zero, but got {by_axis('kernel', request.taps)}",
+            f"kernel size should be greater than zero, but got{_taps_words(request.taps)}",
             f"{request.op}: weight of size {shown(request.w)}",
         )
+
+
+def _taps_words(taps: tuple[int, ...]) -> str:
+    return f": {crossed(taps)[1:-1]} (TxHxW)" if len(taps) == 3 else f" {by_axis('kernel', taps)}"
 
 
 def _check_not_empty(request: Request) -> None:
@@ -243,7 +266,7 @@ def check_output_padding(request: Request, extra: tuple[int, ...]) -> None:
             )
 
 
-def check_transposed_size(request: Request, out: tuple[int, ...]) -> None:
+def check_transposed_size(request: Request, out: tuple[int, ...], pairs: Pairs) -> None:
     _check_taps(request)
     _check_not_empty(request)
     for axis, n in enumerate(out):
@@ -252,7 +275,7 @@ def check_transposed_size(request: Request, out: tuple[int, ...]) -> None:
                 request,
                 f"Given input size per channel: {crossed(request.size)}. "
                 f"Calculated output size per channel: {crossed(out)}. Output size is too small",
-                f"{request.where(axis)}: padding crops all of the output",
+                f"{request.where(axis)}: padding {pairs[axis]} crops all of the {n + sum(pairs[axis])} positions",
                 mend="a smaller padding",
             )
 
@@ -267,7 +290,7 @@ def check_pad(op: str, mode: str, x: tuple[int, ...], pairs: Pairs) -> None:
                 f"{op}: nothing to continue in mode {mode!r}",
             )
         )
-    for axis, (lo, hi) in enumerate(pairs, len(x) - len(pairs)):
+    for axis, (lo, hi) in reversed([*enumerate(pairs, len(x) - len(pairs))]):
         fact = f"{op}, axis {axis}: {x[axis]} positions, padding ({lo}, {hi})"
         _check_crop(mode, x[axis], lo, hi, fact)
         if mode == "reflect":
@@ -281,7 +304,10 @@ def _check_crop(mode: str, size: int, lo: int, hi: int, fact: str) -> None:
     """Something must be left; circular crops before it continues, so something to continue, too."""
     left = size + (min(lo, 0) + min(hi, 0) if mode == "circular" else lo + hi)
     if left < 0 or (left == 0 < max(lo, hi) and mode == "circular" and size):
-        raise RuntimeError(message("Negative padding value is resulting in an empty dimension", fact))
+        sentence = "Negative padding value is resulting in an empty dimension"
+        if mode != "circular":
+            sentence = f"input (W: {size}) is too small. Calculated output W: {left}"
+        raise RuntimeError(message(sentence, fact))
 
 
 def _check_reflection(x: tuple[int, ...], axis: int, lo: int, hi: int, fact: str) -> None:

@@ -245,14 +245,26 @@ def _check_pool_numbers(op: str, taps: tuple, steps: tuple, pads: tuple, gaps: t
 
 
 def _check_pool_input(op: str, rank: int, x: tuple[int, ...]) -> None:
-    if len(x) not in (rank + 1, rank + 2) or 0 in x[len(x) - rank - 1 :]:
-        raise RuntimeError(
-            message(
-                f"{op}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size "
-                f"for input, but got:{shown(x)}",
-                f"{op}: {rank} spatial axes, channels, and the batch or none; none of them empty but the batch",
-            )
-        )
+    fact = f"{op}: {rank} spatial axes, channels, and the batch or none; none of them empty but the batch"
+    dims = len(x)
+    if op == "avg_pool2d" and dims < 3:
+        sentence = f"Dimension out of range (expected to be in range of [{-dims}, {dims - 1}], but got -3)"
+        raise IndexError(message(sentence, fact))
+    if dims not in (rank + 1, rank + 2) or 0 in x[dims - rank - 1 :]:
+        raise RuntimeError(message(_pool_sentence(op, rank, x), fact))
+
+
+def _pool_sentence(op: str, rank: int, x: tuple[int, ...]) -> str:
+    wrong = len(x) not in (rank + 1, rank + 2)
+    if op == "avg_pool1d" and wrong:
+        dims = len(x)
+        argument = f"argument #1 'self' (while checking arguments for {op})"
+        return f"Expected 2 to 3 dimensions, but got {dims}-dimensional tensor for {argument}"
+    if wrong and rank > 1 and op != "avg_pool2d":
+        return f"non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input"
+    name = f"{op}: " if rank == 1 else ""
+    tensors = f"{rank + 1}D or {rank + 2}D (batch mode) tensor"
+    return f"{name}Expected {tensors} with optional 0 dim batch size for input, but got:{shown(x)}"
 
 
 def _pool_out(axis: dict[str, int], ceil_mode: bool) -> int:
