@@ -113,6 +113,7 @@ def _difference(a: np.ndarray, b: np.ndarray, wrong: np.ndarray, rtol: float, at
     return (
         f"Tensor-likes are not close!\n\nMismatched elements: {int(wrong.sum())} / {wrong.size} "
         f"({100 * wrong.mean():.1f}%)\nGreatest absolute difference: {distance[at]} at index "
-        f"{tuple(int(i) for i in at)} (up to {atol} allowed)\nRelative difference there: {relative} (up to {rtol} allowed)"
+        f"{tuple(int(i) for i in at)} (up to {atol} allowed)\n"
+        f"Relative difference there: {relative} (up to {rtol} allowed)"
         f"\nThere: {a[at]} instead of {b[at]}"
     )
