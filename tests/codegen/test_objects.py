@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from rushlight.codegen import compiler, objects
+from rushlight.codegen import compiler, objects, team
 from rushlight.codegen.ir import Module, Params, f32, i64, ptr
 from rushlight.codegen.objects import Unlinkable, link
 from rushlight.plan.target import Target
@@ -84,3 +84,10 @@ def test_a_missing_export_is_named():
     k = module("x86-64")
     with pytest.raises(Unlinkable, match="no function 'other'"):
         link(compiler.compile_object(k.text(), k.target), ["other"])
+
+
+@pytest.mark.parametrize("isa", ["x86-64", "neon"])
+def test_the_team_is_compiled_for_every_architecture(isa):
+    target = Target.named(isa)
+    text = team._Text(target.triple, target.arch)
+    assert set(link(compiler.compile_object(text.text(), target), text.exports).entries) == {"launch", "work", "rest"}
