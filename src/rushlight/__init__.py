@@ -59,8 +59,10 @@ _NAMES = {
     "tensor.interchange": "from_numpy from_dlpack to_dlpack",
     "tensor.printing": "set_printoptions",
     "autograd.modes": "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_inference_mode_enabled",
-    "random": "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state",
-    "random.factories": "rand randn randint randperm normal bernoulli rand_like randn_like randint_like multinomial",
+    "random": (
+        "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state rand randn randint "
+        "randperm normal bernoulli rand_like randn_like randint_like multinomial"
+    ),
     "checkpoint": "save load",
     "runtime.cpus": "set_num_threads get_num_threads",
     "codegen.debug": "set_debug",

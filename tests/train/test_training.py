@@ -71,7 +71,7 @@ def test_interrupting_between_checkpoints(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(Run, "_step", interrupted)
     assert train(tmp_path / "cut", "--epochs", "2") == 130
-    assert "holds epoch 1, and the same command with --resume goes on" in capsys.readouterr().out
+    assert "holds epoch 1.\nThe same command with --resume goes on" in capsys.readouterr().out
     assert train(tmp_path / "cut", "--epochs", "2", "--resume") == 0
     assert train(tmp_path / "whole", "--epochs", "2") == 0
     cut, whole = (torch.load(tmp_path / name / "checkpoint.pt") for name in ("cut", "whole"))

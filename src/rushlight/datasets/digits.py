@@ -19,7 +19,7 @@ class Digits(LabelledImages):
     >>> from rushlight.datasets import Digits
     >>> image, label = Digits(train=False)[0]
     >>> image.shape, label
-    (torch.Size([1, 8, 8]), 4)
+    (torch.Size([1, 8, 8]), 5)
     """
 
     brightest = 16

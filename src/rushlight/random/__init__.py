@@ -13,6 +13,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from rushlight.random.factories import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
 from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import (
     Generator,
@@ -26,6 +38,7 @@ from rushlight.random.generator import (
 
 __all__ = [
     "Generator",
+    "bernoulli",
     "default_generator",
     "fill_bernoulli",
     "fill_exponential",
@@ -36,6 +49,15 @@ __all__ = [
     "get_rng_state",
     "initial_seed",
     "manual_seed",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
     "seed",
     "set_rng_state",
 ]

@@ -25,10 +25,11 @@ class WordStream:
         self.fresh = True
 
     def _start(self) -> None:
-        bits = np.random.MT19937()
-        bits._legacy_seeding(self._seed)
-        self._bits = bits
-        self._numpy_generator = np.random.Generator(bits)
+        # RandomState keeps the reference seeding; MT19937(seed) would mix the seed first.
+        state = np.random.RandomState(self._seed).get_state(legacy=False)
+        self._bits = np.random.MT19937(0)
+        self._bits.state = state
+        self._numpy_generator = np.random.Generator(self._bits)
 
     def word(self) -> int:
         """The next 32-bit word."""

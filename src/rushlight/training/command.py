@@ -131,9 +131,8 @@ def _train_epochs(training: Run, epochs: int, out: Path) -> bool:
 
 def _say_interrupted(training: Run, out: Path) -> None:
     if training.epoch:
-        print(
-            f"\nInterrupted. {out / CHECKPOINT} holds epoch {training.epoch}; the same command with --resume goes on."
-        )
+        print(f"\nInterrupted. {out / CHECKPOINT} holds epoch {training.epoch}.")
+        print("The same command with --resume goes on from there.")
     else:
         print("\nInterrupted before the first epoch was done; nothing is kept.")
 

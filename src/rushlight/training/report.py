@@ -26,8 +26,8 @@ def confusion_text(table: np.ndarray, classes: Sequence[str]) -> str:
     >>> print(confusion_text(np.array([[3, 0], [1, 4]]), ("cat", "dog")))
     true ↓  predicted →
            cat  dog
-      cat    3    ·  100.0%
-      dog    1    4   80.0%
+      cat    3    ·   100.0%
+      dog    1    4    80.0%
     """
     names = [name[:LONGEST_NAME] for name in classes]
     left = max(5, *[len(name) for name in names])
