@@ -10,8 +10,10 @@ pytest.importorskip("llvmlite")
 import rushlight as torch
 from rushlight.engines import dispatch, reference
 from rushlight.engines.compiled.winograd import WinogradCall
+from rushlight.engines.compiled.winograd_gradient import WinogradGradientCall
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.target import Target
+from rushlight.plan.winograd_gradient import plan_gradient
 from rushlight.plan.winograd_layer import plan_winograd
 
 
@@ -54,6 +56,21 @@ def test_against_the_reference(seed):
     assert all(np.array_equal(results[0], other) for other in results[1:])
     exact = [a if a is None else a.astype("f8") for a in (source, w, b)]
     wanted = getattr(reference, kernel)(spec, *exact, activation)
+    assert np.linalg.norm(results[0] - wanted) <= 1e-5 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_weight_gradient_against_the_reference(seed):
+    rng = random.Random(seed)
+    spec = draw(rng)
+    plan = plan_gradient(spec, Target.host())
+    if isinstance(plan, str):
+        pytest.skip("not a Winograd layer")
+    x, _, _ = arrays(spec, "fprop", seed, rng.random() < 0.5)
+    y, _, _ = arrays(spec, "dgrad", seed + 1, rng.random() < 0.5)
+    results = [WinogradGradientCall(plan, spec, x, y, Target.host(), threads)(x, y) for threads in (1, 2, 3)]
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+    wanted = reference.wgrad(spec, x.astype("f8"), y.astype("f8"))
     assert np.linalg.norm(results[0] - wanted) <= 1e-5 * np.linalg.norm(wanted)
 
 

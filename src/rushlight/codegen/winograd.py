@@ -73,27 +73,33 @@ def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[
     return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
 
 
-def emit_data(k: Module, form: Form, pitch: int) -> Function:
-    """`data(source, row, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
+def emit_spread(k: Module, name: str, forms: tuple[Transform, Transform], lanes: int, pitch: int) -> Function:
+    """`name(source, row, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
 
     for c in vectors of channels:
-        grid[i][j] = source[i·row + j·pitch + c]          # row: numbers from one row of the band to the next
-        spread[(i·columns + j)·point + c] = (Bᵀ grid B)   # point: numbers from one ξ to the next
+        grid[i][j] = source[i·row + j·pitch + c]      # row: numbers from one row of the band to the next
+        spread[ξ·point + c] = (R grid Cᵀ)[ξ]          # point: numbers from one ξ to the next
     """
-    rows, columns = by_rows(form.rows.data), by_rows(form.columns.data)
+    rows, columns = forms
     signature = [("source", ptr(f32)), ("row", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64)]
-    with k.function("winograd_data", signature, inline=False) as (f, source, row, spread, point, channels):
-        with f.loop(0, channels, form.lanes, sure=True) as c:
+    with k.function(name, signature, inline=False) as (f, source, row, spread, point, channels):
+        with f.loop(0, channels, lanes, sure=True) as c:
             starts = [source[c]]
-            for _ in range(form.rows.inputs - 1):
+            for _ in range(rows.inputs - 1):
                 starts.append(starts[-1][row])
-            grid = [[start[j * pitch].load(form.lanes) for j in range(form.columns.inputs)] for start in starts]
+            grid = [[start[j * pitch].load(lanes) for j in range(columns.inputs)] for start in starts]
             target = spread[c]
             for line in both_ways(f, rows, columns, grid):
                 for value in line:
                     target.store(value)
                     target = target[point]
     return f
+
+
+def emit_data(k: Module, form: Form, pitch: int) -> Function:
+    """`emit_spread` with Bᵀ: the inputs of a tile."""
+    forms = by_rows(form.rows.data), by_rows(form.columns.data)
+    return emit_spread(k, "winograd_data", forms, form.lanes, pitch)
 
 
 def emit_product(k: Module, form: Form, count: int) -> Function:

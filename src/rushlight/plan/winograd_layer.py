@@ -48,7 +48,7 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     """The plan, or the reason why another algorithm is better."""
     forward = kernel == "fprop"
     summed, made = (spec.in_channels, spec.out_channels) if forward else (spec.out_channels, spec.in_channels)
-    reason = _reason(spec, summed, made)
+    reason = refusal_of_layer(spec, summed, made)
     if reason:
         return reason
     sizes, extents = (spec.size, spec.out) if forward else (spec.out, spec.size)
@@ -81,7 +81,7 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     )  # fmt: skip
 
 
-def _reason(spec: ConvSpec, summed: int, made: int) -> str:
+def refusal_of_layer(spec: ConvSpec, summed: int, made: int) -> str:
     """Why the layer's rules exclude it; empty where they do not."""
     moving = range(max(0, spec.rank - 2), spec.rank)
     if spec.dtype != "f32" or spec.groups != 1:

@@ -17,6 +17,7 @@ from ...codegen import debug
 from ...ops.spec import ConvSpec
 from ...plan.lanewise import serves
 from ...plan.target import Target
+from ...plan.winograd_gradient import plan_gradient
 from ...plan.winograd_layer import plan_winograd
 from ..dispatch import Refusal
 from ..exactness import get_exact
@@ -24,8 +25,11 @@ from .lanewise import LaneCall
 from .product import ProductCall, addressable
 from .wgrad import EmptyWgrad, WgradCall
 from .winograd import WinogradCall
+from .winograd_gradient import WinogradGradientCall
 
 name = "compiled"
+
+EXACT = "plain sums were asked for (set_exact)"
 
 _REMEMBERED = 4096
 _calls: OrderedDict[tuple, Callable] = OrderedDict()
@@ -62,7 +66,7 @@ def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         x = np.ascontiguousarray(x)
     if not addressable(y):
         y = np.ascontiguousarray(y)
-    key = ("wgrad", spec, x.strides, y.strides, runtime.team_size())
+    key = ("wgrad", spec, x.strides, y.strides, runtime.team_size(), get_exact())
     call = _calls.get(key)
     if call is None:
         call = _prepare(key, spec, x, None, partial(_choose_wgrad, spec, x, y))
@@ -106,7 +110,7 @@ def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | N
     target, threads = Target.host(), runtime.team_size()
     if serves(spec) and addressable(source) and 0 not in source.shape:
         return LaneCall(kernel, spec, source, activation, target, threads)
-    plan = "plain sums were asked for (set_exact)" if get_exact() else plan_winograd(spec, kernel, target, threads)
+    plan = EXACT if get_exact() else plan_winograd(spec, kernel, target, threads)
     if isinstance(plan, str) or not addressable(source) or 0 in source.shape:
         return ProductCall(kernel, spec, source, activation, target, threads)
     return WinogradCall(plan, spec, source, activation, target, threads)
@@ -115,7 +119,11 @@ def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | N
 def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
     if 0 in x.shape:
         return EmptyWgrad(spec, x.dtype)
-    return WgradCall(spec, x, y, Target.host(), runtime.team_size())
+    target, threads = Target.host(), runtime.team_size()
+    plan = EXACT if get_exact() else plan_gradient(spec, target)
+    if isinstance(plan, str) or 0 in y.shape:
+        return WgradCall(spec, x, y, target, threads)
+    return WinogradGradientCall(plan, spec, x, y, target, threads)
 
 
 def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:

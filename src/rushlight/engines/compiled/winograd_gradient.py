@@ -1,0 +1,121 @@
+"""A weight gradient by Winograd's algorithm, ready to be called.
+
+In: a ConvSpec and arrays like those to come. Out: a callable that takes (x, y) and gives w.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...codegen import jit
+from ...codegen.pack import Gather
+from ...codegen.winograd_gradient import (
+    FINISH,
+    SPREAD,
+    SUM,
+    GradientForm,
+    emit_finish,
+    emit_operand,
+    emit_sum,
+)
+from ...ops.spec import ConvSpec
+from ...plan.blocking import Bands
+from ...plan.target import Target
+from ...plan.winograd_gradient import GradientPlan
+
+_F32 = np.dtype(np.float32)
+
+
+class _Operand:
+    """x or y: how it is packed and where its transformed tiles go."""
+
+    def __init__(self, name: str, source: np.ndarray, bands: Bands, plan: GradientPlan, form: GradientForm) -> None:
+        self.bands, self.form, self.plan = bands, form, plan
+        self.image, self.channel, *spatial = (stride // 4 for stride in source.strides)
+        strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
+        self.gather = Gather(bands, strides, form.lanes)
+        self.channels = source.shape[1]
+        self.width = -(-self.channels // form.panel) * form.panel
+        self.slots = len(bands.axes[0].slots.coordinates)
+        self.point = plan.units * plan.rows * plan.columns * self.width
+        self.size = self.slots * form.points * self.point + 64
+        self.step = (form.rows.taps, form.columns.taps)
+        self.name = name
+
+    def load(self, target: Target) -> None:
+        """Its kernel."""
+        form, pack, pitch = self.form, self.gather.form, self.bands.pitch
+        key = f"winograd spread {self.name} {form.rows.results} {form.columns.results} {form.lanes} {pack} {pitch}"
+        self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack, pitch), target)["spread"]
+
+    def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
+        """The arguments for units `first` … `first + count`; everything is an address or an integer."""
+        plan, bands = self.plan, self.bands
+        slots_h = len(bands.axes[1].slots.coordinates)
+        return SPREAD.pack(
+            self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
+            self.image, self.channel, self.channels, bands.channels, self.slots, plan.rows, plan.columns,
+            self.step[0] * bands.row, self.step[1] * bands.pitch,
+            slots_h * bands.row, bands.row, -(-bands.size // 64) * 64, self.width, self.point,
+        )  # fmt: skip
+
+
+class WinogradGradientCall:
+    """One prepared weight gradient; call it with (x, y)."""
+
+    def __init__(
+        self, plan: GradientPlan, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int
+    ) -> None:
+        self.plan, self.spec, self.threads = plan, spec, threads
+        form = GradientForm(
+            plan.row_form, plan.column_form, plan.depth_taps, target.lanes(4), plan.vectors, plan.height
+        )
+        self.form = form
+        self.x, self.y = _Operand("x", x, plan.x, plan, form), _Operand("y", y, plan.y, plan, form)
+        for operand in (self.x, self.y):
+            operand.load(target)
+        key = f"{form.rows.results} {form.columns.results} {form.depth_taps} {form.lanes} {form.vectors} {form.height}"
+        self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
+        self.finish = jit.kernel(f"winograd finish {key}", lambda: emit_finish(target, form), target)["finish"]
+        self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
+        self.panels = self.y.width // form.panel
+        self.sums = plan.depth_taps * form.points * self.x.width * self.y.width
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        plan, form, address = self.plan, self.form, runtime.address
+        w = runtime.empty(self.spec.w_shape, _F32)
+        sums = runtime.empty((self.sums,), _F32)
+        spread = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
+        bands = [-(-operand.bands.size // 64) * 64 for operand in (self.x, self.y)]
+        scratch = runtime.empty((max(bands) * self.threads,), _F32)
+        units = self.spec.batch * prod(axis.count for axis in plan.y.axes)
+        for first in range(0, units, plan.units):
+            count = min(plan.units, units - first)
+            for operand, source, into in zip((self.x, self.y), (x, y), spread):
+                words = operand.words(address(source), address(into), address(scratch), first, count)
+                runtime.launch(operand.entry, words, self.threads)
+            words = SUM.pack(
+                *map(address, (*spread, sums)), plan.depth_taps, self.slots.ctypes.data, form.points, self.panels,
+                plan.y.axes[0].block, count * plan.rows * plan.columns, self.x.width, self.y.width,
+                self.x.point, self.y.point, int(first > 0),
+            )  # fmt: skip
+            runtime.launch(self.sum, words, self.threads)
+        stride = self.x.channels * form.taps
+        panel = self.x.width * form.panel
+        words = FINISH.pack(
+            address(sums), address(w), self.x.channels, self.y.channels, self.x.width, self.panels, panel, stride
+        )
+        runtime.launch(self.finish, words, self.threads)
+        return w
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        return (
+            f"Winograd F({plan.row_form.results}×{plan.column_form.results}, "
+            f"{plan.row_form.taps}×{plan.column_form.taps}): tiles of y are the filter, taps the results\n"
+            f"units of {plan.rows}×{plan.columns} tiles, {plan.units} units at a time"
+        )
