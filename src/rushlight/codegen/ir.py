@@ -437,11 +437,13 @@ class Module:
         returns: Type | None = None,
         inline: bool | None = None,
         export: bool = False,
+        distinct: bool = True,
     ) -> Iterator[tuple]:
         """Define a function: `with k.function("tile", [("x", ptr(f32)), ("n", i64)]) as (f, x, n):`.
 
-        Its pointers must not overlap where one of them is written. `inline`: always, never, or as LLVM likes."""
-        given = ", ".join(f"{_attribute(type)} %{label}" for label, type in parameters)
+        `distinct` promises that its pointers do not overlap where one of them is written, by anybody. `inline`:
+        always, never, or as LLVM likes."""
+        given = ", ".join(f"{_attribute(type, distinct)} %{label}" for label, type in parameters)
         hint = {True: " alwaysinline", False: " noinline", None: ""}[inline]
         linkage = "" if export else "internal "
         head = f"define {linkage}{returns.text if returns else 'void'} @{name}({given}) #0{hint}"
@@ -463,7 +465,8 @@ class Module:
         """Define an exported kernel `void name(words)`: any number of threads call it at once, and share the work.
 
         Subnormals are flushed inside."""
-        with self.function(name, [("words", ptr(i64))], export=True) as (f, words), f.flushed():
+        # Not distinct: other threads count in the same words meanwhile.
+        with self.function(name, [("words", ptr(i64))], export=True, distinct=False) as (f, words), f.flushed():
             yield f, params.read(f, words)
 
     def table(self, f: Function, of: Type, numbers: Sequence[int | float]) -> Pointer:
@@ -484,5 +487,5 @@ class Module:
         return "\n".join([head, *self._globals, *declarations, *bodies, attributes]) + "\n"
 
 
-def _attribute(type: Type) -> str:
-    return "ptr noalias" if type.kind == "p" else type.text
+def _attribute(type: Type, distinct: bool) -> str:
+    return "ptr noalias" if type.kind == "p" and distinct else type.text
