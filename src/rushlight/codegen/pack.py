@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
+from .ir import Function, Mask, Module, Params, Pointer, Value, i64, ptr, vec
 
 if TYPE_CHECKING:
     from ..plan.blocking import AxisBlocks, Bands
@@ -218,9 +218,9 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
     def clear(line: Pointer) -> None:
         _clear_row(f, p, line)
 
-    def squares(c: Value | int, rows: int, partial: bool) -> None:
+    def squares(c: Value | int, rows: int, mask: Mask | None) -> None:
         def fill(source: Pointer, line: Pointer) -> None:
-            _turn(f, p, source[p.first], line[c], c, rows, partial)
+            _turn(f, p, source[p.first], line[c], c, rows, mask)
 
         _each_row(f, p, fill, lambda line: None)
 
@@ -229,21 +229,19 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
             _clear_slot(f, p, line[p.table_w[z + 3].load()])
 
     _each_row(f, p, pad, clear)
-    whole = p.channels - p.left
-    with f.loop(0, whole, p.lanes) as c:
-        squares(c, p.lanes, False)
-    few = min(4, p.lanes)
-    with f.if_(f.both(p.left > 0, p.left <= few)):
-        squares(whole, few, True)
-    with f.if_(p.left > few):
-        squares(whole, p.lanes, True)
+    # Junk may follow the last channels where the pitch has room for a whole vector; else few are stored at a time.
+    whole, few = p.channels - p.left, min(4, p.lanes)
+    stop = f.select(p.pitch >= whole + p.lanes, p.channels, whole)
+    with f.loop(0, stop, p.lanes) as c:
+        squares(c, p.lanes, None)
+    with f.loop(stop, p.channels, few) as c:
+        squares(c, few, f.mask(f.min(p.channels - c, few), p.lanes, p.number))
 
 
-def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, partial: bool) -> None:  # noqa: ANN001
+def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, mask: Mask | None) -> None:  # noqa: ANN001
     """One row of the band, `rows` channels from c on; the chunk's last channel stands in for those beyond it."""
-    lanes, mask = p.lanes, p.tail if partial else None
-    channels = [f.min(c + r, p.channels - 1) if partial else c + r for r in range(rows)]
-    starts = [source[channel * p.stride_c] for channel in channels]
+    lanes = p.lanes
+    starts = [source[f.min(c + r, p.channels - 1) * p.stride_c] for r in range(rows)]
     with f.loop(0, p.count, lanes) as i:
         here = f.mask(p.count - i, lanes, source.of)
         turned = f.transpose([start[i].load(lanes, mask=here).to(p.number) for start in starts])

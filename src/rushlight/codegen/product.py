@@ -3,8 +3,8 @@
 In: packed weights (`codegen.weights`), a source, and tables that say where things are (`engines.compiled` makes them
 from `plan`). Out: the result, channels innermost. Two kinds of modules, joined by addresses when they run:
 
-* `emit_tiles` (and `emit_dots` for one to three channels): the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
-  strides, so one set a register block serves all layers;
+* `emit_tiles`: the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
+  strides, so one set a register block serves all layers (`emit_dots`: one to three channels);
 * `emit_loops`: the kernel `product`, which claims items of work, packs, and calls microkernels.
 
 What an item computes (an image n, a block of positions, a range of panels of output channels):

@@ -120,7 +120,7 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     halves = spec.dtype in ("f16", "bf16")
     chunk = summed if halves else chunk_of(summed, taps, lanes)
     register, tail, panels = panels_of(made, summed * taps, target, size)
-    direct = is_direct(axes, source, size)
+    direct = is_direct(axes, source, made, size)
     bands = choose_bands(axes, batch, chunk, made, target, threads, size, chunk < summed)
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads)
     order = tap_order(spec, axes, bands)
@@ -193,11 +193,13 @@ def row_length(axis: Axis) -> int:
     return -(-axis.extent // axis.phases[0].target_step)
 
 
-def is_direct(axes: tuple[Axis, ...], source: Source, size: int) -> bool:
-    """Whether microkernels can read the source where it is: channels are neighbours, and no padding is met.
+def is_direct(axes: tuple[Axis, ...], source: Source, made: int, size: int) -> bool:
+    """Whether microkernels read the source where it is: channels are neighbours, and no padding is met.
 
-    Pixels a multiple of 2048 bytes apart share a few sets of the first cache and would throw each other out."""
+    Pixels far apart share few sets of the first cache, and a tile of them is more streams from memory than are
+    fetched ahead; then a copy is cheaper, if there is enough to be done with it."""
     step = axes[2].source * axes[2].phases[0].step * size
+    near = step < 1024 or (step % 2048 != 0 and made <= 32) or axes[2].extent == 1
     inside = all(
         0 <= phase.step * t + offset < axis.size
         for axis in axes
@@ -205,7 +207,7 @@ def is_direct(axes: tuple[Axis, ...], source: Source, size: int) -> bool:
         for offset in phase.offsets
         for t in (phase.begin, phase.end - 1)
     )
-    return source.wide and source.channel == 1 and inside and (step % 2048 != 0 or axes[2].extent == 1)
+    return source.wide and source.channel == 1 and inside and near
 
 
 def tap_order(spec: ConvSpec, axes: tuple[Axis, ...], bands: Bands) -> tuple[tuple[int, ...], ...]:
