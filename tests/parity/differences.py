@@ -36,9 +36,7 @@ CUT = {
 }
 TEXTS = {
     r"ConvTranspose.d\(.*padding_mode='mirror'": "transposed layers have all four padding modes here",
-    r"Conv(Transpose)?.d\(4, 6, \(3, 3.*; m\(x\)|F.conv.d\(x, w\[0": "PyTorch goes by the weight's rank",
-    r"2\*\*(31|6\d)|922337203685477580\d": "PyTorch's integers wrap around, or its parser stops",
-    r"\(-2, -2\), 're(flect|plicate)'": "one sentence for all modes, circular's",
+    r"F.conv_transpose.d\(.*2\*\*(31|62)": "PyTorch's step wraps around to one that is not positive",
 }
 KNOWN = {
     r"F.conv_transpose.d\(.*padding='same'": "transposed layers take 'same' and 'valid' here",
