@@ -57,6 +57,18 @@ def test_resuming_another_training_is_refused(tmp_path, capsys):
     assert "other images" in capsys.readouterr().err
 
 
+def test_resuming_from_a_foreign_file(tmp_path, capsys):
+    torch.save({"w": torch.ones(1)}, tmp_path / "checkpoint.pt")
+    assert train(tmp_path, "--resume") == 1
+    assert "not the state of a training" in capsys.readouterr().err
+
+
+def test_a_training_that_diverges_still_reports(tmp_path, capsys):
+    assert train(tmp_path, "--epochs", "1", "--lr", "1e30") == 0
+    assert "Test accuracy" in capsys.readouterr().out
+    assert (tmp_path / "loss.png").is_file()
+
+
 def test_interrupting_between_checkpoints(tmp_path, capsys, monkeypatch):
     from rushlight.training.run import Run
 
@@ -65,7 +77,7 @@ def test_interrupting_between_checkpoints(tmp_path, capsys, monkeypatch):
 
     def interrupted(self, images, labels):
         steps.append(1)
-        if len(steps) == 6:  # in the second epoch of four steps
+        if len(steps) == 11:  # in the second epoch of eight steps
             raise KeyboardInterrupt
         return step(self, images, labels)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rushlight.training.run import Evaluation, Run, Settings
     from rushlight.training.sources import Source
 
-DEFAULTS = {"batch_size": 32, "lr": 2e-3, "seed": 0}
+DEFAULT_LR, DEFAULT_SEED = 2e-3, 0
 CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
 FAILED, INTERRUPTED = 1, 130
 # What the libraries below NumPy read when they are loaded.
@@ -29,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="IDX files of MNIST or Fashion-MNIST (default: the embedded digits)")
     add("--download", action="store_true", help="fetch missing files into --data")
-    add("--epochs", type=_positive, default=10, metavar="N", help="passes over the training images (default: 10)")
-    add("--batch-size", type=_positive, metavar="N", help=f"images a step (default: {DEFAULTS['batch_size']})")
-    add("--lr", type=_rate, metavar="RATE", help=f"Adam's learning rate (default: {DEFAULTS['lr']})")
-    add("--seed", type=int, metavar="N", help=f"of weights and order (default: {DEFAULTS['seed']})")
+    add("--epochs", type=_positive, metavar="N", help="passes over the training images (default: 12; --data: 5)")
+    add("--batch-size", type=_positive, metavar="N", help="images a step (default: 16; --data: 64)")
+    add("--lr", type=_rate, metavar="RATE", help=f"Adam's learning rate (default: {DEFAULT_LR})")
+    add("--seed", type=int, metavar="N", help=f"of weights and order (default: {DEFAULT_SEED})")
     add("--out", type=Path, metavar="DIR", help="folder for the results (default: runs/<name of the data>)")
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
     add("--limit", type=_positive, metavar="N", help="use the first N images of each part only")
@@ -62,12 +62,13 @@ def _train(args: argparse.Namespace) -> int:
     source = _source(args)
     out = args.out or Path("runs") / source.name
     kept = _kept_state(out) if args.resume else None
-    training = Run(source, _settings(args, kept))
+    training = Run(source, _settings(args, source, kept))
+    epochs = args.epochs or source.epochs
     if kept is not None:
         training.restore(kept)
     out.mkdir(parents=True, exist_ok=True)
-    _introduce(training, args.epochs)
-    if not _train_epochs(training, args.epochs, out):
+    _introduce(training, epochs)
+    if not _train_epochs(training, epochs, out):
         return INTERRUPTED
     evaluation = training.evaluate()
     _report(training, evaluation, out)
@@ -84,19 +85,23 @@ def _source(args: argparse.Namespace) -> Source:
 
 def _kept_state(out: Path) -> dict:
     import rushlight
+    from rushlight.training.run import check_state
 
     path = out / CHECKPOINT
     if not path.is_file():
         raise ValueError(f"--resume: there is no {path}\nTry: the --out of the training to go on with")
-    return rushlight.load(path)
+    return check_state(rushlight.load(path))
 
 
-def _settings(args: argparse.Namespace, kept: dict | None) -> Settings:
+def _settings(args: argparse.Namespace, source: Source, kept: dict | None) -> Settings:
     """What the command line says, else what the kept training had, else the defaults."""
     from rushlight.training.run import Settings
 
-    base = DEFAULTS if kept is None else kept.get("settings", DEFAULTS)
-    return Settings(**{name: base[name] if getattr(args, name) is None else getattr(args, name) for name in DEFAULTS})
+    base = {"batch_size": source.batch_size, "lr": DEFAULT_LR, "seed": DEFAULT_SEED} | (
+        kept["settings"] if kept else {}
+    )
+    asked = {name: getattr(args, name) for name in Settings._fields if getattr(args, name) is not None}
+    return Settings(**base | asked)
 
 
 def _introduce(training: Run, epochs: int) -> None:
@@ -115,26 +120,26 @@ def _train_epochs(training: Run, epochs: int, out: Path) -> bool:
     import rushlight
     from rushlight.training.progress import Progress
 
-    progress = Progress(epochs, len(training.batches))
+    progress, kept = Progress(epochs, len(training.batches)), training.epoch
     try:
-        for epoch in range(training.epoch + 1, epochs + 1):
+        for epoch in range(kept + 1, epochs + 1):
             started = time.perf_counter()
             for _ in progress.follow(epoch, training.train_epoch()):
                 pass
             rushlight.save(training.state(), out / CHECKPOINT)
+            kept = epoch
             progress.epoch_done(epoch, training.history[-1], started)
     except KeyboardInterrupt:
-        _say_interrupted(training, out)
+        _say_interrupted(kept, out / CHECKPOINT)
         return False
     return True
 
 
-def _say_interrupted(training: Run, out: Path) -> None:
-    if training.epoch:
-        print(f"\nInterrupted. {out / CHECKPOINT} holds epoch {training.epoch}.")
-        print("The same command with --resume goes on from there.")
+def _say_interrupted(kept: int, checkpoint: Path) -> None:
+    if kept:
+        print(f"\nInterrupted. {checkpoint} holds epoch {kept}.\nThe same command with --resume goes on from there.")
     else:
-        print("\nInterrupted before the first epoch was done; nothing is kept.")
+        print("\nInterrupted before the first epoch was done; this training has kept nothing.")
 
 
 def _report(training: Run, evaluation: Evaluation, out: Path) -> None:

@@ -37,7 +37,8 @@ def _draw_losses(axes: Axes, history: Sequence[dict]) -> None:
     axes.plot(epochs, means, "o-", color=TRAIN, ms=3.5, label="training, mean of an epoch")
     tests = [entry["test_loss"] for entry in history]
     axes.plot(epochs, tests, "o-", color=TEST, ms=3.5, label="test images")
-    lowest = max(min(means + tests) / 5, 1e-6)  # single steps may fall out of the picture
+    finite = [loss for loss in means + tests if np.isfinite(loss)]
+    lowest = max(min(finite, default=1.0) / 5, 1e-6)  # single steps may fall out of the picture
     axes.set(ylabel="cross-entropy loss", yscale="log", ylim=(lowest, None))
     axes.yaxis.set_major_formatter("{x:g}")  # 0.1 where the default writes a power of ten
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")

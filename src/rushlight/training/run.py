@@ -110,7 +110,7 @@ class Run:
 
     def restore(self, state: dict) -> None:
         """Continue from a state. ValueError where it belongs to another training, then nothing has changed."""
-        self._check_same(state)
+        self._check_same(check_state(state))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
@@ -118,10 +118,6 @@ class Run:
         self.history = state["history"]
 
     def _check_same(self, state: dict) -> None:
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise ValueError(
-                message("not the state of a training", mend="the checkpoint.pt that rushlight train wrote")
-            )
         for name, value in self.settings._asdict().items():
             kept = state["settings"][name]
             if kept != value:
@@ -133,3 +129,11 @@ class Run:
 
     def _fingerprint(self) -> str:
         return f"{self.source.fingerprint:08x} {len(self.source.train)} {len(self.source.test)}"
+
+
+def check_state(state: object) -> dict:
+    """The state as it is, if it is one; ValueError otherwise."""
+    parts = ("settings", "fingerprint", "model", "optimizer", "random", "order", "history")
+    if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= set(parts):
+        raise ValueError(message("not the state of a training", mend="a checkpoint.pt of rushlight train"))
+    return state
