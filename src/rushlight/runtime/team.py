@@ -6,8 +6,8 @@ wait for those that came; fewer than n is slower, never wrong, and no thread nee
 
 On Linux the team is our own: threads of the C library that run `codegen.team`. On macOS it is Grand Central Dispatch;
 elsewhere, Python threads (4 µs a launch). Ours takes 0.6 to 1.8 µs on two threads, as GOMP_parallel does on an idle
-machine; where the cores have other work, libgomp was seen to take 16 ms, since it waits for every thread to come and
-look, and ours 8 µs. In a forked child libgomp hangs; ours is made anew.
+machine; where the cores have other work, libgomp took 11 ms in the median, since it waits for every thread to come and
+look, and ours 9 µs. In a forked child libgomp hangs; ours is made anew.
 """
 
 from __future__ import annotations
