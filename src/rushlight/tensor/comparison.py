@@ -46,7 +46,7 @@ ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.", "
 
 def _logical(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
     kind = result_type(a, b)
-    return wrap(np.asarray(ufunc(in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
+    return wrap(np.asarray(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
 
 
 @method()

@@ -6,6 +6,7 @@ responsibility; each becomes a method through `@method`, so that `x.exp()` and `
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from contextvars import Context
@@ -372,7 +373,27 @@ _quiet = _Quiet()
 
 def quiet(function: Callable, *args: object, **kwargs: object) -> object:
     """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says."""
-    return _quiet.run(function, *args, **kwargs)
+    try:
+        return _quiet.run(function, *args, **kwargs)
+    except ValueError as error:
+        if "broadcast" not in str(error):
+            raise
+        raise RuntimeError(_do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray)])) from None
+
+
+def _do_not_broadcast(shapes: list[tuple[int, ...]]) -> str:
+    """PyTorch's sentence for the first pair of shapes that do not meet."""
+    for a, b in itertools.combinations(shapes, 2):
+        rank = max(len(a), len(b))
+        for axis in range(-1, -rank - 1, -1):
+            m, n = (shape[axis] if len(shape) >= -axis else 1 for shape in (a, b))
+            if m != n and 1 not in (m, n):
+                return message(
+                    f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension "
+                    f"{rank + axis}",
+                    f"shapes {list(a)} and {list(b)}",
+                )
+    return f"shapes {', '.join(str(list(shape)) for shape in shapes)} cannot be broadcast to a single shape"
 
 
 def _check_grad(tensor: Tensor, grad: Tensor) -> None:

@@ -44,7 +44,12 @@ def shape_of(name: str, size: tuple) -> tuple[int, ...]:
         ) from None
     for n in shape:
         if n < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+            raise RuntimeError(
+                message(
+                    f"{name}: Dimension size must be non-negative.",
+                    f"Trying to create tensor with negative dimension {n}: {list(shape)}",
+                )
+            )
     return shape
 
 
@@ -407,9 +412,11 @@ def _even_steps(start: float, end: float, steps: int, kind: type) -> np.ndarray:
     """Counted from both ends, so that both are exact and the middle is symmetric, as in PyTorch."""
     if steps == 1:
         return np.full(1, start, kind)
-    position = np.arange(steps, dtype=kind)
-    step = kind((kind(end) - kind(start)) / kind(max(steps - 1, 1)))
-    return np.where(position < steps // 2, kind(start) + step * position, kind(end) - step * (steps - 1 - position))
+    start, end = kind(start), kind(end)
+    # A float32 product and sum in float64 is rounded once, as by PyTorch's fused multiply-add.
+    step = np.float64(kind((end - start) / kind(max(steps - 1, 1))))
+    position = np.arange(steps)
+    return np.where(position < steps // 2, start + step * position, end - step * (steps - 1 - position)).astype(kind)
 
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: object) -> Tensor:

@@ -39,7 +39,7 @@ def where(condition: Tensor, input: Operand | None = None, other: Operand | None
         )
     kind = result_type(input, other)
     mask = condition._array.astype(np.bool_, copy=False)
-    result = wrap(np.where(mask, in_dtype(input, kind), in_dtype(other, kind)))
+    result = wrap(quiet(np.where, mask, in_dtype(input, kind), in_dtype(other, kind)))
     tensors = tuple(t if isinstance(t, Tensor) else None for t in (input, other))
     record("WhereBackward0", result, tensors, _where_rule, (condition,))
     return result

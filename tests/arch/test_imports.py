@@ -1,0 +1,57 @@
+"""What `import rushlight` costs and pulls in."""
+
+import subprocess
+import sys
+
+TIMED = """
+import time
+start = time.perf_counter()
+import numpy
+middle = time.perf_counter()
+import rushlight
+{}
+print((time.perf_counter() - start) / (middle - start))
+"""
+HEAVY = ("llvmlite", "matplotlib", "ml_dtypes", "torch", "tqdm", "safetensors", "inspect", "dataclasses")
+
+
+def times_numpy(code=""):
+    """How many times as long as `import numpy` alone it takes; the best of several fresh interpreters."""
+    program = [sys.executable, "-c", TIMED.format(code)]
+    return min(float(subprocess.run(program, capture_output=True, text=True, check=True).stdout) for _ in range(5))
+
+
+def test_costs_little_more_than_numpy():
+    assert times_numpy() <= 1.3
+
+
+def test_tensors_cost_little_more_than_numpy():
+    assert times_numpy("rushlight.Tensor") <= 1.6
+
+
+def loaded_by(code):
+    """Which of the heavy modules some code loads that NumPy does not."""
+    program = f"import sys, numpy; before = set(sys.modules); {code}; print(*(set(sys.modules) - before))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    return {name for name in found if name.partition(".")[0] in HEAVY}
+
+
+def test_loads_nothing_heavy():
+    assert loaded_by("import rushlight") == set()
+
+
+def test_tensors_load_nothing_heavy():
+    assert loaded_by("import rushlight as t; t.ones(2, requires_grad=True).exp().sum().backward()") == set()
+
+
+def test_every_public_name_is_there():
+    import rushlight
+
+    missing = [name for name in rushlight._WHERE if not hasattr(rushlight, name)]
+    assert missing == []
+    assert set(rushlight._WHERE) <= set(dir(rushlight))
+
+
+def test_either_package_may_come_first():
+    for name in ("tensor", "autograd", "tensor.core", "autograd.graph", "autograd.views", "tensor.shape", "dtypes"):
+        subprocess.run([sys.executable, "-c", f"import rushlight.{name}"], check=True)
