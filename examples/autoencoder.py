@@ -54,7 +54,7 @@ def show(originals: torch.Tensor, redrawn: torch.Tensor) -> None:
     """Digits as text, the originals above."""
     for images in (originals, redrawn):
         for row in (images[:, 0] * (len(SHADES) - 1)).round().long().permute(1, 0, 2).tolist():
-            print("  ".join("".join(2 * SHADES[shade] for shade in line) for line in row))
+            print("  ".join("".join(2 * SHADES[shade] for shade in line) for line in row).rstrip())
         print()
 
 
