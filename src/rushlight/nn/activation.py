@@ -141,7 +141,7 @@ class Hardtanh(Module):
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         if max_val <= min_val:
-            raise AssertionError("max_val must be larger than min_val")  # PyTorch's kind
+            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")  # PyTorch's kind
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace

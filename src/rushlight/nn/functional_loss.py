@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from rushlight.autograd.graph import record
+from rushlight.autograd.modes import is_grad_enabled
 from rushlight.errors import message
 from rushlight.nn.functional_activation import check_floating, logsigmoid
 from rushlight.ops.arguments import TYPE_NAMES
@@ -201,20 +202,18 @@ def _check_class_shapes(input: Tensor, target: Tensor) -> None:
     shape, wanted = tuple(input.shape), tuple(target.shape)
     if not shape:
         raise ValueError("Expected 1 or more dimensions (got 0)")
+    if len(shape) == 1:
+        if wanted not in ((), (1,)):
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    elif wanted and shape[0] != wanted[0]:
+        raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({wanted[0]}).")
+    elif wanted != (shape[0], *shape[2:]):
+        raise RuntimeError(_class_shape_sentence(shape, wanted))
     if code(target) not in ("i64", "u8"):
         kind = TYPE_NAMES[code(target)][1]
         raise RuntimeError(
             message(f"expected target dtype to be Long or Byte, but got {kind}", mend="target.long(), class numbers")
         )
-    if len(shape) == 1:
-        if wanted not in ((), (1,)):
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        return
-    if wanted and shape[0] != wanted[0]:
-        raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({wanted[0]}).")
-    if wanted == (shape[0], *shape[2:]):
-        return
-    raise RuntimeError(_class_shape_sentence(shape, wanted))
 
 
 def _class_shape_sentence(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
@@ -234,6 +233,14 @@ def _class_shape_sentence(shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 
 
 def _check_class_weight(input: Tensor, weight: Tensor) -> None:
+    if weight.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            message(
+                "The function 'nll_loss_forward' is not differentiable with respect to argument 'weight'. "
+                "This input cannot have requires_grad True.",
+                mend="weight.detach()",
+            )
+        )
     classes = input.shape[0 if input.dim() == 1 else 1] if input.dim() else 1
     if tuple(weight.shape) != (classes,):
         raise RuntimeError(

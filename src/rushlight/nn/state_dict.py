@@ -183,7 +183,7 @@ class Stateful:
                 f"from checkpoint but received {type(value)}"
             )
         lazy = is_lazy(tensor)
-        if not lazy and value.dim() == 1 and value.numel() == 1 and tensor.dim() == 0:
+        if not lazy and value.shape == (1,) and tensor.dim() == 0:
             value = value[0]  # files of PyTorch 0.3 and before keep single numbers so
         if not lazy and value.shape != tensor.shape:
             return (

@@ -125,7 +125,10 @@ class Optimizer:
             for group in self.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
-                        self._update(parameter, parameter.grad, self.state[parameter], group)
+                        kept = self.state.get(parameter, {})
+                        self._update(parameter, parameter.grad, kept, group)
+                        if kept:  # nothing to remember leaves no entry in the state dict
+                            self.state[parameter] = kept
         for hook in list(self._step_post_hooks.values()):
             hook(self, (closure,), {})
         return loss

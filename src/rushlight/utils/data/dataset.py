@@ -128,7 +128,7 @@ def random_split(
     >>> [len(part) for part in torch.utils.data.random_split(range(10), [0.7, 0.3])]
     [7, 3]
     """
-    from rushlight.random import randperm
+    from rushlight.random.factories import randperm
 
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _whole(len(dataset), lengths)

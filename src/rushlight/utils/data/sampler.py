@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rushlight import dtypes
-from rushlight.random import Generator, randint, randperm
+from rushlight.random.factories import multinomial, randint, randperm
+from rushlight.random.generator import Generator
 from rushlight.tensor.creation import as_tensor, empty
 
 if TYPE_CHECKING:
@@ -133,8 +134,6 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        from rushlight.random import multinomial
-
         drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
         return iter(drawn.tolist())
 
