@@ -18,8 +18,9 @@ from .axes import Phase, forward_phase, transposed_phases
 from .blocking import UNIT, Bands, cut_axis, lay_band, span_axis
 from .target import Target
 
-CHUNK_ROWS = 2400
-"""Rows of a panel that are summed at a time: 300 KB of a panel 32 wide, which then stays in the second cache."""
+CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
+"""Rows of a panel that are summed at a time (300 KB of a panel 32 wide, which then stays in the second cache), and
+channels (so that a block of 64 positions stays there, too)."""
 
 
 class Source(NamedTuple):
@@ -121,8 +122,9 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     chunk = summed if halves else chunk_of(summed, taps, lanes)
     register, tail, panels = panels_of(made, summed * taps, target, size)
     direct = is_direct(axes, source, made, size)
-    bands = choose_bands(axes, batch, chunk, made, target, threads, size, chunk < summed)
-    parts = parts_of(batch * bands.blocks, spec.groups * panels, threads)
+    bands = choose_bands(axes, batch, chunk, target, threads, size)
+    weights = spec.groups * panels * register.width * summed * taps * size
+    parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
     order = tap_order(spec, axes, bands)
     return ProductPlan(
         kernel, batch, spec.groups, summed, made, axes, bands, image, source.channel, direct, chunk,
@@ -220,16 +222,20 @@ def tap_slots(taps: tuple[int, ...], axes: tuple[Axis, ...], bands: Bands) -> li
 
     j counts the taps of an axis' phase."""
     weights = [prod(taps[axis.index + 1 :]) if axis.index >= 0 else 0 for axis in axes]
+    # The order of summation is that of the layer's axes, even where two of them have changed places.
+    places = sorted(range(3), key=lambda i: axes[i].index)
     found = []
     for phases in product(*(range(len(axis.phases)) for axis in axes)):
         each = [
             sorted(range(len(axis.phases[p].taps)), key=blocks.slots.base[p].__getitem__)
             for axis, blocks, p in zip(axes, bands.axes, phases)
         ]
-        found.append([
-            (js, sum(axis.phases[p].taps[j] * weight for axis, p, j, weight in zip(axes, phases, js, weights)))
-            for js in product(*each)
-        ])  # fmt: skip
+        order = []
+        for chosen in product(*(each[i] for i in places)):
+            js = tuple(chosen[places.index(i)] for i in range(3))
+            tap = sum(axis.phases[p].taps[j] * weight for axis, p, j, weight in zip(axes, phases, js, weights))
+            order.append((js, tap))
+        found.append(order)
     return found
 
 
@@ -240,9 +246,9 @@ def chunk_of(channels: int, taps: int, lanes: int) -> int:
     """Channels summed at a time: whole vectors, chunks of nearly the same size.
 
     >>> chunk_of(512, 9, 16), chunk_of(3, 49, 16), chunk_of(2048, 1, 16)
-    (256, 3, 2048)
+    (256, 3, 1024)
     """
-    most = max(lanes, CHUNK_ROWS // taps)
+    most = max(lanes, min(CHUNK_ROWS // taps, CHUNK_CHANNELS))
     if channels <= most:
         return channels
     count = -(-channels // most)
@@ -289,9 +295,7 @@ def tile_cycles(register: Register, size: int) -> list[float]:
     ]
 
 
-def choose_bands(
-    axes: tuple[Axis, ...], batch: int, chunk: int, made: int, target: Target, threads: int, size: int, again: bool
-) -> Bands:
+def choose_bands(axes: tuple[Axis, ...], batch: int, chunk: int, target: Target, threads: int, size: int) -> Bands:
     """Blocks whose band fits into the second cache, large enough to use the weights often, and enough of them."""
     extents = [span_axis(axis.phases) for axis in axes]
     block = [1, 1, min(extents[2], 256)]
@@ -303,7 +307,7 @@ def choose_bands(
         return lay_band(cut, chunk, lanes, size)
 
     def fits(block: list[int]) -> bool:
-        return bands_of(block).size * size <= budget and (not again or prod(block) * made * size <= budget)
+        return bands_of(block).size * size <= budget
 
     while block[2] > 28 and not fits(block):
         block[2] = max(28, -(-block[2] // 2))
@@ -329,8 +333,10 @@ def items_wanted(batch: int, extents: list[int], block: list[int], threads: int)
     return enough
 
 
-def parts_of(items: int, units: int, threads: int) -> int:
-    """Into how many ranges of panels the work of a block is split, so that all threads have some."""
-    if threads == 1 or items >= 4 * threads:
-        return 1
-    return max(1, min(units, -(-4 * threads // items)))
+def parts_of(items: int, units: int, threads: int, weights: int, target: Target) -> int:
+    """Into how many ranges of panels the work of a block is split: all threads have some, and weights that are too
+    large for the last cache are read in pieces, each for all blocks."""
+    pieces = -(-4 * weights // target.l3) if weights > target.l3 // 2 and items > 1 else 1
+    if threads > 1 and items < 4 * threads:
+        pieces = max(pieces, -(-4 * threads // items))
+    return max(1, min(units, pieces))

@@ -15,13 +15,12 @@ import numpy as np
 from ... import runtime
 from ...codegen import debug
 from ...ops.spec import ConvSpec
-from ...plan.lanewise import serves
+from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.target import Target
-from ...plan.winograd_gradient import plan_gradient
-from ...plan.winograd_layer import plan_winograd
 from ..dispatch import Refusal
 from ..exactness import get_exact
 from .lanewise import LaneCall
+from .lanewise_wgrad import LaneWgradCall
 from .product import ProductCall, addressable
 from .wgrad import EmptyWgrad, WgradCall
 from .winograd import WinogradCall
@@ -29,9 +28,7 @@ from .winograd_gradient import WinogradGradientCall
 
 name = "compiled"
 
-EXACT = "plain sums were asked for (set_exact)"
-
-_REMEMBERED = 4096
+_REMEMBERED = 512
 _calls: OrderedDict[tuple, Callable] = OrderedDict()
 _FLOATS = {"f32", "f64", "f16", "bf16"}
 
@@ -96,10 +93,7 @@ def _prepare(
     reason = refusal(spec, source, activation)
     if reason:
         raise Refusal(reason)
-    call = choose()
-    if debug.wanted("plan"):
-        debug.show("plan", f"{key[0]} {spec}", call.describe())
-    _calls[key] = call
+    call = _calls[key] = choose()
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
     return call
@@ -107,23 +101,37 @@ def _prepare(
 
 def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
     """The call of the best algorithm."""
+    if not addressable(source):
+        call = _choose(kernel, spec, np.ascontiguousarray(source), activation)
+        return lambda source, *others: call(np.ascontiguousarray(source), *others)
     target, threads = Target.host(), runtime.team_size()
-    if serves(spec) and addressable(source) and 0 not in source.shape:
-        return LaneCall(kernel, spec, source, activation, target, threads)
-    plan = EXACT if get_exact() else plan_winograd(spec, kernel, target, threads)
-    if isinstance(plan, str) or not addressable(source) or 0 in source.shape:
+    if 0 in source.shape:
         return ProductCall(kernel, spec, source, activation, target, threads)
-    return WinogradCall(plan, spec, source, activation, target, threads)
+    choice = choose(spec, kernel, target, threads, get_exact())
+    if choice.algorithm == "winograd":
+        call = WinogradCall(choice.plan, spec, source, activation, target, threads)
+    else:
+        make = LaneCall if choice.algorithm == "lanes" else ProductCall
+        call = make(kernel, spec, source, activation, target, threads)
+    return _shown(kernel, spec, choice, call)
 
 
 def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
     if 0 in x.shape:
         return EmptyWgrad(spec, x.dtype)
     target, threads = Target.host(), runtime.team_size()
-    plan = EXACT if get_exact() else plan_gradient(spec, target)
-    if isinstance(plan, str) or 0 in y.shape:
-        return WgradCall(spec, x, y, target, threads)
-    return WinogradGradientCall(plan, spec, x, y, target, threads)
+    choice = choose_gradient(spec, target, get_exact())
+    if choice.algorithm == "winograd" and 0 not in y.shape:
+        return _shown("wgrad", spec, choice, WinogradGradientCall(choice.plan, spec, x, y, target, threads))
+    make = LaneWgradCall if choice.algorithm == "lanes" else WgradCall
+    return _shown("wgrad", spec, choice, make(spec, x, y, target, threads))
+
+
+def _shown(kernel: str, spec: ConvSpec, choice: Choice, call: Callable) -> Callable:
+    """The call, its plan shown where RUSHLIGHT_DEBUG=plan asks for it."""
+    if debug.wanted("plan"):
+        debug.show("plan", f"{kernel} {spec}", f"{choice}\n{call.describe()}")
+    return call
 
 
 def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:

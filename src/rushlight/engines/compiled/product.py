@@ -34,7 +34,6 @@ class ProductCall:
         self.stored = BY_NAME[spec.dtype]
         self.number = f32 if self.stored.kind == "h" else self.stored
         self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
-        self.copies = not addressable(source)
         channels, extents = (spec.out_channels, spec.out) if kernel == "fprop" else (spec.in_channels, spec.size)
         self.shape = (spec.batch, *extents, channels)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
@@ -44,8 +43,7 @@ class ProductCall:
             self._load(activation)
 
     def _plan(self, source: np.ndarray) -> ProductPlan:
-        lies = np.ascontiguousarray(source) if self.copies else source
-        image, channel, *spatial = (stride // source.itemsize for stride in lies.strides)
+        image, channel, *spatial = (stride // source.itemsize for stride in source.strides)
         wide = self.stored is self.number
         return plan_product(
             self.spec, self.kernel, Source(image, channel, tuple(spatial), wide), self.target, self.threads,
@@ -56,8 +54,6 @@ class ProductCall:
         result = runtime.empty(self.shape, source.dtype)
         if self.empty:
             return result.transpose(self.order)
-        if self.copies:
-            source = np.ascontiguousarray(source)
         packed = self._packed(w, memo)
         scratch = runtime.empty((self.scratch,), self.dtype)
         words = self.words[:]

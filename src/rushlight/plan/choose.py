@@ -1,0 +1,57 @@
+"""Which algorithm computes a layer, and why.
+
+In: a ConvSpec, a kernel (fprop, dgrad or wgrad), a `Target`. Out: a `Choice`: the algorithm's name, its plan where it
+made one to decide, and for each algorithm that was passed over the reason, as text for people.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..ops.spec import ConvSpec
+from . import lanewise
+from .target import Target
+from .winograd_gradient import plan_gradient
+from .winograd_layer import WinogradPlan, plan_winograd
+
+EXACT = "plain sums were asked for (set_exact)"
+
+
+class Choice(NamedTuple):
+    """The algorithm for a layer: lanes, winograd or product."""
+
+    algorithm: str
+    plan: object | None
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([self.algorithm, *(f"  {reason}" for reason in self.reasons)])
+
+
+LANES = Choice("lanes", None, ("vectors hold output channels: groups are too small for a matrix product",))
+
+
+def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: bool) -> Choice:
+    """The algorithm of an fprop or dgrad.
+
+    >>> spec = ConvSpec.of(8, 64, 64, (56,), (5,), padding=2)
+    >>> choose(spec, "fprop", Target.named("avx2"), 2, exact=False).algorithm
+    'product'
+    """
+    if lanewise.serves(spec):
+        return LANES
+    plan: WinogradPlan | str = EXACT if exact else plan_winograd(spec, kernel, target, threads)
+    passed = ("not lanes: groups are large enough for a matrix product",)
+    if isinstance(plan, str):
+        return Choice("product", None, (*passed, f"not Winograd: {plan}"))
+    return Choice("winograd", plan, passed)
+
+
+def choose_gradient(spec: ConvSpec, target: Target, exact: bool) -> Choice:
+    """The algorithm of a wgrad."""
+    if lanewise.serves(spec):
+        return LANES
+    plan = EXACT if exact else plan_gradient(spec, target)
+    if isinstance(plan, str):
+        return Choice("product", None, (f"not Winograd: {plan}",))
+    return Choice("winograd", plan, ())
