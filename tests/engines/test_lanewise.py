@@ -9,12 +9,13 @@ import pytest
 from rushlight import runtime
 from rushlight.engines import compiled, reference
 from rushlight.engines.compiled.lanewise import LaneCall
+from rushlight.engines.compiled.lanewise_wgrad import LaneWgradCall
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.lanewise import serves
 from rushlight.plan.target import Target
 from rushlight.runtime import guard
-from tests.engines.test_compiled import arrays, random_axis
-from tests.engines.test_wgrad import ISAS
+from tests.engines.test_compiled import arranged, arrays, random_axis
+from tests.engines.test_wgrad import ISAS, exact, operands
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,28 @@ def test_every_instruction_set(isa):
         np.testing.assert_array_equal(call(source, weight, bias, None), want, err_msg=f"{kernel} {spec}")
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_weight_gradients_on_any_team(seed):
+    rng = random.Random(f"wgrad{seed}")
+    for n in range(20):
+        spec = exact(random_lanes(rng))
+        x, y = (arranged(a, rng) for a in operands(spec, n))
+        want = reference.wgrad(spec, x, y)
+        for threads in (1, 2, 3):
+            runtime.set_num_threads(threads)
+            np.testing.assert_array_equal(compiled.wgrad(spec, x, y), want, err_msg=f"{spec} {x.strides} {y.strides}")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_weight_gradients_on_every_instruction_set(isa):
+    rng = random.Random(isa)
+    for n in range(25):
+        spec = exact(random_lanes(rng))
+        x, y = (channels_last(a) if rng.random() < 0.6 else a for a in operands(spec, n))
+        found = LaneWgradCall(spec, x, y, Target.named(isa), 2)(x, y)
+        np.testing.assert_array_equal(found, reference.wgrad(spec, x, y), err_msg=str(spec))
+
+
 def channels_last(array: np.ndarray) -> np.ndarray:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1)
 
@@ -102,12 +125,23 @@ def test_no_kernel_leaves_its_arrays(side):
         spec, kernel = random_lanes(rng), rng.choice(["fprop", "dgrad"])
         source, weight, bias, activation = arrays(spec, kernel, rng)
         want = getattr(reference, kernel)(spec, source, weight, bias, activation)
-        inner = np.moveaxis(guard.guarded_copy(np.ascontiguousarray(np.moveaxis(source, 1, -1)), side), -1, 1)
-        source = inner if rng.random() < 0.5 else guard.guarded_copy(np.ascontiguousarray(source), side)
+        source = guarded(source, side, rng.random() < 0.5)
         weight = guard.guarded_copy(weight, side)
         with guard.guarding(side):
             found = getattr(compiled, kernel)(spec, source, weight, bias, activation)
             np.testing.assert_array_equal(found, want, err_msg=f"{kernel} {spec}")
+        x, y = operands(spec._replace(dtype="f32"), 0)
+        want = reference.wgrad(spec._replace(dtype="f32"), x, y)
+        x, y = (guarded(a, side, rng.random() < 0.5) for a in (x, y))
+        with guard.guarding(side):
+            np.testing.assert_array_equal(compiled.wgrad(spec._replace(dtype="f32"), x, y), want, err_msg=str(spec))
+
+
+def guarded(array: np.ndarray, side: str, inner: bool) -> np.ndarray:
+    """A guarded copy, its channels innermost in memory if asked for."""
+    if not inner:
+        return guard.guarded_copy(np.ascontiguousarray(array), side)
+    return np.moveaxis(guard.guarded_copy(np.ascontiguousarray(np.moveaxis(array, 1, -1)), side), -1, 1)
 
 
 def test_bits_depend_neither_on_batch_nor_on_threads():

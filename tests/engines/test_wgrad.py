@@ -9,6 +9,7 @@ import pytest
 from rushlight import runtime
 from rushlight.engines import compiled, reference
 from rushlight.engines.compiled.wgrad import WgradCall
+from rushlight.engines.exactness import set_exact
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.target import Target
 from rushlight.runtime import guard
@@ -19,9 +20,12 @@ ISAS = [isa for isa in ("avx512", "avx2", "x86-64", "neon") if Target.named(isa)
 
 @pytest.fixture(autouse=True)
 def threads_as_before():
+    """Direct sums only: Winograd's rounding has tests of its own."""
     before = runtime.get_num_threads()
+    set_exact(True)
     yield
     runtime.set_num_threads(before)
+    set_exact(False)
 
 
 def operands(spec: ConvSpec, seed: int, most: int = 2) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from .loops import divide
 
 
 class Tile(NamedTuple):
@@ -73,9 +74,9 @@ def emit_in_place(
     with k.kernel("lanes", in_place_params(number)) as (f, p):
         items = p.images * p.row_blocks * p.pieces * p.panel_groups
         with f.claim(p.next, items) as item:
-            rest, panels = _divide(item, p.panel_groups)
-            rest, piece = _divide(rest, p.pieces)
-            image, block = _divide(rest, p.row_blocks)
+            rest, panels = divide(item, p.panel_groups)
+            rest, piece = divide(rest, p.pieces)
+            image, block = divide(rest, p.row_blocks)
             first = panels * p.panel_group
             last = f.min(first + p.panel_group, p.panels)
             source, result = p.source[image * p.source_image], p.result[image * p.result_image]
@@ -85,7 +86,7 @@ def emit_in_place(
 
 
 def _in_place_row(f, p, tile, number, phases, pitches, source, result, row, panel, piece) -> None:  # noqa: ANN001
-    d, h = _divide(row, p.height)
+    d, h = divide(row, p.height)
     entry_d, entry_h = p.table_d[d * 3], p.table_h[h * 3]
     # The last panel is moved back, so that all are full; what two panels compute, they compute alike.
     channel = f.min(panel * tile.width, p.channels - tile.width)
@@ -202,16 +203,16 @@ def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple
         raw = band[p.band_size * expand[0]] if expand else band
         items = p.images * p.count_d * p.count_h * p.count_w * p.panels
         with f.claim(p.next, items) as item:
-            rest, w = _divide(item, p.count_w)
-            rest, h = _divide(rest, p.count_h)
-            rest, d = _divide(rest, p.count_d)
-            image, panel = _divide(rest, p.panels)
+            rest, w = divide(item, p.count_w)
+            rest, h = divide(rest, p.count_h)
+            rest, d = divide(rest, p.count_d)
+            image, panel = divide(rest, p.panels)
             from_channel = panel * p.panel_channels
             here = p.source[image * p.source_image + from_channel * p.source_channel]
             many = f.min(p.panel_channels, p.source_channels - from_channel)
             f.call_address(p.pack, p.job, here, raw, d, h, w, many)
             if expand:
-                _expand(f, p, tile, raw, band, *expand)
+                expand_band(f, p, tile.lanes, tile.vectors, raw, band, *expand)
             starts = [
                 getattr(p, f"first_{axis}") + number_ * getattr(p, f"block_{axis}")
                 for axis, number_ in zip("dhw", (d, h, w))
@@ -219,19 +220,19 @@ def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple
             _packed_phases(f, p, tile, source, number, band, image, panel, starts)
 
 
-def _expand(f: Function, p, tile: Tile, raw: Pointer, band: Pointer, deep: int, wide: int) -> None:  # noqa: ANN001
+def expand_band(f: Function, p, lanes: int, vectors: int, raw: Pointer, band: Pointer, deep: int, wide: int) -> None:  # noqa: ANN001
     """for each slot, for j:  band_j[slot][lane] = raw[slot][lane // wide · deep + j]"""
-    lanes = tile.lanes
-    useful = tile.width // wide * wide
+    width = lanes * vectors
+    useful = width // wide * wide
     needed = useful // wide * deep
     pieces = -(-needed // lanes)
     with f.loop(0, p.rows) as r, f.loop(0, p.slots) as s:
-        at, to = raw[r * p.raw_row + s * p.raw_pitch], band[r * p.row + s * tile.width]
-        vectors = [at[i * lanes].load(lanes) for i in range(pieces)]
+        at, to = raw[r * p.raw_row + s * p.raw_pitch], band[r * p.row + s * width]
+        held = [at[i * lanes].load(lanes) for i in range(pieces)]
         for j in range(deep):
-            for v in range(tile.vectors):
+            for v in range(vectors):
                 which = [min(lane, useful - 1) // wide * deep + j for lane in range(v * lanes, (v + 1) * lanes)]
-                to[j * p.band_size + v * lanes].store(_choose(f, vectors, which, lanes))
+                to[j * p.band_size + v * lanes].store(_choose(f, held, which, lanes))
 
 
 def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> Value:
@@ -309,11 +310,6 @@ def emit_gather(k: Module, source: Type, number: Type) -> None:
 
 
 # -------------------------------------------------------------------- both
-
-
-def _divide(a: Value, b: Value) -> tuple[Value, Value]:
-    quotient = a // b
-    return quotient, a - quotient * b
 
 
 def _tiled(f: Function, lo: Value, hi: Value, sizes: Sequence[int], place) -> None:  # noqa: ANN001

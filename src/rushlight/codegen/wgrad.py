@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from .loops import divide
 
 if TYPE_CHECKING:
     from ..plan.wgrad import RegisterBlock
@@ -122,9 +123,9 @@ def _emit_product(
         p.scratch_right = p.scratch_left[p.left_band]
         items = p.chunks * p.groups * p.right_parts * p.left_parts
         with f.claim(p.next, items) as item:
-            rest, left_part = _divide(item, p.left_parts)
-            rest, right_part = _divide(rest, p.right_parts)
-            chunk, group = _divide(rest, p.groups)
+            rest, left_part = divide(item, p.left_parts)
+            rest, right_part = divide(rest, p.right_parts)
+            chunk, group = divide(rest, p.groups)
             place = (((chunk * p.groups + group) * p.right_parts + right_part) * p.panels) * p.left_parts + left_part
             p.here = p.sums[place * p.tiles * (register.height * register.width)]
             p.next_panel = p.left_parts * p.tiles * (register.height * register.width)
@@ -133,15 +134,10 @@ def _emit_product(
                 _emit_block(f, p, register, tile, packed, block, block == begin, group, left_part, right_part)
 
 
-def _divide(a: Value, b: Value) -> tuple[Value, Value]:
-    quotient = a // b
-    return quotient, a - quotient * b
-
-
 def _emit_block(f, p, register, tile, packed, block, first, group, left_part, right_part) -> None:  # noqa: ANN001
-    rest, w = _divide(block, p.count_w)
-    rest, h = _divide(rest, p.count_h)
-    n, d = _divide(rest, p.count_d)
+    rest, w = divide(block, p.count_w)
+    rest, h = divide(rest, p.count_h)
+    n, d = divide(rest, p.count_d)
     numbers = (n, d, h, w)
     origin = [number * getattr(p, f"block_{axis}") for number, axis in zip(numbers, _AXES)]
     extent = [f.min(getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}") - o) for axis, o in zip(_AXES, origin)]
@@ -244,8 +240,8 @@ def _emit_turned(k: Module, register: RegisterBlock, number: Type, result: Type)
 
 def _finish_item(f: Function, p, item: Value) -> tuple:  # noqa: ANN001
     """First column of the item and the end of its part, its sums, and the weight of its group."""
-    rest, panel = _divide(item, p.panels)
-    group, part = _divide(rest, p.parts)
+    rest, panel = divide(item, p.panels)
+    group, part = divide(rest, p.parts)
     start = f.min(part * p.part, p.group - p.part)
     column = start + p.panel_table[panel].load()
     return column, start + p.part, p.sums[item * p.item_size], p.result[group * p.result_group]

@@ -57,6 +57,11 @@ def forward_phase(taps: int, stride: int, dilation: int, lo: int, out: int) -> P
     return Phase(tuple(range(taps)), offsets, stride, 0, out, 1, 0)
 
 
+def plain_phase(out: int) -> Phase:
+    """The phase of an axis that is read as it is."""
+    return Phase((0,), (0,), 1, 0, out, 1, 0)
+
+
 def transposed_phases(taps: int, stride: int, dilation: int, lo: int, size: int) -> tuple[Phase, ...]:
     """The phases of an axis of `dgrad`, whose result axis has `size` elements; phases without results are left out.
 

@@ -179,3 +179,61 @@ def _needed(axis: Axis, block: int) -> int:
     """Source coordinates that a block needs, at most."""
     offsets = {offset for phase in axis.phases for offset in phase.offsets} or {0}
     return (block - 1) * axis.phases[0].step + max(offsets) - min(offsets) + 1
+
+
+# -------------------------------------------------------------------- weight gradient
+
+
+class LaneWgradPlan(NamedTuple):
+    """How one weight gradient is computed; `group` taps are summed at once (in place: those of a row)."""
+
+    in_place: bool
+    y_packed: bool
+    lanes: int
+    vectors: int
+    useful: int
+    panels: int
+    panel_group: int
+    group: int
+    block: tuple[int, int, int]
+    chunks: int
+
+    @property
+    def width(self) -> int:
+        """Lanes of a panel."""
+        return self.vectors * self.lanes
+
+
+def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, bool]) -> LaneWgradPlan:
+    """The plan for a spec (of role fprop); `channels_last`: x, y have neighbouring channels, and need no widening."""
+    groups, axes = gather_groups(spec), gather_axes(spec)
+    channels = groups.count * groups.result
+    itemsize = max(4, ITEM_BYTES[spec.dtype])
+    lanes = best_lanes(channels, groups.result, target, itemsize)
+    in_place = all(channels_last) and groups.identity and channels >= lanes and is_mostly_interior(axes[2])
+    vectors = 2 if in_place and spec.taps[-1] < 4 and channels >= 2 * lanes else 1
+    vectors = max(vectors, -(-groups.result // lanes))
+    width = vectors * lanes
+    useful = width if groups.result == 1 else width // groups.result * groups.result
+    panels = -(-channels // useful)
+    y_packed = not (channels_last[1] and useful == width and channels % width == 0)
+    sums = prod(spec.taps) * groups.source
+    most = max(1, min(9, (target.registers - 4) // (vectors if target.fma else vectors + 1)))
+    group = spec.taps[-1] if in_place else -(-sums // -(-sums // most))
+    if in_place:
+        block = rows_in_first_cache(axes, width * itemsize, target)
+    else:
+        block = choose_block(spec._replace(batch=ITEMS), axes, groups, 2 * width * itemsize, panels, target)
+    blocks = spec.batch * prod(-(-axis.result // b) for axis, b in zip(axes, block))
+    panel_group = 1 if not in_place else max(1, -(-panels // ITEMS))
+    # Chunks cost memory and a pass over their sums; panels cost nothing.
+    room = max(1, (prod(spec.x_shape) + prod(spec.y_shape)) // (4 * panels * sums * width))
+    chunks = max(1, min(blocks, -(-ITEMS // -(-panels // panel_group)), room))
+    return LaneWgradPlan(in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, block, chunks)
+
+
+def rows_in_first_cache(axes: list[Axis], slot_bytes: int, target: Target) -> tuple[int, int, int]:
+    """Blocks of whole rows (pieces of very long ones) whose x and y stay in the first cache over the taps."""
+    width = min(axes[2].result, 512)
+    row = slot_bytes * width * (1 + axes[2].phases[0].step)
+    return 1, max(1, min(axes[1].result, target.l1 * 3 // 4 // row)), width

@@ -15,7 +15,7 @@ from ...codegen.ir import BY_NAME, f32
 from ...codegen.pack import Gather
 from ...codegen.wgrad import emit_wgrad, finish_params, product_params
 from ...ops.spec import ConvSpec
-from ...plan.axes import Phase
+from ...plan.axes import Phase, plain_phase
 from ...plan.blocking import Bands, cut_axis, lay_band
 from ...plan.target import Target
 from ...plan.wgrad import ProductPlan, axes_of, is_narrow, plan_product, tap_range
@@ -93,7 +93,7 @@ class WgradCall:
         must = (number is not source or is_narrow(spec), number is not source or few(spec))
         sides = {
             "x": Operand(spec, x, phases, sizes, must[0]),
-            "y": Operand(spec, y, [plain(out) for out in outs], outs, must[1]),
+            "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, must[1]),
         }
         plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
         left, right = (sides[side.name] for side in (plan.left, plan.right))
@@ -187,10 +187,6 @@ class WgradCall:
             f"tiles {plan.register.height}×{plan.register.vectors} of {plan.register.lanes}, blocks of {plan.pixels}",
             f"{self.chunks} chunks, {plan.left.parts}×{plan.right.parts} parts, for {self.threads_used} threads",
         ])  # fmt: skip
-
-
-def plain(out: int) -> Phase:
-    return Phase((0,), (0,), 1, 0, out, 1, 0)
 
 
 def few(spec: ConvSpec) -> bool:

@@ -1,0 +1,269 @@
+"""The weight gradient of depthwise layers, channel multipliers and small groups: lanes are result channels.
+
+In: what a `LaneWgradPlan` fixes. Out: the kernels `sums`, in one of two forms, and `finish`, which adds the chunks and
+puts each sum where it belongs in the weight.
+
+    for item (chunk of the pixels, panels):  for block of the chunk:  for panel:
+        [pack x and y]
+        for group of taps:  sums[tap][lane] += Σ over the block's pixels  y[pixel][lane] · x[pixel at tap][lane]
+
+In place (depthwise, both channels-last) a group is a row of taps: neighbouring pixels share what they load, and what
+falls outside x is left out. Packed, a group is any few taps, each with an address of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from .lanewise import expand_band
+from .loops import divide
+
+_CHAINS = 6
+"""Sums that must be under way at once to hide the latency of a multiply-add."""
+
+_BLOCKS = [
+    "chunks", "panels", "panel_groups", "panel_group", "useful", "channels", "taps_size", "blocks",
+    "count_d", "count_h", "count_w", "block_d", "block_h", "block_w", "out_d", "out_h", "out_w",
+    "x_image", "y_image", "x_d", "x_h", "x_w", "y_d", "y_h", "y_w",
+]  # fmt: skip
+
+
+class _Sums:
+    """Running sums in registers: one a tap and vector, in several sets where there are too few to hide latency."""
+
+    def __init__(self, f: Function, number: Type, lanes: int, vectors: int, taps: int) -> None:
+        self.f, self.lanes, self.vectors, self.taps = f, lanes, vectors, taps
+        self.sets = max(1, -(-_CHAINS // (taps * vectors)))
+        self.held = [
+            [[f.var(vec(number, lanes), 0.0) for _ in range(vectors)] for _ in range(taps)] for _ in range(self.sets)
+        ]
+
+    def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer) -> None:
+        """One pixel of one tap, all vectors."""
+        for v, factor in enumerate(factors):
+            self.add_value(which, tap, v, factor, x[v * self.lanes].load(self.lanes))
+
+    def add_value(self, which: int, tap: int, v: int, factor: Value, value: Value) -> None:
+        """One pixel of one tap and vector."""
+        total = self.held[which % self.sets][tap][v]
+        total.value = self.f.fma(factor, value, total.value)
+
+    def leave(self, place: Pointer, first: Value) -> None:
+        """Add the sets up, and to what is in memory unless this is the first block."""
+        f, width = self.f, self.vectors * self.lanes
+        for tap in range(self.taps):
+            for v in range(self.vectors):
+                total = self.held[0][tap][v]
+                for held in self.held[1:]:
+                    total.value = total.value + held[tap][v].value
+                here = place[tap * width + v * self.lanes]
+                with f.if_(first == 0):
+                    total.value = total.value + here.load(self.lanes)
+                here.store(total.value)
+
+
+# -------------------------------------------------------------------- in place
+
+
+def in_place_params(number: Type) -> Params:
+    """The words of `sums` in place. tap_d, tap_h, tap_w: of each tap (offset in x, first and last result inside)."""
+    pointers = dict(x=ptr(number), y=ptr(number), sums=ptr(number))
+    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end"]
+    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h", "tap_w"), ptr(i64)))
+
+
+def emit_in_place(
+    k: Module, lanes: int, vectors: int, number: Type, offsets: tuple[int, ...], step: int, pitches: tuple[int, int]
+) -> None:
+    """Exports `sums`. `offsets` and `step` are those of the last axis, `pitches` the numbers from one position of it to
+    the next in x and y."""
+    tile = _emit_row_tile(k, lanes, vectors, number, offsets, step, pitches)
+    with k.kernel("sums", in_place_params(number)) as (f, p):
+        width = lanes * vectors
+
+        def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
+            channel = f.min(panel * width, p.channels - width)
+            x, y = block["x"][channel], block["y"][channel]
+            with f.loop(0, p.taps_d) as d, f.loop(0, p.taps_h) as h:
+                counts = []
+                at, across = x, y
+                for axis, tap in (("d", d), ("h", h)):
+                    entry = getattr(p, f"tap_{axis}")[tap * 3]
+                    begin = f.max(entry[1].load(), block[f"begin_{axis}"])
+                    counts.append(f.max(f.min(entry[2].load(), block[f"end_{axis}"]) - begin, 0))
+                    at = at[entry[0].load() + begin * getattr(p, f"x_{axis}")]
+                    across = across[begin * getattr(p, f"y_{axis}")]
+                place = sums[(d * p.taps_h + h) * (len(offsets) * width)]
+                span = [block["begin_w"], block["end_w"], p.inner_begin, p.inner_end]
+                steps = [p.x_d, p.x_h, p.y_d, p.y_h]
+                f.call(tile, at, across, place, p.tap_w, first.to(i64), *counts, *span, *steps)
+
+        _each_block(f, p, width, panels)
+
+
+def _emit_row_tile(k, lanes, vectors, number, offsets, step, pitches) -> Function:  # noqa: ANN001
+    """A row of taps over the rows of a block.
+
+    for d, h:  interior, some pixels at a time: load once, every (pixel, tap) that meets;  borders: tap by tap
+    """
+    names = ["first", "count_d", "count_h", "begin", "end", "inner_begin", "inner_end", "x_d", "x_h", "y_d", "y_h"]
+    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), ("tap_w", ptr(i64))]
+    with k.function("tile", [*signature, *((name, i64) for name in names)], inline=False) as made:
+        f, x, y, place, tap_w, first, count_d, count_h, begin, end, inner_begin, inner_end, x_d, x_h, y_d, y_h = made
+        sums = _Sums(f, number, lanes, vectors, len(offsets))
+        lo, hi = f.max(inner_begin, begin), f.min(inner_end, end)
+        hi = f.max(lo, hi)
+        ranges = [
+            (f.max(tap_w[j * 3 + 1].load(), begin), f.min(tap_w[j * 3 + 2].load(), end)) for j in range(len(offsets))
+        ]
+        with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
+            row, across = x[d * x_d + h * x_h], y[d * y_d + h * y_h]
+            middle = lo
+            for pixels in (4, 1):
+                stop = middle + (hi - middle) // pixels * pixels
+                with f.loop(middle, stop, pixels) as t:
+                    _meet(f, sums, row[t * (step * pitches[0])], across[t * pitches[1]], pixels, offsets, step, pitches)
+                middle = stop
+            for j, (low, high) in enumerate(ranges):
+                for start, stop in ((low, f.min(lo, high)), (f.max(hi, low), high)):
+                    with f.loop(start, stop) as t:
+                        factors = [across[t * pitches[1] + v * lanes].load(lanes) for v in range(vectors)]
+                        sums.add(0, j, factors, row[t * (step * pitches[0]) + offsets[j] * pitches[0]])
+        sums.leave(place, first)
+    return f
+
+
+def _meet(f, sums, row, across, pixels, offsets, step, pitches) -> None:  # noqa: ANN001
+    meets: dict[int, list[tuple[int, int]]] = {}
+    for r in range(pixels):
+        for j, offset in enumerate(offsets):
+            meets.setdefault(r * step + offset, []).append((r, j))
+    factors = [
+        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes) for v in range(sums.vectors)] for r in range(pixels)
+    ]
+    for position in sorted(meets):
+        for v in range(sums.vectors):
+            value = row[position * pitches[0] + v * sums.lanes].load(sums.lanes)
+            for r, j in meets[position]:
+                sums.add_value(r, j, v, factors[r][v], value)
+
+
+# -------------------------------------------------------------------- packed
+
+
+def packed_params(source: Type, number: Type) -> Params:
+    """The words of `sums` on packed bands. taps: the slot of each tap and source channel, in groups of equal length."""
+    pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number), scratch=ptr(number))
+    words = [
+        *_BLOCKS, "pack_x", "pack_y", "x_channel", "y_channel", "panel_channels", "source_channels", "tap_groups",
+        "scratch_size", "raw_place", "y_place", "row", "plane", "band_size", "rows", "slots", "raw_row", "raw_pitch",
+    ]  # fmt: skip
+    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("job_x", "job_y", "taps"), ptr(i64)))
+
+
+def emit_packed(
+    k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, expand: tuple[int, int] | None,
+    y_packed: bool,
+) -> None:  # fmt: skip
+    """Exports `sums`. `group`: taps a group; `expand`: channels a group of x and y, None where they are the same."""
+    width = lanes * vectors
+    tile = _emit_group_tile(k, lanes, vectors, number, group)
+    with k.kernel("sums", packed_params(source, number)) as (f, p):
+        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        raw = band[p.raw_place]
+
+        def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
+            from_channel = panel * p.panel_channels
+            x, numbers = block["x"][from_channel * p.x_channel], [block[f"number_{axis}"] for axis in "dhw"]
+            many = f.min(p.panel_channels, p.source_channels - from_channel)
+            f.call_address(p.pack_x, p.job_x, x, raw, *numbers, many)
+            if expand:
+                expand_band(f, p, lanes, vectors, raw, band, *expand)
+            y = block["y"][panel * p.useful * p.y_channel]
+            counts = [block[f"end_{axis}"] - block[f"begin_{axis}"] for axis in "dhw"]
+            if y_packed:
+                many = f.min(p.useful, p.channels - panel * p.useful)
+                f.call_address(p.pack_y, p.job_y, y, band[p.y_place], *numbers, many)
+                y = band[p.y_place]
+            else:
+                for axis in "dhw":
+                    y = y[block[f"begin_{axis}"] * getattr(p, f"y_{axis}")]
+            steps = [p.plane, p.row, p.y_d, p.y_h, p.y_w]
+            with f.loop(0, p.tap_groups) as g:
+                f.call(tile, band, y, sums[g * (group * width)], p.taps[g * group], first.to(i64), *counts, *steps)
+
+        _each_block(f, p, width, panels)
+
+
+def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: int) -> Function:
+    """A group of taps over the pixels of a block: for d, h, w:  y once, every tap's x."""
+    names = ["first", "count_d", "count_h", "count_w", "x_d", "x_h", "y_d", "y_h", "y_w"]
+    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), ("taps", ptr(i64))]
+    width = lanes * vectors
+    with k.function("tile", [*signature, *((name, i64) for name in names)], inline=False) as made:
+        f, x, y, place, taps, first, count_d, count_h, count_w, x_d, x_h, y_d, y_h, y_w = made
+        sums = _Sums(f, number, lanes, vectors, group)
+        starts = [x[taps[j].load()] for j in range(group)]
+        with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
+            moved, across = d * x_d + h * x_h, y[d * y_d + h * y_h]
+            middle: Value | int = 0
+            for pixels in dict.fromkeys((sums.sets, 1)):
+                stop = middle + (count_w - middle) // pixels * pixels
+                with f.loop(middle, stop, pixels) as t:
+                    for r in range(pixels):
+                        pixel = across[(t + r) * y_w]
+                        factors = [pixel[v * lanes].load(lanes) for v in range(vectors)]
+                        for j, start in enumerate(starts):
+                            sums.add(r, j, factors, start[moved + t * width][r * width])
+                middle = stop
+        sums.leave(place, first)
+    return f
+
+
+# -------------------------------------------------------------------- both
+
+
+def _each_block(f: Function, p, width: int, body) -> None:  # noqa: ANN001
+    """`body(block, first block?, panel, its sums)` for every item of the work."""
+    with f.claim(p.next, p.chunks * p.panel_groups) as item:
+        chunk, group = divide(item, p.panel_groups)
+        begin, end = chunk * p.blocks // p.chunks, (chunk + 1) * p.blocks // p.chunks
+        first_panel = group * p.panel_group
+        last_panel = f.min(first_panel + p.panel_group, p.panels)
+        sums = p.sums[chunk * p.panels * p.taps_size]
+        with f.loop(begin, end) as number:
+            block = _block(f, p, number)
+            with f.loop(first_panel, last_panel) as panel:
+                body(block, number == begin, panel, sums[panel * p.taps_size])
+
+
+def _block(f: Function, p, number: Value) -> dict:  # noqa: ANN001
+    rest, w = divide(number, p.count_w)
+    rest, h = divide(rest, p.count_h)
+    image, d = divide(rest, p.count_d)
+    block = {"x": p.x[image * p.x_image], "y": p.y[image * p.y_image]}
+    for axis, number_ in zip("dhw", (d, h, w)):
+        start = number_ * getattr(p, f"block_{axis}")
+        block[f"number_{axis}"], block[f"begin_{axis}"] = number_, start
+        block[f"end_{axis}"] = f.min(start + getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}"))
+    return block
+
+
+def finish_params(number: Type, result: Type) -> Params:
+    """The words of `finish`; place: of each number of the weight among the sums of a chunk."""
+    words = dict.fromkeys(("count", "chunks", "chunk_size"), i64)
+    return Params(sums=ptr(number), result=ptr(result), **words, place=ptr(i64))
+
+
+def emit_finish(k: Module, number: Type, result: Type) -> None:
+    """Exports `finish`:  result[i] = Σ over chunks, in order,  sums[chunk][place[i]]."""
+    with k.kernel("finish", finish_params(number, result)) as (f, p):
+        piece = 1024
+        with f.claim(p.next, f.ceil_div(p.count, piece)) as item:
+            with f.loop(item * piece, f.min((item + 1) * piece, p.count)) as i:
+                place = p.sums[p.place[i].load()]
+                total = f.var(number, place.load())
+                with f.loop(1, p.chunks) as chunk:
+                    total.value = total.value + place[chunk * p.chunk_size].load()
+                p.result[i].store(total.value.to(result))
