@@ -24,23 +24,23 @@ ELU(2.0, True)|ReLU(True)|ReLU6()|ReLU6(True)|LeakyReLU(0.2)|LeakyReLU(0.2, True
 Sigmoid()|Tanh()|Hardtanh(-1, 2)|Softplus()|Softplus(2, 3)|Identity(3, a=4)|Flatten()|NLLLoss()|Softmax()|Mish()
 Hardswish()|Hardsigmoid()|Softsign()|LogSigmoid()|SELU()|GLU()|ZeroPad2d(1)|ZeroPad1d((1, 2))|ConstantPad3d(1, 2.5)
 ReflectionPad1d((1, 2))|CircularPad2d(3)|ReplicationPad3d(1)|Softmax2d()|Softmin()|Tanhshrink()|LazyConv1d(3, 2)
-LazyLinear(4, False)|LazyConvTranspose2d(3, (2, 1), output_padding=1)|LazyConv2d(3, 3, bias=False)|Unflatten(1, (2, 3))
-ModuleList()|Sequential()|Sequential(nn.ReLU())|Parameter(torch.ones(2))|Parameter(torch.ones(2), False)
-Buffer(torch.ones(2))|UninitializedParameter()|LazyLinear(3).weight|Conv2d(1, 1, 1).state_dict().keys()
-Sequential(nn.Linear(1, 1)).load_state_dict({}, strict=False)
+LazyLinear(4, False)|LazyConvTranspose2d(3, (2, 1), output_padding=1)|LazyBatchNorm2d()|LazyConv2d(3, 3, bias=False)
+Unflatten(1, (2, 3))|ModuleList()|Sequential()|Sequential(nn.ReLU())|Parameter(torch.ones(2))
+Parameter(torch.ones(2), False)|Buffer(torch.ones(2))|UninitializedParameter()|LazyLinear(3).weight
+Conv2d(1, 1, 1).state_dict().keys()|Sequential(nn.Linear(1, 1)).load_state_dict({}, strict=False)
 """
 
 # Differentiable functions of x (and y where it is there), compared with gradients and second gradients.
 FUNCTIONS = """
 F.relu(x)|F.relu6(4 * x)|F.hardtanh(x, -0.3, 0.6)|F.leaky_relu(x, 0.2)|F.elu(x, 1.3)|F.selu(x)|F.gelu(x)
-F.gelu(x, approximate='tanh')|F.silu(x)|F.mish(x)|F.softplus(x, 2, 3)|F.hardswish(3 * x)
-F.logsigmoid(x)|F.softsign(x)|F.tanhshrink(x)|F.glu(x, 1)|F.glu(x, 2)|F.sigmoid(x)|F.tanh(x)|F.softmax(x, 1)
-F.softmin(x, 0)|F.log_softmax(x, -1)|F.prelu(x, y[0, 0, 0, :1])|F.prelu(x, y[0, :, 0, 0])|F.relu(x * 1, inplace=True)
-F.leaky_relu(x * 1, 0.3, inplace=True)|F.elu(x * 1, inplace=True)|F.hardtanh(x * 1, inplace=True)
-F.silu(x * 1, inplace=True)|F.normalize(x)|F.normalize(x, p=3.0, dim=2)|F.mse_loss(x, y)
-F.mse_loss(x, y, reduction='sum')|F.mse_loss(x, y, reduction='none')|F.l1_loss(x, y)|F.l1_loss(x, y, reduction='none')
-F.smooth_l1_loss(x, y)|F.smooth_l1_loss(x, y, beta=0.3, reduction='sum')|F.huber_loss(x, y, delta=0.4)
-F.huber_loss(x, y, reduction='none')|F.kl_div(F.log_softmax(x, 1), F.softmax(y, 1), reduction='batchmean')
+F.gelu(x, approximate='tanh')|F.silu(x)|F.mish(x)|F.softplus(x, 2, 3)|F.hardswish(3 * x)|F.logsigmoid(x)|F.softsign(x)
+F.tanhshrink(x)|F.glu(x, 1)|F.glu(x, 2)|F.sigmoid(x)|F.tanh(x)|F.softmax(x, 1)|F.softmin(x, 0)|F.log_softmax(x, -1)
+F.prelu(x, y[0, 0, 0, :1])|F.prelu(x, y[0, :, 0, 0])|F.relu(x * 1, inplace=True)|F.leaky_relu(x * 1, 0.3, inplace=True)
+F.elu(x * 1, inplace=True)|F.hardtanh(x * 1, inplace=True)|F.silu(x * 1, inplace=True)|F.normalize(x)
+F.normalize(x, p=3.0, dim=2)|F.mse_loss(x, y)|F.mse_loss(x, y, reduction='sum')|F.mse_loss(x, y, reduction='none')
+F.l1_loss(x, y)|F.l1_loss(x, y, reduction='none')|F.smooth_l1_loss(x, y)
+F.smooth_l1_loss(x, y, beta=0.3, reduction='sum')|F.huber_loss(x, y, delta=0.4)|F.huber_loss(x, y, reduction='none')
+F.kl_div(F.log_softmax(x, 1), F.softmax(y, 1), reduction='batchmean')
 F.kl_div(F.log_softmax(x, 1), F.log_softmax(y, 1), reduction='sum', log_target=True)
 F.binary_cross_entropy(x.sigmoid(), y.sigmoid())|F.binary_cross_entropy(x.sigmoid(), y.sigmoid(), reduction='none')
 F.binary_cross_entropy_with_logits(x, y.sigmoid())|F.binary_cross_entropy_with_logits(x, y.sigmoid(), pos_weight=c[:5])
@@ -63,6 +63,12 @@ F.dropout(x, 0.0)|F.dropout1d(x[0], 0.5)|F.dropout3d(x, 0.5)|F.dropout(x * 1, 0.
 """
 
 VALUES = """
+m = nn.LazyBatchNorm2d(); y = m(torch.rand(2, 3, 4, 4)); [y, m.state_dict(), repr(m)]
+list(nn.LazyBatchNorm1d(bias=False).state_dict())
+m = nn.Linear(3, 2); m(torch.ones(1, 3)).sum().backward(); nn.utils.clip_grad_norm_(m.parameters(), 0.5); m.bias.grad
+m = nn.Linear(3, 2); m(torch.ones(1, 3)).sum().backward(); nn.utils.clip_grad_norm_(m.parameters(), 0.5, 1.0)
+m = nn.Linear(3, 2); m(torch.ones(1, 3)).sum().backward(); nn.utils.clip_grad_norm_(m.parameters(), 9, np.inf)
+m = nn.Linear(3, 2); nn.utils.vector_to_parameters(torch.arange(8.0), m.parameters()); m.state_dict()
 x = torch.linspace(-5, 5, 7).requires_grad_(); F.hardsigmoid(x).sum().backward(); [F.hardsigmoid(x), x.grad]
 F.one_hot(torch.tensor([1, 2]), 5)|F.one_hot(torch.tensor(2))|F.one_hot(torch.tensor([[0], [2]]))
 F.cross_entropy(torch.zeros(0, 5), torch.ones(0, dtype=torch.int64))
@@ -133,10 +139,10 @@ nn.Module().register_parameter(3, None)|nn.Module().register_parameter('q', nn.P
 nn.Module().register_buffer('a.b', None)|nn.Module().register_buffer('q', 3)|nn.Module().register_buffer('', None)
 nn.Module().register_buffer('train', None)|nn.Module().register_buffer(3, None)|nn.Module().add_module('a.b', None)
 nn.Module().add_module('', None)|nn.Module().add_module('train', None)|nn.Module().add_module('q', 3)
-nn.Module().add_module(3, None)|nn.Linear(1, 1).train('x')|nn.Linear(1, 1).train(1)|nn.Linear(1, 1).to(torch.int64)
-nn.Linear(1, 1).apply(3)|nn.Linear(1, 1).load_state_dict({})|nn.Linear(1, 1).load_state_dict(3)
-nn.Linear(1, 1).get_submodule('x')|nn.Linear(1, 1).get_submodule('bias')|nn.Linear(1, 1).get_parameter('x')
-nn.Sequential(nn.ReLU()).get_parameter('0')|nn.Linear(1, 1).get_buffer('weight')
+nn.Module().add_module(3, None)|nn.Linear(1, 1).train('x')|nn.Linear(1, 1).type(torch.int32)|nn.Linear(1, 1).train(1)
+nn.Linear(1, 1).to(torch.int64)|nn.Linear(1, 1).apply(3)|nn.Linear(1, 1).load_state_dict({})
+nn.Linear(1, 1).load_state_dict(3)|nn.Linear(1, 1).get_submodule('x')|nn.Linear(1, 1).get_submodule('bias')
+nn.Linear(1, 1).get_parameter('x')|nn.Sequential(nn.ReLU()).get_parameter('0')|nn.Linear(1, 1).get_buffer('weight')
 nn.Linear(1, 1).set_submodule('', nn.ReLU())|nn.Linear(1, 1).set_submodule('a', 3)
 nn.Linear(1, 1).set_submodule('a.b', nn.ReLU())|nn.Linear(1, 1).set_submodule('weight', nn.ReLU())
 nn.Linear(1, 1).set_submodule('a', nn.ReLU(), strict=True)|delattr(nn.Linear(1, 1), 'zz')
@@ -187,11 +193,12 @@ sum(p.numel() for p in nn.LazyConv1d(3, 2).parameters())|F.linear(torch.ones(2),
 
 # Calls that warn; the texts are compared, and the values.
 WARNINGS = """
-nn.Linear(0, 2)|nn.Conv1d(2, 0, 3)|F.softmax(torch.ones(2, 2))|nn.Softmax()(torch.ones(2))
-nn.MSELoss()(torch.ones(2, 1), torch.ones(1))|nn.CrossEntropyLoss(size_average=True).reduction
-F.mse_loss(torch.ones(2), torch.ones(2), reduce=False)|nn.init.trunc_normal_(torch.ones(0), 9.0)
-F.l1_loss(torch.ones(2), torch.ones(2), size_average=False)|F.kl_div(torch.ones(2), torch.ones(2))
-nn.init.kaiming_normal_(torch.ones(0, 3))|F.dropout2d(torch.ones(2, 3, 4), 0.0)|F.dropout2d(torch.ones(2, 3), 0.0)
+nn.init.uniform(torch.ones(0))|nn.Linear(0, 2)|nn.Conv1d(2, 0, 3)|F.softmax(torch.ones(2, 2))
+nn.Softmax()(torch.ones(2))|nn.MSELoss()(torch.ones(2, 1), torch.ones(1))
+nn.CrossEntropyLoss(size_average=True).reduction|F.mse_loss(torch.ones(2), torch.ones(2), reduce=False)
+nn.init.trunc_normal_(torch.ones(0), 9.0)|F.l1_loss(torch.ones(2), torch.ones(2), size_average=False)
+F.kl_div(torch.ones(2), torch.ones(2))|nn.init.kaiming_normal_(torch.ones(0, 3))|F.dropout2d(torch.ones(2, 3, 4), 0.0)
+F.dropout2d(torch.ones(2, 3), 0.0)
 """
 
 

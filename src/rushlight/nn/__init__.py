@@ -6,7 +6,7 @@ Tensors come in and go out; a layer holds its arguments and parameters and hands
 
 # ruff: noqa: F401  (this file only shows what the others define)
 
-from rushlight.nn import functional, init
+from rushlight.nn import functional, init, utils
 from rushlight.nn.activation import (
     ELU,
     GELU,
@@ -71,6 +71,9 @@ from rushlight.nn.norm import (
     InstanceNorm2d,
     InstanceNorm3d,
     LayerNorm,
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
 )
 from rushlight.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from rushlight.nn.pooling import (
@@ -107,4 +110,4 @@ from rushlight.nn.shape import (
     ZeroPad3d,
 )
 
-__all__ = [name for name, value in globals().items() if isinstance(value, type)] + ["functional", "init"]
+__all__ = [name for name, value in globals().items() if isinstance(value, type)] + ["functional", "init", "utils"]

@@ -303,7 +303,7 @@ class LogSoftmax(_AlongAxis):
     _function = staticmethod(A.log_softmax)
 
 
-class Softmax2d(Module):
+class Softmax2d(_NoArguments):
     """softmax over the channels of (batch, channels, H, W) or (channels, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from rushlight.errors import message
 from rushlight.nn.functional_activation import check_floating, logsigmoid
 from rushlight.ops.arguments import TYPE_NAMES
 from rushlight.ops.conv import code
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, quiet, wrap
 from rushlight.tensor.shape import broadcast_tensors
 
 Flag = bool | None
@@ -161,17 +161,18 @@ def nll_loss(
 
 def _picked(input: Tensor, places: np.ndarray, weights: np.ndarray, reduction: str) -> Tensor:
     """−weights · input at the places along axis 1, reduced."""
-    losses = -np.take_along_axis(input._array, places, axis=1)[:, 0] * weights
+    picked = np.take_along_axis(input._array, places, axis=1)[:, 0]
     divisor = weights.sum() if reduction == "mean" else weights.dtype.type(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = losses if reduction == "none" else np.asarray(losses.sum(dtype=weights.dtype) / divisor)
-        factors = np.zeros(input._array.shape, weights.dtype)
-        np.put_along_axis(factors, places, (-weights / divisor)[:, None], axis=1)
-    slopes = wrap(factors)
+    value = -picked * weights
+    if reduction != "none":
+        value = np.asarray(quiet(np.divide, value.sum(dtype=weights.dtype), divisor))
 
     def rule(needs: tuple, grad: Tensor) -> tuple:
-        return (slopes * (grad.unsqueeze(1) if reduction == "none" else grad),)
+        slopes = np.zeros(shape, weights.dtype)
+        np.put_along_axis(slopes, places, quiet(np.divide, -weights, divisor)[:, None], axis=1)
+        return (wrap(slopes) * (grad.unsqueeze(1) if reduction == "none" else grad),)
 
+    shape = input._array.shape
     result = wrap(value.astype(input._array.dtype, copy=False))
     record("NllLossBackward0" if input.dim() == 2 else "NllLoss2DBackward0", result, (input,), rule)
     return result
@@ -382,8 +383,7 @@ def binary_cross_entropy(
     if not ((input._array >= 0) & (input._array <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")
     x, t = input._array, target._array
-    with np.errstate(divide="ignore"):
-        losses = wrap((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100))
+    losses = wrap((t - 1) * np.maximum(quiet(np.log1p, -x), -100) - t * np.maximum(quiet(np.log, x), -100))
 
     def rule(needs: tuple, grad: Tensor, input: Tensor, target: Tensor) -> tuple:
         slope = grad * (input - target) / (input * (1 - input)).clamp(min=1e-12) if needs[0] else None

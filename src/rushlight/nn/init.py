@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from statistics import NormalDist
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,6 +84,8 @@ def trunc_normal_(
     Numbers outside are drawn again; where that would take long (less than 30 % of the distribution lies in
     [a, b]) the distribution function is inverted instead, there the numbers are not PyTorch's.
     """
+    from statistics import NormalDist
+
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
@@ -264,3 +266,22 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 def _copy(tensor: Tensor, values: np.ndarray) -> Tensor:
     with no_grad():
         return tensor.copy_(wrap(values))
+
+
+def _deprecated(function: Callable) -> Callable:
+    """A function under its name without the underscore, with PyTorch's warning."""
+    name = function.__name__.removesuffix("_")
+
+    def older(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    older.__name__ = older.__qualname__ = name
+    older.__doc__ = f"The older name of `{name}_`."
+    return older
+
+
+uniform, normal, constant, eye, dirac = map(_deprecated, (uniform_, normal_, constant_, eye_, dirac_))
+xavier_uniform, xavier_normal = _deprecated(xavier_uniform_), _deprecated(xavier_normal_)
+kaiming_uniform, kaiming_normal = _deprecated(kaiming_uniform_), _deprecated(kaiming_normal_)
+orthogonal, sparse = _deprecated(orthogonal_), _deprecated(sparse_)

@@ -7,8 +7,9 @@ from typing import Any
 from rushlight import dtypes
 from rushlight.nn import functional_norm as N
 from rushlight.nn import init
+from rushlight.nn.lazy import LazyModuleMixin
 from rushlight.nn.module import Module
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter, is_lazy
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty, ones, tensor, zeros
 
@@ -140,6 +141,73 @@ class BatchNorm3d(_BatchNorm):
     __doc__ = _BATCH_DOC.format(
         positions=" and positions", shapes="(batch, channels, D, H, W)", name="BatchNorm3d", example="2, 3, 4, 4, 4"
     )
+
+
+class _LazyBatchNorm(LazyModuleMixin):
+    """num_features from the first input: what the lazy batch norms share."""
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(0, eps, momentum, False, False, device, dtype)
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        options = {"device": device, "dtype": dtype}
+        if affine:
+            self.weight = UninitializedParameter(**options)
+            self.bias = UninitializedParameter(**options) if bias else None
+        if track_running_stats:
+            self.running_mean = UninitializedBuffer(**options)
+            self.running_var = UninitializedBuffer(**options)
+            self.num_batches_tracked = tensor(0, dtype=dtypes.int64)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0, fresh statistics; nothing happens before their shape is known."""
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Give everything the shape that fits this input."""
+        if not self.has_uninitialized_params():
+            return
+        self._check_dims(input)
+        self.num_features = input.shape[1]
+        for entry in (self.weight, self.bias, self.running_mean, self.running_var):
+            if is_lazy(entry):
+                entry.materialize((self.num_features,))
+        self.reset_parameters()
+
+    def sizes_from_parameters(self) -> None:
+        """Read the number of channels off what has been loaded."""
+        known = self.weight if self.weight is not None else self.running_mean
+        if known is not None:
+            self.num_features = known.shape[0]
+
+
+_LAZY_DOC = """A {name} whose num_features is that of its first input; then it is a `{name}`."""
+
+
+class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
+    __doc__ = _LAZY_DOC.format(name="BatchNorm1d")
+    cls_to_become = BatchNorm1d
+
+
+class LazyBatchNorm2d(_LazyBatchNorm, BatchNorm2d):
+    __doc__ = _LAZY_DOC.format(name="BatchNorm2d")
+    cls_to_become = BatchNorm2d
+
+
+class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
+    __doc__ = _LAZY_DOC.format(name="BatchNorm3d")
+    cls_to_become = BatchNorm3d
 
 
 class _InstanceNorm(_RunningNorm):

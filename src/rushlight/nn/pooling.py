@@ -14,18 +14,19 @@ Sizes = int | tuple[int, ...]
 
 _DOC = """{what} of each window, over {axes}.
 
-Shapes: (batch, channels, {sizes}), or without the batch; {result} `stride` is kernel_size where it is not
-given.{more}
+Shapes: (batch, channels, {sizes}), or without the batch; {windows}{more}
 
 >>> import rushlight as torch
 >>> torch.nn.{name}({arguments})(torch.zeros(1, 3, {example})).shape
 torch.Size([1, 3, {pooled}])
 """
-_WINDOWS = f"""for each axis
+_BY_SIZE = f"""for each axis
 
     {CONV_OUTPUT}
 
-or, with ceil_mode, rounded up, if the last window starts within the input or its padding."""
+or, with ceil_mode, rounded up, if the last window starts within the input or its padding. `stride` is
+kernel_size where it is not given."""
+_BY_COUNT = "there are output_size windows an axis (None: as\nmany as positions)."
 
 
 class _PoolNd(Module):
@@ -33,24 +34,24 @@ class _PoolNd(Module):
 
     rank: int
     _what: str
-    _more: str = ""
+    _windows = _BY_SIZE
+    _more = ""
     _arguments = "2"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "rank" in cls.__dict__ and cls.__doc__ is None:
-            adaptive = "Adaptive" in cls.__name__
             cls.__doc__ = _DOC.format(
                 what=cls._what,
                 axes={1: "one axis", 2: "two axes", 3: "three axes"}[cls.rank],
                 sizes=", ".join("DHW"[3 - cls.rank :] if cls.rank > 1 else "L"),
-                result="there are output_size windows an axis (None: as many as positions)." if adaptive else _WINDOWS,
+                windows=cls._windows,
                 more=cls._more,
                 name=cls.__name__,
                 arguments=cls._arguments,
                 example=", ".join(["8"] * cls.rank),
                 pooled=", ".join(["4"] * cls.rank),
-            ).replace(" `stride` is kernel_size where it is not\ngiven." if adaptive else "\0", "")
+            )
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return getattr(F, f"{name}{self.rank}d")(*args, **kwargs)
@@ -169,6 +170,7 @@ class AvgPool3d(_AvgPoolNd):
 
 
 class _AdaptivePoolNd(_PoolNd):
+    _windows = _BY_COUNT
     _arguments = "4"
 
     def __init__(self, output_size: Sizes | tuple[int | None, ...] | None) -> None:

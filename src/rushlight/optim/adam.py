@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from rushlight.dtypes import float32
 from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported
-from rushlight.tensor.core import Tensor
+from rushlight.tensor.core import Tensor, quiet, version_of
 from rushlight.tensor.creation import scalar_tensor, zeros_like
 
 
@@ -70,18 +72,9 @@ class Adam(Optimizer):
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group) -> None:
         if not state:
             self._begin(parameter, state, group["amsgrad"])
-        grad = -grad if group["maximize"] else grad
-        lr, decay = float(group["lr"]), group["weight_decay"]
-        if decay != 0 and group["decoupled_weight_decay"]:
-            parameter.mul_(1 - lr * decay)
-        elif decay != 0:
-            grad = grad.add(parameter, alpha=decay)
-        (beta1, beta2), step = group["betas"], state["step"].add_(1).item()
-        state["exp_avg"].lerp_(grad, 1 - beta1)
-        state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        spread = self._spread(state, group["amsgrad"])
-        divisor = (spread.sqrt() / math.sqrt(1 - beta2**step)).add_(group["eps"])
-        parameter.addcdiv_(state["exp_avg"], divisor, value=-lr / (1 - beta1**step))
+        state["step"].add_(1)
+        quiet(_step, parameter._array, grad._array, {name: kept._array for name, kept in state.items()}, group)
+        version_of(parameter).bump()
 
     @staticmethod
     def _begin(parameter: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
@@ -89,13 +82,34 @@ class Adam(Optimizer):
         for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
             state[name] = zeros_like(parameter.detach())
 
-    @staticmethod
-    def _spread(state: dict[str, Any], amsgrad: bool) -> Tensor:
-        """The mean square that the step is divided by."""
-        if not amsgrad:
-            return state["exp_avg_sq"]
-        state["max_exp_avg_sq"].copy_(state["max_exp_avg_sq"].maximum(state["exp_avg_sq"]))
-        return state["max_exp_avg_sq"]
+
+def _step(p: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray], group: Group) -> None:
+    """One step on arrays, in place; half precision is computed in float32."""
+    wide = p.dtype if p.dtype.itemsize > 2 else np.float32
+    lr, decay, (beta1, beta2) = float(group["lr"]), group["weight_decay"], group["betas"]
+    g = -g.astype(wide) if group["maximize"] else g.astype(wide, copy=False)
+    if decay != 0 and group["decoupled_weight_decay"]:
+        p *= 1 - lr * decay
+    elif decay != 0:
+        g = g + p.astype(wide, copy=False) * decay
+    mean = _towards(state["exp_avg"], g, beta1, wide)
+    square = _towards(state["exp_avg_sq"], g * g, beta2, wide)
+    if group["amsgrad"]:
+        square = np.maximum(state["max_exp_avg_sq"], square)
+        state["max_exp_avg_sq"][...] = square
+    count = float(state["step"])
+    divisor = np.sqrt(square)
+    divisor /= math.sqrt(1 - beta2**count)
+    divisor += group["eps"]
+    p += (mean * (-lr / (1 - beta1**count)) / divisor).astype(p.dtype, copy=False)
+
+
+def _towards(mean: np.ndarray, value: np.ndarray, beta: float, wide: type) -> np.ndarray:
+    """Move a running mean to beta·mean + (1 − beta)·value; returns it in the wide type."""
+    moved = mean * beta if mean.dtype == wide else mean.astype(wide) * beta
+    moved += value * (1 - beta)
+    mean[...] = moved
+    return moved
 
 
 class AdamW(Adam):

@@ -212,6 +212,13 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._requires_grad and value.dtype.category != dtypes.FLOATING:
+            raise RuntimeError(
+                message(
+                    "data set to a tensor that requires gradients must be floating point or complex dtype",
+                    f"the new data is {value.dtype}",
+                )
+            )
         version = version_of(value)
         self._array = value._array
         self._version = Version(version._memory or version)
@@ -236,6 +243,10 @@ class Tensor:
             raise RuntimeError(message("Can't detach views in-place. Use detach() instead", mend="x = x.detach()"))
         self._node, self._index, self._requires_grad = None, 0, False
         return self
+
+    def as_subclass(self, cls: type) -> Tensor:
+        """The same memory as an object of a subclass of Tensor, without history."""
+        return alias(self, cls)
 
     def _memo(self) -> dict | None:
         """A dict that is emptied whenever this tensor's memory changes; None where others may change it unseen."""
