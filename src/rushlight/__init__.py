@@ -17,11 +17,11 @@ __version__ = "0.1.0"
 _NAMES = {
     "dtypes": (
         "dtype bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 half short "
-        "long double finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
+        "long double float int finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
     ),
     "tensor.core": "Tensor",
     "tensor.size": "Size device",
-    "tensor.layout": "contiguous_format preserve_format channels_last channels_last_3d clone as_strided",
+    "tensor.layout": "contiguous_format preserve_format channels_last channels_last_3d memory_format clone as_strided",
     "tensor.operands": "result_type",
     "tensor.creation": (
         "as_tensor asarray empty zeros ones full empty_like zeros_like ones_like full_like arange linspace "
@@ -78,11 +78,14 @@ _RENAMED = {  # names whose function is called otherwise where it lives
     "absolute": "abs",
     "clip": "clamp",
     "divide": "div",
+    "float": "float32",
     "ger": "outer",
     "greater": "gt",
     "greater_equal": "ge",
+    "int": "int32",
     "less": "lt",
     "less_equal": "le",
+    "memory_format": "MemoryFormat",
     "moveaxis": "movedim",
     "multiply": "mul",
     "negative": "neg",
@@ -97,6 +100,7 @@ _SUBMODULES = frozenset(
         "adapters",
         "autograd",
         "checkpoint",
+        "cuda",
         "datasets",
         "dtypes",
         "engines",
@@ -114,6 +118,7 @@ _SUBMODULES = frozenset(
 )
 _WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
 inf, nan, pi, e = float("inf"), float("nan"), 3.141592653589793, 2.718281828459045
+newaxis = None
 
 
 def __getattr__(name: str) -> object:

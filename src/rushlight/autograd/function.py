@@ -7,6 +7,7 @@ and leaves one node that calls backward.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -141,7 +142,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple
     node = record(f"{cls.__name__}Backward", differentiable, inputs, rule, ctx._to_save)
     rule.own = node.own or {}
     node.own = None  # the ctx hands saved outputs out, below
-    ctx._unpack = functools.partial(_unpack, node, rule.own)
+    ctx._unpack = functools.partial(_unpack, weakref.ref(node), rule.own)
     ctx._to_save = ()
 
 
@@ -158,7 +159,10 @@ def _check_dirty(tensor: Tensor) -> None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
-def _unpack(node: Node, own: dict[int, int]) -> tuple[Tensor | None, ...]:
+def _unpack(reference: weakref.ref[Node], own: dict[int, int]) -> tuple[Tensor | None, ...]:
+    node = reference()  # weak, because the node holds the ctx
+    if node is None:
+        raise RuntimeError("the graph of these saved tensors is gone")
     tensors = list(node.unpack())
     for position, index in own.items():
         output = tensors[position] = alias(tensors[position])

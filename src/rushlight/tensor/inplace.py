@@ -23,8 +23,7 @@ from rushlight.tensor.operands import Operand, is_number, number_in_dtype
 def change(self: Tensor, function: Callable, *args: object, **kwargs: object) -> Tensor:
     """Write `function(self, *args)` into this tensor, and its history with it."""
     check_writeable(self)
-    recorded = mode.enabled and (self.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args))
-    if not recorded:
+    if not _is_recorded(self, *args):
         _write(self, function(self, *args, **kwargs))
         return self
     _check_leaf(self)
@@ -34,6 +33,10 @@ def change(self: Tensor, function: Callable, *args: object, **kwargs: object) ->
     if result._node is not None:
         _attach(self, before, result._node, result._index)
     return self
+
+
+def _is_recorded(self: Tensor, *args: object) -> bool:
+    return mode.enabled and (self.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args))
 
 
 def check_writeable(self: Tensor) -> None:
@@ -131,15 +134,15 @@ def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
 
 def _copied(self: Tensor, src: Tensor) -> Tensor:
     array = np.empty_like(self._array)
-    try:
-        array[...] = pointwise._converted(src._array, array.dtype)
-    except ValueError:
-        raise RuntimeError(
-            f"The size of tensor a ({list(self.shape)}) must match the size of tensor b ({list(src.shape)})"
-        ) from None
+    quiet(np.copyto, array, _in_dtype_of(self, src))
     result = wrap(array)
     record("CopyBackwards", result, (self, src), _copy_rule)
     return result
+
+
+def _in_dtype_of(self: Tensor, src: Tensor) -> np.ndarray:
+    kind = self._array.dtype
+    return src._array if src._array.dtype == kind else pointwise._converted(src._array, kind)
 
 
 def _copy_rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -151,7 +154,17 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Take the elements of `src`, broadcast and cast."""
     if not isinstance(src, Tensor):
         src = self.new_tensor(src)
-    return change(self, _copied, src)
+    if _is_recorded(self, src):
+        return change(self, _copied, src)
+    return _overwrite(self, _in_dtype_of(self, src))
+
+
+def _overwrite(self: Tensor, array: np.ndarray) -> Tensor:
+    """Write an array, broadcast, without a history."""
+    check_writeable(self)
+    quiet(np.copyto, self._array, array)
+    version_of(self).bump()
+    return self
 
 
 def _filled(self: Tensor, value: Tensor) -> Tensor:
@@ -175,7 +188,8 @@ def fill_(self: Tensor, value: float | Tensor) -> Tensor:
         )
     if not isinstance(value, Tensor):
         value = wrap(number_in_dtype(value, self.dtype))
-    return change(self, _filled, value.to(self.dtype))
+    value = value.to(self.dtype)
+    return change(self, _filled, value) if _is_recorded(self, value) else _overwrite(self, value._array)
 
 
 @method()
@@ -213,7 +227,7 @@ def _define_direct(function: Callable, ufunc: np.ufunc, operator: str) -> None:
     """An arithmetic one, which writes straight into the tensor where nothing is recorded: optimisers live on it."""
 
     def in_place(self: Tensor, other: Operand, **options: object) -> Tensor:
-        if not mode.enabled and _is_direct(self, other):
+        if _is_direct(self, other):
             return _write_directly(self, ufunc, other, options.get("alpha", 1), function)
         return change(self, function, other, **options)
 
@@ -228,7 +242,7 @@ def _define_direct(function: Callable, ufunc: np.ufunc, operator: str) -> None:
 
 def _is_direct(self: Tensor, other: Operand) -> bool:
     array = self._array
-    if array.dtype.kind != "f" or array.itemsize < 4:
+    if array.dtype.kind != "f" or array.itemsize < 4 or _is_recorded(self, other):
         return False
     if isinstance(other, Tensor):
         return other._array.dtype is array.dtype and other._array.shape == array.shape
@@ -327,6 +341,28 @@ for _name_, _method in {
     "__ipow__": Tensor.pow_,
 }.items():
     _define_operator(_name_, _method)
+
+
+# -- shapes in place: the same object with another view of its memory
+
+
+def _define_reshaping(name: str, function: Callable) -> None:
+    def in_place(self: Tensor, *args: object) -> Tensor:
+        if self._base is not None or (self._node is None and self._requires_grad and mode.enabled):
+            raise RuntimeError(
+                message(f"{name} of a view, or of a leaf that requires grad", mend=f"x = x.{name[:-1]}(…)")
+            )
+        result = function(self, *args)
+        self._array, self._node, self._index = result._array, result._node, result._index
+        return self
+
+    in_place.__name__ = in_place.__qualname__ = name
+    in_place.__doc__ = f"The in-place form of `{name[:-1]}`; returns the tensor itself."
+    setattr(Tensor, name, in_place)
+
+
+for _name_ in ("squeeze_", "unsqueeze_", "t_", "transpose_"):
+    _define_reshaping(_name_, getattr(Tensor, _name_[:-1]))
 
 
 # -- random contents, drawn by rushlight.random

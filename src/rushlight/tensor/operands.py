@@ -18,6 +18,8 @@ from rushlight.tensor.core import Tensor, quiet, wrap
 Operand = Tensor | float | int | bool
 
 _NUMBERS = (float, int, bool)
+_PLAIN_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_EXACT = 2.0**53
 _by_number = dtypes._by_number
 
 
@@ -28,10 +30,14 @@ def is_number(value: object) -> bool:
 
 def pair(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
     """`ufunc` of two operands in their common dtype: rounded once, without NumPy's warnings."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        x, y = a._array, b._array
-        if x.dtype is y.dtype:
-            return wrap(quiet(ufunc, x, y))
+    if isinstance(a, Tensor):
+        x = a._array
+        if isinstance(b, Tensor):
+            y = b._array
+            if x.dtype is y.dtype:
+                return wrap(quiet(ufunc, x, y))
+        elif x.dtype in _PLAIN_FLOATS and type(b) in (float, int) and -_EXACT < b < _EXACT:
+            return wrap(quiet(ufunc, x, float(b)))  # a Python float takes the array's dtype
     return _pair_of_kinds(ufunc, a, b, result_type(a, b))
 
 

@@ -37,7 +37,7 @@ def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:
 
 def _reduce(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     """Run a reduction; half precision in float32, rounded once at the end."""
-    if dtypes.of_numpy(array.dtype) in HALVES:
+    if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
         wide = quiet(function, array.astype(np.float32), axis=axes, keepdims=keepdim)
         return quiet(np.asarray(wide).astype, array.dtype)
     return quiet(function, array, axis=axes, keepdims=keepdim)
@@ -72,7 +72,7 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes
     """
     input = _widened(input, dtype)
     axes = _axes(dim, input._array.ndim)
-    result = wrap(_reduce(np.sum, input._array, axes, keepdim))
+    result = wrap(_reduce(np.add.reduce, input._array, axes, keepdim))
     name = "SumBackward0" if dim is None else "SumBackward1"
     record(name, result, (input,), partial(_sum_rule, input._array.shape, axes, keepdim))
     return result
@@ -103,7 +103,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
 
 def _mean(array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
     count = math.prod([array.shape[a] for a in axis])
-    return np.sum(array, axis=axis, keepdims=keepdims) / array.dtype.type(count)
+    return np.add.reduce(array, axis=axis, keepdims=keepdims) / array.dtype.type(count)
 
 
 def _mean_rule(
@@ -205,7 +205,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     """The product over all axes, or one."""
     input = _widened(input, dtype)
     axes = _axes(dim, input._array.ndim)
-    result = wrap(_reduce(np.prod, input._array, axes, keepdim))
+    result = wrap(_reduce(np.multiply.reduce, input._array, axes, keepdim))
     record("ProdBackward0", result, (input,), partial(_prod_rule, axes, keepdim), (input,))
     return result
 
