@@ -36,14 +36,17 @@ if TYPE_CHECKING:
 
 FORMS = ("rows", "columns", "scattered")
 
-# The words of a job. Tables along d and h, [block][slot]: the offset of the slot's source row in numbers, −1 for
-# zeros, −2 where nobody needs it. Along w a line a block, `line` words each:
+# The words of a job. `places`, for each axis a pair a block: its line in the axis' table, and what its source offsets
+# lie further on (blocks without padding share one line, so that tables are small whatever the size). A line is,
+# along d and h, [slot]: the offset of the slot's source row in numbers, −1 for zeros, −2 where nobody needs it;
+# along w `line` words:
 #   rows, scattered: [slot] the same;
 #   columns: first source offset, how many positions, how many zero slots, [slots_w] the zero slots' places in the
 #   band's row, [position] the places of the positions, padded with the place of the spare slot to whole vectors.
 JOB = Params(
     slots_d=i64, slots_h=i64, slots_w=i64, pitch=i64, row=i64, stride_c=i64, line=i64,
     table_d=ptr(i64), table_h=ptr(i64), table_w=ptr(i64),
+    places_d=ptr(i64), places_h=ptr(i64), places_w=ptr(i64),
 )  # fmt: skip
 
 _SPARSE = 4
@@ -59,15 +62,14 @@ class Gather:
 
     def __init__(self, bands: Bands, strides: tuple[int, int, int, int], lanes: int) -> None:
         self.form = form_of(bands, strides)
-        along_d, along_h = (axis_table(axis, stride) for axis, stride in zip(bands.axes[:2], strides))
+        lines = [axis_lines(axis, stride) for axis, stride in zip(bands.axes, strides)]
+        tables, places = [table for table, _ in lines], [place for _, place in lines]
         if self.form == "columns":
-            along_w = columns_table(bands.axes[2], bands.pitch, lanes)
-        else:
-            along_w = axis_table(bands.axes[2], strides[2])
-        self._tables = along_d, along_h, along_w
+            tables[2] = columns_table(tables[2], bands.axes[2].size, bands.pitch, lanes)
+        self._tables = tables + places
         slots = [len(axis.slots.coordinates) for axis in bands.axes]
         addresses = [table.ctypes.data for table in self._tables]
-        packed = JOB.pack(*slots, bands.pitch, bands.row, strides[3], along_w.shape[1], *addresses)
+        packed = JOB.pack(*slots, bands.pitch, bands.row, strides[3], tables[2].shape[1], *addresses)
         self.words = np.frombuffer(packed, np.int64)
         self.address = self.words.ctypes.data
 
@@ -78,40 +80,44 @@ def form_of(bands: Bands, strides: tuple[int, int, int, int]) -> str:
     if stride_c == 1 or bands.channels == 1:
         return "rows"
     axis = bands.axes[2]
-    dense = (axis.slots.step * axis.block) < _SPARSE * len(axis.slots.coordinates)
+    coordinates = axis.slots.coordinates
+    dense = not coordinates or max(coordinates) - min(coordinates) < _SPARSE * len(coordinates)
     return "columns" if stride_w == 1 and dense else "scattered"
 
 
-def axis_table(axis: AxisBlocks, stride: int) -> np.ndarray:
-    """Offsets of the source coordinates of each block's slots: −1 on the padding, −2 where not needed."""
-    coordinates = _coordinates(axis)
-    inside = (coordinates >= 0) & (coordinates < axis.size)
-    table = np.where(inside, coordinates * stride, -1)
-    for block, needed in axis.clipped():
-        table[block, ~np.isin(np.arange(table.shape[1]), list(needed))] = -2
-    return table
-
-
-def _coordinates(axis: AxisBlocks) -> np.ndarray:
+def axis_lines(axis: AxisBlocks, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """The lines of an axis, and for each block its line and its shift: −1 on the padding, −2 where not needed."""
+    coordinates = np.array(axis.slots.coordinates, np.int64)
     starts = (axis.first + np.arange(axis.count, dtype=np.int64) * axis.block) * axis.slots.step
-    return starts[:, None] + np.array(axis.slots.coordinates, np.int64)[None, :]
+    clipped = dict(axis.clipped())
+    least, most = (coordinates.min(), coordinates.max()) if len(coordinates) else (0, 0)
+    whole = (starts + least >= 0) & (starts + most < axis.size)
+    whole[list(clipped)] = False
+    own = np.flatnonzero(~whole)
+    absolute = starts[own, None] + coordinates
+    table = np.where((absolute >= 0) & (absolute < axis.size), absolute * stride, -1)
+    for line, block in enumerate(own):
+        if block in clipped:
+            table[line, ~np.isin(np.arange(len(coordinates)), list(clipped[block]))] = -2
+    places = np.zeros((axis.count, 2), np.int64)
+    places[own, 0] = np.arange(len(own))
+    places[whole, 0], places[whole, 1] = len(own), (starts[whole] + least) * stride
+    return np.vstack([table, (coordinates - least) * stride]), places
 
 
-def columns_table(axis: AxisBlocks, pitch: int, lanes: int) -> np.ndarray:
-    """The lines of `columns`; the source's positions along this axis are neighbours."""
-    offsets = axis_table(axis, 1)
+def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int) -> np.ndarray:
+    """The lines of `columns` for an axis of `size` source positions that are neighbours in memory."""
     used = offsets >= 0
-    first = np.where(used, offsets, axis.size).min(axis=1, initial=axis.size)
+    first = np.where(used, offsets, size).min(axis=1, initial=size)
     last = offsets.max(axis=1, initial=-1)
     counts = np.maximum(last + 1 - first, 0)
     slots = offsets.shape[1]
-    spare = slots * pitch
-    table = np.full((axis.count, 3 + slots + counts.max(initial=0) + lanes), spare, np.int64)
-    table[:, 0], table[:, 1], table[:, 2] = np.minimum(first, axis.size - 1), counts, (offsets == -1).sum(axis=1)
-    block, slot = np.nonzero(offsets == -1)
-    table[block, 3 + (np.cumsum(offsets == -1, axis=1) - 1)[block, slot]] = slot * pitch
-    block, slot = np.nonzero(used)
-    table[block, 3 + slots + offsets[block, slot] - first[block]] = slot * pitch
+    table = np.full((len(offsets), 3 + slots + counts.max(initial=0) + lanes), slots * pitch, np.int64)
+    table[:, 0], table[:, 1], table[:, 2] = np.minimum(first, size - 1), counts, (offsets == -1).sum(axis=1)
+    line, slot = np.nonzero(offsets == -1)
+    table[line, 3 + (np.cumsum(offsets == -1, axis=1) - 1)[line, slot]] = slot * pitch
+    line, slot = np.nonzero(used)
+    table[line, 3 + slots + offsets[line, slot] - first[line]] = slot * pitch
     return table
 
 
@@ -129,12 +135,15 @@ def emit_pack(k: Module, form: str, source: Type, number: Type, export: bool = F
     with k.function(name, signature, inline=False, export=export) as made:
         f, job, source_, band, block_d, block_h, block_w, channels = made
         p = JOB.read(f, job)
-        p.number, p.lanes, p.channels, p.source, p.band = number, k.lanes(number), channels, source_, band
+        p.number, p.lanes, p.channels, p.band = number, k.lanes(number), channels, band
+        places = [p.places_d[block_d * 2], p.places_h[block_h * 2], p.places_w[block_w * 2]]
+        line_d, line_h, line_w = (place[0].load() for place in places)
+        p.source = source_[places[0][1].load() + places[1][1].load() + places[2][1].load()]
         p.left = channels % p.lanes  # of the last, partial vector of channels, whose masks are made once
         p.tail, p.source_tail = (f.mask(p.left, p.lanes, of) for of in (number, source))
-        p.table_d = p.table_d[block_d * p.slots_d]
-        p.table_h = p.table_h[block_h * p.slots_h]
-        p.table_w = p.table_w[block_w * p.line]
+        p.table_d = p.table_d[line_d * p.slots_d]
+        p.table_h = p.table_h[line_h * p.slots_h]
+        p.table_w = p.table_w[line_w * p.line]
         body(f, p)
     return f
 
