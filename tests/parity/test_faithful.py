@@ -128,3 +128,12 @@ def test_strides_of_the_input_do_not_matter():
     assert torch.equal(F.conv2d(every_second, w, padding=1, groups=2), expected)
     one = torch.from_numpy(array[:1]).expand(5, 4, 6, 5)
     assert torch.equal(F.conv2d(one, w, padding=1, groups=2)[3:4], expected[:1])
+
+
+def test_a_sum_over_no_channels_is_zero():
+    """PyTorch gives a result without channels, and thereby loses the bias."""
+    x, w = torch.zeros(2, 0, 4, 4, requires_grad=True), torch.zeros(3, 0, 2, 2, requires_grad=True)
+    y = F.conv2d(x, w, torch.tensor([1.0, 2.0, 3.0]))
+    assert torch.equal(y, torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1).expand(2, 3, 3, 3))
+    dx, dw = torch.autograd.grad(y.sum(), (x, w))
+    assert (dx.shape, dw.shape) == (x.shape, w.shape)
