@@ -242,7 +242,7 @@ class finfo:
         self.bits, self.dtype = limits.bits, type.name
         self.eps, self.min, self.max = float(limits.eps), float(limits.min), float(limits.max)
         self.tiny = self.smallest_normal = float(limits.smallest_normal)
-        self.resolution = float(limits.resolution)
+        self.resolution = 10.0**-limits.precision
 
     def __repr__(self) -> str:
         return (

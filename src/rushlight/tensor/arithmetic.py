@@ -240,7 +240,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     if is_number(exponent):
         return _pow_number(input, exponent)
     _refuse_bools("pow", input, exponent)
-    result = pair(np.power, input, exponent)
+    result = pair(_power, input, exponent)
     number = None if isinstance(input, Tensor) else input
     base_needed = exponent.requires_grad or (isinstance(input, Tensor) and input.requires_grad)
     saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
@@ -252,6 +252,14 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
         saved,
     )
     return result
+
+
+def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """np.power, with 1 / x ** -y truncated where integers meet negative exponents."""
+    if y.dtype.kind != "i" or not (y < 0).any():
+        return np.power(x, y)
+    inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0))
+    return np.where(y < 0, inverse, np.power(x, np.maximum(y, 0))).astype(y.dtype)
 
 
 def _pow_number(base: Tensor, exponent: float) -> Tensor:
@@ -340,6 +348,10 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 @method("lerp")
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """`input + weight * (end - input)`."""
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(
+            message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", mend=".float() first")
+        )
     difference = end.detach() - input.detach()
     result = input.detach() + difference * _plain(weight)
     tensor = weight if isinstance(weight, Tensor) else None

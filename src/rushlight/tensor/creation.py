@@ -116,7 +116,8 @@ def _array_of(data: object, dtype: dtypes.dtype | None, copy: bool) -> np.ndarra
     if isinstance(data, (np.ndarray, np.generic)):
         return _from_array(np.asarray(data), dtype)
     if is_number(data):
-        return number_in_dtype(data, dtype) if dtype else np.array(data, dtypes.of_scalar(data).numpy)
+        kind = dtype or dtypes.of_scalar(data)
+        return _pack([data], kind).reshape(())
     return _from_sequence(data, dtype)
 
 
@@ -131,26 +132,27 @@ def _from_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
 def _from_sequence(data: object, dtype: dtypes.dtype | None) -> np.ndarray:
     if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
         if not hasattr(data, "__array__"):
-            raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+            raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
         return _from_array(np.asarray(data), dtype)
     shape = _nested_shape(data)
     leaves: list = []
     _flatten(data, shape, 0, leaves)
     kind = dtype or _kind_of_values(leaves)
-    if kind is dtypes.bfloat16 or kind in (dtypes.float16,):
-        flat = quiet(np.asarray(leaves, np.float64).astype, np.float32).astype(kind.numpy)
-    else:
-        flat = _pack(leaves, kind)
-    return flat.reshape(shape)
+    return _pack(leaves, kind).reshape(shape)
 
 
 def _pack(leaves: list, kind: dtypes.dtype) -> np.ndarray:
+    """Python numbers as a flat array; RuntimeError or ValueError where one does not fit the dtype."""
+    if kind in dtypes.HALVES:
+        return quiet(quiet(np.asarray(leaves, np.float64).astype, np.float32).astype, kind.numpy)
     if kind.category == dtypes.INTEGER and any(isinstance(v, float) for v in leaves):
         leaves = [int(v) for v in leaves]
     try:
         return quiet(np.array, leaves, kind.numpy) if leaves else np.empty(0, kind.numpy)
     except OverflowError:
-        raise RuntimeError(message(f"value cannot be converted to type {kind.name} without overflow")) from None
+        if any(not -(2**63) <= value < 2**64 for value in leaves):
+            raise ValueError("Overflow when unpacking long long: a value needs more than 64 bits") from None
+        raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow") from None
 
 
 def _nested_shape(data: object) -> tuple[int, ...]:
@@ -174,7 +176,7 @@ def _flatten(data: object, shape: tuple[int, ...], depth: int, leaves: list) -> 
     nested = isinstance(data, Sequence) and not isinstance(data, (str, bytes))
     if depth == len(shape):
         if nested:
-            raise ValueError(f"expected a number at depth {depth}, got a sequence: the lists are ragged")
+            raise TypeError(f"'{type(data).__name__}' object cannot be interpreted as a number: the lists are ragged")
         leaves.append(_number(data))
         return
     if not nested:
@@ -196,7 +198,7 @@ def _number(value: object) -> float | int | bool:
     if not isinstance(value, (int, float)):
         if isinstance(value, str):
             raise ValueError("too many dimensions 'str'")
-        raise TypeError(f"must be real number, not {type(value).__name__}")
+        raise RuntimeError(f"Could not infer dtype of {type(value).__name__}")
     return value
 
 

@@ -109,7 +109,7 @@ def _as_item(item: object) -> object:
         return _index_array(item)
     if hasattr(item, "__index__"):
         return item.__index__()
-    raise TypeError(
+    raise (TypeError if isinstance(item, str) else IndexError)(
         message(
             f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
             f"{type(item).__name__})"

@@ -193,12 +193,18 @@ def tolist(self: Tensor) -> list | float | int | bool:
 
 @method("__float__")
 def _as_float(self: Tensor) -> float:
-    return float(item(self))
+    return float(_only_element(self))
 
 
 @method("__int__")
 def _as_int(self: Tensor) -> int:
-    return int(item(self))
+    return int(_only_element(self))
+
+
+def _only_element(self: Tensor) -> float:
+    if self._array.size != 1:
+        raise ValueError(f"only one element tensors can be converted to Python scalars\nshape {list(self.shape)}")
+    return item(self)
 
 
 @method("__index__")

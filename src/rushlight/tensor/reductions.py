@@ -112,6 +112,13 @@ def _mean_rule(
     return (spread(grad, shape, axes, keepdim) / count,)
 
 
+def _check_floating_spread(input: Tensor) -> None:
+    if input.dtype.category != FLOATING:
+        raise RuntimeError(
+            message("std and var only support floating point and complex dtypes", f"got {input.dtype}", mend=".float()")
+        )
+
+
 def _check_floating(name: str, input: Tensor) -> None:
     if input.dtype.category != FLOATING:
         got = input.dtype.name.replace("int64", "Long").replace("int32", "Int").replace("bool", "Bool")
@@ -131,7 +138,7 @@ def var(
     """The variance; `correction` (1 unless told, 0 for `unbiased=False`) is taken off the count."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    _check_floating("std and var", input)
+    _check_floating_spread(input)
     correction = int(unbiased) if correction is None else correction
     axes = _axes(dim, input._array.ndim)
     count = math.prod([input._array.shape[axis] for axis in axes])
@@ -173,7 +180,7 @@ def std(
     """The standard deviation; arguments as `var`."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    _check_floating("std and var", input)
+    _check_floating_spread(input)
     variance = var(input.detach().double(), dim, unbiased, keepdim, correction=correction)
     result = variance.sqrt().to(input.dtype)
     correction = int(unbiased) if correction is None else correction
@@ -235,7 +242,10 @@ def _extreme_pair(name: str) -> type:
     return found
 
 
-_PAIRS = {name: _extreme_pair(name) for name in ("max", "min", "sort", "topk", "median", "kthvalue", "mode")}
+_PAIRS = {name: _extreme_pair(name) for name in ("max", "min", "sort", "topk", "median")}
+
+
+_MinMax = namedtuple("aminmax", ("min", "max"))
 
 
 def _check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
@@ -344,7 +354,7 @@ def _amount_rule(
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """The smallest and the largest elements."""
     axes = () if dim is None else dim
-    return amin(input, axes, keepdim), amax(input, axes, keepdim)
+    return _MinMax(amin(input, axes, keepdim), amax(input, axes, keepdim))
 
 
 def _position(function: Callable, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
@@ -460,7 +470,13 @@ def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradie
 @method("norm")
 def norm(input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The p-norm over axes: `p` a number, `inf`, or "fro" for 2."""
-    _check_floating("linalg.vector_norm", input)
+    if input.dtype.category != FLOATING:
+        raise RuntimeError(
+            message(
+                f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype}",
+                mend=".float() first",
+            )
+        )
     p = 2 if p in ("fro", None) else p
     if p == math.inf:
         return amax(input.abs(), () if dim is None else dim, keepdim)

@@ -481,8 +481,10 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     at, size = check_dim(dim, tensor._array.ndim), split_size_or_sections
     total = tensor._array.shape[at]
     if isinstance(size, int):
-        if size < 0 or (size == 0 and total):
+        if size < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        if size == 0 and total:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {total}")
         sizes = [min(size, total - start) for start in range(0, total, size)] if total else [0]
     else:
         sizes = list(_ints((tuple(size),)))
@@ -627,6 +629,8 @@ def _cat_rule(dim: int, sizes: list[int], needs: Needs, grad: Tensor) -> Gradien
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, of one shape, along a new axis."""
     tensors = tuple(tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
     _check_tensors("stack", tensors)
     first = tensors[0]._array.shape
     for position, tensor in enumerate(tensors):
@@ -644,7 +648,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
-    tensors = atleast_1d(*tensors)
+    tensors = [reshape(t, 1) if t._array.ndim == 0 else t for t in tensors]
     return cat(tensors, 0 if tensors[0]._array.ndim == 1 else 1)
 
 
@@ -653,9 +657,10 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([t if t._array.ndim > 1 else reshape(t, 1, -1) for t in tensors], 0)
 
 
-def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """The tensors, with an axis at least."""
-    return tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
+def atleast_1d(*tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """The tensor (or several), with an axis at least."""
+    found = tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
+    return found[0] if len(found) == 1 else found
 
 
 # -- rearranging copies
