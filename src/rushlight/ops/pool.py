@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 
 from rushlight.autograd.graph import record
+from rushlight.autograd.modes import is_grad_enabled
 from rushlight.engines import dispatch
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, wrap
@@ -45,53 +46,77 @@ def max_pool(
     out = (*shape[:-rank], *grid.out)
     if isinstance(dispatch.current(), dispatch.Shapes):
         values, indices = dispatch.hollow(out, x._array.dtype), dispatch.hollow(out, np.dtype(np.int64))
-    else:
-        values, indices = _maxima(grid, x._array)
-    y, places = wrap(values), wrap(indices)
-    name = f"MaxPool{max(rank, 2)}DWithIndicesBackward0"
-    record(name, y, (x,), partial(_max_rule, rank, shape[-rank:], indices))
-    return (y, places) if return_indices else y
+        return (wrap(values), wrap(indices)) if return_indices else wrap(values)
+    values = _maxima(grid, x._array)
+    y = wrap(values)
+    winners = None
+    if return_indices or (x.requires_grad and is_grad_enabled()):
+        winners = _winners(grid, x._array, values)
+        name = f"MaxPool{max(rank, 2)}DWithIndicesBackward0"
+        record(name, y, (x,), partial(_max_rule, grid, x._array.shape, winners))
+    return (y, wrap(_positions(grid, winners))) if return_indices else y
 
 
 def _max_rule(
-    rank: int, size: tuple[int, ...], indices: np.ndarray, needs: tuple[bool, ...], grad: Tensor
+    grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: tuple[bool, ...], grad: Tensor
 ) -> tuple[Tensor]:
-    whole = (*grad._array.shape[:-rank], *size)
-    scatter, gather = partial(_scatter, rank, whole, indices), partial(_gather, rank, indices)
+    scatter, gather = partial(_scatter, grid, whole, winners), partial(_gather, grid, winners)
     return (linear_map("MaxPoolBackward", grad, whole, scatter, gather),)
 
 
-def _maxima(grid: Windows, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values and flat positions; of equal entries the first."""
-    lead = x.shape[: -len(grid.size)]
-    values = np.zeros((*lead, *grid.out), x.dtype)
-    indices = np.full(values.shape, -1, np.int64)
-    plane = np.arange(prod(grid.size)).reshape(grid.size)
+def _maxima(grid: Windows, x: np.ndarray) -> np.ndarray:
+    """The largest entry of each window, in the memory order of x."""
+    lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
+    values = _laid_like(x, (*x.shape[: -len(grid.size)], *grid.out), x.dtype)
+    values.fill(lowest)
     for _, outputs, inputs in walk(*steps_of(grid)):
-        here, best, found = x[(..., *inputs)], values[(..., *outputs)], indices[(..., *outputs)]
-        better = (here > best) | (found < 0)
-        if x.dtype.kind not in "iu":
-            better |= here != here
-        np.copyto(best, here, where=better)
-        np.copyto(found, plane[inputs], where=better)
-    return values, indices
+        np.maximum(values[(..., *outputs)], x[(..., *inputs)], out=values[(..., *outputs)])
+    return values
 
 
-def _planes(array: np.ndarray, rank: int) -> np.ndarray:
-    """(…, *size) as (planes, positions)."""
-    return array.reshape(prod(array.shape[:-rank]), prod(array.shape[-rank:]))
+def _winners(grid: Windows, x: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Which tap of each window is its maximum: the first of equals, the last of several NaN."""
+    taps = list(enumerate(walk(*steps_of(grid))))
+    winners = _laid_like(values, values.shape, np.dtype(np.uint8 if len(taps) <= 256 else np.int32))
+    winners.fill(0)
+    for number, (_, outputs, inputs) in reversed(taps):
+        winners[(..., *outputs)][x[(..., *inputs)] == values[(..., *outputs)]] = number
+    if x.dtype.kind not in "iu" and (values != values).any():
+        for number, (_, outputs, inputs) in taps:
+            here = x[(..., *inputs)]
+            winners[(..., *outputs)][here != here] = number
+    return winners
 
 
-def _scatter(rank: int, shape: tuple[int, ...], indices: np.ndarray, y: np.ndarray) -> np.ndarray:
-    wide = np.float32 if y.itemsize == 2 else y.dtype
-    planes = np.zeros((prod(shape[:-rank]), prod(shape[-rank:])), wide)
-    rows = np.arange(planes.shape[0])[:, None]
-    np.add.at(planes, (rows, _planes(indices, rank)), _planes(y, rank).astype(wide, copy=False))
-    return planes.reshape(shape).astype(y.dtype, copy=False)
+def _laid_like(x: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An empty array whose axes follow each other in memory as those of x do."""
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return np.empty([shape[axis] for axis in order], dtype).transpose(back)
 
 
-def _gather(rank: int, indices: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(_planes(x, rank), _planes(indices, rank), 1).reshape(indices.shape)
+def _positions(grid: Windows, winners: np.ndarray) -> np.ndarray:
+    """The flat position in its plane of each window's maximum."""
+    indices = np.empty(winners.shape, np.int64)
+    plane = np.arange(prod(grid.size)).reshape(grid.size)
+    for number, (_, outputs, inputs) in enumerate(walk(*steps_of(grid))):
+        np.copyto(indices[(..., *outputs)], plane[inputs], where=winners[(..., *outputs)] == number)
+    return indices
+
+
+def _scatter(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x = _laid_like(winners, shape, _wide(y.dtype))
+    x.fill(0)
+    for number, (_, outputs, inputs) in enumerate(walk(*steps_of(grid))):
+        x[(..., *inputs)] += y[(..., *outputs)] * (winners[(..., *outputs)] == number)
+    return x.astype(y.dtype, copy=False)
+
+
+def _gather(grid: Windows, winners: np.ndarray, x: np.ndarray) -> np.ndarray:
+    y = _laid_like(winners, winners.shape, x.dtype)
+    for number, (_, outputs, inputs) in enumerate(walk(*steps_of(grid))):
+        np.copyto(y[(..., *outputs)], x[(..., *inputs)], where=winners[(..., *outputs)] == number)
+    return y
 
 
 # -- average
