@@ -189,3 +189,19 @@ def test_random_stream_after_loading(torch):
                 next(batches, None)
             draws.append((library.rand(1).item(), library.rand(1, generator=generator).item()))
         assert draws[0] == draws[1]
+
+
+def test_batches_cut_at_once_are_those_made_of_samples():
+    class Doubled(TensorDataset):
+        def __getitem__(self, index):
+            return tuple(tensor * 2 for tensor in super().__getitem__(index))
+
+    tensors = torch.rand(7, 2, 3), torch.arange(7)
+    data = TensorDataset(*tensors)
+    part = Subset(Subset(data, [6, 5, 1, 0]), [3, 0, 1])
+    for dataset in (data, part):
+        cut = list(DataLoader(dataset, 2))
+        made = list(DataLoader(dataset, 2, collate_fn=lambda batch: default_collate(batch)))
+        for mine, expected in zip(cut, made, strict=True):
+            assert type(mine) is list and all(torch.equal(a, b) for a, b in zip(mine, expected))
+    assert next(iter(DataLoader(Doubled(*tensors), 7)))[1].tolist() == [0, 2, 4, 6, 8, 10, 12]

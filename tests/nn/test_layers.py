@@ -124,3 +124,18 @@ class _nothing:
 
     def __exit__(self, *exception):
         return None
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (nn.Conv2d(5, 4, 4), (2, 3, 9, 9)),
+        (nn.ConvTranspose1d(5, 4, 4), (2, 3, 9)),
+        (nn.Linear(5, 4), (2, 3)),
+        (nn.LazyConv1d(4, 9), (2, 3, 5)),
+    ],
+)
+def test_errors_of_a_call_name_the_layer(layer, shape):
+    with pytest.raises(RuntimeError) as failure:
+        nn.Sequential(layer)(torch.zeros(shape))
+    assert str(failure.value).endswith(f"Layer: {layer!r}") and str(failure.value).count("Layer: ") == 1

@@ -13,7 +13,7 @@ from rushlight.dtypes import dtype as DType
 from rushlight.errors import message
 from rushlight.nn.lazy import LazyModuleMixin
 from rushlight.nn.linear import reset_as_torch
-from rushlight.nn.module import Module
+from rushlight.nn.module import CALL_ERRORS, Module, name_layer
 from rushlight.nn.parameter import Parameter, UninitializedParameter
 from rushlight.ops.construction import check_layer
 from rushlight.ops.conv import code, conv_transpose, convolution
@@ -132,7 +132,11 @@ class _Conv(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve the input with the layer's weight and add the bias."""
-        return self._conv_forward(input, self.weight, self.bias)
+        try:
+            return self._conv_forward(input, self.weight, self.bias)
+        except CALL_ERRORS as error:
+            name_layer(error, self)
+            raise
 
 
 class _ConvTranspose(_ConvNd):
@@ -166,9 +170,13 @@ class _ConvTranspose(_ConvNd):
         It has one entry a spatial axis, or those of batch and channels too (which are not looked at), and
         takes the place of output_padding. ValueError with the possible sizes where it is none of them.
         """
-        return conv_transpose(
-            self._op, self.rank, input, self.weight, self.bias, *self._arguments(), output_size=output_size
-        )
+        try:
+            return conv_transpose(
+                self._op, self.rank, input, self.weight, self.bias, *self._arguments(), output_size=output_size
+            )
+        except CALL_ERRORS as error:
+            name_layer(error, self)
+            raise
 
     def _arguments(self) -> tuple:
         """In the order of `conv_transpose`."""
@@ -238,7 +246,11 @@ class _LazyConvNd(LazyModuleMixin):
         types = code(input), code(self.weight), None if self.bias is None else code(self.bias)
         extra = (output_size,) if self.transposed else ()
         check = check_transposed if self.transposed else check_convolution
-        check(self._op, self.rank, *shapes, types, *self._arguments(), *extra)
+        try:
+            check(self._op, self.rank, *shapes, types, *self._arguments(), *extra)
+        except CALL_ERRORS as error:
+            name_layer(error, self)
+            raise
 
     def _channels_of(self, input: Tensor) -> int:
         dim = input.dim()

@@ -299,9 +299,9 @@ def mse_loss(
     reduction = _checked_reduction(size_average, reduce, reduction)
     _check_tensors("mse_loss", input=input, target=target)
     _warn_of_sizes(input, target)
-    input, target = broadcast_tensors(input, target)
     difference = (input - target).detach()
     check_floating("mse_cpu", difference)
+    input, target = broadcast_tensors(input, target)
     if weight is not None:
         return _weighted((input - target) ** 2, weight, reduction)
     result = _reduced(difference * difference, reduction)

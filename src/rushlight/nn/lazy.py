@@ -60,7 +60,10 @@ class LazyModuleMixin:
         if module.cls_to_become is not None:
             module.__class__ = module.cls_to_become
 
-    def _load_from_state_dict(self, *args: Any) -> None:
-        super()._load_from_state_dict(*args)
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *rest: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+        after_checks(local_metadata, self._settle_sizes)
+
+    def _settle_sizes(self) -> None:
         if not self.has_uninitialized_params():
             self.sizes_from_parameters()

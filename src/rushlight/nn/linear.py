@@ -9,7 +9,7 @@ from rushlight.dtypes import dtype as DType
 from rushlight.nn import functional as F
 from rushlight.nn import init
 from rushlight.nn.lazy import LazyModuleMixin
-from rushlight.nn.module import Module
+from rushlight.nn.module import CALL_ERRORS, Module, name_layer
 from rushlight.nn.parameter import Parameter, UninitializedParameter
 from rushlight.ops.construction import check_layer
 from rushlight.tensor.core import Tensor
@@ -72,7 +72,11 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """x·Wᵀ + b."""
-        return F.linear(input, self.weight, self.bias)
+        try:
+            return F.linear(input, self.weight, self.bias)
+        except CALL_ERRORS as error:
+            name_layer(error, self)
+            raise
 
     def extra_repr(self) -> str:
         """The sizes, and whether there is a bias."""

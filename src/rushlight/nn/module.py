@@ -21,6 +21,9 @@ from rushlight.nn.state_dict import Stateful
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.size import check_device
 
+# What a layer raises for a call that it does not take.
+CALL_ERRORS = (RuntimeError, ValueError, TypeError)
+
 
 def _blank_state() -> dict[str, Any]:
     """The attributes of a module that has nothing registered yet."""
@@ -439,6 +442,13 @@ class Module(Hooked, Stateful):
         own_lines = extra.split("\n") if extra else []
         children = [f"({name}): {_indented(repr(child))}" for name, child in self._modules.items()]
         return _block(self._get_name(), own_lines, children)
+
+
+def name_layer(error: Exception, layer: Module) -> None:
+    """Add to the text of an error, once, which layer it happened in."""
+    text = str(error)
+    if "\nLayer: " not in text:
+        error.args = (f"{text}\nLayer: {layer!r}",)
 
 
 def _block(name: str, own_lines: list[str], children: list[str]) -> str:

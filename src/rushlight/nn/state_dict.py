@@ -20,6 +20,7 @@ from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor.core import Tensor
 
 EXTRA_STATE = "_extra_state"
+LATER = "load_later"  # the key of local_metadata with the list of what to do after all checks
 
 
 class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -77,11 +78,7 @@ class Stateful:
                 child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in self._state_dict_hooks.values():
             replaced = hook(self, destination, prefix, local_metadata)
-            if getattr(hook, "_after_the_fact", False):
-                if replaced is not None:
-                    raise RuntimeError("state_dict post-hook must return None")
-            elif replaced is not None:
-                destination = replaced
+            destination = destination if replaced is None else replaced
         return destination
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
@@ -122,7 +119,8 @@ class Stateful:
         `assign=True` puts the given tensors in their place instead. With `strict` names that are missing or
         not known are an error, otherwise they are only returned.
 
-        Raises a RuntimeError that lists every missing name, unexpected name and shape that does not fit.
+        Raises a RuntimeError that lists every missing name, unexpected name and shape that does not fit; nothing
+        has been loaded then (where PyTorch loads what fits).
 
         >>> import rushlight as torch
         >>> layer = torch.nn.Linear(2, 3)
@@ -134,17 +132,8 @@ class Stateful:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         loading = _Loading(state_dict, strict, assign)
-        loading.into(self)
-        errors = loading.errors
-        if strict:
-            errors = [
-                *_names("Missing", loading.missing_keys),
-                *_names("Unexpected", loading.unexpected_keys),
-                *errors,
-            ]
-        if errors:
-            listed = "\n\t".join(errors)
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}")
+        loading.check(self)
+        loading.commit(self)
         return loading.result
 
     def _load_from_state_dict(
@@ -166,17 +155,21 @@ class Stateful:
                 continue
             key = prefix + name
             if key in state_dict:
-                error = self._load_tensor(name, key, tensor, state_dict[key], assign)
+                error = self._misfit(key, tensor, state_dict[key])
                 if error:
                     error_msgs.append(error)
+                else:
+                    load = partial(self._load_tensor, name, key, tensor, state_dict[key], assign, error_msgs)
+                    after_checks(local_metadata, load)
             elif strict:
                 missing_keys.append(key)
-        self._load_extra_state(state_dict, prefix + EXTRA_STATE, strict, missing_keys, unexpected_keys)
+        after_checks(local_metadata, partial(self._load_extra_state, state_dict, prefix + EXTRA_STATE))
+        self._compare_extra_state(state_dict, prefix + EXTRA_STATE, strict, missing_keys, unexpected_keys)
         if strict:
             unexpected_keys += self._unknown_keys(state_dict, prefix)
 
-    def _load_tensor(self, name: str, key: str, tensor: Tensor, value: Any, assign: bool) -> str | None:
-        """Load one tensor; returns the error, if any, as text."""
+    def _misfit(self, key: str, tensor: Tensor, value: Any) -> str | None:
+        """Why a value cannot be loaded into a tensor, as text."""
         if not isinstance(value, Tensor):
             return (
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object '
@@ -190,6 +183,15 @@ class Stateful:
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
                 f"the shape in current model is {tensor.shape}."
             )
+        return None
+
+    def _load_tensor(
+        self, name: str, key: str, tensor: Tensor, value: Tensor, assign: bool, error_msgs: list[str]
+    ) -> None:
+        """Load one tensor that fits; append what goes wrong nevertheless to the list."""
+        lazy = is_lazy(tensor)
+        if not lazy and value.shape != tensor.shape:
+            value = value[0]
         try:
             with no_grad():
                 if assign:
@@ -200,12 +202,11 @@ class Stateful:
                 elif not lazy:
                     tensor.copy_(value)
         except Exception as error:  # the report names every tensor that failed, not only the first
-            return (
+            error_msgs.append(
                 f'While copying the parameter named "{key}", whose dimensions in the model are {tensor.size()} '
                 f"and whose dimensions in the checkpoint are {value.size()}, "
                 f"an exception occurred : {error.args}."
             )
-        return None
 
     def _assign_tensor(self, name: str, tensor: Tensor, value: Tensor) -> None:
         if isinstance(tensor, Parameter):
@@ -215,16 +216,16 @@ class Stateful:
                 value.requires_grad_(tensor.requires_grad)
         setattr(self, name, value)
 
-    def _load_extra_state(
+    def _load_extra_state(self, state_dict: dict, key: str) -> None:
+        if key in state_dict and type(self).set_extra_state is not Stateful.set_extra_state:
+            self.set_extra_state(state_dict[key])
+
+    def _compare_extra_state(
         self, state_dict: dict, key: str, strict: bool, missing_keys: list[str], unexpected_keys: list[str]
     ) -> None:
-        if type(self).set_extra_state is not Stateful.set_extra_state:
-            if key in state_dict:
-                self.set_extra_state(state_dict[key])
-            elif strict:
-                missing_keys.append(key)
-        elif strict and key in state_dict:
-            unexpected_keys.append(key)
+        wanted = type(self).set_extra_state is not Stateful.set_extra_state
+        if strict and wanted != (key in state_dict):
+            (missing_keys if wanted else unexpected_keys).append(key)
 
     def _unknown_keys(self, state_dict: dict, prefix: str) -> list[str]:
         """The keys under `prefix` that name no child and no tensor of this module."""
@@ -245,8 +246,7 @@ class Stateful:
 
     def register_state_dict_post_hook(self, hook: Callable) -> Handle:
         """Call `hook(module, state_dict, prefix, local_metadata)` after; it may change the dict in place."""
-        hook._after_the_fact = True
-        return register(self._state_dict_hooks, hook)
+        return register(self._state_dict_hooks, partial(_after_the_fact, hook))
 
     def _register_state_dict_hook(self, hook: Callable) -> Handle:
         """As the post hook, but what the hook returns takes the place of the state dict."""
@@ -278,13 +278,40 @@ class _Loading:
         self.missing_keys: list[str] = []
         self.unexpected_keys: list[str] = []
         self.errors: list[str] = []
+        self.later: list[Callable[[], None]] = []
 
     @property
     def result(self) -> _IncompatibleKeys:
         return _IncompatibleKeys(self.missing_keys, self.unexpected_keys)
 
-    def into(self, module: Stateful, prefix: str = "") -> None:
+    def check(self, module: Stateful) -> None:
+        """Compare every tensor with what is to be loaded into it; raise before anything is changed.
+
+        A post hook may forgive missing and unexpected names, but wants to see the values: it waits for `commit`.
+        """
+        self._compare(module)
+        if self.errors or not any(m._load_state_dict_post_hooks for m in module.modules()):
+            self._raise(module)
+
+    def commit(self, module: Stateful) -> None:
+        """Load what has been checked, and call the post hooks, children first."""
+        for load in self.later:
+            load()
+        self._call_post_hooks(module)
+        self._raise(module)
+
+    def _raise(self, module: Stateful) -> None:
+        errors = self.errors
+        if self.strict:
+            names = [*_names("Missing", self.missing_keys), *_names("Unexpected", self.unexpected_keys)]
+            errors = [*names, *errors]
+        if errors:
+            listed = "\n\t".join(errors)
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
+
+    def _compare(self, module: Stateful, prefix: str = "") -> None:
         metadata = {} if self.metadata is None else dict(self.metadata.get(prefix[:-1], {}))
+        metadata[LATER] = self.later
         if self.assign:
             metadata["assign_to_params_buffers"] = True
         module._load_from_state_dict(
@@ -292,13 +319,31 @@ class _Loading:
         )
         for name, child in module._modules.items():
             if child is not None:
-                self.into(child, f"{prefix}{name}.")
+                self._compare(child, f"{prefix}{name}.")
+
+    def _call_post_hooks(self, module: Stateful) -> None:
+        for child in module._modules.values():
+            if child is not None:
+                self._call_post_hooks(child)
         for hook in module._load_state_dict_post_hooks.values():
             if hook(module, self.result) is not None:
                 raise AssertionError(  # PyTorch's kind
                     "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return "
                     "new values, if incompatible_keys need to be modified, it should be done inplace."
                 )
+
+
+def after_checks(local_metadata: dict[str, Any], action: Callable[[], None]) -> None:
+    """Do this once every module of a `load_state_dict` has been checked; at once where there is none."""
+    if LATER in local_metadata:
+        local_metadata[LATER].append(action)
+    else:
+        action()
+
+
+def _after_the_fact(hook: Callable, *args: Any) -> None:
+    if hook(*args) is not None:
+        raise RuntimeError("state_dict post-hook must return None")
 
 
 def _names(kind: str, keys: list[str]) -> list[str]:

@@ -53,6 +53,12 @@ class TensorDataset(Dataset[tuple]):
     def __len__(self) -> int:
         return self.tensors[0].size(0)
 
+    def collated(self, indices: list[int]) -> list[Tensor] | None:
+        """Several samples as a batch, cut out of the tensors at once; None where a subclass reads otherwise."""
+        if type(self).__getitem__ is not TensorDataset.__getitem__:
+            return None
+        return [tensor[indices] for tensor in self.tensors]
+
 
 class Subset(Dataset[T]):
     """The samples of a dataset that `indices` name, in that order."""
@@ -72,6 +78,12 @@ class Subset(Dataset[T]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def collated(self, indices: list[int]) -> list[Tensor] | None:
+        """Several samples as a batch, where the dataset has a shorter way to one than sample by sample."""
+        if type(self).__getitem__ is not Subset.__getitem__ or not hasattr(self.dataset, "collated"):
+            return None
+        return self.dataset.collated([self.indices[index] for index in indices])
 
 
 def fetch(dataset: Any, indices: list[int]) -> list:

@@ -140,7 +140,13 @@ class DataLoader:
         return partial(self._fetch_next, iter(dataset))
 
     def _fetch_numbers(self, dataset: Any, indices: Any) -> Any:
-        return self.collate_fn(dataset[indices] if self.batch_sampler is None else fetch(dataset, indices))
+        if self.batch_sampler is None:
+            return self.collate_fn(dataset[indices])
+        if self.collate_fn is default_collate and hasattr(dataset, "collated"):
+            batch = dataset.collated(indices)  # the same batch without a tensor for each sample
+            if batch is not None:
+                return batch
+        return self.collate_fn(fetch(dataset, indices))
 
     def _fetch_next(self, stream: Iterator, indices: Any) -> Any:
         if self.batch_sampler is None:
