@@ -12,6 +12,7 @@ from typing import Any
 
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import is_lazy
+from rushlight.nn.state_dict import after_checks
 
 
 class LazyModuleMixin:

@@ -175,15 +175,14 @@ class Stateful:
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object '
                 f"from checkpoint but received {type(value)}"
             )
-        lazy = is_lazy(tensor)
-        if not lazy and value.shape == (1,) and tensor.dim() == 0:
-            value = value[0]  # files of PyTorch 0.3 and before keep single numbers so
-        if not lazy and value.shape != tensor.shape:
-            return (
-                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-                f"the shape in current model is {tensor.shape}."
-            )
-        return None
+        if is_lazy(tensor) or value.shape == tensor.shape:
+            return None
+        if value.shape == (1,) and tensor.dim() == 0:  # so files of PyTorch 0.3 and before keep single numbers
+            return None
+        return (
+            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+            f"the shape in current model is {tensor.shape}."
+        )
 
     def _load_tensor(
         self, name: str, key: str, tensor: Tensor, value: Tensor, assign: bool, error_msgs: list[str]
