@@ -39,11 +39,14 @@ class Tile(NamedTuple):
 
 
 class RowPhase(NamedTuple):
-    """The taps of one phase of the last axis: `taps[j]` of the weight reads `offsets[j]` positions on."""
+    """One phase of the last axis: `taps[j]` of the weight reads `offsets[j]` positions on. `left` and `right` are the
+    positions some of whose taps are outside the source: for each, the first tap inside and how many are."""
 
     taps: tuple[int, ...]
     offsets: tuple[int, ...]
     step: int
+    left: tuple[tuple[int, int], ...]
+    right: tuple[tuple[int, int], ...]
 
 
 # -------------------------------------------------------------------- in place
@@ -59,10 +62,9 @@ def in_place_params(number: Type) -> Params:
     """The words of the kernel in place.
 
     table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
-    table_w: of a phase (begin, end of the interior, offset of position 0 in the row of results, borders, first border);
-    borders: (position, source offset of the first tap inside, its weight's offset, how many)."""
+    table_w: of a phase (first position, begin and end of the interior, offset of position 0 in the row of results)."""
     pointers = dict(source=ptr(number), weight=ptr(number), bias=ptr(number), result=ptr(number))
-    tables = dict.fromkeys(("table_d", "table_h", "table_w", "borders"), ptr(i64))
+    tables = dict.fromkeys(("table_d", "table_h", "table_w"), ptr(i64))
     return Params(**pointers, **dict.fromkeys(_IN_PLACE_WORDS, i64), **tables)
 
 
@@ -72,47 +74,18 @@ def emit_in_place(
     """The kernel in place. `pitch` and `result_pitch`: numbers from one position of the last axis to the next, of the
     source and, within a phase, of the result."""
     with k.kernel("lanes", in_place_params(number)) as (f, p):
+        p.pitch, p.result_pitch, p.number = pitch, result_pitch, number
         items = p.images * p.row_blocks * p.pieces * p.panel_groups
         with f.claim(p.next, items) as item:
             rest, panels = divide(item, p.panel_groups)
             rest, piece = divide(rest, p.pieces)
             image, block = divide(rest, p.row_blocks)
-            first = panels * p.panel_group
-            last = f.min(first + p.panel_group, p.panels)
+            p.first_panel = panels * p.panel_group
+            p.last_panel = f.min(p.first_panel + p.panel_group, p.panels)
             source, result = p.source[image * p.source_image], p.result[image * p.result_image]
             begin = block * p.row_block
-            with f.loop(begin, f.min(begin + p.row_block, p.rows)) as row, f.loop(first, last) as panel:
-                _in_place_row(f, p, tile, number, phases, (pitch, result_pitch), source, result, row, panel, piece)
-
-
-def _in_place_row(f, p, tile, number, phases, pitches, source, result, row, panel, piece) -> None:  # noqa: ANN001
-    d, h = divide(row, p.height)
-    entry_d, entry_h = p.table_d[d * 3], p.table_h[h * 3]
-    # The last panel is moved back, so that all are full; what two panels compute, they compute alike.
-    channel = f.min(panel * tile.width, p.channels - tile.width)
-    weights = p.weight[panel * p.panel_size][entry_d[2].load() + entry_h[2].load()]
-    rows = _Rows(
-        count_d=entry_d[0].load(), count_h=entry_h[0].load(),
-        source=source[entry_d[1].load() + entry_h[1].load() + channel], weights=weights,
-    )  # fmt: skip
-    bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
-    line = result[row * p.result_row + channel]
-    begin = p.first + piece * p.piece
-    end = begin + p.piece
-    for index, phase in enumerate(phases):
-        entry = p.table_w[index * 5]
-        here = line[entry[2].load()]
-        lo, hi = f.max(entry[0].load(), begin), f.min(entry[1].load(), end)
-
-        def place(t: Value, pixels: int, phase=phase, here=here) -> None:  # noqa: ANN001
-            sums = _start(f, tile, pixels, number, bias)
-            shift = min(phase.offsets, default=0)
-            _interior(f, p, tile, rows, phase, sums, pitches[0], (t * phase.step + shift) * pitches[0])
-            _finish(f, tile, sums, here[t * pitches[1]], pitches[1], None)
-
-        _tiled(f, lo, hi, tile.pixels, place)
-        if phase.taps:
-            _borders(f, p, tile, rows, phase, pitches, number, bias, here, entry, (begin, end))
+            with f.loop(begin, f.min(begin + p.row_block, p.rows)) as row:
+                _in_place_row(f, p, tile, phases, source, result, row, piece)
 
 
 class _Rows(NamedTuple):
@@ -124,56 +97,76 @@ class _Rows(NamedTuple):
     weights: Pointer
 
 
-def _each_tap_row(f: Function, p, rows: _Rows, body) -> None:  # noqa: ANN001
-    with f.loop(0, rows.count_d) as d, f.loop(0, rows.count_h) as h:
-        body(rows.source[d * p.delta_d + h * p.delta_h], rows.weights[d * p.weight_d + h * p.weight_h])
+def _in_place_row(f: Function, p, tile: Tile, phases, source, result, row: Value, piece: Value) -> None:  # noqa: ANN001
+    d, h = divide(row, p.height)
+    entry_d, entry_h = p.table_d[d * 3], p.table_h[h * 3]
+    rows = _Rows(
+        count_d=entry_d[0].load(), count_h=entry_h[0].load(),
+        source=source[entry_d[1].load() + entry_h[1].load()],
+        weights=p.weight[entry_d[2].load() + entry_h[2].load()],
+    )  # fmt: skip
+    begin = p.first + piece * p.piece
+    end = begin + p.piece
+    for index, phase in enumerate(phases):
+        entry = p.table_w[index * 4]
+        line = result[row * p.result_row + entry[3].load()]
+        everything = [(0, len(phase.taps))]
+        start, lo, hi = (entry[i].load() for i in range(3))
+
+        def place(t: Value, inside: Sequence[tuple[int, int]], phase=phase, line=line) -> None:  # noqa: ANN001
+            _place_panels(f, p, tile, rows, phase, t, inside, line[t * p.result_pitch])
+
+        if phase.left:
+            with f.if_(piece == 0):
+                place(start, phase.left)
+        _tiled(
+            f, f.max(lo, begin), f.min(hi, end), tile.pixels,
+            lambda t, pixels: place(t, everything * pixels),  # noqa: B023
+        )  # fmt: skip
+        if phase.right:
+            with f.if_(piece == p.pieces - 1):
+                place(hi, phase.right)
 
 
-def _interior(f, p, tile, rows, phase, sums, pitch, start) -> None:  # noqa: ANN001
+def _place_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: Value, inside, line) -> None:  # noqa: ANN001
+    """The positions from t on, as many as `inside` has entries: which taps of each (first, how many) are inside."""
+    most = tile.pixels[0]
+    for first in range(0, len(inside), most):
+        some = inside[first : first + most]
+        with f.loop(p.first_panel, p.last_panel, sure=True) as panel:
+            # The last panel is moved back, so that all are full; what two panels compute, they compute alike.
+            channel = f.min(panel * tile.width, p.channels - tile.width)
+            bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            sums = _start(f, tile, len(some), p.number, bias)
+            here = rows._replace(
+                source=rows.source[(t + first) * (phase.step * p.pitch) + channel],
+                weights=rows.weights[panel * p.panel_size],
+            )
+            _sum_rows(f, p, tile, here, phase, sums, some)
+            _finish(f, tile, sums, line[channel + first * p.result_pitch], p.result_pitch, None)
+
+
+def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: list, inside) -> None:  # noqa: ANN001
     """for taps d, h:  for positions under the tile, in order:  load once;  every (pixel, tap) that meets there"""
-    if not phase.taps:
-        return
-    shift = min(phase.offsets)
     meets: dict[int, list[tuple[int, int]]] = {}
-    for r in range(len(sums)):
-        for j, offset in enumerate(phase.offsets):
-            meets.setdefault(r * phase.step + offset - shift, []).append((r, j))
-
-    def body(source: Pointer, weights: Pointer) -> None:
-        source = source[start]
-        factors = [
-            [weights[tap * tile.width + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
-            for tap in phase.taps
-        ]
+    for r, (first, count) in enumerate(inside):
+        for j in range(first, first + count):
+            meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
+    if not meets:
+        return
+    used = sorted({j for pairs in meets.values() for _, j in pairs})
+    with f.loop(0, rows.count_d) as d, f.loop(0, rows.count_h) as h:
+        source = rows.source[d * p.delta_d + h * p.delta_h]
+        weights = rows.weights[d * p.weight_d + h * p.weight_h]
+        factors = {
+            j: [weights[phase.taps[j] * tile.width + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            for j in used
+        }
         for position in sorted(meets):
             for v in range(tile.vectors):
-                value = source[position * pitch + v * tile.lanes].load(tile.lanes)
+                value = source[position * p.pitch + v * tile.lanes].load(tile.lanes)
                 for r, j in meets[position]:
                     sums[r][v].value = f.fma(value, factors[j][v], sums[r][v].value)
-
-    _each_tap_row(f, p, rows, body)
-
-
-def _borders(f, p, tile, rows, phase, pitches, number, bias, here, entry, limits) -> None:  # noqa: ANN001
-    first, count = entry[4].load(), entry[3].load()
-    gap = phase.offsets[1] - phase.offsets[0] if len(phase.offsets) > 1 else 0
-    stride = phase.taps[1] - phase.taps[0] if len(phase.taps) > 1 else 0
-    with f.loop(first, first + count) as b:
-        border = p.borders[b * 4]
-        t = border[0].load()
-        with f.if_(f.both(t >= limits[0], t < limits[1])):
-            sums = _start(f, tile, 1, number, bias)
-            offset, weight, taps = (border[i].load() for i in (1, 2, 3))
-
-            def body(source: Pointer, weights: Pointer) -> None:
-                with f.loop(0, taps) as j:
-                    at, factor = source[offset + j * (gap * pitches[0])], weights[weight + j * (stride * tile.width)]
-                    for v, total in enumerate(sums[0]):
-                        value = at[v * tile.lanes].load(tile.lanes)
-                        total.value = f.fma(value, factor[v * tile.lanes].load(tile.lanes), total.value)
-
-            _each_tap_row(f, p, rows, body)
-            _finish(f, tile, sums, here[t * pitches[1]], pitches[1], None)
 
 
 # -------------------------------------------------------------------- packed

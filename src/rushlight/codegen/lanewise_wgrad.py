@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
-from .lanewise import expand_band
+from .lanewise import RowPhase, expand_band
 from .loops import divide
 
 _CHAINS = 6
@@ -67,86 +67,125 @@ class _Sums:
 
 
 def in_place_params(number: Type) -> Params:
-    """The words of `sums` in place. tap_d, tap_h, tap_w: of each tap (offset in x, first and last result inside)."""
+    """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside);
+    delta_h: from the row of one tap to that of the next."""
     pointers = dict(x=ptr(number), y=ptr(number), sums=ptr(number))
-    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end"]
-    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h", "tap_w"), ptr(i64)))
+    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h"]
+    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h"), ptr(i64)))
 
 
 def emit_in_place(
-    k: Module, lanes: int, vectors: int, number: Type, offsets: tuple[int, ...], step: int, pitches: tuple[int, int]
+    k: Module, lanes: int, vectors: int, rows: int, number: Type, phase: RowPhase, pitches: tuple[int, int]
 ) -> None:
-    """Exports `sums`. `offsets` and `step` are those of the last axis, `pitches` the numbers from one position of it to
-    the next in x and y."""
-    tile = _emit_row_tile(k, lanes, vectors, number, offsets, step, pitches)
+    """Exports `sums`. `rows` of taps are summed at once; `phase` is the last axis, `pitches` the numbers from one
+    position of it to the next in x and y."""
+    tiles = {r: _emit_rows_tile(k, lanes, vectors, number, r, phase, pitches) for r in dict.fromkeys((rows, 1))}
+    width = lanes * vectors
+
+    def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
+        channel = f.min(panel * width, p.channels - width)
+        x, y = block["x"][channel], block["y"][channel]
+        with f.loop(0, p.taps_d) as d:
+            entry = p.tap_d[d * 3]
+            begin = f.max(entry[1].load(), block["begin_d"])
+            count = f.max(f.min(entry[2].load(), block["end_d"]) - begin, 0)
+            plane = {"x": x[entry[0].load() + begin * p.x_d], "y": y[begin * p.y_d], "count": count, "block": block}
+            _plane(f, p, tiles, rows, plane, sums[d * p.taps_h * (len(phase.taps) * width)], first)
+
     with k.kernel("sums", in_place_params(number)) as (f, p):
-        width = lanes * vectors
-
-        def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
-            channel = f.min(panel * width, p.channels - width)
-            x, y = block["x"][channel], block["y"][channel]
-            with f.loop(0, p.taps_d) as d, f.loop(0, p.taps_h) as h:
-                counts = []
-                at, across = x, y
-                for axis, tap in (("d", d), ("h", h)):
-                    entry = getattr(p, f"tap_{axis}")[tap * 3]
-                    begin = f.max(entry[1].load(), block[f"begin_{axis}"])
-                    counts.append(f.max(f.min(entry[2].load(), block[f"end_{axis}"]) - begin, 0))
-                    at = at[entry[0].load() + begin * getattr(p, f"x_{axis}")]
-                    across = across[begin * getattr(p, f"y_{axis}")]
-                place = sums[(d * p.taps_h + h) * (len(offsets) * width)]
-                span = [block["begin_w"], block["end_w"], p.inner_begin, p.inner_end]
-                steps = [p.x_d, p.x_h, p.y_d, p.y_h]
-                f.call(tile, at, across, place, p.tap_w, first.to(i64), *counts, *span, *steps)
-
+        p.row_sums = len(phase.taps) * width
         _each_block(f, p, width, panels)
 
 
-def _emit_row_tile(k, lanes, vectors, number, offsets, step, pitches) -> Function:  # noqa: ANN001
-    """A row of taps over the rows of a block.
+def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, first: Value) -> None:  # noqa: ANN001
+    """The taps of one depth: `rows` rows of them where all are inside x, else row by row."""
+    block = plane["block"]
 
-    for d, h:  interior, some pixels at a time: load once, every (pixel, tap) that meets;  borders: tap by tap
+    def run(height: int, h: Value | int, low: Value, high: Value, fresh: Value | int) -> None:
+        at = plane["x"][p.tap_h[h * 3].load() + low * p.x_h]
+        count = f.max(high - low, 0)
+        span = [block["begin_w"], block["end_w"], p.out_w, p.inner_begin, p.inner_end]
+        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h]
+        fresh = fresh.to(i64) if isinstance(fresh, Value) else f.const(i64, fresh)
+        across, place = plane["y"][low * p.y_h], sums[h * p.row_sums]
+        f.call(tiles[height], at, across, place, fresh, plane["count"], count, *span, *steps)
+
+    def inside(h: Value | int) -> tuple[Value, Value]:
+        entry = p.tap_h[h * 3]
+        return f.max(entry[1].load(), block["begin_h"]), f.min(entry[2].load(), block["end_h"])
+
+    whole = p.taps_h // rows * rows
+    if rows > 1:
+        with f.loop(0, whole, rows) as group:
+            low, high = inside(group)[0], inside(group + (rows - 1))[1]
+            high = f.max(low, high)
+            run(rows, group, low, high, first)
+            with f.loop(group, group + rows) as h:
+                begin, end = inside(h)
+                for start, stop in ((begin, f.min(low, end)), (f.max(begin, high), end)):
+                    with f.if_(start < stop):
+                        run(1, h, start, stop, 0)
+    with f.loop(whole if rows > 1 else 0, p.taps_h) as h:
+        run(1, h, *inside(h), first)
+
+
+def _emit_rows_tile(k, lanes, vectors, number, rows, phase, pitches) -> Function:  # noqa: ANN001
+    """Some rows of taps over the rows of a block, along which all of them are inside x.
+
+    for d, h:  left border;  interior, some pixels at a time: load once, every (pixel, tap) that meets;  right border
     """
-    names = ["first", "count_d", "count_h", "begin", "end", "inner_begin", "inner_end", "x_d", "x_h", "y_d", "y_h"]
-    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), ("tap_w", ptr(i64))]
-    with k.function("tile", [*signature, *((name, i64) for name in names)], inline=False) as made:
-        f, x, y, place, tap_w, first, count_d, count_h, begin, end, inner_begin, inner_end, x_d, x_h, y_d, y_h = made
-        sums = _Sums(f, number, lanes, vectors, len(offsets))
-        lo, hi = f.max(inner_begin, begin), f.min(inner_end, end)
-        hi = f.max(lo, hi)
-        ranges = [
-            (f.max(tap_w[j * 3 + 1].load(), begin), f.min(tap_w[j * 3 + 2].load(), end)) for j in range(len(offsets))
-        ]
+    names = ["first", "count_d", "count_h", "begin", "end", "out", "inner_begin", "inner_end"]
+    names += ["x_d", "x_h", "y_d", "y_h", "delta"]
+    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), *((name, i64) for name in names)]
+    taps = len(phase.taps)
+    with k.function(f"tile{rows}", signature, inline=False) as made:
+        f, x, y, place, first, count_d, count_h, begin, end, out, inner_begin, inner_end, x_d, x_h, y_d, y_h, delta = (
+            made
+        )
+        sums = _Sums(f, number, lanes, vectors, rows * taps)
+        lo = f.max(inner_begin, begin)
+        hi = f.max(lo, f.min(inner_end, end))
+        everything = [(0, taps)]
         with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
-            row, across = x[d * x_d + h * x_h], y[d * y_d + h * y_h]
+            at, across = x[d * x_d + h * x_h], y[d * y_d + h * y_h]
+
+            def place_pixels(t: Value | int, inside: Sequence, at=at, across=across) -> None:  # noqa: ANN001
+                starts = [at[t * (phase.step * pitches[0]) + r * delta] for r in range(rows)]
+                _meet(f, sums, starts, across[t * pitches[1]], inside, phase, pitches)
+
+            if phase.left:
+                with f.if_(begin == 0):
+                    place_pixels(0, phase.left)
             middle = lo
             for pixels in (4, 1):
                 stop = middle + (hi - middle) // pixels * pixels
                 with f.loop(middle, stop, pixels) as t:
-                    _meet(f, sums, row[t * (step * pitches[0])], across[t * pitches[1]], pixels, offsets, step, pitches)
+                    place_pixels(t, everything * pixels)
                 middle = stop
-            for j, (low, high) in enumerate(ranges):
-                for start, stop in ((low, f.min(lo, high)), (f.max(hi, low), high)):
-                    with f.loop(start, stop) as t:
-                        factors = [across[t * pitches[1] + v * lanes].load(lanes) for v in range(vectors)]
-                        sums.add(0, j, factors, row[t * (step * pitches[0]) + offsets[j] * pitches[0]])
+            if phase.right:
+                with f.if_(end == out):
+                    place_pixels(inner_end, phase.right)
         sums.leave(place, first)
     return f
 
 
-def _meet(f, sums, row, across, pixels, offsets, step, pitches) -> None:  # noqa: ANN001
+def _meet(f, sums, starts, across, inside, phase, pitches) -> None:  # noqa: ANN001
+    """Some pixels: those of `inside`, each with (first tap, how many)."""
+    taps = len(phase.taps)
     meets: dict[int, list[tuple[int, int]]] = {}
-    for r in range(pixels):
-        for j, offset in enumerate(offsets):
-            meets.setdefault(r * step + offset, []).append((r, j))
+    for r, (first, count) in enumerate(inside):
+        for j in range(first, first + count):
+            meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
     factors = [
-        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes) for v in range(sums.vectors)] for r in range(pixels)
+        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes) for v in range(sums.vectors)]
+        for r in range(len(inside))
     ]
-    for position in sorted(meets):
-        for v in range(sums.vectors):
-            value = row[position * pitches[0] + v * sums.lanes].load(sums.lanes)
-            for r, j in meets[position]:
-                sums.add_value(r, j, v, factors[r][v], value)
+    for row, start in enumerate(starts):
+        for position in sorted(meets):
+            for v in range(sums.vectors):
+                value = start[position * pitches[0] + v * sums.lanes].load(sums.lanes)
+                for r, j in meets[position]:
+                    sums.add_value(r, row * taps + j, v, factors[r][v], value)
 
 
 # -------------------------------------------------------------------- packed

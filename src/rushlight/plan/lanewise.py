@@ -109,8 +109,9 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = best_lanes(channels, groups.result, target, itemsize)
     in_place = channels_last and groups.identity and channels >= lanes and is_mostly_interior(axes[2])
+    # Two vectors: of memory, to read more at a time; of a narrow band, to have more sums under way.
     narrow = axes[2].result // max(1, len(axes[2].phases)) < 10
-    vectors = 2 if narrow and channels >= 2 * lanes and target.registers > 16 else 1
+    vectors = 2 if (in_place or narrow) and channels >= 2 * lanes and target.registers > 16 else 1
     vectors = max(vectors, -(-groups.result // lanes))
     width = vectors * lanes
     useful = width if groups.result == 1 else width // groups.result * groups.result
@@ -139,18 +140,18 @@ def is_mostly_interior(axis: Axis) -> bool:
     if len(axis.phases) > 4 or max(len(phase.taps) for phase in axis.phases) > 8:
         return False
     inside = sum(end - begin for begin, end in (interior(phase, axis.source) for phase in axis.phases))
-    return 2 * inside >= axis.result
+    return 2 * inside >= axis.result and axis.result - inside <= 16
 
 
 def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool) -> tuple[int, ...]:
-    """Pixels a tile: as many sums as registers allow beside a row of weights, and smaller ones for the rest."""
+    """Pixels a tile, from as many as registers hold down to one.
+
+    In place a row's weights take registers, and what is left between borders is rarely a multiple of anything: 8, 5, 3
+    lose little on any width. A band has no borders, and one weight at a time."""
     taps = max(len(phase.taps) for phase in axis.phases) if in_place else 1
     spare = 1 if target.fma else 2
-    most = max(1, (target.registers - spare - min(taps, 8) * vectors) // vectors)
-    sizes = [size for size in (14, 7, 4, 2, 1) if size <= most]
-    if sizes[0] < most and target.registers <= 16:
-        sizes.insert(0, min(most, 8 // vectors)) if min(most, 8 // vectors) > sizes[0] else None
-    return tuple(sizes)
+    most = max(1, (target.registers - spare - taps * vectors) // vectors)
+    return tuple(size for size in ((8, 5, 3, 2, 1) if in_place else (14, 7, 4, 2, 1)) if size <= most)
 
 
 def choose_block(
@@ -185,7 +186,7 @@ def _needed(axis: Axis, block: int) -> int:
 
 
 class LaneWgradPlan(NamedTuple):
-    """How one weight gradient is computed; `group` taps are summed at once (in place: those of a row)."""
+    """How one weight gradient is computed. Packed, `group` taps are summed at once; in place, `rows` rows of taps."""
 
     in_place: bool
     y_packed: bool
@@ -195,6 +196,7 @@ class LaneWgradPlan(NamedTuple):
     panels: int
     panel_group: int
     group: int
+    rows: int
     block: tuple[int, int, int]
     chunks: int
 
@@ -218,22 +220,24 @@ def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, b
     panels = -(-channels // useful)
     y_packed = not (channels_last[1] and useful == width and channels % width == 0)
     sums = prod(spec.taps) * groups.source
-    most = max(1, min(9, (target.registers - 4) // (vectors if target.fma else vectors + 1)))
-    group = spec.taps[-1] if in_place else -(-sums // -(-sums // most))
+    room = target.registers - (7 if target.fma else 8)
+    most = max(1, min(9, room // vectors))  # each tap has an address in a register, too
+    group = -(-sums // -(-sums // most))
+    rows = max(1, min((1, 1, *spec.taps)[-2], room // (vectors * spec.taps[-1])))
     if in_place:
-        block = rows_in_first_cache(axes, width * itemsize, target)
+        block = rows_in_cache(axes, width * itemsize, target)
     else:
         block = choose_block(spec._replace(batch=ITEMS), axes, groups, 2 * width * itemsize, panels, target)
     blocks = spec.batch * prod(-(-axis.result // b) for axis, b in zip(axes, block))
-    panel_group = 1 if not in_place else max(1, -(-panels // ITEMS))
-    # Chunks cost memory and a pass over their sums; panels cost nothing.
-    room = max(1, (prod(spec.x_shape) + prod(spec.y_shape)) // (4 * panels * sums * width))
-    chunks = max(1, min(blocks, -(-ITEMS // -(-panels // panel_group)), room))
-    return LaneWgradPlan(in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, block, chunks)
+    # Chunks cost a pass over their sums, groups of panels cost reading memory in pieces: chunks while they are cheap.
+    cheap = (prod(spec.x_shape) + prod(spec.y_shape)) // (64 * panels * sums * width)
+    chunks = max(1, min(blocks, ITEMS, cheap))
+    panel_group = max(1, panels * chunks // ITEMS) if in_place else 1
+    return LaneWgradPlan(in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, rows, block, chunks)
 
 
-def rows_in_first_cache(axes: list[Axis], slot_bytes: int, target: Target) -> tuple[int, int, int]:
-    """Blocks of whole rows (pieces of very long ones) whose x and y stay in the first cache over the taps."""
+def rows_in_cache(axes: list[Axis], slot_bytes: int, target: Target) -> tuple[int, int, int]:
+    """Blocks of whole rows (pieces of very long ones) whose x and y stay near over the taps."""
     width = min(axes[2].result, 512)
     row = slot_bytes * width * (1 + axes[2].phases[0].step)
-    return 1, max(1, min(axes[1].result, target.l1 * 3 // 4 // row)), width
+    return 1, max(1, min(axes[1].result, target.l2 // 8 // row)), width

@@ -100,7 +100,7 @@ class LaneCall:
 
     def _prepare_in_place(self) -> None:
         plan, spec, (d, h, w) = self.plan, self.spec, self.axes
-        phases = [RowPhase(p.taps, p.offsets, p.step) for p in w.phases]
+        phases = [row_phase(phase, w.source) for phase in w.phases]
         reach = w.phases[0].target_step * self.channels
         code = kernel(
             self.target, "lanes in place", emit_in_place, self.tile, self.number, phases, self.steps[2], reach
@@ -110,8 +110,7 @@ class LaneCall:
         weight_steps = [taps[1] * taps[2] * plan.width, taps[2] * plan.width, plan.width]
         table_d, delta_d = row_table(d, self.steps[0], weight_steps[0])
         table_h, delta_h = row_table(h, self.steps[1], weight_steps[1])
-        table_w, borders = phase_table(w, self.steps[2], weight_steps[2], self.channels)
-        self.tables = [table_d, table_h, table_w, borders]
+        self.tables = [table_d, table_h, phase_table(w, self.channels)]
         rows = d.result * h.result
         first = min(p.begin for p in w.phases)
         extent = max(p.end for p in w.phases) - first
@@ -228,18 +227,20 @@ def inside(phase: Phase, t: int, size: int) -> tuple[int, int]:
     return (found[0], len(found)) if found else (0, 0)
 
 
-def phase_table(axis: Axis, stride: int, weight_step: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """The phases of the last axis: interior, place in the result, borders; and the borders."""
-    table, borders = [], []
-    for phase in axis.phases:
-        begin, end = interior(phase, axis.source)
-        first = len(borders)
-        for t in [*range(phase.begin, begin), *range(end, phase.end)]:
-            j, count = inside(phase, t, axis.source)
-            at = (phase.step * t + phase.offsets[j]) * stride if count else 0
-            borders.append((t, at, phase.taps[j] * weight_step if count else 0, count))
-        table.append((begin, end, phase.target_start * channels, len(borders) - first, first))
-    return np.array(table, np.int64), np.array(borders or [(0, 0, 0, 0)], np.int64)
+def row_phase(phase: Phase, size: int) -> RowPhase:
+    """A phase of the last axis, and what is inside of its borders."""
+    begin, end = interior(phase, size)
+    left, right = (
+        tuple(inside(phase, t, size) for t in positions)
+        for positions in (range(phase.begin, begin), range(end, phase.end))
+    )
+    return RowPhase(phase.taps, phase.offsets, phase.step, left, right)
+
+
+def phase_table(axis: Axis, channels: int) -> np.ndarray:
+    """The phases of the last axis: first position, interior, place of position 0 in the result."""
+    rows = [(p.begin, *interior(p, axis.source), p.target_start * channels) for p in axis.phases]
+    return np.array(rows, np.int64)
 
 
 def share_rows(images: int, rows: int, extent: int) -> tuple[int, int]:

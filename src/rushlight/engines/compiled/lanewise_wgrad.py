@@ -29,6 +29,7 @@ from ...plan.lanewise import gather_axes, gather_groups, interior, plan_lane_wgr
 from ...plan.target import Target
 from ...plan.wgrad import tap_range
 from .kernels import kernel, pack_entry
+from .lanewise import row_phase
 
 
 class LaneWgradCall:
@@ -79,23 +80,21 @@ class LaneWgradCall:
     # ---------------------------------------------------------------- preparation
 
     def _prepare_in_place(self) -> None:
-        plan, last = self.plan, self.axes[2].phases[0]
-        pitches = (self.x_steps[2], self.y_steps[2])
-        arguments = plan.lanes, plan.vectors, self.number, last.offsets, last.step, pitches
+        plan, last = self.plan, self.axes[2]
+        phase, pitches = row_phase(last.phases[0], last.source), (self.x_steps[2], self.y_steps[2])
+        arguments = plan.lanes, plan.vectors, plan.rows, self.number, phase, pitches
         self.entry = kernel(self.target, "lanes wgrad in place", emit_in_place, *arguments)["sums"]
         steps = [axis.phases[0].step * stride for axis, stride in zip(self.axes, self.x_steps)]
         self.tables = []
-        for axis, stride in zip(self.axes, self.x_steps):
+        for axis, stride in zip(self.axes[:2], self.x_steps):
             phase = axis.phases[0]
             rows = [(o * stride, *tap_range(o, phase.step, axis.source, axis.result)) for o in phase.offsets]
             self.tables.append(np.array(rows, np.int64))
         counts = [-(-axis.result // block) for axis, block in zip(self.axes, plan.block)]
         taps = (1, 1, 1, *self.spec.taps)[-3:]
-        words = [
-            *self._common(counts, plan.block, steps, self.y_steps),
-            *taps[:2],
-            *interior(last, self.axes[2].source),
-        ]
+        delta = (self.tables[1][1, 0] - self.tables[1][0, 0]).item() if taps[1] > 1 else 0
+        words = self._common(counts, plan.block, steps, self.y_steps)
+        words += [*taps[:2], *interior(last.phases[0], last.source), delta]
         addresses = [runtime.address(table) for table in self.tables]
         self.words = in_place_params(self.number).pack(0, 0, 0, *words, *addresses)
 
