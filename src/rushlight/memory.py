@@ -44,16 +44,13 @@ def check(shape: tuple[int, ...], itemsize: int, *facts: str) -> None:
     Traceback (most recent call last):
     ...
     RuntimeError: Storage size calculation overflowed with sizes=[1099511627776, 1099511627776]
+    ...
     """
     size = prod(shape) * itemsize
+    if size <= total():
+        return
+    sentence = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes."
     if size >= 2**63:
-        raise RuntimeError(message(f"Storage size calculation overflowed with sizes={list(shape)}", *facts))
-    if size > total():
-        raise RuntimeError(
-            message(
-                f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes.",
-                f"a tensor of shape {list(shape)} takes {bytes_in_words(size)}; "
-                f"there are {bytes_in_words(total())} in all",
-                *facts,
-            )
-        )
+        sentence = f"Storage size calculation overflowed with sizes={list(shape)}"
+    words = f"a tensor of shape {list(shape)} takes {bytes_in_words(size)}; there are {bytes_in_words(total())} in all"
+    raise RuntimeError(message(sentence, words, *facts, mend="a smaller batch or size, or a smaller dtype"))

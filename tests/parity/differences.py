@@ -30,7 +30,7 @@ CUT = {
     r"at dimension 0 , expected.*": ("", "a bound of the implementation"),
     r"\(1 x (-?\d+)\)": (r"(\1)", "a 1-D call is computed as a 2-D one"),
     r"non-positive dilation is not supported": ("dilation should be greater than zero", "what float64 says"),
-    r" \(?\{?\[?torch\.\w+Tensor.*": ("", "a C++ class and not a dtype"),
+    r"[ (]\(?\[?torch\.\w+Tensor.*": ("", "a C++ class and not a dtype"),
     r"array  with .*": ("array", "two spaces"),
     r"float64, float32, float16, complex64.*": ("float64, float32, float16", "complex numbers are not here"),
 }

@@ -290,11 +290,8 @@ def grad(
         return tuple(wrap(np.zeros_like(t._array)) if r is None else r for t, r in zip(wanted, results))
     if not allow_unused and any(result is None for result in results):
         raise RuntimeError(
-            message(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior.",
-                f"inputs: number {next(i for i, r in enumerate(results) if r is None)}",
-            )
+            f"The differentiated Tensor at index {next(i for i, r in enumerate(results) if r is None)} appears to not "
+            "have been used in the graph. Set allow_unused=True if this is the desired behavior."
         )
     return tuple(results)
 

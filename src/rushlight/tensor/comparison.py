@@ -152,6 +152,9 @@ def equal(input: Tensor, other: Tensor) -> bool:
     >>> torch.equal(torch.ones(2), torch.ones(2))
     True
     """
+    for argument, value in (("input", input), ("other", other)):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"equal(): argument '{argument}' must be Tensor, not {type(value).__name__}")
     return input._array.shape == other._array.shape and bool(np.all(eq(input, other)._array))
 
 

@@ -153,8 +153,8 @@ class Tensor:
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
                 message(
-                    "you can only change requires_grad flags of leaf variables.",
-                    mend="var.detach(), where you want a value without its history",
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().",
                 )
             )
         if self._node is None:
@@ -387,9 +387,13 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
     try:
         return _quiet.run(function, *args, **kwargs)
     except ValueError as error:
-        if "broadcast" not in str(error):
-            raise
-        raise RuntimeError(_do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray)])) from None
+        if "broadcast" in str(error):
+            raise RuntimeError(_do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray)])) from None
+        if "too large" in str(error) or "too big" in str(error):
+            raise RuntimeError(message("numel: integer multiplication overflow", f"numpy: {error}")) from None
+        raise
+    except MemoryError as error:
+        raise RuntimeError(message("DefaultCPUAllocator: can't allocate memory", f"numpy: {error}")) from None
 
 
 def _do_not_broadcast(shapes: list[tuple[int, ...]]) -> str:
@@ -409,7 +413,7 @@ def _do_not_broadcast(shapes: list[tuple[int, ...]]) -> str:
 
 def _check_grad(tensor: Tensor, grad: Tensor) -> None:
     if not isinstance(grad, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of {type(grad).__name__}")
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
     if grad is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
     if grad.dtype is not tensor.dtype:
@@ -422,7 +426,8 @@ def _check_grad(tensor: Tensor, grad: Tensor) -> None:
         )
     if grad._array.shape != tensor._array.shape:
         raise RuntimeError(
-            f"assigned grad has data of a different size: grad {list(grad.shape)}, tensor {list(tensor.shape)}"
+            f"attempting to assign a gradient of size '{list(grad.shape)}' to a tensor of size "
+            f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
 
 

@@ -45,9 +45,11 @@ def shape_of(name: str, size: tuple) -> tuple[int, ...]:
     for n in shape:
         if n < 0:
             raise RuntimeError(
-                message(
-                    f"{name}: Dimension size must be non-negative.",
+                "zeros: Dimension size must be non-negative."  # PyTorch has a sentence of its own for zeros
+                if name == "zeros"
+                else message(
                     f"Trying to create tensor with negative dimension {n}: {list(shape)}",
+                    f"{name}: axis {shape.index(n)} has size {n}",
                 )
             )
     return shape
@@ -69,9 +71,11 @@ def dtype_or_default(dtype: dtypes.dtype | None) -> dtypes.dtype:
 def _leaf(array: np.ndarray, device: Device, requires_grad: bool) -> Tensor:
     check_device(device)
     result = wrap(array)
-    if requires_grad:
-        result.requires_grad_()
-    return result
+    if requires_grad and result.dtype.category != dtypes.FLOATING:
+        raise RuntimeError(
+            message("Only Tensors of floating point and complex dtype can require gradients", f"not {result.dtype}")
+        )
+    return result.requires_grad_() if requires_grad else result
 
 
 # -- from values
@@ -122,9 +126,10 @@ def _array_of(data: object, dtype: dtypes.dtype | None, copy: bool) -> np.ndarra
 
 
 def _from_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
-    from rushlight.tensor.interchange import check_kind
+    from rushlight.tensor.interchange import check_kind, check_strides
 
     kind = check_kind(array, foreign_order=True)
+    check_strides(array)
     target = (dtype or kind).numpy
     return quiet(np.array, array, dtype=target, order="C", copy=True)
 
@@ -132,6 +137,8 @@ def _from_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
 def _from_sequence(data: object, dtype: dtypes.dtype | None) -> np.ndarray:
     if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
         if not hasattr(data, "__array__"):
+            if isinstance(data, (str, bytes)):
+                raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
             raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
         return _from_array(np.asarray(data), dtype)
     shape = _nested_shape(data)
@@ -428,6 +435,8 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, **options
 
 def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
     """A matrix with ones on its diagonal."""
+    if n < 0:
+        raise RuntimeError(f"n must be greater or equal to 0, got {n}")
     result = zeros(n, n if m is None else m, dtype=dtype, **options)
     np.fill_diagonal(result._array, 1)
     return result

@@ -34,14 +34,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     check_kind(ndarray)
-    if min(ndarray.strides, default=0) < 0:
-        raise ValueError(
-            message(
-                "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-                "currently supported. (You can probably work around this by making a copy of your array with "
-                "array.copy().)"
-            )
-        )
+    check_strides(ndarray)
     if any(step % ndarray.itemsize for step in ndarray.strides) or not ndarray.flags.aligned:
         raise ValueError(
             message(
@@ -54,6 +47,18 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     result = wrap(np.asarray(ndarray))
     version_of(result).share()
     return result
+
+
+def check_strides(array: np.ndarray) -> None:
+    """ValueError for an array that runs backwards."""
+    if min(array.strides, default=0) < 0:
+        raise ValueError(
+            message(
+                "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+                "currently supported. (You can probably work around this by making a copy of your array with "
+                "array.copy().)"
+            )
+        )
 
 
 def check_kind(array: np.ndarray, foreign_order: bool = False) -> dtypes.dtype:

@@ -251,10 +251,10 @@ _MinMax = namedtuple("aminmax", ("min", "max"))
 def _check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
     size = input._array.size if dim is None else (input._array.shape or (1,))[dim]
     if size == 0 and dim is None:
-        raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
-            "the 'dim' argument."
-        )
+        sentence = f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
+        if name.startswith("arg"):
+            raise IndexError(sentence)
+        raise RuntimeError(f"{sentence} Specify the reduction dim with the 'dim' argument.")
     if size == 0:
         raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
 
@@ -335,7 +335,7 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 
 def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, input._array.ndim)
-    for axis in axes:
+    for axis in [None] if dim == () or dim is None else axes:
         _check_not_empty(name[:4].lower(), input, axis)
     result = wrap(quiet(function, input._array, axis=axes, keepdims=keepdim))
     record(name, result, (input,), partial(_amount_rule, axes, keepdim), (input, result))

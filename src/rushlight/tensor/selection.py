@@ -341,6 +341,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The middle element (the lower of two); with `dim` also where it is."""
     flat = input.reshape(-1) if dim is None else input
+    if dim is None and not flat._array.size:
+        return wrap(np.full((), np.nan, input._array.dtype))
     at = check_dim(0 if dim is None else dim, flat._array.ndim)
     values, indices = sort(flat, at)
     middle = (flat._array.shape[at] - 1) // 2

@@ -16,7 +16,7 @@ import numpy as np
 
 from rushlight.autograd.graph import record
 from rushlight.errors import message
-from rushlight.tensor.core import Tensor, method, wrap, wrap_maybe_view, wrap_view
+from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.size import Size
@@ -116,7 +116,8 @@ def infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
     if len(unknown) > 1:
         raise RuntimeError("only one dimension can be inferred")
     if any(n < -1 for n in shape):
-        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+        wrong = next(axis for axis, n in enumerate(shape) if n < -1)
+        raise RuntimeError(f"invalid shape dimension {shape[wrong]} at index {wrong} of shape {list(shape)}")
     known = math.prod(n for n in shape if n != -1)
     if not unknown:
         if known != count:
@@ -316,7 +317,7 @@ def expand(self: Tensor, *sizes: int) -> Tensor:
             f"({len(sizes)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = tuple([_expanded_size(n, axis - lead, shape, sizes) for axis, n in enumerate(sizes)])
-    result = wrap_view(np.broadcast_to(self._array, target), self)
+    result = wrap_view(quiet(np.broadcast_to, self._array, target), self)
     _writeable_as(result._array, self._array)
     record("ExpandBackward0", result, (self,), _pass_rule)
     return result
@@ -385,7 +386,7 @@ def repeat(self: Tensor, *sizes: int) -> Tensor:
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     shape = (1,) * lead + self._array.shape
-    result = wrap(np.tile(self._array, sizes))
+    result = wrap(quiet(np.tile, self._array, sizes))
     record("RepeatBackward0", result, (self,), partial(_repeat_rule, sizes, shape))
     return result
 
@@ -588,7 +589,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for position, part in enumerate(parts):
         _check_joins(parts[0]._array.shape, part._array.shape, at, position)
     kind = _common_kind(tensors)
-    result = wrap(np.concatenate([t._array.astype(kind, copy=False) for t in parts], axis=at))
+    result = wrap(quiet(np.concatenate, [t._array.astype(kind, copy=False) for t in parts], axis=at))
     record("CatBackward0", result, tuple(parts), partial(_cat_rule, at, [t._array.shape[at] for t in parts]))
     return result
 
