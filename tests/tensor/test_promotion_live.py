@@ -40,7 +40,7 @@ def differences(torch, operands):
     return [entry for entry in found if not same(*entry[1:])]
 
 
-@pytest.mark.parametrize("kinds", itertools.product(KINDS, KINDS), ids="-".join)
+@pytest.mark.parametrize("kinds", list(itertools.product(KINDS, KINDS)), ids="-".join)
 def test_two_tensors(torch, kinds):
     def operands(t):
         first, second = (getattr(t, kind) for kind in kinds)
@@ -49,7 +49,7 @@ def test_two_tensors(torch, kinds):
     assert differences(torch, operands) == []
 
 
-@pytest.mark.parametrize("kinds", itertools.product(KINDS, KINDS), ids="-".join)
+@pytest.mark.parametrize("kinds", list(itertools.product(KINDS, KINDS)), ids="-".join)
 def test_beside_a_0_dim_tensor(torch, kinds):
     def operands(t):
         first, second = (getattr(t, kind) for kind in kinds)
@@ -72,7 +72,7 @@ def test_a_number_first(torch, kind, number):
     assert differences(torch, lambda t: (number, t.tensor([1, 2, 1, 3]).to(getattr(t, kind)))) == []
 
 
-@pytest.mark.parametrize("kinds", itertools.product(KINDS, KINDS), ids="-".join)
+@pytest.mark.parametrize("kinds", list(itertools.product(KINDS, KINDS)), ids="-".join)
 def test_in_place(torch, kinds):
     def added(t):
         first, second = (getattr(t, kind) for kind in kinds)
@@ -81,7 +81,7 @@ def test_in_place(torch, kinds):
     assert same(outcome(lambda: added(rushlight)), outcome(lambda: added(torch)))
 
 
-@pytest.mark.parametrize("kinds", itertools.product(KINDS, KINDS), ids="-".join)
+@pytest.mark.parametrize("kinds", list(itertools.product(KINDS, KINDS)), ids="-".join)
 def test_casts(torch, kinds):
     values = [-3.7, -1.0, 0.0, 0.5, 2.9, 120.0]
 
