@@ -25,12 +25,14 @@ from .loops import divide
 
 
 class Tile(NamedTuple):
-    """What both forms share: vectors, the numbers of pixels a tile may hold, and the epilogue."""
+    """What both forms share: vectors, the numbers of pixels a tile may hold, the epilogue; and for bands, whether taps
+    outside the source are skipped instead of multiplied by zero."""
 
     lanes: int
     vectors: int
     pixels: tuple[int, ...]
     relu: bool
+    skips: bool = False
 
     @property
     def width(self) -> int:
@@ -183,9 +185,11 @@ def packed_params(source: Type, number: Type) -> Params:
     """The words of the kernel on packed bands.
 
     phase_table: for each combination of phases (begin, end of d, of h, of w, offset of position 0 in the result, steps
-    in the result of d, h, w, first tap, taps); taps: (slot offset, weight offset)."""
+    in the result of d, h, w, first tap, taps, first row of taps, rows, first reach);
+    taps: (slot offset, weight offset); tap_rows: (slot offset, weight offset, first and last position inside of d, of
+    h); reach: for each position of w the first and last of a row's taps inside."""
     pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source), scratch=ptr(number))
-    tables = dict.fromkeys(("job", "phase_table", "taps"), ptr(i64))
+    tables = dict.fromkeys(("job", "phase_table", "taps", "tap_rows", "reach"), ptr(i64))
     return Params(**pointers, **dict.fromkeys(_PACKED_WORDS, i64), **tables)
 
 
@@ -253,31 +257,62 @@ def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> No
     bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
     weights = p.weight[panel * p.panel_size]
     with f.loop(0, p.phases) as phase:
-        entry = p.phase_table[phase * 12]
-        words = [entry[i].load() for i in range(12)]
+        entry = p.phase_table[phase * 15]
+        words = [entry[i].load() for i in range(15)]
         base = p.result[image * p.result_image + words[6] + channel]
         lows, highs = [], []
         for i, axis in enumerate("dhw"):
             lows.append(f.max(words[2 * i], starts[i]))
             highs.append(f.min(words[2 * i + 1], starts[i] + getattr(p, f"block_{axis}")))
-        taps, count = p.taps[words[10] * 2], words[11]
+        lists = _Taps(p.taps[words[10] * 2], words[11], p.tap_rows[words[12] * 6], words[13])
+        reach = p.reach[(words[14] - words[4]) * 2]
         with f.loop(lows[0], highs[0]) as d, f.loop(lows[1], highs[1]) as h:
             line = band[(d - starts[0]) * p.plane + (h - starts[1]) * p.row]
             out = base[d * words[7] + h * words[8]]
 
-            def place(t: Value, pixels: int, line=line, out=out) -> None:  # noqa: ANN001
+            def place(t: Value, pixels: int, line=line, out=out, d=d, h=h) -> None:  # noqa: ANN001
                 sums = _start(f, tile, pixels, number, bias)
                 slot = line[(t - starts[2]) * tile.width]
-                with f.loop(0, count) as tap:
-                    at, factor = slot[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
-                    factors = [factor[v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
-                    for r, row in enumerate(sums):
-                        for v, total in enumerate(row):
-                            value = at[r * tile.width + v * tile.lanes].load(tile.lanes)
-                            total.value = f.fma(value, factors[v], total.value)
+                if tile.skips:
+                    _sum_inside(f, tile, lists, slot, weights, sums, (d, h), reach[t * 2])
+                else:
+                    _sum_taps(f, tile, lists.taps, (0, lists.count), slot, weights, sums)
                 _finish(f, tile, sums, out[t * words[9]], words[9], masks)
 
             _tiled(f, lows[2], highs[2], tile.pixels, place)
+
+
+class _Taps(NamedTuple):
+    """The taps of a combination of phases: all in one list, or rows of them, each with the list of a row's taps."""
+
+    taps: Pointer
+    count: Value
+    rows: Pointer
+    row_count: Value
+
+
+def _sum_inside(f: Function, tile: Tile, lists: _Taps, slot, weights, sums: list, where: tuple, reach: Pointer) -> None:  # noqa: ANN001
+    """The rows of taps that meet the source from here, and of each the taps that some pixel of the tile needs."""
+    last = reach[2 * (len(sums) - 1)]
+    begin, end = f.min(reach[0].load(), last[0].load()), f.max(reach[1].load(), last[1].load())
+    with f.loop(0, lists.row_count) as r:
+        entry = lists.rows[r * 6]
+        inside = [entry[2 + 2 * i].load() <= place for i, place in enumerate(where)]
+        inside += [place < entry[3 + 2 * i].load() for i, place in enumerate(where)]
+        with f.if_(f.both(f.both(inside[0], inside[1]), f.both(inside[2], inside[3]))):
+            here, factors = slot[entry[0].load()], weights[entry[1].load()]
+            _sum_taps(f, tile, lists.taps, (begin, end), here, factors, sums)
+
+
+def _sum_taps(f: Function, tile: Tile, taps: Pointer, span: tuple, slot: Pointer, weights: Pointer, sums: list) -> None:
+    """for (slot, weight) of the taps:  one vector of weights, a vector of the band for every pixel"""
+    with f.loop(*span) as tap:
+        at, factor = slot[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
+        factors = [factor[v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+        for r, row in enumerate(sums):
+            for v, total in enumerate(row):
+                value = at[r * tile.width + v * tile.lanes].load(tile.lanes)
+                total.value = f.fma(value, factors[v], total.value)
 
 
 # -------------------------------------------------------------------- weights

@@ -45,6 +45,7 @@ class LanePlan(NamedTuple):
     panels: int
     tiles: tuple[int, ...]
     block: tuple[int, int, int]
+    skips: bool  # taps outside the source, instead of multiplying their zeros
 
     @property
     def width(self) -> int:
@@ -110,7 +111,8 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     lanes = best_lanes(channels, groups.result, target, itemsize)
     in_place = channels_last and groups.identity and channels >= lanes and is_mostly_interior(axes[2])
     # Two vectors: of memory, to read more at a time; of a narrow band, to have more sums under way.
-    narrow = axes[2].result // max(1, len(axes[2].phases)) < 10
+    skips = not in_place and spec.taps[-1] >= 8 and share_inside(axes) < 0.9
+    narrow = skips or axes[2].result // max(1, len(axes[2].phases)) < 10
     vectors = 2 if (in_place or narrow) and channels >= 2 * lanes and target.registers > 16 else 1
     vectors = max(vectors, -(-groups.result // lanes))
     width = vectors * lanes
@@ -118,7 +120,25 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     tiles = tile_sizes(axes[2], vectors, target, in_place)
     panels = -(-channels // useful)
     block = choose_block(spec, axes, groups, width * itemsize, panels, target)
-    return LanePlan(in_place, lanes, vectors, useful, panels, tiles, block)
+    return LanePlan(in_place, lanes, vectors, useful, panels, tiles[1:] if skips else tiles, block, skips)
+
+
+def share_inside(axes: list[Axis]) -> float:
+    """Which share of (result, tap) pairs meets the source and not its padding; counted along the last two axes.
+
+    >>> round(share_inside([Axis((forward_phase(3, 1, 1, 1, 3),), 3, 3)] * 3), 2)
+    0.6
+    """
+    share = 1.0
+    for axis in axes[1:]:
+        total = sum((p.end - p.begin) * len(p.offsets) for p in axis.phases)
+        met = sum(
+            max(0, min(p.end, (axis.source - 1 - o) // p.step + 1) - max(p.begin, -(o // p.step)))
+            for p in axis.phases
+            for o in p.offsets
+        )
+        share *= met / total if total else 1.0
+    return share
 
 
 def best_lanes(channels: int, result: int, target: Target, itemsize: int) -> int:

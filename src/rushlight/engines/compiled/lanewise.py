@@ -47,7 +47,7 @@ class LaneCall:
         self.image_stride, self.steps = image, [0] * (3 - len(steps)) + steps
         plan = self.plan = plan_lanes(spec, target, self.channel_stride == 1 and self.number is self.stored)
         self.channels = self.groups.count * self.groups.result
-        self.tile = Tile(plan.lanes, plan.vectors, plan.tiles, activation == "relu")
+        self.tile = Tile(plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips)
         sizes = [axis.result for axis in self.axes]
         self.shape = (spec.batch, *sizes[3 - spec.rank :], self.channels)
         self.order = (0, spec.rank + 1, *range(1, spec.rank + 1))
@@ -140,40 +140,67 @@ class LaneCall:
         self.scratch_size = band_size + 64 if groups.identity else band_size * groups.source + bands.size
         code = kernel(self.target, "lanes packed", emit_packed, self.tile, self.stored, self.number, expand)
         self.entry, self.packer = code["lanes"], pack_entry(self.target, job.form, self.stored, self.number)
-        table, taps = self._combinations(blocks, (slots[1] * row, row, plan.width), band_size)
-        self.tables = [job, table, taps]
+        lists = self._combinations(blocks, (slots[1] * row, row, plan.width), band_size)
+        self.tables = [job, *lists]
         self.items = spec.batch * prod(axis.count for axis in blocks) * plan.panels
         words = [
             self.packer.address, spec.batch, *(axis.block for axis in blocks), *(axis.count for axis in blocks),
             plan.panels, plan.useful, self.channels, *(axis.first for axis in blocks),
             self.image_stride, self.channel_stride, channels, groups.count * groups.source,
-            prod(spec.taps) * groups.source * plan.width, len(table),
+            prod(spec.taps) * groups.source * plan.width, len(lists[0]),
             row, slots[1] * row, band_size, slots[0] * slots[1], slots[2], bands.row, pitch,
             self.result_steps[0] * self.axes[0].result, *self.result_steps, self.scratch_size,
         ]  # fmt: skip
-        addresses = [job.address, runtime.address(table), runtime.address(taps)]
+        addresses = [job.address, *(runtime.address(table) for table in lists)]
         self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
 
-    def _combinations(self, blocks: list[AxisBlocks], steps: tuple[int, int, int], band_size: int) -> tuple:
-        """The phases of three axes combined, and their taps as (slot offset, weight offset)."""
-        deep, width = self.groups.source, self.plan.width
-        extents = (1, 1, 1, *self.spec.taps)[-3:]
-        table, taps = [], []
+    def _combinations(self, blocks: list[AxisBlocks], steps: tuple[int, int, int], band_size: int) -> list[np.ndarray]:
+        """The phases of three axes combined; the taps of each, in one list or by rows; what is inside the source."""
+        table, taps, rows, reach = [], [], [], []
         for places in product(*(enumerate(axis.phases) for axis in blocks)):
             phases = [phase for _, phase in places]
             bases = [axis.slots.base[number] for (number, _), axis in zip(places, blocks)]
-            first = len(taps)
-            for combination in product(*(range(len(phase.taps)) for phase in phases)):
-                slot = sum(base[j] * step for base, j, step in zip(bases, combination, steps))
-                tap = 0
-                for phase, j, count in zip(phases, combination, extents):
-                    tap = tap * count + phase.taps[j]
-                taps += [(slot + j * band_size, (tap * deep + j) * width) for j in range(deep)]
+            counts = len(taps), len(rows), len(reach)
+            if self.plan.skips:
+                taps += self._taps(phases, bases, steps, band_size, (2,))
+                for (slot, weight), d, h in self._tap_rows(phases, bases, steps):
+                    rows.append((slot, weight, *d, *h))
+                reach += reaches(phases[2], blocks[2].size, self.groups.source)
+            else:
+                taps += self._taps(phases, bases, steps, band_size, (0, 1, 2))
             start = sum(phase.target_start * step for phase, step in zip(phases, self.result_steps))
-            reach = [phase.target_step * step for phase, step in zip(phases, self.result_steps)]
-            ranges = [bound for phase in phases for bound in (phase.begin, phase.end)]
-            table.append((*ranges, start, *reach, first, len(taps) - first))
-        return np.array(table, np.int64), np.array(taps or [(0, 0)], np.int64)
+            ahead = [phase.target_step * step for phase, step in zip(phases, self.result_steps)]
+            spans = [bound for phase in phases for bound in (phase.begin, phase.end)]
+            lengths = len(taps) - counts[0], counts[1], len(rows) - counts[1], counts[2]
+            table.append((*spans, start, *ahead, counts[0], *lengths))
+        return [np.array(entries or [[0] * 6], np.int64) for entries in (table, taps, rows, reach)]
+
+    def _taps(self, phases: list, bases: list, steps: tuple, band_size: int, axes: tuple) -> list[tuple[int, int]]:
+        """(slot offset, weight offset) of the taps of some axes with all source channels of a group."""
+        deep, width = self.groups.source, self.plan.width
+        extents = (1, 1, 1, *self.spec.taps)[-3:]
+        found = []
+        for chosen in product(*(range(len(phases[axis].taps)) for axis in axes)):
+            slot, tap = 0, 0
+            for axis, j in zip(axes, chosen):
+                slot += bases[axis][j] * steps[axis]
+                tap = tap * extents[axis] + phases[axis].taps[j]
+            found += [(slot + j * band_size, (tap * deep + j) * width) for j in range(deep)]
+        return found
+
+    def _tap_rows(self, phases: list, bases: list, steps: tuple) -> list[tuple]:
+        """Rows of taps as ((slot offset, weight offset), positions inside along d, along h)."""
+        (d, h, _), extents = phases, (1, 1, 1, *self.spec.taps)[-3:]
+        line = extents[2] * self.groups.source * self.plan.width
+        return [
+            (
+                (bases[0][i] * steps[0] + bases[1][j] * steps[1], (d.taps[i] * extents[1] + h.taps[j]) * line),
+                positions_inside(d, i, self.axes[0].source),
+                positions_inside(h, j, self.axes[1].source),
+            )
+            for i in range(len(d.taps))
+            for j in range(len(h.taps))
+        ]
 
     def describe(self) -> str:
         """The plan for people."""
@@ -225,6 +252,17 @@ def inside(phase: Phase, t: int, size: int) -> tuple[int, int]:
     """The first tap that finds result t's source inside, and how many do."""
     found = [j for j, offset in enumerate(phase.offsets) if 0 <= phase.step * t + offset < size]
     return (found[0], len(found)) if found else (0, 0)
+
+
+def positions_inside(phase: Phase, j: int, size: int) -> tuple[int, int]:
+    """The positions from which a tap falls inside the source."""
+    return -(phase.offsets[j] // phase.step), (size - 1 - phase.offsets[j]) // phase.step + 1
+
+
+def reaches(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
+    """For each position of a phase, which part of a row's list of taps is inside."""
+    found = [inside(phase, t, size) for t in range(phase.begin, phase.end)]
+    return [(first * deep, (first + count) * deep) for first, count in found]
 
 
 def row_phase(phase: Phase, size: int) -> RowPhase:
