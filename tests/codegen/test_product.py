@@ -6,9 +6,10 @@ import pytest
 
 from rushlight.codegen import compiler
 from rushlight.codegen.ir import Module, f32, f64
-from rushlight.codegen.product import emit_dots, emit_tiles, tile_steps
+from rushlight.codegen.product import emit_dots, emit_tiles
 from rushlight.plan.product import register_blocks, tile_cycles
 from rushlight.plan.target import Target
+from rushlight.plan.tiles import tile_steps
 
 MULTIPLY = r"\s(vfmadd\w+|fmla|mulp[sd])\s"
 
@@ -48,11 +49,12 @@ def test_dot_tiles_do_not_spill():
 def test_rows_are_cut_into_tiles_that_cost_least():
     for register in register_blocks(Target.named("avx512"), 4):
         costs = dict(zip(register.heights, tile_cycles(register, 4)))
-        steps = tile_steps(list(costs), list(costs.values()))
+        steps = tile_steps(list(costs), list(costs.values()), 63)
         for n in range(1, len(steps)):
             left, cost = n, 0.0
             while left:
-                cost += costs[steps[left]]
-                left -= steps[left]
+                height, count = steps[left]
+                cost += costs[height] * count
+                left -= height * count
             assert left == 0
             assert cost <= costs[1] * n

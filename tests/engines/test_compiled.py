@@ -133,6 +133,20 @@ def test_no_kernel_leaves_its_arrays(side):
             np.testing.assert_array_equal(found, want, err_msg=f"{kernel} {spec}")
 
 
+@pytest.mark.parametrize("kernel", ["fprop", "dgrad"])
+def test_padding_is_multiplied_by_weights_that_are_not_finite(kernel):
+    rng = random.Random(kernel)
+    for _ in range(40):
+        spec = random_spec(rng)._replace(dtype=rng.choice(["f32", "f64"]))
+        if spec.groups > 1:
+            continue
+        source, weight, bias, activation = arrays(spec, kernel, rng)
+        weight.flat[rng.randrange(weight.size)] = rng.choice([np.inf, -np.inf, np.nan])
+        with np.errstate(invalid="ignore"):
+            want = getattr(reference, kernel)(spec, source, weight, bias)
+        np.testing.assert_array_equal(getattr(compiled, kernel)(spec, source, weight, bias), want, err_msg=str(spec))
+
+
 def test_integers_are_refused_with_a_reason():
     spec = ConvSpec.of(1, 2, 3, (4,), (1,), dtype="i32")
     with pytest.raises(Refusal, match="i32 is not compiled"):

@@ -20,21 +20,24 @@ Every result is summed by one thread in an order that only the layer decides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .ir import Function, Module, Params, Pointer, Value, Variable, i64, ptr, vec
 
 if TYPE_CHECKING:
-    from ..plan.target import Target
     from .types import Type
 
-# What a tile is told besides its three addresses. `runs` are pairs (offset in bytes, length); `pixel` is the distance
-# of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there is none. Where not
-# `plain`, some of: fewer `columns` than the tile has, `add` to what is there, `relu`. `channel` is the distance of
-# channels among the weights of a dot tile.
+# What a tile is told besides its three addresses. It sums over `pairs` of taps of the first two axes, (offset in
+# bytes, number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the
+# first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
+# `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
+# is none. Where not `plain`, some of: fewer `columns` than the tile has, `add` to what is there, `relu`. `channel` is
+# the distance of channels among the weights of a dot tile.
 FRAME = Params(
-    runs=ptr(i64), count=i64, pixel=i64, result=i64, bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64,
+    pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
+    bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64,
 )  # fmt: skip
 
 
@@ -46,18 +49,35 @@ def emit_tiles(k: Module, number: Type, result: Type, lanes: int, vectors: int, 
 
 
 def _emit_tile(k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function) -> None:
-    """c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
-    signature = [("a", ptr(number)), ("b", ptr(number)), ("c", ptr(result)), ("frame", ptr(i64))]
-    with k.function(f"tile{height}", signature, inline=False, export=True) as (f, a, b, c, frame):
-        p = FRAME.read(f, frame)
+    """for each of `count` tiles:  c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
+    with _tiles(k, number, result, height) as (f, p, a, b, c):
         sums = _initial_sums(f, p, number, lanes, vectors, height)
-        panel = f.var(ptr(number), b)
-        with f.loop(0, p.count) as r:
-            run = p.runs[r * 2]
-            start, length = a.bytes(run[0].load()), run[1].load()
+        with _runs(f, p, a, b) as (start, weights, length):
+            panel = f.var(ptr(number), weights)
             with f.loop(0, length, sure=True) as i:
                 _multiply(f, start[i], panel, p.pixel, sums, lanes)
         _leave(f, p, c, sums, number, lanes, finish)
+
+
+@contextmanager
+def _tiles(k: Module, number: Type, result: Type, height: int) -> Iterator[tuple]:
+    """The function `tile<height>(a, b, c, frame, count)`; the block is one of its tiles."""
+    signature = [("a", ptr(number)), ("b", ptr(number)), ("c", ptr(result)), ("frame", ptr(i64)), ("count", i64)]
+    with k.function(f"tile{height}", signature, inline=False, export=True) as (f, a, b, c, frame, count):
+        p = FRAME.read(f, frame)
+        with f.loop(0, count, sure=True) as tile:
+            yield f, p, a.bytes(tile * (p.pixel * height)), b, c[tile * (p.result * height)]
+
+
+@contextmanager
+def _runs(f: Function, p, a: Pointer, b: Pointer) -> Iterator[tuple[Pointer, Pointer, Value]]:  # noqa: ANN001
+    """Every run: where its first number is, its weights, its length."""
+    with f.loop(0, p.pair_count) as i:
+        pair = p.pairs[i * 2]
+        line, weights = a.bytes(pair[0].load()), b.bytes(pair[1].load() * p.tap)
+        with f.loop(0, p.run_count) as j:
+            run = p.runs[j * 3]
+            yield line.bytes(run[0].load()), weights.bytes(run[2].load() * p.tap), run[1].load() * p.k
 
 
 def _initial_sums(f: Function, p, number: Type, lanes: int, vectors: int, height: int) -> list:  # noqa: ANN001
@@ -121,21 +141,16 @@ def emit_dots(k: Module, number: Type, result: Type, width: int, heights: Sequen
 
 def _emit_dot(k: Module, number: Type, result: Type, width: int, height: int, finish: Function) -> None:
     """c[m][j] = bias[j] + Σ over lanes (Σ over vectors of i  a[m·pixel + run offset + i] · b[j·channel + i])"""
-    signature = [("a", ptr(number)), ("b", ptr(number)), ("c", ptr(result)), ("frame", ptr(i64))]
-    with k.function(f"tile{height}", signature, inline=False, export=True) as (f, a, b, c, frame):
-        p, lanes = FRAME.read(f, frame), k.lanes(number)
+    with _tiles(k, number, result, height) as (f, p, a, b, c):
+        lanes = k.lanes(number)
         sums = [[f.var(vec(number, lanes), 0.0) for _ in range(width)] for _ in range(height)]
-        row = f.var(ptr(number), b)
-        with f.loop(0, p.count) as r:
-            run = p.runs[r * 2]
-            start, length, weights = a.bytes(run[0].load()), run[1].load(), row.value
+        with _runs(f, p, a, b) as (start, weights, length):
             left = length % lanes
             with f.loop(0, length - left, lanes) as i:
                 _multiply_dots(f, start[i], weights[i], p, sums, lanes, None)
             with f.if_(left > 0):
                 i = length - left
                 _multiply_dots(f, start[i], weights[i], p, sums, lanes, f.mask(left, lanes, number))
-            row.value = weights[length]
         buffer = f.local(number, 4 * height)
         for j in range(width):
             bias = f.var(number, 0.0)
@@ -188,10 +203,11 @@ def pointer(f: Function, address: Value, of: Type) -> Pointer:
 
 # -------------------------------------------------------------------- loops
 
-# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap, its runs.
+# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap. Results near the borders need fewer taps: `class_d` and `class_h` number the kinds of rows;
+# `pairs` has (address, count) for each pair of kinds; `segments` has (begin, end, address of runs, count) a piece of w.
 PHASE = Params(
-    begin_d=i64, end_d=i64, begin_h=i64, end_h=i64, begin_w=i64, end_w=i64, y_offset=i64,
-    tap=i64, taps=i64, runs=ptr(i64), last_runs=ptr(i64), count=i64, last_count=i64,
+    begin_d=i64, end_d=i64, begin_h=i64, end_h=i64, begin_w=i64, end_w=i64, y_offset=i64, tap=i64,
+    class_d=ptr(i64), class_h=ptr(i64), classes_h=i64, pairs=ptr(i64), segments=ptr(i64), segment_count=i64,
 )  # fmt: skip
 PHASE_WORDS = len(PHASE.fields) + 2
 
@@ -272,34 +288,36 @@ def _source(f: Function, p, band: Pointer, image: Pointer, place: dict) -> tuple
 
 def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_panel) -> None:  # noqa: ANN001
     """The panels of one phase over the block."""
-    sizes = (p.block_d, p.block_h, p.block_w)
+    start, sizes = place["start"], (p.block_d, p.block_h, p.block_w)
     begins, ends = (phase.begin_d, phase.begin_h, phase.begin_w), (phase.end_d, phase.end_h, phase.end_w)
-    low = [f.max(begin - t, 0) for begin, t in zip(begins, place["start"])]
-    high = [f.min(end - t, size) for end, t, size in zip(ends, place["start"], sizes)]
-    for r, step in zip(low, (p.a_d, p.a_h, p.a_w)):
-        a = a[r * step]
+    low = [f.max(begin, t) for begin, t in zip(begins, start)]
+    high = [f.min(end, t + size) for end, t, size in zip(ends, start, sizes)]
     target = target[phase.y_offset]
-    for t, r, step in zip(place["start"], low, (p.y_d, p.y_h, p.y_w)):
-        target = target[(t + r) * step]
-    extent = [hi - lo for hi, lo in zip(high, low)]
-    last = place["chunk"] == p.chunks - 1
     frame = _frame(p)
-    frame["runs"].store(f.select(last, phase.last_runs, phase.runs).address())
-    frame["count"].store(f.select(last, phase.last_count, phase.count))
+    frame["k"].store(place["channels"])
     frame["pixel"].store(p.a_w * p.size)
     frame["result"].store(p.y_w)
     row = p.taps * place["chunk"] * p.chunk + phase.tap * place["channels"]
     with f.loop(first_panel, last_panel) as panel:
-        b, c, steps = _panel(f, p, frame, place, panel, row, target, last)
-        with f.loop(0, extent[0]) as d, f.loop(0, extent[1]) as h:
-            _row(f, p, a[d * p.a_d + h * p.a_h], b, c[d * p.y_d + h * p.y_h], steps, extent[2])
+        b, c, steps = _panel(f, p, frame, place, panel, row, target)
+        with f.loop(low[0], high[0]) as d, f.loop(low[1], high[1]) as h:
+            kind = phase.class_d[d - phase.begin_d].load() * phase.classes_h + phase.class_h[h - phase.begin_h].load()
+            frame["pairs"].store(phase.pairs[kind * 2].load())
+            frame["pair_count"].store(phase.pairs[kind * 2 + 1].load())
+            line, there = a[(d - start[0]) * p.a_d + (h - start[1]) * p.a_h], c[d * p.y_d + h * p.y_h]
+            with f.loop(0, phase.segment_count, sure=True) as number:
+                segment = phase.segments[number * 4]
+                lo, hi = f.max(low[2], segment[0].load()), f.min(high[2], segment[1].load())
+                frame["runs"].store(segment[2].load())
+                frame["run_count"].store(segment[3].load())
+                _row(f, p, line[(lo - start[2]) * p.a_w], b, there[lo * p.y_w], steps, hi - lo)
 
 
 def _frame(p) -> dict[str, Pointer]:  # noqa: ANN001
     return {name: p.frame[2 + at] for at, name in enumerate(FRAME.fields)}
 
 
-def _panel(f: Function, p, frame, place, panel, row, target, last) -> tuple:  # noqa: ANN001
+def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: ANN001
     """A panel's weights, results, microkernels, and its words of the frame."""
     group, is_tail = place["group"], panel == p.panels - 1
     width = f.select(is_tail, p.tail, p.width)
@@ -308,50 +326,25 @@ def _panel(f: Function, p, frame, place, panel, row, target, last) -> tuple:  # 
     rows = p.rows + 1  # one row more takes what nobody needs when weights are packed
     across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
     b = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width + row * across]
-    first = place["chunk"] == 0
-    bias = f.select(p.bias == 0, f.const(i64, 0), p.bias + channel * p.size)
-    add = (place["chunk"] > 0).to(i64)
-    relu = f.select(last, p.relu, f.const(i64, 0))
-    frame["bias"].store(f.select(first, bias, f.const(i64, 0)))
-    frame["columns"].store(columns)
-    frame["channel"].store(rows)
-    frame["add"].store(add)
-    frame["relu"].store(relu)
-    frame["plain"].store(f.select(columns == width, f.const(i64, 1), f.const(i64, 0)) & (1 - (add | relu)))
+    zero, first, last = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
+    bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
+    add, relu = f.select(first, zero, f.const(i64, 1)), f.select(last, p.relu, zero)
+    plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - (add | relu))
+    frame["tap"].store(place["channels"] * across * p.size)
+    frame["bias"].store(f.select(first, bias, zero))
+    for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, rows, add, relu, plain)):
+        frame[name].store(value)
     return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
 
 
 def _row(f: Function, p, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, count: Value) -> None:  # noqa: ANN001
-    """One row of results, tile by tile: as many pixels as `steps` says for those that are left."""
+    """One row of results, tile by tile: as `steps` says for so many pixels that are left, (height, address, count)."""
     left, a_, c_ = f.var(i64, count), f.var(a.type, a), f.var(c.type, c)
     with f.while_(left) as some:
-        step = steps[f.min(some, p.limit) * 2]
-        height, address = step[0].load(), step[1].load()
+        step = steps[f.min(some, p.limit) * 3]
+        height, address, tiles = (step[at].load() for at in range(3))
         here, there = a_.value, c_.value
-        f.call_address(address, here, b, there, p.frame)
-        a_.value, c_.value = here[height * p.a_w], there[height * p.y_w]
-        left.value = some - height
-
-
-# -------------------------------------------------------------------- plans of tiles
-
-
-def tile_steps(heights: Sequence[int], seconds: Sequence[float]) -> list[int]:
-    """How many pixels to take next where n are left, for n = 0 … 2·max − 1 (beyond, take the largest tile).
-
-    `seconds` is what a tile of each height costs; the sum of a row's tiles is the least.
-
-    >>> tile_steps([4, 2, 1], [4.0, 2.5, 2.0])
-    [0, 1, 2, 2, 4, 4, 4, 4]
-    """
-    best, steps = [0.0], [0]
-    for n in range(1, 2 * max(heights)):
-        cost, height = min((best[n - h] + s, -h) for h, s in zip(heights, seconds) if h <= n)
-        best.append(cost)
-        steps.append(-height)
-    return steps
-
-
-def target_registers(target: Target, vectors: int) -> int:
-    """The most pixels of a tile: all registers but those of the weights and of one pixel."""
-    return (target.registers - vectors - (1 if target.fma else 2)) // vectors
+        f.call_address(address, here, b, there, p.frame, tiles)
+        pixels = tiles * height
+        a_.value, c_.value = here[pixels * p.a_w], there[pixels * p.y_w]
+        left.value = some - pixels

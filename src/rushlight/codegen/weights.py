@@ -20,16 +20,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .ir import Function, Module, Params, Pointer, Value, i64, ptr
+from .ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
 from .product import unravel
 from .types import Type
 
 
 # row = row_outer[o] + row_inner[j]·scale[o]; inner entries below 0 (padding to whole vectors) go to the spare row.
 def weights_params(source: Type, number: Type) -> Params:
-    """The words of the kernel `weights`. An item is a panel of a group and a piece of inner and outer."""
+    """The words of the kernel `weights`. An item is a panel of a group and a piece of inner and outer.
+
+    `not_finite` becomes 1 where some weight is infinite or NaN."""
     return Params(
-        w=ptr(source), packed=ptr(number), items=i64, panels=i64, pieces_o=i64, pieces_j=i64, piece_o=i64, piece_j=i64,
+        w=ptr(source), packed=ptr(number), not_finite=ptr(number),
+        items=i64, panels=i64, pieces_o=i64, pieces_j=i64, piece_o=i64, piece_j=i64,
         lanes=i64, inner=i64, outer=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
         width=i64, tail=i64, dots=i64, rows=i64, row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64),
     )  # fmt: skip
@@ -115,6 +118,7 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
         span = (stop, f.min(stop + p.piece_j, p.inner))
         turned = f.both(panel == p.panels - 1, p.dots != 0)
         step = f.select(turned, f.const(i64, 1), f.const(i64, lanes))
+        p.sum = f.var(vec(number, lanes), 0.0)  # of weight · 0: NaN from the first that is not finite
         with f.loop(0, width, step) as v, f.loop(first, f.min(first + p.piece_o, p.outer)) as o:
             lane = panel * p.width + v
             start = p.w[group * p.stride_group + o * p.stride_outer]
@@ -125,6 +129,15 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
                     _copy(f, p, start, target[v], width, lane, o, span, lanes)
                 with f.else_():
                     _turn(f, p, start, target[v], width, lane, o, span, lanes)
+        total = f.sum_lanes(p.sum.value)
+        with f.if_(total != total):
+            p.not_finite.store(1.0)
+
+
+def _note(f: Function, p, value: Value) -> Value:  # noqa: ANN001
+    """Remember whether the weights of a vector are finite."""
+    p.sum.value = f.fma(value, f.const(value.type, 0.0), p.sum.value)
+    return value
 
 
 def _row(f: Function, p, o: Value, j: Value) -> Value:  # noqa: ANN001
@@ -136,7 +149,9 @@ def _row(f: Function, p, o: Value, j: Value) -> Value:  # noqa: ANN001
 def _scatter(f: Function, p, start: Pointer, target: Pointer, o: Value, span) -> None:  # noqa: ANN001
     """One channel of a turned panel: its row, number by number."""
     with f.loop(*span) as j:
-        target[_row(f, p, o, j)].store(start[j].load().to(target.of))
+        number = start[j].load().to(target.of)
+        _note(f, p, number.splat(p.sum.type.lanes))
+        target[_row(f, p, o, j)].store(number)
 
 
 def _copy(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
@@ -144,7 +159,7 @@ def _copy(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span,
     mask = f.mask(p.lanes - lane, lanes, start.of)
     with f.loop(*span) as j:
         value = start[lane].load(lanes, mask=mask).to(target.of)
-        target[_row(f, p, o, j) * width].store(value)
+        target[_row(f, p, o, j) * width].store(_note(f, p, value))
 
 
 def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
@@ -154,4 +169,4 @@ def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span,
         mask = f.mask(span[1] - j, lanes, start.of)
         rows = f.transpose([source[j].load(lanes, mask=mask).to(target.of) for source in sources])
         for q, value in enumerate(rows):
-            target[_row(f, p, o, j + q) * width].store(value)
+            target[_row(f, p, o, j + q) * width].store(_note(f, p, value))

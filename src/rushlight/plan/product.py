@@ -69,6 +69,16 @@ class Register(NamedTuple):
         return self.lanes == 1
 
 
+class TapOrder(NamedTuple):
+    """The taps of one combination of phases, in the order of summation: for each pair of taps of the first two axes
+    all those of the third, by ascending slots. Entries count the taps of an axis' phase."""
+
+    phases: tuple[int, int, int]
+    pairs: tuple[tuple[int, int], ...]
+    last: tuple[int, ...]
+    taps: tuple[int, ...]  # as indices into the flattened taps of the weight
+
+
 class ProductPlan(NamedTuple):
     """How one layer is computed; all distances in numbers."""
 
@@ -88,7 +98,7 @@ class ProductPlan(NamedTuple):
     panels: int
     parts: int
     tap_count: int
-    taps: tuple[tuple[int, ...], ...]  # for each phase in order, the weight's taps in the order of summation
+    orders: tuple[TapOrder, ...]
 
     @property
     def chunks(self) -> int:
@@ -103,7 +113,7 @@ class ProductPlan(NamedTuple):
     @property
     def places(self) -> tuple[int, ...]:
         """The place of each tap in the order of summation; taps that meet no result come last."""
-        order = [tap for phase in self.taps for tap in phase]
+        order = [tap for phase in self.orders for tap in phase.taps]
         known = dict(zip(order, range(len(order))))
         rest = iter(range(len(order), self.tap_count))
         return tuple(known[tap] if tap in known else next(rest) for tap in range(self.tap_count))
@@ -125,7 +135,7 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     bands = choose_bands(axes, batch, chunk, target, threads, size)
     weights = spec.groups * panels * register.width * summed * taps * size
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
-    order = tap_order(spec, axes, bands)
+    order = tuple(tap_orders(spec.taps, axes, bands))
     return ProductPlan(
         kernel, batch, spec.groups, summed, made, axes, bands, image, source.channel, direct, chunk,
         register, tail, panels, parts, taps, order,
@@ -144,15 +154,15 @@ def problem_axes(spec: ConvSpec, kernel: str, source: Source) -> tuple[int, int,
         Axis(axis_phases(spec, kernel, i), sizes[i], extents[i], source.spatial[i], result[i], i)
         for i in range(spec.rank)
     ]
+    axes = longest_last(merge_plain(axes))
     images = plain_axis(spec.batch, source.image, channels * prod(extents))
     merged = merge_plain([images, *axes])
-    if spec.rank and merged[0] == images:
+    if axes and merged[0] == images:
         batch, stride, rest = spec.batch, source.image, merged[1:]
     else:
         batch, stride, rest = 1, 0, merged
     unit = Axis((UNIT,), 1, 1, 0, 0, -1)
-    rest = [unit] * (3 - len(rest)) + rest
-    return batch, stride, tuple(longest_last(rest))
+    return batch, stride, tuple([unit] * (3 - len(rest)) + rest)
 
 
 def plain_axis(size: int, source: int, result: int) -> Axis:
@@ -170,7 +180,7 @@ def axis_phases(spec: ConvSpec, kernel: str, i: int) -> tuple[Phase, ...]:
 
 def merge_plain(axes: list[Axis]) -> list[Axis]:
     """Neighbouring plain axes as one, where the source's strides allow it (the result's always do)."""
-    merged = [axes[0]]
+    merged = axes[:1]
     for axis in axes[1:]:
         before = merged[-1]
         if before.plain and axis.plain and axis.extent == 1:
@@ -184,9 +194,10 @@ def merge_plain(axes: list[Axis]) -> list[Axis]:
 
 def longest_last(axes: list[Axis]) -> list[Axis]:
     """Tiles run along the last axis: where it is very short, it changes places with the longest."""
-    long = max(range(3), key=lambda i: (row_length(axes[i]), i))
-    if row_length(axes[2]) < 4 and row_length(axes[long]) >= 2 * row_length(axes[2]):
-        axes[2], axes[long] = axes[long], axes[2]
+    lengths = [row_length(axis) for axis in axes]
+    if axes and lengths[-1] < 4 and max(lengths) >= 2 * lengths[-1]:
+        long = lengths.index(max(lengths))
+        axes[-1], axes[long] = axes[long], axes[-1]
     return axes
 
 
@@ -212,30 +223,24 @@ def is_direct(axes: tuple[Axis, ...], source: Source, made: int, size: int) -> b
     return source.wide and source.channel == 1 and inside and near
 
 
-def tap_order(spec: ConvSpec, axes: tuple[Axis, ...], bands: Bands) -> tuple[tuple[int, ...], ...]:
-    """The taps of each phase as indices into the flattened taps of the weight, by ascending slots."""
-    return tuple(tuple(tap for _, tap in phase) for phase in tap_slots(spec.taps, axes, bands))
-
-
-def tap_slots(taps: tuple[int, ...], axes: tuple[Axis, ...], bands: Bands) -> list[list[tuple[tuple, int]]]:
-    """For each combination of phases (the last axis fastest): ((j of each axis), tap), by ascending slots.
-
-    j counts the taps of an axis' phase."""
-    weights = [prod(taps[axis.index + 1 :]) if axis.index >= 0 else 0 for axis in axes]
-    # The order of summation is that of the layer's axes, even where two of them have changed places.
-    places = sorted(range(3), key=lambda i: axes[i].index)
+def tap_orders(taps: tuple[int, ...], axes: tuple[Axis, ...], bands: Bands) -> list[TapOrder]:
+    """For each combination of phases, the last axis fastest."""
+    steps = [prod(taps[axis.index + 1 :]) if axis.index >= 0 else 0 for axis in axes]
     found = []
     for phases in product(*(range(len(axis.phases)) for axis in axes)):
-        each = [
+        ds, hs, ws = (
             sorted(range(len(axis.phases[p].taps)), key=blocks.slots.base[p].__getitem__)
             for axis, blocks, p in zip(axes, bands.axes, phases)
+        )
+        # The order is that of the layer's axes, even where two of them have changed places.
+        turned = axes[0].index > axes[1].index >= 0
+        pairs = [(d, h) for h in hs for d in ds] if turned else [(d, h) for d in ds for h in hs]
+        numbers = [
+            sum(axis.phases[p].taps[j] * step for axis, p, j, step in zip(axes, phases, (d, h, w), steps))
+            for d, h in pairs
+            for w in ws
         ]
-        order = []
-        for chosen in product(*(each[i] for i in places)):
-            js = tuple(chosen[places.index(i)] for i in range(3))
-            tap = sum(axis.phases[p].taps[j] * weight for axis, p, j, weight in zip(axes, phases, js, weights))
-            order.append((js, tap))
-        found.append(order)
+        found.append(TapOrder(phases, tuple(pairs), tuple(ws), tuple(numbers)))
     return found
 
 

@@ -15,13 +15,20 @@ from ... import runtime
 from ...codegen import jit
 from ...codegen.ir import BY_NAME, f32
 from ...codegen.pack import Gather
-from ...codegen.product import PHASE, emit_dots, emit_loops, emit_tiles, loops_params, tile_steps
+from ...codegen.product import PHASE, emit_dots, emit_loops, emit_tiles, loops_params
 from ...codegen.weights import WeightOrder, emit_weights, row_tables, weight_words, weights_params
 from ...ops.spec import ConvSpec
-from ...plan.product import ProductPlan, Register, Source, plan_product, tap_slots, tile_cycles
+from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_product, tile_cycles
 from ...plan.target import Target
+from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from .kernels import kernel as load_kernel
 from .kernels import pack_entry
+
+_PHASE = 2 + list(loops_params(f32, f32, f32).fields).index("phase")
+_SEGMENT_CYCLES = 90
+"""What a piece of a row with taps of its own costs before it multiplies anything."""
+LIMIT = 63
+"""The last entry of a table of tiles: more results than that begin like so many."""
 
 
 class ProductCall:
@@ -54,11 +61,13 @@ class ProductCall:
         result = runtime.empty(self.shape, source.dtype)
         if self.empty:
             return result.transpose(self.order)
-        packed = self._packed(w, memo)
+        packed, finite = self._packed(w, memo)
         scratch = runtime.empty((self.scratch,), self.dtype)
         words = self.words[:]
         address = runtime.address
         words[2], words[3], words[4], words[6] = address(source), address(packed), address(result), address(scratch)
+        if self.strictness_matters and not finite:
+            words[_PHASE] = self._strictly()
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.dtype)
             words[5] = address(bias)
@@ -67,8 +76,8 @@ class ProductCall:
 
     # ---------------------------------------------------------------- weights
 
-    def _packed(self, w: np.ndarray, memo: dict | None) -> np.ndarray:
-        """The packed weight: from the memo, or packed now."""
+    def _packed(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
+        """The packed weight, and whether it is finite: from the memo, or packed now."""
         if memo is None:
             return self._pack(w)
         packed = memo.get(self.weights)
@@ -76,14 +85,22 @@ class ProductCall:
             packed = memo[self.weights] = self._pack(w)
         return packed
 
-    def _pack(self, w: np.ndarray) -> np.ndarray:
+    def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
         packed = runtime.empty((self.weights.size,), self.dtype)
+        packed[-1] = 0
         w = np.ascontiguousarray(w)
         words = self.weight_words[:]
         words[2], words[3] = runtime.address(w), runtime.address(packed)
+        words[4] = words[3] + packed.nbytes - packed.itemsize
         threads = self.threads if self.weights.size > 32768 else 1
         runtime.launch(self.weight_entry, words, threads)
-        return packed
+        return packed, not packed[-1]
+
+    def _strictly(self) -> int:
+        """The table of phases for weights that are not finite."""
+        if self.strict_phases is None:
+            self.strict_phases = self._phases(strict=True)
+        return self.strict_phases.ctypes.data
 
     # ---------------------------------------------------------------- preparation
 
@@ -99,10 +116,12 @@ class ProductCall:
         self.weight_entry = self._kernel("weights", emit_weights, stored, number, lanes)["weights"]
         self.row_tables = row_tables(self.weights, lanes)
         words = weight_words(self.weights, self.row_tables, lanes)
-        self.weight_words = weights_params(stored, number).pack(0, 0, *words)
+        self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
         self.entry = self._kernel("loops", emit_loops, stored, number, stored)["product"]
         self.scratch = 64 if plan.direct else plan.bands.size * self.threads
         self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
+        self.kept: list[np.ndarray] = []  # tables whose addresses are in others
+        self.strictness_matters, self.strict_phases = False, None
         self.words = self._words(activation)
 
     def _kernel(self, title: str, emit: Callable[..., None], *arguments: object) -> jit.Code:
@@ -111,9 +130,8 @@ class ProductCall:
     def _words(self, activation: str | None) -> array:
         plan, bands = self.plan, self.plan.bands
         pack, job = self._pack_words()
-        steps, limit = self._steps(plan.register)
-        tail_steps, tail_limit = self._steps(plan.tail)
-        self.tables = [steps, tail_steps, self._phases()]
+        steps, tail_steps = self._steps(plan.register), self._steps(plan.tail)
+        self.tables = [steps, tail_steps, self._phases(strict=False)]
         axes, blocks = plan.axes, bands.axes
         targets = [axis.result * axis.phases[0].target_step for axis in axes]
         sources = self._distances()
@@ -127,7 +145,7 @@ class ProductCall:
             plan.panels, plan.register.width, plan.tail.width, int(plan.tail.dots),
             plan.summed * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
-            max(limit, tail_limit), int(activation == "relu"),
+            LIMIT, int(activation == "relu"),
         ]  # fmt: skip
         return loops_params(self.stored, self.number, self.stored).pack(*words)
 
@@ -148,60 +166,87 @@ class ProductCall:
         self.pack = pack_entry(self.target, form, self.stored, self.number)
         return self.pack.address, self.gather.address
 
-    def _steps(self, register: Register) -> tuple[np.ndarray, int]:
-        """The table of microkernels by pixels left: (height, address)."""
+    def _steps(self, register: Register) -> np.ndarray:
+        """The table of microkernels by pixels left: (height, address, how many)."""
         types, shape = (self.number, self.stored), (register.vectors, register.heights)
         if register.dots:
             code = self._kernel("dots", emit_dots, *types, *shape)
         else:
             code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape)
         self.codes = [*getattr(self, "codes", []), code]
-        heights = tile_steps(register.heights, tile_cycles(register, self.number.bytes))
-        limit = 2 * 14 - 1
-        heights += [register.heights[0]] * (limit + 1 - len(heights))
-        rows = [(height, code[f"tile{height}"].address if height else 0) for height in heights]
-        return np.array(rows, np.int64), limit
+        steps = tile_steps(register.heights, tile_cycles(register, self.number.bytes), LIMIT)
+        return np.array([(h, code[f"tile{h}"].address if h else 0, count) for h, count in steps], np.int64)
 
-    def _phases(self) -> np.ndarray:
-        """The table of phases, with their runs behind it."""
-        plan = self.plan
-        rows, tap = [], 0
-        self.runs = []
-        slots = tap_slots(self.spec.taps, plan.axes, plan.bands)
-        grid = [(d, h, w) for d in range(len(plan.axes[0].phases)) for h in range(len(plan.axes[1].phases))
-                for w in range(len(plan.axes[2].phases))]  # fmt: skip
-        last = plan.summed - (plan.chunks - 1) * plan.chunk
-        for which, taps in zip(grid, slots):
-            phases = [axis.phases[p] for axis, p in zip(plan.axes, which)]
-            runs, last_runs = (self._runs(which, taps, channels) for channels in (plan.chunk, last))
-            self.runs += [runs, last_runs]
+    def _phases(self, strict: bool) -> np.ndarray:
+        """The table of phases. Taps that meet padding alone are left out.
+
+        `strict` is for weights that are not finite: a padded zero of fprop really multiplies (0·∞ is NaN), while a
+        result of dgrad has exactly those taps that meet a source."""
+        plan, rows, tap = self.plan, [], 0
+        register, every = plan.register, strict and plan.kernel == "fprop"
+        costs = row_costs(register.heights, tile_cycles(register, self.number.bytes))
+        for order in plan.orders:
+            phases = [axis.phases[p] for axis, p in zip(plan.axes, order.phases)]
+            once = _SEGMENT_CYCLES / max(1, len(order.pairs) * plan.chunk)
+            along_d, along_h, along_w = (tap_sets(phase, axis.size, every) for axis, phase in zip(plan.axes, phases))
+            pieces = along_w if strict else segments(along_w, costs, register.heights[0], once)
+            if plan.kernel == "dgrad":
+                self.strictness_matters |= pieces != along_w
+            else:
+                sets = zip((along_d, along_h, pieces), phases)
+                self.strictness_matters |= any(len(p.taps) < len(phase.taps) for some, phase in sets for p in some)
             offset = sum(axis.result * phase.target_start for axis, phase in zip(plan.axes, phases))
             spans = [bound for phase in phases for bound in (phase.begin, phase.end)]
-            rows.append(
-                PHASE.pack(
-                    *spans, offset, tap, len(taps), runs.ctypes.data, last_runs.ctypes.data, len(runs), len(last_runs)
-                )
-            )
-            tap += len(taps)
+            tables = self._tap_tables(order, along_d, along_h, pieces)
+            rows.append(PHASE.pack(*spans, offset, tap, *tables, len(pieces)))
+            tap += len(order.taps)
         return np.array(rows, np.int64)
 
-    def _runs(self, which: tuple[int, ...], taps: list, channels: int) -> np.ndarray:
-        """(offset in bytes, length) of each run of a phase: taps whose channels are neighbours are one."""
-        plan, size = self.plan, self.number.bytes
-        distances = self._distances()
+    def _tap_tables(self, order: TapOrder, along_d: list, along_h: list, pieces: list) -> list[int]:
+        """Addresses of the kinds of rows along d and h (and how many along h), their pairs of taps, and segments."""
+        places = [self._tap_places(axis, p) for axis, p in enumerate(order.phases)]
+        numbered = [(number * len(order.last), pair) for number, pair in enumerate(order.pairs)]
+        pairs = [
+            self._table([(places[0][d] + places[1][h], i) for i, (d, h) in numbered if d in a.taps and h in b.taps], 2)
+            for a in along_d
+            for b in along_h
+        ]
+        runs = [self._runs(order, places[2], piece) for piece in pieces]
+        kinds = [
+            self._table([kind for kind, piece in enumerate(some) for _ in range(piece.begin, piece.end)])
+            for some in (along_d, along_h)
+        ]
+        rows = [(table.ctypes.data, len(table)) for table in pairs]
+        cut = [(piece.begin, piece.end, table.ctypes.data, len(table)) for piece, table in zip(pieces, runs)]
+        return [*(kind.ctypes.data for kind in kinds), len(along_h), *(self._table(t).ctypes.data for t in (rows, cut))]
+
+    def _table(self, rows: list, columns: int = 0) -> np.ndarray:
+        """Rows as memory that lives as long as this call."""
+        table = np.array(rows, np.int64)
+        self.kept.append(table)
+        return table.reshape(-1, columns) if columns else table
+
+    def _tap_places(self, axis: int, p: int) -> list[int]:
+        """Where each tap of a phase finds the first result's source, in bytes."""
+        plan = self.plan
+        if plan.direct:
+            places, step = plan.axes[axis].phases[p].offsets, plan.axes[axis].source
+        else:
+            places, step = plan.bands.axes[axis].slots.base[p], self._distances()[axis]
+        return [place * step * self.number.bytes for place in places]
+
+    def _runs(self, order: TapOrder, places: list[int], piece: Segment) -> np.ndarray:
+        """(offset in bytes, taps, number of the first) of each run: taps whose channels are neighbours are one."""
+        step = self.plan.summed * self.number.bytes if self.plan.chunks == 1 else 0
         runs: list[list[int]] = []
-        for js, _ in taps:
-            if plan.direct:
-                places = [axis.phases[p].offsets[j] * axis.source for axis, p, j in zip(plan.axes, which, js)]
+        for number, j in enumerate(order.last):
+            if j not in piece.taps:
+                continue
+            if runs and step and runs[-1][0] + runs[-1][1] * step == places[j] and sum(runs[-1][1:]) == number:
+                runs[-1][1] += 1
             else:
-                bases = [axis.slots.base[p][j] for axis, p, j in zip(plan.bands.axes, which, js)]
-                places = [base * distance for base, distance in zip(bases, distances)]
-            offset = sum(places)
-            if runs and runs[-1][0] + runs[-1][1] == offset:
-                runs[-1][1] += channels
-            else:
-                runs.append([offset, channels])
-        return np.array([[offset * size, length] for offset, length in runs] or np.zeros((0, 2)), np.int64)
+                runs.append([places[j], 1, number])
+        return self._table(runs, 3)
 
     def describe(self) -> str:
         """The plan for people."""
