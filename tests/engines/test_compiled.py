@@ -140,7 +140,7 @@ def test_padding_is_multiplied_by_weights_that_are_not_finite(kernel):
         spec = random_spec(rng)._replace(dtype=rng.choice(["f32", "f64"]))
         if spec.groups > 1:
             continue
-        source, weight, bias, activation = arrays(spec, kernel, rng)
+        source, weight, bias, _ = arrays(spec, kernel, rng)
         weight.flat[rng.randrange(weight.size)] = rng.choice([np.inf, -np.inf, np.nan])
         with np.errstate(invalid="ignore"):
             want = getattr(reference, kernel)(spec, source, weight, bias)

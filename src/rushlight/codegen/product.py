@@ -203,8 +203,9 @@ def pointer(f: Function, address: Value, of: Type) -> Pointer:
 
 # -------------------------------------------------------------------- loops
 
-# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap. Results near the borders need fewer taps: `class_d` and `class_h` number the kinds of rows;
-# `pairs` has (address, count) for each pair of kinds; `segments` has (begin, end, address of runs, count) a piece of w.
+# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap. Results
+# near the borders need fewer taps: `class_d` and `class_h` number the kinds of rows; `pairs` has (address, count) for
+# each pair of kinds; `segments` has (begin, end, address of runs, count) a piece of w.
 PHASE = Params(
     begin_d=i64, end_d=i64, begin_h=i64, end_h=i64, begin_w=i64, end_w=i64, y_offset=i64, tap=i64,
     class_d=ptr(i64), class_h=ptr(i64), classes_h=i64, pairs=ptr(i64), segments=ptr(i64), segment_count=i64,

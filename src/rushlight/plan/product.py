@@ -9,6 +9,7 @@ and threads (blocks, parts) only decides who computes what.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -129,10 +130,10 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     lanes = target.lanes(size)
     taps = prod(spec.taps)
     halves = spec.dtype in ("f16", "bf16")
-    chunk = summed if halves else chunk_of(summed, taps, lanes)
+    chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes)
     register, tail, panels = panels_of(made, summed * taps, target, size)
     direct = is_direct(axes, source, made, size)
-    bands = choose_bands(axes, batch, chunk, target, threads, size)
+    bands = choose_bands(axes, batch, chunk, spec.groups * panels, target, threads, size)
     weights = spec.groups * panels * register.width * summed * taps * size
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
     order = tuple(tap_orders(spec.taps, axes, bands))
@@ -247,13 +248,18 @@ def tap_orders(taps: tuple[int, ...], axes: tuple[Axis, ...], bands: Bands) -> l
 # -------------------------------------------------------------------- sizes
 
 
+def taps_of_result(axes: tuple[Axis, ...]) -> int:
+    """The most taps that one result has."""
+    return prod(max(len(phase.taps) for phase in axis.phases) for axis in axes)
+
+
 def chunk_of(channels: int, taps: int, lanes: int) -> int:
     """Channels summed at a time: whole vectors, chunks of nearly the same size.
 
     >>> chunk_of(512, 9, 16), chunk_of(3, 49, 16), chunk_of(2048, 1, 16)
     (256, 3, 1024)
     """
-    most = max(lanes, min(CHUNK_ROWS // taps, CHUNK_CHANNELS))
+    most = max(lanes, min(CHUNK_ROWS // max(taps, 1), CHUNK_CHANNELS))
     if channels <= most:
         return channels
     count = -(-channels // most)
@@ -300,7 +306,9 @@ def tile_cycles(register: Register, size: int) -> list[float]:
     ]
 
 
-def choose_bands(axes: tuple[Axis, ...], batch: int, chunk: int, target: Target, threads: int, size: int) -> Bands:
+def choose_bands(
+    axes: tuple[Axis, ...], batch: int, chunk: int, units: int, target: Target, threads: int, size: int
+) -> Bands:
     """Blocks whose band fits into the second cache, large enough to use the weights often, and enough of them."""
     extents = [span_axis(axis.phases) for axis in axes]
     block = [1, 1, min(extents[2], 256)]
@@ -316,7 +324,11 @@ def choose_bands(axes: tuple[Axis, ...], batch: int, chunk: int, target: Target,
 
     while block[2] > 28 and not fits(block):
         block[2] = max(28, -(-block[2] // 2))
-    enough = items_wanted(batch, extents, block, threads)
+    enough = items_wanted(batch, extents, threads)
+    while (
+        block[2] > 28 and threads > 1 and batch * units * -(-extents[2] // block[2]) * prod(extents[:2]) < 4 * threads
+    ):
+        block[2] = max(28, -(-block[2] // 2))
     for i in (1, 0):
         best = block[i]
         while best < extents[i] and prod(block) < 4096:
@@ -328,7 +340,7 @@ def choose_bands(axes: tuple[Axis, ...], batch: int, chunk: int, target: Target,
     return bands_of(block)
 
 
-def items_wanted(batch: int, extents: list[int], block: list[int], threads: int):  # noqa: ANN201
+def items_wanted(batch: int, extents: list[int], threads: int) -> Callable[[list[int]], bool]:
     """A test whether blocks of a size leave enough work to share; small blocks may always grow to 64 results."""
 
     def enough(block: list[int]) -> bool:
