@@ -69,6 +69,8 @@ _NAMES = {
     "engines.dispatch": "get_engine set_engine",
     "engines.exactness": "get_exact set_exact",
     "ops.shapes": "output_shape",
+    "explain.summary": "summary",
+    "explain.equalities": "compare",
     "nn.functional": (
         "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d max_pool1d max_pool2d max_pool3d "
         "avg_pool1d adaptive_avg_pool1d"

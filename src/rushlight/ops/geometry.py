@@ -67,7 +67,7 @@ def convolution(
     check_mode(op, mode)
     check_dimensions(request)
     check_steps(request)
-    pairs = _conv_padding(request, padding)
+    pairs = conv_padding(request, padding)
     if mode == "zeros":
         check_not_negative(op, "padding", pairs)
     check_channels(request)
@@ -98,7 +98,7 @@ def transposed(
     extra = integers(op, "output_padding", output_padding, rank)
     check_mode(op, mode)
     check_dimensions(request)
-    pairs = _transposed_padding(request, padding)
+    pairs = transposed_padding(request, padding)
     if not isinstance(padding, str):
         check_not_negative(op, "padding", pairs)
     if output_size is not None:
@@ -175,7 +175,7 @@ def _spec(request: Request, size: tuple[int, ...], pairs: Pairs, dtype: str) -> 
 # -- padding by name
 
 
-def _conv_padding(request: Request, padding: object) -> Pairs:
+def conv_padding(request: Request, padding: object) -> Pairs:
     """Padding of a convolution as pairs."""
     if not isinstance(padding, str):
         return sides(request.op, padding, request.rank)
@@ -200,7 +200,7 @@ def named_padding(
     return tuple(map(_halves, totals))
 
 
-def _transposed_padding(request: Request, padding: object) -> Pairs:
+def transposed_padding(request: Request, padding: object) -> Pairs:
     """Padding of a transposed convolution (what it crops) as pairs; 'same' makes size·stride of size."""
     if not isinstance(padding, str):
         return sides(request.op, padding, request.rank)

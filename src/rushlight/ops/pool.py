@@ -45,8 +45,9 @@ def max_pool(
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = (*shape[:-rank], *grid.out)
     if isinstance(dispatch.current(), dispatch.Shapes):
-        values, indices = dispatch.hollow(out, x._array.dtype), dispatch.hollow(out, np.dtype(np.int64))
-        return (wrap(values), wrap(indices)) if return_indices else wrap(values)
+        y, indices = wrap(dispatch.hollow(out, x._array.dtype)), dispatch.hollow(out, np.dtype(np.int64))
+        record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, indices))
+        return (y, wrap(indices)) if return_indices else y
     values = _maxima(grid, x._array)
     y = wrap(values)
     winners = None

@@ -1,17 +1,20 @@
 """The shape that a layer, a model or a function gives, without computing a number of it.
 
 In come a module (or function) and input shapes; out comes the output's shape. The call really runs, so every check
-and every `forward` of a user applies, but on tensors that hold one number in memory, with the engine `Shapes`.
+and every `forward` of a user applies, but on tensors that hold one number in memory, with the engine `Shapes`. A batch
+that is only named runs twice, with two sizes: what depends on it is told from what does not.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import NamedTuple
 
 from rushlight import dtypes
-from rushlight.autograd.modes import no_grad
+from rushlight.autograd.modes import set_grad_enabled
 from rushlight.engines import dispatch
+from rushlight.errors import message
 from rushlight.random import fork_rng
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.size import Size
@@ -44,7 +47,7 @@ def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: o
 
     `layer` is a module, a whole model or a function of `nn.functional`; tuples in the call are shapes of tensors,
     keyword arguments are passed on. Nothing is changed: lazy layers stay lazy, random streams stay where they are.
-    Raises what the call would raise.
+    The first number of a shape may be a name, as "N": the batch, whatever its size. Raises what the call would raise.
 
     >>> import rushlight as torch
     >>> layer = torch.nn.Conv2d(16, 33, (3, 5), stride=(2, 1), padding=(4, 2))
@@ -52,36 +55,43 @@ def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: o
     torch.Size([20, 33, 28, 100])
     >>> torch.output_shape(torch.nn.functional.conv1d, (1, 4, 9), (6, 4, 3), padding="same")
     torch.Size([1, 6, 9])
+    >>> torch.output_shape(layer, ("N", 16, 50, 100))
+    ('N', 33, 28, 100)
     """
+    symbol = batch_symbol(input_shapes)
+    if symbol is None:
+        return shapes_in(run(stand_in(layer), input_shapes, arguments))
+    results = [shapes_in(run(stand_in(layer), shapes, arguments)) for shapes in with_batches(input_shapes)]
+    return in_batches(symbol, *results)
+
+
+def run(layer: Callable, input_shapes: tuple, arguments: dict[str, object], graph: bool = False) -> object:
+    """Call a stand-in on hollow tensors; with `graph`, results know what they were computed from."""
     kind = _dtype_of(layer)
     inputs = [wrap(dispatch.hollow(tuple(shape), kind)) for shape in input_shapes]
+    if graph:
+        for tensor in inputs:
+            tensor.requires_grad_()
     # A lazy layer draws its weights and a dropout its mask: the random stream is put back.
-    with no_grad(), dispatch.using(dispatch.Shapes()), fork_rng():
-        return _shapes_in(_run(_stand_in(layer), inputs, arguments))
+    with set_grad_enabled(graph), dispatch.using(dispatch.Shapes()), fork_rng():
+        return layer(*inputs, **arguments)
 
 
-def _run(layer: Callable, inputs: list[Tensor], arguments: dict[str, object]) -> object:
-    """Call a layer; a Sequential is walked, so that its activations need not be computed."""
-    ours = type(layer).__module__.startswith("rushlight.nn.")
-    if ours and type(layer).__name__ == "Sequential" and not arguments and not _hooked(layer):
-        for child in layer:
-            inputs = [_run(child, inputs, {})]
-        return inputs[0]
-    if ours and type(layer).__name__ in SAME_SHAPE and len(inputs) == 1 and not _hooked(layer):
-        return inputs[0]
-    return layer(*inputs, **arguments)
-
-
-def _hooked(layer: Callable) -> bool:
-    return bool(getattr(layer, "_forward_hooks", None) or getattr(layer, "_forward_pre_hooks", None))
-
-
-def _stand_in(layer: Callable) -> Callable:
-    """A copy that shares the parameters which have a shape, so that the call may change it."""
+def stand_in(layer: Callable) -> Callable:
+    """A copy that shares the parameters which have a shape, so that the call may change it; its activations hand on
+    what they get."""
     if not hasattr(layer, "parameters"):
         return layer
     memo = {id(parameter): parameter for parameter in layer.parameters() if not _shapeless(parameter)}
-    return copy.deepcopy(layer, memo)
+    copied = copy.deepcopy(layer, memo)
+    for module in copied.modules():
+        if type(module).__module__.startswith("rushlight.nn.") and type(module).__name__ in SAME_SHAPE:
+            module.forward = _handed_on
+    return copied
+
+
+def _handed_on(input: Tensor) -> Tensor:
+    return input
 
 
 def _shapeless(parameter: Tensor) -> bool:
@@ -96,11 +106,62 @@ def _dtype_of(layer: Callable) -> object:
     return dtypes.get_default_dtype().numpy
 
 
-def _shapes_in(result: object) -> object:
+def shapes_in(result: object) -> object:
+    """What a call returned, with shapes in the place of tensors."""
     if isinstance(result, Tensor):
         return result.shape
     if isinstance(result, list | tuple):
-        return tuple(map(_shapes_in, result))
+        return tuple(map(shapes_in, result))
     if isinstance(result, dict):
-        return {key: _shapes_in(value) for key, value in result.items()}
+        return {key: shapes_in(value) for key, value in result.items()}
     return result
+
+
+# -- a batch of any size
+
+BATCHES = (5, 7)  # sizes that no layer treats apart
+
+
+class Batches(NamedTuple):
+    """A number that grows with the batch: factor·N + offset."""
+
+    symbol: str
+    factor: int
+    offset: int
+
+    def __str__(self) -> str:
+        times = self.symbol if self.factor == 1 else f"{self.factor}*{self.symbol}"
+        return f"{times} + {self.offset}" if self.offset else times
+
+
+def batch_symbol(shapes: tuple) -> str | None:
+    """The name that stands in the place of the batch, if any does; ValueError where a name stands elsewhere."""
+    names = {shape[0] for shape in shapes if len(shape) and isinstance(shape[0], str)}
+    if len(names) > 1 or any(isinstance(n, str) for shape in shapes for n in shape[1:]):
+        raise ValueError(message(f"one name may stand in a shape, for the batch, its first number: got {shapes}"))
+    return names.pop() if names else None
+
+
+def with_batches(shapes: tuple) -> tuple[tuple, tuple]:
+    """The shapes with two sizes in the place of the named batch."""
+    return tuple(
+        tuple((size, *shape[1:]) if len(shape) and isinstance(shape[0], str) else shape for shape in shapes)
+        for size in BATCHES
+    )
+
+
+def in_batches(symbol: str, first: object, second: object) -> object:
+    """What two runs gave, joined: numbers that differ are written in terms of the batch."""
+    if isinstance(first, dict):
+        return {key: in_batches(symbol, first[key], second[key]) for key in first}
+    if isinstance(first, tuple):
+        return tuple(in_batches(symbol, *pair) for pair in zip(first, second))
+    return str(grown(symbol, first, second)) if first != second else first
+
+
+def grown(symbol: str, first: int, second: int) -> Batches:
+    """The line through the numbers of both runs; ValueError where it is none of whole numbers."""
+    factor, rest = divmod(second - first, BATCHES[1] - BATCHES[0])
+    if rest:
+        raise ValueError(f"this does not grow evenly with the batch {symbol}: {first} and {second}")
+    return Batches(symbol, factor, first - factor * BATCHES[0])

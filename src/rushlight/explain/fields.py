@@ -1,0 +1,176 @@
+"""Receptive fields through a whole model: what one output of a layer depends on.
+
+In come a layer's windows and the tensors that it got and gave; out comes for each spatial axis a `Reach`. Between
+layers the graph of the shape-only run is followed back, so that functions, sums and concatenations are seen through.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from rushlight.ops.formula import SPAN
+from rushlight.ops.spec import ConvSpec
+from rushlight.ops.windows import Windows
+from rushlight.tensor.core import Tensor
+
+from .facts import Facts
+from .reading import CONV, FOLD, TRANSPOSED, UNFOLD
+
+
+class Reach(NamedTuple):
+    """One axis: positions of the model's input that an output depends on, their distance from one output to the next,
+    and how many outputs there are."""
+
+    seen: Fraction
+    jump: Fraction
+    count: int
+
+
+Reaches = tuple[Reach, ...]
+
+
+class Window(NamedTuple):
+    """One axis of a layer: its extent over its input, and the step; a transposed one steps by a fraction."""
+
+    span: int
+    stride: Fraction
+
+    def over(self, reach: Reach, count: int) -> Reach:
+        """This window behind what came before."""
+        return Reach(reach.seen + (self.span - 1) * reach.jump, reach.jump * self.stride, count)
+
+
+class Fields:
+    """The reaches of a run's tensors, by the tensors and by the nodes of the graph."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, Reaches | None] = {}
+        self._kept: list[object] = []  # an id is a name only while its object lives
+
+    def begin(self, x: Tensor) -> None:
+        """The model's input: it sees itself."""
+        self._set(x, tuple(Reach(Fraction(1), Fraction(1), n) for n in spatial(x.shape)))
+
+    def pass_on(self, layer: object, facts: Facts | None, x: object, y: object) -> tuple[int, ...] | None:
+        """Note the reach of a layer's output; gives the receptive field, None where it cannot be told."""
+        if not (isinstance(x, Tensor) and isinstance(y, Tensor)):
+            return None
+        before = self.of(x)
+        after = None if before is None else reach_behind(layer, facts, before, x.shape, y.shape)
+        if y is not x:
+            self._set(y, after)
+        return None if after is None else tuple(ceil(reach.seen) for reach in after)
+
+    def of(self, tensor: Tensor) -> Reaches | None:
+        """The reach of a tensor: noted, or found by way of what it was computed from."""
+        if id(tensor) in self._of:
+            return self._of[id(tensor)]
+        node = tensor.grad_fn
+        return None if node is None else self._of_node(node)
+
+    def _set(self, tensor: Tensor, reaches: Reaches | None) -> None:
+        for name in (tensor, tensor.grad_fn):
+            if name is not None:
+                self._kept.append(name)
+                self._of[id(name)] = reaches
+
+    def _of_node(self, node: object) -> Reaches | None:
+        """The largest of its inputs' reaches, looked at through the node's own window."""
+        if id(node) not in self._of:
+            self._kept.append(node)
+            found = [self._edge(below) for below, _ in node.next_functions if below is not None]
+            found = [reaches for reaches in found if reaches != ()]
+            self._of[id(node)] = _through(node, _largest(found))
+        return self._of[id(node)]
+
+    def _edge(self, node: object) -> Reaches | None:
+        leaf = getattr(node, "variable", None)
+        if leaf is None:
+            return self._of_node(node)
+        return self._of.get(id(leaf), ())  # a parameter sees nothing
+
+
+def spatial(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The spatial sizes of a batch of this shape."""
+    return tuple(shape[2:])
+
+
+def _largest(found: list[Reaches | None]) -> Reaches | None:
+    if not found or None in found or len({len(reaches) for reaches in found}) != 1:
+        return None
+    return tuple(Reach(*map(max, zip(*axes))) for axes in zip(*found))
+
+
+def _through(node: object, reaches: Reaches | None) -> Reaches | None:
+    if node.name().startswith(("Im2Col", "Col2Im")):
+        return None
+    window = _window_in(node.rule)
+    if window is None or reaches is None or len(window.size) != len(reaches):
+        return reaches if window is None else None
+    windows = _grid_windows(window)
+    return tuple(one.over(reach, n) for one, reach, n in zip(windows, reaches, window.out))
+
+
+def _window_in(rule: object) -> ConvSpec | Windows | None:
+    """The windows that a function's node looks through, found among what its rule was given."""
+    closure = getattr(rule, "__closure__", None) or ()
+    for argument in (*getattr(rule, "args", ()), *(cell.cell_contents for cell in closure)):
+        if isinstance(argument, Windows):
+            return argument
+        if isinstance(argument, ConvSpec):
+            return argument if argument.rank else None
+        inner = _window_in(argument) if hasattr(argument, "args") else None
+        if inner is not None:
+            return inner
+    return None
+
+
+def _grid_windows(grid: ConvSpec | Windows) -> tuple[Window, ...]:
+    axes = zip(grid.taps, grid.dilation, grid.stride)
+    return tuple(Window(SPAN(taps=k, dilation=d), Fraction(s)) for k, d, s in axes)
+
+
+def reach_behind(
+    layer: object, facts: Facts | None, before: Reaches, x: tuple[int, ...], y: tuple[int, ...]
+) -> Reaches | None:
+    """What a layer makes of the reach before it."""
+    if facts is not None and facts.way in (CONV, TRANSPOSED):
+        if len(before) != len(facts.axes):
+            return None
+        return tuple(_window_of(facts, i).over(reach, facts.axes[i].out) for i, reach in enumerate(before))
+    if facts is not None and facts.way in (UNFOLD, FOLD):
+        return None
+    kind = type(layer).__name__
+    if "Pool" in kind:
+        return _pooled(layer, kind, before, spatial(x), spatial(y))
+    if kind == "Linear" and before and len(x) <= 2:
+        return tuple(Reach(reach.seen + (reach.count - 1) * reach.jump, reach.jump, 1) for reach in before)
+    if kind.endswith("Norm") or kind.startswith(("InstanceNorm", "Unflatten")):
+        return before if kind == "Unflatten" else None  # statistics over all positions
+    return tuple(reach._replace(count=n) for reach, n in zip(before, spatial(y))) if len(y) == len(x) > 2 else before
+
+
+def _window_of(facts: Facts, axis: int) -> Window:
+    numbers = facts.axes[axis].numbers
+    stride = Fraction(1, numbers["stride"]) if facts.way == TRANSPOSED else Fraction(numbers["stride"])
+    return Window(facts.axes[axis].seen, stride)
+
+
+def _pooled(layer: object, kind: str, before: Reaches, size: tuple[int, ...], out: tuple[int, ...]) -> Reaches | None:
+    if len(before) != len(size):
+        return None
+    if kind.startswith("Adaptive"):
+        windows = [Window(-(-n // m) + (1 if n % m else 0), Fraction(n, m)) for n, m in zip(size, out)]
+    else:
+        windows = [
+            Window(SPAN(taps=k, dilation=d), Fraction(s))
+            for k, d, s in zip(*(_each(layer, name, len(size)) for name in ("kernel_size", "dilation", "stride")))
+        ]
+    return tuple(window.over(reach, n) for window, reach, n in zip(windows, before, out))
+
+
+def _each(layer: object, name: str, rank: int) -> tuple[int, ...]:
+    value = getattr(layer, name, 1)
+    return tuple(value) * (rank if len(value) == 1 else 1) if isinstance(value, list | tuple) else (value,) * rank

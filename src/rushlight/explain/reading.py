@@ -1,0 +1,221 @@
+"""What is to be explained, as plain values.
+
+In comes a module, a function with shapes and arguments, or (by way of `parse`) the text of either; out comes an
+`Asked`: the kind of layer and its arguments by PyTorch's names, with the shape of the weight. Nothing is allocated:
+a layer that is only written down is checked, but never made. Next: `facts`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+from rushlight.errors import message
+
+Shape = tuple[int, ...]
+
+# way: how a kind of layer computes, which decides what is said and drawn about it
+CONV, TRANSPOSED, LINEAR, FLATTEN, UNFOLD, FOLD, PAD = (
+    "conv", "transposed", "linear", "flatten", "unfold", "fold", "pad",
+)  # fmt: skip
+_BY_NAME = {"Linear": LINEAR, "LazyLinear": LINEAR, "Flatten": FLATTEN, "Unfold": UNFOLD, "Fold": FOLD}
+_FUNCTIONS = {"linear": LINEAR, "flatten": FLATTEN, "unfold": UNFOLD, "fold": FOLD, "pad": PAD}
+_TENSORS = ("input", "weight", "bias")
+KNOWN = "Conv, ConvTranspose, Linear, their Lazy forms, Flatten, Unfold, Fold, the Pad layers, and their functions"
+
+
+class Asked(NamedTuple):
+    """One call of the family: `weight` and `bias` are shapes, None where there is none (or none yet: `lazy`)."""
+
+    kind: str  # "Conv2d", "LazyConv2d", "conv2d", "ReflectionPad2d", "pad", …
+    way: str
+    rank: int  # spatial axes of a convolution, 0 elsewhere
+    arguments: dict[str, object]
+    weight: Shape | None
+    bias: Shape | None
+    lazy: bool
+    dtype: str
+    text: str
+
+
+def way_of(name: str) -> str | None:
+    """How a class or function of this name computes; None where it is not of the family."""
+    short = name.removeprefix("Lazy")
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if short.startswith("ConvTranspose") or name.startswith("conv_transpose"):
+        return TRANSPOSED
+    if short.startswith("Conv") or name.startswith("conv"):
+        return CONV
+    return PAD if name[-5:-2] == "Pad" else _FUNCTIONS.get(name)
+
+
+def rank_of(name: str) -> int:
+    """The number of spatial axes that a name tells: 2 of "Conv2d"."""
+    return int(name[-2]) if name[-1:] == "d" and name[-2:-1].isdigit() else 0
+
+
+# -- a module
+
+
+def of_module(module: object) -> Asked:
+    """A layer as it is; TypeError where it is not of the family."""
+    kind = next((base.__name__ for base in type(module).__mro__ if _is_family(base)), None)
+    if kind is None:
+        raise unknown(type(module).__name__)
+    names = signature(type_named(kind)).parameters
+    arguments = {name: getattr(module, name) for name in names if name not in ("bias", "device", "dtype")}
+    if way_of(kind) == PAD:
+        arguments = _pad_arguments(module)
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    lazy = type(weight).__name__ == "UninitializedParameter"
+    shape = None if weight is None or lazy else tuple(weight.shape)
+    return Asked(
+        kind, way_of(kind), rank_of(kind), arguments, shape, _bias_shape(way_of(kind), bias, arguments), lazy,
+        _code(weight), repr(module),
+    )  # fmt: skip
+
+
+def _is_family(base: type) -> bool:
+    return base.__module__.startswith("rushlight.nn.") and way_of(base.__name__) is not None
+
+
+def _code(weight: object) -> str:
+    from rushlight.ops.conv import code
+
+    return "f32" if weight is None else code(weight)
+
+
+def _bias_shape(way: str, bias: object, arguments: dict) -> Shape | None:
+    """The bias's shape, of a lazy layer as it will be."""
+    if bias is None or bias is False:
+        return None
+    return (arguments["out_features" if way == LINEAR else "out_channels"],)
+
+
+def _pad_arguments(layer: object) -> dict[str, object]:
+    return {"pad": tuple(layer.padding), "mode": layer.mode, "value": layer.value}
+
+
+# -- a layer that is only written down
+
+
+def of_class(name: str, arguments: tuple, keywords: dict[str, object], text: str) -> Asked:
+    """The layer `name(*arguments, **keywords)`, checked as its constructor checks it, and not made."""
+    kind, way = type_named(name), way_of(name)
+    bound = signature(kind).bind(*arguments, **keywords)
+    bound.apply_defaults()
+    values = dict(bound.arguments)
+    bias, dtype = values.pop("bias", False), _dtype_code(values.pop("dtype", None))
+    values.pop("device", None)
+    if way in (UNFOLD, FOLD, FLATTEN):
+        return Asked(name, way, 0, values, None, None, False, "f32", text)
+    if way == PAD:
+        return Asked(name, way, 0, _pad_arguments(kind(*arguments, **keywords)), None, None, False, "f32", text)
+    lazy = name.startswith("Lazy")
+    weight = _checked_weight(name, way, {"in_channels": 0, "in_features": 0, **values})
+    bias_shape = _bias_shape(way, bias, values)
+    return Asked(name, way, rank_of(name), values, None if lazy else weight, bias_shape, lazy, dtype, text)
+
+
+def _checked_weight(name: str, way: str, values: dict) -> Shape:
+    from rushlight.ops.construction import check_layer
+
+    if way == LINEAR:
+        check_layer(name, values["in_features"], values["out_features"])
+        return values["out_features"], values["in_features"]
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
+    check_layer(name, *(values[key] for key in names))
+    return weight_shape(way, rank_of(name), values, values["in_channels"])
+
+
+def weight_shape(way: str, rank: int, values: dict, in_channels: int) -> Shape:
+    """The shape of a convolution's weight for this many input channels."""
+    size = values["kernel_size"]
+    taps = tuple(size) if isinstance(size, list | tuple) else (size,) * rank
+    ends = in_channels, values["out_channels"]
+    first, second = ends if way == TRANSPOSED else reversed(ends)
+    return (first, second // values["groups"], *taps)
+
+
+def _dtype_code(dtype: object) -> str:
+    from rushlight.ops.conv import _CODES
+
+    return "f32" if dtype is None else _CODES[str(dtype).rpartition(".")[2]]
+
+
+# -- a call of a function
+
+
+def of_function(function: Callable | str, shapes: tuple, keywords: dict[str, object], text: str = "") -> Asked:
+    """The call of a function of `nn.functional`: tensors are given as shapes (tuples), the input's comes first."""
+    name = function if isinstance(function, str) else function.__name__
+    way = way_of(name)
+    if way is None or name[:1].isupper():
+        raise unknown(name)
+    bound = signature(function_named(name)).bind(*shapes, **keywords)
+    bound.apply_defaults()
+    values = dict(bound.arguments)
+    tensors = [_as_shape(name, key, values.pop(key, None)) for key in _TENSORS]
+    text = text or f"{name}({_written(shapes, keywords)})"
+    return Asked(name, way, rank_of(name), values, *tensors[1:], False, "f32", text)
+
+
+def _as_shape(name: str, argument: str, value: object) -> Shape | None:
+    if value is None:
+        return None
+    value = getattr(value, "shape", value)
+    if not isinstance(value, list | tuple) or not all(isinstance(n, int) for n in value):
+        raise TypeError(
+            message(
+                f"{name}(): {argument} is given by its shape, not by {value!r}",
+                mend=f"explain({name}, (20, 16, 50), (33, 16, 3), stride=2)",
+            )
+        )
+    return tuple(value)
+
+
+def _written(shapes: tuple, keywords: dict[str, object]) -> str:
+    return ", ".join([*map(repr, shapes), *(f"{key}={value!r}" for key, value in keywords.items())])
+
+
+# -- the family by name
+
+
+@cache
+def signature(function: Callable) -> inspect.Signature:
+    """The signature of a class or function."""
+    return inspect.signature(function)
+
+
+def type_named(name: str) -> type:
+    """The class of the family that has this name."""
+    from rushlight import nn
+
+    found = getattr(nn, name, None)
+    if not isinstance(found, type) or way_of(name) is None:
+        raise unknown(name)
+    return found
+
+
+def function_named(name: str) -> Callable:
+    """The function of the family that has this name."""
+    if name == "flatten":
+        return _flatten
+    from rushlight.nn import functional
+
+    found = getattr(functional, name, None)
+    if found is None:
+        raise unknown(name)
+    return found
+
+
+def _flatten(input: Shape, start_dim: int = 0, end_dim: int = -1) -> None:
+    """The signature of `torch.flatten`."""
+
+
+def unknown(name: str) -> TypeError:
+    """The error for what is not of the family."""
+    return TypeError(message(f"{name} is not a layer that explain knows", f"it knows {KNOWN}"))
