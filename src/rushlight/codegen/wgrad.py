@@ -33,7 +33,18 @@ def product_params(source: Type, number: Type) -> Params:
     Of a packed operand these are the band's, and `*_base_*` the source's for the block's first image; of one that is
     read in place both are the array's."""
     fields: dict[str, Type] = {"left": ptr(source), "right": ptr(source), "sums": ptr(number), "scratch": ptr(number)}
-    words = ["scratch_size", "left_band", "chunks", "groups", "right_parts", "left_parts", "tiles", "panels"]
+    words = [
+        "scratch_size",
+        "left_band",
+        "chunks",
+        "groups",
+        "right_parts",
+        "left_parts",
+        "tiles",
+        "panels",
+        "row",
+        "weight",
+    ]
     words += ["images", "blocks"]
     words += [f"{name}_{axis}" for name in ("out", "block", "count") for axis in _AXES]
     for side in ("left", "right"):
@@ -59,12 +70,20 @@ def finish_params(number: Type, result: Type) -> Params:
 
 
 def emit_wgrad(
-    k: Module, register: RegisterBlock, source: Type, number: Type, packed: tuple[bool, bool], turned: bool
+    k: Module,
+    register: RegisterBlock,
+    source: Type,
+    number: Type,
+    packed: tuple[bool, bool],
+    turned: bool,
+    direct: bool,
 ) -> None:
-    """Exports `product` and `finish`. `packed`: left, right; `turned`: rows of the sums are columns of the weight."""
+    """Exports `product` and, unless it is `direct`, `finish`. `packed`: left and right; `turned`: rows of the sums are
+    columns of the weight; `direct`: the sums are the weight, and there is one block of pixels."""
     tile = _emit_tile(k, register, number)
-    _emit_product(k, register, source, number, tile, packed)
-    (_emit_turned if turned else _emit_straight)(k, register, number, source)
+    _emit_product(k, register, source, number, tile, packed, direct)
+    if not direct:
+        (_emit_turned if turned else _emit_straight)(k, register, number, source)
 
 
 def _emit_tile(k: Module, register: RegisterBlock, number: Type) -> Function:
@@ -74,15 +93,13 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type) -> Function:
     """
     counts = [f"count_{axis}" for axis in _AXES]
     strides = [f"{side}_{axis}" for side in ("left", "right") for axis in _AXES]
-    signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(number)), ("first", i64)]
+    signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(number)), ("first", i64), ("row", i64)]
     signature += [(name, i64) for name in counts + strides]
-    with k.function("tile", signature, inline=False) as (f, left, right, sums, first, *numbers):
+    with k.function("tile", signature, inline=False) as (f, left, right, sums, first, row_step, *numbers):
         count, step_left, step_right = numbers[:4], numbers[4:8], numbers[8:]
         lanes, type = register.lanes, vec(number, register.lanes)
         rows = [[f.var(type) for _ in range(register.vectors)] for _ in range(register.height)]
-        places = [
-            (total, sums[r * register.width + v * lanes]) for r, row in enumerate(rows) for v, total in enumerate(row)
-        ]
+        places = [(total, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, total in enumerate(row)]
         with f.if_(first != 0):
             for total, _ in places:
                 total.value = 0.0
@@ -116,7 +133,13 @@ def _rank_one(f: Function, register: RegisterBlock, rows: list, left: Pointer, r
 
 
 def _emit_product(
-    k: Module, register: RegisterBlock, source: Type, number: Type, tile: Function, packed: tuple[bool, bool]
+    k: Module,
+    register: RegisterBlock,
+    source: Type,
+    number: Type,
+    tile: Function,
+    packed: tuple[bool, bool],
+    direct: bool,
 ) -> None:
     with k.kernel("product", product_params(source, number)) as (f, p):
         p.scratch_left = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
@@ -126,15 +149,19 @@ def _emit_product(
             rest, left_part = divide(item, p.left_parts)
             rest, right_part = divide(rest, p.right_parts)
             chunk, group = divide(rest, p.groups)
-            place = (((chunk * p.groups + group) * p.right_parts + right_part) * p.panels) * p.left_parts + left_part
-            p.here = p.sums[place * p.tiles * (register.height * register.width)]
-            p.next_panel = p.left_parts * p.tiles * (register.height * register.width)
+            if direct:
+                p.here = p.sums[group * p.weight]
+            else:
+                p.size = register.height * register.width
+                place = ((chunk * p.groups + group) * p.right_parts + right_part) * p.panels * p.left_parts + left_part
+                p.here = p.sums[place * p.tiles * p.size]
+                p.next_panel = p.left_parts * p.tiles * p.size
             begin, end = (chunk * p.blocks) // p.chunks, ((chunk + 1) * p.blocks) // p.chunks
             with f.loop(begin, end) as block:
-                _emit_block(f, p, register, tile, packed, block, block == begin, group, left_part, right_part)
+                _emit_block(f, p, tile, packed, direct, block, block == begin, group, left_part, right_part)
 
 
-def _emit_block(f, p, register, tile, packed, block, first, group, left_part, right_part) -> None:  # noqa: ANN001
+def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, right_part) -> None:  # noqa: ANN001
     rest, w = divide(block, p.count_w)
     rest, h = divide(rest, p.count_h)
     n, d = divide(rest, p.count_d)
@@ -149,6 +176,8 @@ def _emit_block(f, p, register, tile, packed, block, first, group, left_part, ri
         get = lambda name: getattr(p, f"{side}_{name}")  # noqa: B023, E731
         # The last part is moved back so that it is as long as the others.
         channel = f.min(part * get("part"), get("channels") - get("part"))
+        if direct:
+            p.here = p.here[channel * (p.row if side == "left" else 1)]
         start = getattr(p, side)[origin[0] * get("image") + group * get("group") + channel * get("channel")]
         if not is_packed:
             for o, axis in zip(origin[1:], _AXES[1:]):
@@ -160,16 +189,18 @@ def _emit_block(f, p, register, tile, packed, block, first, group, left_part, ri
             source = start[i * get("image")]
             f.call_address(get("pack"), get("job"), source, band, *numbers[1:], get("part"))
         operands.append(scratch)
-    _emit_tiles(f, p, register, tile, operands, origin, extent, first)
+    _emit_tiles(f, p, tile, direct, operands, origin, extent, first)
 
 
-def _emit_tiles(f, p, register, tile, operands, origin, extent, first) -> None:  # noqa: ANN001
+def _emit_tiles(f, p, tile, direct, operands, origin, extent, first) -> None:  # noqa: ANN001
     with f.loop(0, p.panels) as panel:
-        right = operands[1][p.panel_table[panel].load()]
-        sums = p.here[panel * p.next_panel]
+        column = p.panel_table[panel].load()
+        right = operands[1][column]
+        sums = p.here[column if direct else panel * p.next_panel]
         with f.loop(0, p.tiles) as t:
             entry = p.tile_table[t * 4]
-            left, across, counts = operands[0][entry[0].load()], right, [extent[0]]
+            row = entry[0].load()
+            left, across, counts = operands[0][row], right, [extent[0]]
             for index, axis in enumerate(_AXES[1:], 1):
                 tap = getattr(p, f"taps_{axis}")[entry[index].load() * 3]
                 begin = f.max(tap[1].load(), origin[index])
@@ -177,10 +208,10 @@ def _emit_tiles(f, p, register, tile, operands, origin, extent, first) -> None: 
                 moved = begin - origin[index]
                 left = left[tap[0].load() + moved * getattr(p, f"left_{axis}")]
                 across = across[moved * getattr(p, f"right_{axis}")]
-            here = sums[t * (register.height * register.width)]
+            here = sums[row * p.row if direct else t * p.size]
             steps = [[getattr(p, f"{side}_{axis}") for axis in _AXES] for side in ("left", "right")]
             _flatten(f, counts, steps)
-            f.call(tile, left, across, here, first.to(i64), *counts, *steps[0], *steps[1])
+            f.call(tile, left, across, here, first.to(i64), p.row, *counts, *steps[0], *steps[1])
 
 
 def _flatten(f: Function, counts: list, steps: list[list]) -> None:

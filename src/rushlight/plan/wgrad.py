@@ -28,7 +28,10 @@ PIXELS = 192
 """Pixels a block, about: enough to hide the cost of loading and storing a tile, few enough for the cache."""
 
 ITEMS = 16
-"""Pieces of work wanted, so that a few threads finish together."""
+"""Pieces of work wanted, so that a few threads finish together; half as many where each packs its operands anew."""
+
+DIRECT = 2048
+"""Pixels up to which a tile's sum is not interrupted by blocks, where it may be a part of the result itself."""
 
 
 class RegisterBlock(NamedTuple):
@@ -67,6 +70,7 @@ class ProductPlan(NamedTuple):
     planes: int  # taps of the axes before the last
     pixels: tuple[int, int, int, int]
     chunks: int
+    direct: bool  # tiles are parts of the result, each computed at once
 
     @property
     def tiles(self) -> int:
@@ -98,6 +102,10 @@ def tap_range(offset: int, step: int, size: int, out: int) -> tuple[int, int]:
     return begin, max(begin, min(out, (size - 1 - offset) // step + 1))
 
 
+FEW = 8
+"""Pixels up to which a weight gradient costs no more than writing it."""
+
+
 def plan_product(spec: ConvSpec, target: Target, packed: tuple[bool, bool]) -> ProductPlan:
     """The plan for a spec whose x and y are packed or read in place, as `packed` says."""
     cig, cog = spec.in_channels // spec.groups, spec.out_channels // spec.groups
@@ -112,12 +120,16 @@ def plan_product(spec: ConvSpec, target: Target, packed: tuple[bool, bool]) -> P
         # Rows of the result are then written as they are: worth a little more arithmetic.
         if price <= cost * 1.1:
             best, swapped = other, True
+            if spec.batch * prod(spec.out) <= FEW:  # writing it is all the work: long pieces of rows
+                best, _ = best_register([cog], cig, target, itemsize, packed[0], (8, 4, 2, 1))
     left, right = (("y", cog), ("x", cig)) if swapped else (("x", cig), ("y", cog))
-    pixels = pixel_block(spec)
-    parts, chunks = split(spec, best, left[1], right[1], runs, pixels, itemsize)
-    return ProductPlan(
-        best, cut_side(*left, parts[0]), cut_side(*right, parts[1]), runs, prod(spec.taps[:-1]), pixels, chunks
-    )
+    positions = spec.batch * prod(spec.out)
+    direct = swapped and not any(packed) and positions <= DIRECT and spec.dtype in ("f32", "f64")
+    pixels = (spec.batch if spec.rank else 1, *(axis[2] for axis in axes_of(spec))) if direct else pixel_block(spec)
+    wanted = ITEMS // 2 if any(packed) else ITEMS
+    parts, chunks = split(spec, best, left[1], right[1], runs, pixels, itemsize, wanted)
+    sides = cut_side(*left, parts[0]), cut_side(*right, parts[1])
+    return ProductPlan(best, *sides, runs, prod(spec.taps[:-1]), pixels, chunks, direct)
 
 
 def tap_runs(spec: ConvSpec, packed: bool) -> tuple[tuple[int, ...], ...]:
@@ -146,15 +158,17 @@ def is_narrow(spec: ConvSpec) -> bool:
     return bool(spec.rank) and spec.in_channels // spec.groups < 8 and spec.taps[-1] > 1
 
 
-def best_register(rows: list[int], columns: int, target: Target, itemsize: int, padded: bool) -> tuple:
+def best_register(
+    rows: list[int], columns: int, target: Target, itemsize: int, padded: bool, choices: tuple[int, ...] = (2, 1, 3, 4)
+) -> tuple:
     """The tile of the least time over a result of `rows` × `columns`, and that time in cycles a pixel.
 
-    With `padded` columns a tile may be wider than the result."""
+    With `padded` columns a tile may be wider than the result. `choices` are the numbers of vectors to try."""
     best: tuple = (None, float("inf"))
     lanes = target.lanes(itemsize)
     while lanes * itemsize >= 16:
         per_cycle = 2 if lanes * itemsize < 64 else 1
-        for vectors in (2, 1, 3, 4):
+        for vectors in choices:
             if vectors * lanes > columns and not (padded and vectors == 1):
                 continue
             spare = 1 if target.fma else 2
@@ -187,15 +201,24 @@ def pixel_block(spec: ConvSpec) -> tuple[int, int, int, int]:
     return (images, *reversed(block))
 
 
-def split(spec: ConvSpec, register: RegisterBlock, left: int, right: int, runs, pixels, itemsize) -> tuple:  # noqa: ANN001
-    """Parts of the left and right channels, and chunks of the pixels."""
+def split(
+    spec: ConvSpec,
+    register: RegisterBlock,
+    left: int,
+    right: int,
+    runs: tuple,
+    pixels: tuple,
+    itemsize: int,
+    items: int,
+) -> tuple[tuple[int, int], int]:
+    """Parts of the left and right channels, and chunks of the pixels, for about `items` pieces of work."""
     blocks = -(-spec.batch // pixels[0]) if spec.rank else 1
-    for extent, block in zip((1, 1, 1, *spec.out)[-3:] if spec.rank else (1, 1, spec.batch), pixels[1:]):
-        blocks *= -(-extent // block)
+    for axis, block in zip(axes_of(spec), pixels[1:]):
+        blocks *= -(-axis[2] // block)
     weight = prod(spec.w_shape) * itemsize
-    room = max(1, (spec.bytes - weight) // (2 * weight))
-    chunks = max(1, min(blocks, ITEMS, room))
-    wanted = -(-ITEMS // (chunks * spec.groups))
+    room = max(1, spec.bytes * 2 // (3 * weight))  # leaves a third of what operands and result take to the bands
+    chunks = max(1, min(blocks, items, room))
+    wanted = -(-items // (chunks * spec.groups))
     most_left, most_right = max(1, left // (2 * register.height)), max(1, right // register.width)
     parts_right = min(wanted, most_right)
     parts_left = min(-(-wanted // parts_right), most_left)

@@ -6,12 +6,13 @@ In: a ConvSpec and arrays like those to come. Out: a callable that takes arrays 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 
 from ... import runtime
-from ...codegen.ir import BY_NAME, f32
+from ...codegen.ir import BY_NAME, Type, f32
 from ...codegen.pack import Gather
 from ...codegen.wgrad import emit_wgrad, finish_params, product_params
 from ...ops.spec import ConvSpec
@@ -84,53 +85,69 @@ class WgradCall:
     """One prepared weight gradient; call it with (x, y)."""
 
     def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
-        self.spec, self.threads = spec, threads
+        self.shape, self.result_dtype = spec.w_shape, x.dtype
+        self.threads_used = threads if spec.macs > 100_000 else 1
+        self.spec, x, y = flattened(spec, x, y)
         source = BY_NAME[spec.dtype]
         number = f32 if source.kind == "h" else source
         self.dtype = np.dtype(np.float32 if number is f32 else np.float64)
-        axes = axes_of(spec)
-        phases, sizes, outs = zip(*axes)
-        must = (number is not source or is_narrow(spec), number is not source or few(spec))
-        sides = {
-            "x": Operand(spec, x, phases, sizes, must[0]),
-            "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, must[1]),
-        }
-        plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
-        left, right = (sides[side.name] for side in (plan.left, plan.right))
-        for side, operand in ((plan.left, left), (plan.right, right)):
-            merged = side.name == "x" and is_narrow(spec)
-            operand.lay(plan.pixels[1:], side.part, target.lanes(number.bytes), number.bytes, merged)
-            operand.pack = pack_entry(target, operand.form, source, number) if operand.packed else None
-        self.turned = plan.left.name == "x"
+        self._plan(x, y, source, number, target)
+        plan, (left, right) = self.plan, self.operands
         packed = (left.packed, right.packed)
-        code = kernel(target, "wgrad", emit_wgrad, plan.register, source, number, packed, self.turned)
-        self.product, self.finish = code["product"], code["finish"]
-        self._tabulate(axes, left, right)
-        words = self._product_words(axes, left, right)
-        self.product_words = product_params(source, number).pack(0, 0, 0, 0, *words)
-        self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())
-        self.threads_used = threads if spec.macs > 200_000 else 1
-        self.result_dtype = x.dtype
+        arguments = plan.register, source, number, packed, self.turned, plan.direct
+        code = kernel(target, "wgrad", emit_wgrad, *arguments)
+        self.product = code["product"]
+        axes = axes_of(self.spec)
+        self._tabulate(axes)
+        self.product_words = product_params(source, number).pack(0, 0, 0, 0, *self._product_words(axes))
+        if not plan.direct:
+            self.finish = code["finish"]
+            self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())
+            self.finish_threads = self.threads_used if prod(self.shape) > 20_000 else 1
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        plan, address = self.plan, runtime.address
-        result = runtime.empty(self.spec.w_shape, self.result_dtype)
+        address = runtime.address
+        result = runtime.empty(self.shape, self.result_dtype)
+        words = self.product_words[:]
+        if self.turned:
+            words[2], words[3] = address(x), address(y)
+        else:
+            words[2], words[3] = address(y), address(x) + self.shift
+        if self.plan.direct:
+            words[4] = address(result)
+            runtime.launch(self.product, words, self.threads_used)
+            return result
         sums = runtime.empty((self.chunks * self.chunk_size + 64,), self.dtype)
         scratch = runtime.empty((self.threads_used * self.scratch_size + 64,), self.dtype)
-        addresses = {"x": address(x) + self.shift * self.dtype.itemsize, "y": address(y)}
-        words = self.product_words[:]
-        words[2], words[3] = addresses[plan.left.name], addresses[plan.right.name]
         words[4], words[5] = address(sums), address(scratch)
         runtime.launch(self.product, words, self.threads_used)
         words = self.finish_words[:]
         words[2], words[3] = address(sums), address(result)
-        runtime.launch(self.finish, words, self.threads_used if result.size > 20_000 else 1)
+        runtime.launch(self.finish, words, self.finish_threads)
         return result
 
     # ---------------------------------------------------------------- preparation
 
-    def _tabulate(self, axes: list, left: Operand, right: Operand) -> None:
-        plan, spec, x = self.plan, self.spec, left if self.turned else right
+    def _plan(self, x: np.ndarray, y: np.ndarray, source: Type, number: Type, target: Target) -> None:
+        """The operands and the plan, and the functions that pack what cannot be read in place."""
+        spec, half = self.spec, number is not source
+        phases, sizes, outs = zip(*axes_of(spec))
+        narrow = is_narrow(spec)
+        sides = {
+            "x": Operand(spec, x, phases, sizes, half or narrow),
+            "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, half or few(spec)),
+        }
+        plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
+        self.turned = plan.left.name == "x"
+        self.operands = tuple(sides[side.name] for side in (plan.left, plan.right))
+        for side, operand in zip((plan.left, plan.right), self.operands):
+            merged = side.name == "x" and narrow
+            operand.lay(plan.pixels[1:], side.part, target.lanes(number.bytes), number.bytes, merged)
+            operand.pack = pack_entry(target, operand.form, source, number) if operand.packed else None
+
+    def _tabulate(self, axes: list) -> None:
+        plan, spec, (left, right) = self.plan, self.spec, self.operands
+        x = left if self.turned else right
         whole = x.packed  # padding is packed as zeros
         ranges = [
             [(0, out) if whole else tap_range(o, phase.step, size, out) for o in phase.offsets]
@@ -138,16 +155,16 @@ class WgradCall:
         ]
         # A left operand y has no taps: the offset of x's only one moves x's address instead.
         offsets = [x.tap_offsets(axis) if self.turned else [0] for axis in range(3)]
-        self.shift = 0 if self.turned else sum(x.tap_offsets(axis)[0] for axis in range(3))
+        shift = 0 if self.turned else sum(x.tap_offsets(axis)[0] for axis in range(3))
+        self.shift = shift * self.dtype.itemsize
         taps = [np.array([(o, *r) for o, r in zip(*pair)], np.int64) for pair in zip(offsets, ranges)]
         tiles, self.row_table = result_tables(plan, spec.taps, left.steps[3] if self.turned else 0)
         width, columns = plan.register.width, plan.right.part
         starts = [p * width if right.packed else min(p * width, columns - width) for p in range(plan.panels)]
         self.tables = [np.array(tiles, np.int64), *taps, np.array(starts, np.int64)]
-        self.operands = left, right
 
-    def _product_words(self, axes: list, left: Operand, right: Operand) -> list[int]:
-        plan, spec = self.plan, self.spec
+    def _product_words(self, axes: list) -> list[int]:
+        plan, spec, (left, right) = self.plan, self.spec, self.operands
         register = plan.register
         out = [spec.batch if spec.rank else 1, *(axis[2] for axis in axes)]
         block = [plan.pixels[0]] + [-(-n // -(-n // b)) for n, b in zip(out[1:], plan.pixels[1:])]
@@ -160,7 +177,9 @@ class WgradCall:
         self.item = plan.left.parts * plan.tiles * register.height * register.width
         self.chunk_size = spec.groups * plan.right.parts * plan.panels * self.item
         words = [self.scratch_size, bands[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
-        words += [plan.tiles, plan.panels, out[0], prod(counts), *out, *block, *counts]
+        row = plan.right.channels if plan.direct else register.width
+        words += [plan.tiles, plan.panels, row, plan.left.channels * plan.right.channels]
+        words += [out[0], prod(counts), *out, *block, *counts]
         for side, operand in ((plan.left, left), (plan.right, right)):
             words += [*operand.steps, operand.image, side.channels * operand.channel, operand.channel]
             words += [side.part, side.channels, operand.pack.address if operand.packed else 0]
@@ -187,6 +206,25 @@ class WgradCall:
             f"tiles {plan.register.height}×{plan.register.vectors} of {plan.register.lanes}, blocks of {plan.pixels}",
             f"{self.chunks} chunks, {plan.left.parts}×{plan.right.parts} parts, for {self.threads_used} threads",
         ])  # fmt: skip
+
+
+def flattened(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> tuple[ConvSpec, np.ndarray, np.ndarray]:
+    """A layer of one tap whose positions follow each other at one distance, as one of a single axis: long rows."""
+    plain = spec.rank > 1 and prod(spec.taps) == 1 and set(spec.stride) == {1} and not any(map(any, spec.padding))
+    if not plain or not all(_even(array) for array in (x, y)):
+        return spec, x, y
+    positions = prod(spec.size)
+    flat = spec._replace(
+        size=(positions,), taps=(1,), stride=(1,), dilation=(1,), padding=((0, 0),), input_dilation=(1,)
+    )
+    shapes = (array.shape[:2] for array in (x, y))
+    return flat, *(array.reshape(*shape, positions) for array, shape in zip((x, y), shapes))
+
+
+def _even(array: np.ndarray) -> bool:
+    """Whether the positions of an array follow each other at one distance, so that they are one axis without a copy."""
+    axes = [(size, stride) for size, stride in zip(array.shape[2:], array.strides[2:]) if size > 1]
+    return all(outer == size * inner for (_, outer), (size, inner) in pairwise(axes))
 
 
 def few(spec: ConvSpec) -> bool:
