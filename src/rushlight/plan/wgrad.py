@@ -173,6 +173,8 @@ def best_register(
                 continue
             spare = 1 if target.fma else 2
             most = (target.registers - vectors - spare) // vectors
+            if most < 1:
+                continue
             found = _register_cost(rows, columns, most, vectors, lanes, per_cycle)
             if found[1] < best[1] * 0.98:
                 best = found
