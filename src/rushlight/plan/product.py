@@ -180,13 +180,14 @@ def axis_phases(spec: ConvSpec, kernel: str, i: int) -> tuple[Phase, ...]:
 
 
 def merge_plain(axes: list[Axis]) -> list[Axis]:
-    """Neighbouring plain axes as one, where the source's strides allow it (the result's always do)."""
+    """Neighbouring plain axes as one, where the strides of source and result allow it."""
     merged = axes[:1]
     for axis in axes[1:]:
         before = merged[-1]
         if before.plain and axis.plain and axis.extent == 1:
             continue
-        if before.plain and axis.plain and (before.source == axis.source * axis.extent or before.extent == 1):
+        follows = before.source == axis.source * axis.extent and before.result == axis.result * axis.extent
+        if before.plain and axis.plain and (follows or before.extent == 1):
             merged[-1] = plain_axis(before.extent * axis.extent, axis.source, axis.result)
         else:
             merged.append(axis)
