@@ -1,8 +1,8 @@
 """Which engine computes: the compiled one where it can, the reference otherwise, and why not the other.
 
 In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
-call. An engine is a module (or object) with `fprop`, `dgrad` and `wgrad`; it declines a call by raising `Refusal`
-with the reason, which is kept in `refusals`.
+call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad` and `bias_grad`; it declines a call by raising
+`Refusal` with the reason, which is kept in `refusals`.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ class Ordered:
         """`wgrad` of the first engine that takes it."""
         return self._first("wgrad", spec, arguments)
 
+    def bias_grad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`bias_grad` of the first engine that takes it."""
+        return self._first("bias_grad", spec, arguments)
+
     def _first(self, kernel: str, spec: ConvSpec, arguments: tuple) -> np.ndarray:
         for engine in self.engines:
             try:
@@ -83,6 +87,10 @@ class Shapes:
     def wgrad(self, spec: ConvSpec, x: np.ndarray, *_: object) -> np.ndarray:
         """An array shaped like w."""
         return hollow(spec.w_shape, x.dtype)
+
+    def bias_grad(self, spec: ConvSpec, y: np.ndarray) -> np.ndarray:
+        """An array with an entry a channel."""
+        return hollow(y.shape[1:2], y.dtype)
 
 
 def hollow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -56,6 +56,11 @@ def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(total.swapaxes(0, 1)).astype(x.dtype, copy=False)
 
 
+def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
+    """The adjoint in the bias: the sum of y over everything but its channels."""
+    return np.add.reduce(y, (0, *range(2, y.ndim)), _accumulator(y.dtype)).astype(y.dtype, copy=False)
+
+
 @np.errstate(all="ignore")  # overflow and NaN are results here, not warnings
 def correlate(spec: ConvSpec, x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """The sum over taps, as one matrix product a tap, or one an output position where those are fewer.

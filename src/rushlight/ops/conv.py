@@ -147,7 +147,7 @@ def _fprop_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor
     return (
         dgrad(spec, grad, w, name=SECOND) if needs[0] else None,
         wgrad(spec, x, grad) if needs[1] else None,
-        _sum_to_channels(grad) if needs[2] else None,
+        bias_grad(spec, grad) if needs[2] else None,
     )
 
 
@@ -155,7 +155,7 @@ def _dgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, y: Tensor
     return (
         fprop(spec, grad, w, name=SECOND) if needs[0] else None,
         wgrad(spec, grad, y) if needs[1] else None,
-        _sum_to_channels(grad) if needs[2] else None,
+        bias_grad(spec, grad) if needs[2] else None,
     )
 
 
@@ -166,6 +166,8 @@ def _wgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor
     )
 
 
-def _sum_to_channels(grad: Tensor) -> Tensor:
+def bias_grad(spec: ConvSpec, grad: Tensor) -> Tensor:
     """The bias's gradient: the sum over batch and positions."""
-    return grad.sum((0, *range(2, grad.ndim)))
+    if grad.requires_grad:
+        return grad.sum((0, *range(2, grad.ndim)))
+    return wrap(dispatch.current().bias_grad(spec, grad._array))

@@ -19,6 +19,7 @@ from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.target import Target
 from ..dispatch import Refusal
 from ..exactness import get_exact
+from .bias import BiasCall
 from .lanewise import LaneCall
 from .lanewise_wgrad import LaneWgradCall
 from .product import ProductCall, addressable
@@ -70,6 +71,20 @@ def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return call(x, y)
 
 
+def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
+    """The adjoint in the bias: the sum of y over everything but its channels; Refusal for what it cannot do."""
+    dtype = spec.dtype
+    if dtype not in _FLOATS or not y.dtype.isnative or 0 in y.shape:
+        raise Refusal(f"no sum of {y.shape} {dtype} is compiled")
+    if not addressable(y):
+        y = np.ascontiguousarray(y)
+    key = ("bias", dtype, y.shape, y.strides, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        call = _remember(key, BiasCall(dtype, y, Target.host(), runtime.team_size()))
+    return call(y)
+
+
 def _run(
     kernel: str,
     spec: ConvSpec,
@@ -93,7 +108,11 @@ def _prepare(
     reason = refusal(spec, source, activation)
     if reason:
         raise Refusal(reason)
-    call = _calls[key] = choose()
+    return _remember(key, choose())
+
+
+def _remember(key: tuple, call: Callable) -> Callable:
+    _calls[key] = call
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
     return call

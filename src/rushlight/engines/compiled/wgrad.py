@@ -211,7 +211,7 @@ class WgradCall:
 def flattened(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> tuple[ConvSpec, np.ndarray, np.ndarray]:
     """A layer of one tap whose positions follow each other at one distance, as one of a single axis: long rows."""
     plain = spec.rank > 1 and prod(spec.taps) == 1 and set(spec.stride) == {1} and not any(map(any, spec.padding))
-    if not plain or not all(_even(array) for array in (x, y)):
+    if not plain or not all(is_even(array) for array in (x, y)):
         return spec, x, y
     positions = prod(spec.size)
     flat = spec._replace(
@@ -221,7 +221,7 @@ def flattened(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> tuple[ConvSpec, n
     return flat, *(array.reshape(*shape, positions) for array, shape in zip((x, y), shapes))
 
 
-def _even(array: np.ndarray) -> bool:
+def is_even(array: np.ndarray) -> bool:
     """Whether the positions of an array follow each other at one distance, so that they are one axis without a copy."""
     axes = [(size, stride) for size, stride in zip(array.shape[2:], array.strides[2:]) if size > 1]
     return all(outer == size * inner for (_, outer), (size, inner) in pairwise(axes))
