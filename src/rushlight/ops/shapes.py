@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from rushlight import dtypes
@@ -28,18 +29,28 @@ SAME_SHAPE = {
     "Dropout3d",
     "ELU",
     "GELU",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "Identity",
     "LeakyReLU",
+    "LogSigmoid",
     "LogSoftmax",
+    "Mish",
     "ReLU",
     "ReLU6",
+    "SELU",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmin",
     "Softplus",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
 }
+# Those that also check their input, and do so on a small part of it.
+NORMS = ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm", "LazyBatchNorm")
 
 
 def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: object) -> Size | tuple:
@@ -85,12 +96,26 @@ def stand_in(layer: Callable) -> Callable:
     memo = {id(parameter): parameter for parameter in layer.parameters() if not _shapeless(parameter)}
     copied = copy.deepcopy(layer, memo)
     for module in copied.modules():
-        if type(module).__module__.startswith("rushlight.nn.") and type(module).__name__ in SAME_SHAPE:
+        ours, name = type(module).__module__.startswith("rushlight.nn."), type(module).__name__
+        if ours and name in SAME_SHAPE:
             module.forward = _handed_on
+        elif ours and name.startswith(NORMS):
+            module.forward = partial(_checked, module)
     return copied
 
 
 def _handed_on(input: Tensor) -> Tensor:
+    return input
+
+
+def _checked(module: Callable, input: Tensor) -> Tensor:
+    """The input, after the module took a corner of it; where it does not, the whole, so that the error is the whole's."""
+    keep = slice(None) if type(module).__name__ == "LayerNorm" else slice(2)
+    corner = (slice(2), slice(None), *[keep] * (input.dim() - 2))[: input.dim()]
+    try:
+        type(module).forward(module, input[corner])
+    except (RuntimeError, ValueError):
+        return type(module).forward(module, input)
     return input
 
 
