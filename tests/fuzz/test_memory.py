@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rushlight as torch
+from rushlight.nn import functional as F
 from rushlight.runtime.guard import guarding
 from tests.parity.measure import call_function
 from tests.parity.problem import inputs
@@ -45,3 +46,16 @@ def test_the_order_of_axes_in_memory_changes_nothing(family):
         assert all(torch.equal(a, b) for a, b in zip(grads, wanted))
 
     run()
+
+
+@settings(max_examples=150)
+@given(st.lists(st.integers(1, 8), min_size=3, max_size=5), st.integers(1, 20), st.data())
+def test_a_pointwise_convolution_merges_axes_that_follow_each_other(shape, out, data):
+    """Axes that lie one after the other are walked as one, and a short last one changes places with another."""
+    rng = np.random.RandomState(sum(shape) + out)
+    x = rng.randint(-3, 4, shape).astype(np.float32)
+    w = rng.randint(-3, 4, (out, shape[1], *[1] * (len(shape) - 2))).astype(np.float32)
+    order = data.draw(st.permutations(range(len(shape))), label="order")
+    with guarding(data.draw(st.sampled_from(["start", "end"]), label="side")):
+        got = getattr(F, f"conv{len(shape) - 2}d")(lying(x, order), torch.from_numpy(w))
+    assert np.array_equal(got.numpy(), np.einsum("bc...,oc->bo...", x, w.reshape(out, -1)))
