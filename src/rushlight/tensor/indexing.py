@@ -57,7 +57,7 @@ def _part(whole: Tensor, basic: tuple) -> Tensor:
 
 def take(self: Tensor, advanced: tuple) -> Tensor:
     """The elements at an advanced index, copied."""
-    result = wrap(self._array[advanced])
+    result = wrap(np.asarray(self._array[advanced], order="C"))  # NumPy may put the indexed axes last in memory
     record("IndexBackward0", result, (self,), partial(_take_rule, self._array.shape, advanced))
     return result
 
