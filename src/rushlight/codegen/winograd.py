@@ -25,15 +25,9 @@ class Form(NamedTuple):
 
     rows: Winograd
     columns: Winograd
-    channels: int  # input channels
     lanes: int  # numbers in a vector register
     vectors: int  # registers across a panel of output channels
     heights: tuple[int, ...]  # tiles that one product sums at once, the greatest first
-
-    @property
-    def width(self) -> int:
-        """Input channels rounded up to whole vectors: the distance of two tiles in the spread data."""
-        return -(-self.channels // self.lanes) * self.lanes
 
     @property
     def panel(self) -> int:
@@ -73,21 +67,23 @@ def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[
     return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
 
 
-def emit_spread(k: Module, name: str, forms: tuple[Transform, Transform], lanes: int, pitch: int) -> Function:
-    """`name(source, row, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
+def emit_spread(k: Module, name: str, forms: tuple[Transform, Transform], lanes: int) -> Function:
+    """`name(source, row, pitch, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
 
     for c in vectors of channels:
         grid[i][j] = source[i·row + j·pitch + c]      # row: numbers from one row of the band to the next
         spread[ξ·point + c] = (R grid Cᵀ)[ξ]          # point: numbers from one ξ to the next
     """
     rows, columns = forms
-    signature = [("source", ptr(f32)), ("row", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64)]
-    with k.function(name, signature, inline=False) as (f, source, row, spread, point, channels):
+    signature = [
+        ("source", ptr(f32)), ("row", i64), ("pitch", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64),
+    ]  # fmt: skip
+    with k.function(name, signature, inline=False) as (f, source, row, pitch, spread, point, channels):
         with f.loop(0, channels, lanes, sure=True) as c:
-            starts = [source[c]]
-            for _ in range(rows.inputs - 1):
-                starts.append(starts[-1][row])
-            grid = [[start[j * pitch].load(lanes) for j in range(columns.inputs)] for start in starts]
+            grid, start = [], source[c]
+            for _ in range(rows.inputs):
+                grid.append([start[pitch * j].load(lanes) for j in range(columns.inputs)])
+                start = start[row]
             target = spread[c]
             for line in both_ways(f, rows, columns, grid):
                 for value in line:
@@ -96,32 +92,36 @@ def emit_spread(k: Module, name: str, forms: tuple[Transform, Transform], lanes:
     return f
 
 
-def emit_data(k: Module, form: Form, pitch: int) -> Function:
+def emit_data(k: Module, form: Form) -> Function:
     """`emit_spread` with Bᵀ: the inputs of a tile."""
     forms = by_rows(form.rows.data), by_rows(form.columns.data)
-    return emit_spread(k, "winograd_data", forms, form.lanes, pitch)
+    return emit_spread(k, "winograd_data", forms, form.lanes)
 
 
 def emit_product(k: Module, form: Form, count: int) -> Function:
-    """`product(spread, filter, sums, add)`: `count` tiles × one panel, summed over the channels.
+    """`product(spread, width, filter, channels, sums, add)`: `count` tiles × one panel, summed over the channels.
 
     sums[tile][0:panel] (+)= Σ_c spread[tile·width + c] · filter[c][0:panel]      # adds to sums where add ≠ 0
     """
     vector = vec(f32, form.lanes)
-    signature = [("spread", ptr(f32)), ("filter", ptr(f32)), ("sums", ptr(f32)), ("add", i64)]
-    with k.function(f"winograd_product{count}", signature, inline=False) as (f, spread, filter, sums, add):
+    signature = [
+        ("spread", ptr(f32)), ("width", i64), ("filter", ptr(f32)), ("channels", i64), ("sums", ptr(f32)), ("add", i64),
+    ]  # fmt: skip
+    with k.function(f"winograd_product{count}", signature, inline=False) as made:
+        f, spread, width, filter, channels, sums, add = made
         tiles, vectors = range(count), range(form.vectors)
         total = {(t, v): f.var(vector, 0.0) for t in tiles for v in vectors}
         with f.if_(add != 0):
             for (t, v), variable in total.items():
                 variable.value = sums[t * form.panel + v * form.lanes].load(form.lanes)
-        with f.loop(0, form.channels, sure=True) as c:
-            weights = filter[c * form.panel]
+        with f.loop(0, channels, sure=True) as c:
+            weights, tile = filter[c * form.panel], spread[c]
             factors = [weights[v * form.lanes].load(form.lanes) for v in vectors]
             for t in tiles:
-                number = spread[c][t * form.width].broadcast(form.lanes)
+                number = tile.broadcast(form.lanes)
                 for v in vectors:
                     total[t, v].value = f.fma(number, factors[v], total[t, v].value)
+                tile = tile[width]
         for (t, v), variable in total.items():
             sums[t * form.panel + v * form.lanes].store(variable.value)
     return f

@@ -27,7 +27,7 @@ SPREAD = Params(
     first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
     image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
     slots=i64, rows=i64, columns=i64, row_step=i64, column_step=i64,
-    band_plane=i64, band_row=i64, band_size=i64, width=i64, point=i64,
+    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, width=i64, point=i64,
 )  # fmt: skip
 """Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `width` a tile."""
 
@@ -67,12 +67,12 @@ class GradientForm(NamedTuple):
         return self.depth_taps * self.rows.results * self.columns.results
 
 
-def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: str, pitch: int) -> Module:
+def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: str) -> Module:
     """The kernel "spread" of x (with Bᵀ) or y (with G)."""
     k = Module(target)
     pack = emit_pack(k, pack_form, f32, f32)
     matrices = [getattr(axis, "data" if operand == "x" else "filter") for axis in (form.rows, form.columns)]
-    one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes, pitch)
+    one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes)
     with k.kernel("spread", SPREAD) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.band_size]
         with f.claim(p.next, p.count) as item:
@@ -89,7 +89,8 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
                     plane, into = band[slot * p.band_plane], target_[slot * p.point * form.points][c]
                     with f.loop(0, p.rows, sure=True) as i, f.loop(0, p.columns, sure=True) as j:
                         tile = into[(i * p.columns + j) * p.width]
-                        f.call(one, plane[i * p.row_step + j * p.column_step], p.band_row, tile, p.point, channels)
+                        start = plane[i * p.row_step + j * p.column_step]
+                        f.call(one, start, p.band_row, p.pitch, tile, p.point, channels)
     return k
 
 

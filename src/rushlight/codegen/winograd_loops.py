@@ -22,13 +22,13 @@ from .winograd import Form, emit_data, emit_filter, emit_product, emit_result
 LAYER = Params(
     job=ptr(i64), source=ptr(f32), filter=ptr(f32), bias=ptr(f32), out=ptr(f32), scratch=ptr(f32), low=f64,
     images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
-    image_stride=i64, channel_stride=i64, chunk=i64,
+    image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64,
     slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), rows=i64, columns=i64,
     out_h=i64, out_w=i64, out_channels=i64, panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
     band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, thread_size=i64,
 )  # fmt: skip
 """`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-in numbers; `base_d` holds the depth slot of each depth tap."""
+in numbers; `width` that from one tile to the next in the spread data; `base_d` the depth slot of each depth tap."""
 
 WEIGHT = Params(
     w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, taps_d=i64,
@@ -55,17 +55,17 @@ def emit_weight(target: Target, form: Form) -> Module:
     return k
 
 
-def emit_layer(target: Target, form: Form, pack_form: str, chunk: int) -> Module:
-    """The kernel "winograd"; `chunk` channels are packed at once, so the pixels of a band are `chunk` apart."""
+def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
+    """The kernel "winograd"; `chunk` channels are packed at once."""
     k = Module(target)
     pack = emit_pack(k, pack_form, f32, f32)
-    data = emit_data(k, form, chunk)
+    data = emit_data(k, form)
     products = [(count, emit_product(k, form, count)) for count in form.heights]
     result = emit_result(k, form)
     with k.kernel("winograd", LAYER) as (f, p):
         mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
         band, spread = mine, mine[p.band_size]
-        point = p.capacity * form.width  # numbers from one ξ to the next
+        point = p.capacity * p.width  # numbers from one ξ to the next
         sums = spread[p.slots_d * point * form.points]
         blocks = p.blocks_d * p.blocks_h * p.blocks_w
         groups = f.ceil_div(p.images, p.group)
@@ -79,7 +79,7 @@ def emit_layer(target: Target, form: Form, pack_form: str, chunk: int) -> Module
             place = (d, h, w)
             with f.loop(0, count, sure=True) as image:
                 source = p.source[(first + image) * p.image_stride]
-                _spread(f, p, form, (pack, data), source, band, spread[image * p.rows * p.columns * form.width], place)
+                _spread(f, p, form, (pack, data), source, band, spread[image * p.rows * p.columns * p.width], place)
             begin = part * p.panels // p.parts
             with f.loop(begin, (part + 1) * p.panels // p.parts) as panel:
                 out = p.out[first * p.out_image + panel * form.panel]
@@ -92,17 +92,17 @@ def _spread(
 ) -> None:  # fmt: skip
     """The data of one image's block, transformed, chunk by chunk of channels."""
     pack, data = calls
-    point = p.capacity * form.width
-    with f.loop(0, form.channels, p.chunk, sure=True) as c:
-        channels = f.min(p.chunk, form.channels - c)
+    point = p.capacity * p.width
+    with f.loop(0, p.channels, p.chunk, sure=True) as c:
+        channels = f.min(p.chunk, p.channels - c)
         f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
         with f.loop(0, p.slots_d, sure=True) as slot:
             plane, target = band[slot * p.band_plane], spread[c][slot * point * form.points]
             with f.loop(0, p.rows, sure=True) as i:
-                line, into = plane[i * form.rows.results * p.band_row], target[i * p.columns * form.width]
+                line, into = plane[i * form.rows.results * p.band_row], target[i * p.columns * p.width]
                 with f.loop(0, p.columns, sure=True) as j:
                     start = line[j * form.columns.results * p.pitch]
-                    f.call(data, start, p.band_row, into[j * form.width], point, channels)
+                    f.call(data, start, p.band_row, p.pitch, into[j * p.width], point, channels)
 
 
 def _panel(
@@ -113,32 +113,33 @@ def _panel(
     products, result = calls
     d, h, w = place
     tiles = count * p.rows * p.columns
-    weights = p.filter[panel * p.taps_d * form.points * form.channels * form.panel]
+    weights = p.filter[panel * p.taps_d * form.points * p.channels * form.panel]
     depth = d * p.block_d
     with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
         with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
             slot = p.base_d[tap].load() + z
-            factors = spread[(slot * form.points + xi) * p.capacity * form.width]
-            weight = weights[(tap * form.points + xi) * form.channels * form.panel]
-            _products(f, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
+            factors = spread[(slot * form.points + xi) * p.capacity * p.width]
+            weight = weights[(tap * form.points + xi) * p.channels * form.panel]
+            _products(f, p, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
         with f.loop(0, count, sure=True) as image:
             base = out[image * p.out_image + (depth + z) * p.out_d]
             _results(f, p, form, result, sums[image * p.rows * p.columns * form.panel], base, panel, (h, w))
 
 
 def _products(
-    f: Function, form: Form, products: list, spread: Pointer, weight: Pointer, sums: Pointer, add: Value, tiles: Value
-) -> None:
+    f: Function, p, form: Form, products: list, spread: Pointer, weight: Pointer, sums: Pointer, add: Value,  # noqa: ANN001
+    tiles: Value,
+) -> None:  # fmt: skip
     """All tiles: many rows at a time while there are many, then the smallest count that takes the rest."""
     most, whole = products[0]
     done = tiles // most * most
     with f.loop(0, done, most) as t:
-        f.call(whole, spread[t * form.width], weight, sums[t * form.panel], add)
+        f.call(whole, spread[t * p.width], p.width, weight, p.channels, sums[t * form.panel], add)
     rest = tiles - done
     for i, (rows, product) in enumerate(products):
         fewer = products[i + 1][0] if i + 1 < len(products) else 0
         with f.if_((rest > fewer) & (rest <= rows)):
-            f.call(product, spread[done * form.width], weight, sums[done * form.panel], add)
+            f.call(product, spread[done * p.width], p.width, weight, p.channels, sums[done * form.panel], add)
 
 
 def _results(f: Function, p, form: Form, result: Function, sums: Pointer, out: Pointer, panel: Value, place) -> None:  # noqa: ANN001

@@ -39,7 +39,7 @@ class WinogradCall:
         extents = spec.out if plan.kernel == "fprop" else spec.size
         self.shape = (spec.batch, *extents, plan.made)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
-        self.form = Form(plan.rows, plan.columns, plan.summed, target.lanes(4), plan.vectors, plan.heights)
+        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights)
         self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
         self._load()
         self.words = self._words(source, activation)
@@ -99,9 +99,9 @@ class WinogradCall:
         return (*[0] * (3 - len(spatial)), *spatial, channel)
 
     def _load(self) -> None:
-        target, form, pack, chunk = self.target, self.form, self.gather.form, self.plan.bands.channels
-        key = f"{form.rows.results} {form.columns.results} {form.channels} {form.lanes} {form.vectors} {form.heights}"
-        layer = jit.kernel(f"winograd {key} {pack} {chunk}", lambda: emit_layer(target, form, pack, chunk), target)
+        target, form, pack = self.target, self.form, self.gather.form
+        key = f"{form.rows.results} {form.columns.results} {form.lanes} {form.vectors} {form.heights}"
+        layer = jit.kernel(f"winograd {key} {pack}", lambda: emit_layer(target, form, pack), target)
         weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
         self.entry, self.filter_entry = layer["winograd"], weight["filter"]
 
@@ -109,8 +109,9 @@ class WinogradCall:
         plan, form, bands = self.plan, self.form, self.plan.bands
         slots_d, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
         most = form.heights[0]
+        self.width = -(-plan.summed // form.lanes) * form.lanes
         capacity = -(-plan.tiling.tiles // most) * most
-        spread, sums = slots_d * form.points * capacity * form.width, form.points * capacity * form.panel
+        spread, sums = slots_d * form.points * capacity * self.width, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
         self.thread_size = -(-(band + spread + sums) // 64) * 64
         self.depth_slots = np.array(bands.axes[0].slots.base[0], np.int64)
@@ -122,7 +123,7 @@ class WinogradCall:
         words = LAYER.pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
             self.spec.batch, plan.tiling.images, *plan.blocks, plan.parts,
-            image, channel, bands.channels,
+            image, channel, plan.summed, bands.channels, self.width,
             slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps, self.depth_slots.ctypes.data,
             plan.tiling.rows, plan.tiling.columns, *plan.extents[1:], plan.made, plan.panels,
             plane * plan.extents[0], plane, row, pixel,

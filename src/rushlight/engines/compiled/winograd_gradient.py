@@ -47,9 +47,9 @@ class _Operand:
 
     def load(self, target: Target) -> None:
         """Its kernel."""
-        form, pack, pitch = self.form, self.gather.form, self.bands.pitch
-        key = f"winograd spread {self.name} {form.rows.results} {form.columns.results} {form.lanes} {pack} {pitch}"
-        self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack, pitch), target)["spread"]
+        form, pack = self.form, self.gather.form
+        key = f"winograd spread {self.name} {form.rows.results} {form.columns.results} {form.lanes} {pack}"
+        self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["spread"]
 
     def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
         """The arguments for units `first` … `first + count`; everything is an address or an integer."""
@@ -59,7 +59,7 @@ class _Operand:
             self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
             self.image, self.channel, self.channels, bands.channels, self.slots, plan.rows, plan.columns,
             self.step[0] * bands.row, self.step[1] * bands.pitch,
-            slots_h * bands.row, bands.row, -(-bands.size // 64) * 64, self.width, self.point,
+            slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.width, self.point,
         )  # fmt: skip
 
 
