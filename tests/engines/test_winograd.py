@@ -25,9 +25,10 @@ def draw(rng):
     if rank == 3:
         taps[0], dilation[0] = rng.choice((1, 2, 3)), rng.choice((1, 2))
     padding = tuple((rng.randint(-1, 2), rng.randint(0, 2)) for _ in range(rank))
-    ci, co = rng.randint(16, 70), rng.randint(16, 70)
+    groups = rng.choice((1, 1, 1, 2, 3))
+    ci, co = (groups * rng.randint(16, 70 // groups) for _ in range(2))
     return ConvSpec.of(
-        rng.randint(1, 3), ci, co, size=size, taps=tuple(taps), padding=padding, dilation=tuple(dilation)
+        rng.randint(1, 3), ci, co, size=size, taps=tuple(taps), padding=padding, dilation=tuple(dilation), groups=groups
     )
 
 

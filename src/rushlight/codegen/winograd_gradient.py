@@ -32,12 +32,15 @@ SPREAD = Params(
 """Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `width` a tile."""
 
 SUM = Params(
-    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, depths=i64, tiles=i64,
+    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, group_panels=i64,
+    channels=i64, results=i64, rows=i64, depths=i64, tiles=i64,
     width_x=i64, width_y=i64, point_x=i64, point_y=i64, add=i64,
 )  # fmt: skip
 
+"""`channels` and `results` are those of a group, `rows` the channels rounded up: the rows of a panel's sums."""
+
 FINISH = Params(
-    sums=ptr(f32), w=ptr(f32), channels=i64, results=i64, width=i64, panels=i64, point=i64, stride=i64,
+    sums=ptr(f32), w=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, point=i64, stride=i64,
 )  # fmt: skip
 
 
@@ -101,14 +104,15 @@ def emit_sum(target: Target, form: GradientForm) -> Module:
     with k.kernel("sum", SUM) as (f, p), f.claim(p.next, p.taps * p.points * p.panels) as item:
         panel, above = item % p.panels, item // p.panels
         xi, tap = above % p.points, above // p.points
-        sums = p.sums[item * p.width_x * form.panel]
+        group, part = panel // p.group_panels, panel % p.group_panels
+        sums = p.sums[item * p.rows * form.panel]
         slot = p.slots[tap].load()
-        y = p.y[xi * p.point_y + panel * form.panel]
+        x, y = p.x[group * p.channels], p.y[xi * p.point_y + group * p.results + part * form.panel]
         with f.loop(0, p.depths, sure=True) as z:
-            left = p.x[((slot + z) * p.points + xi) * p.point_x]
+            left = x[((slot + z) * p.points + xi) * p.point_x]
             right = y[z * p.points * p.point_y]
             add = f.select(z > 0, 1, p.add)
-            with f.loop(0, p.width_x, form.height, sure=True) as c:
+            with f.loop(0, p.rows, form.height, sure=True) as c:
                 f.call(product, left[c], right, p.width_x, p.width_y, p.tiles, sums[c * form.panel], add)
     return k
 
@@ -147,10 +151,14 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
     with k.kernel("finish", FINISH) as (f, p):
         turned = f.local(f32, lanes * lanes * form.taps)
         blocks, vectors = f.ceil_div(p.channels, lanes), f.ceil_div(p.results, lanes)
-        with f.claim(p.next, blocks * vectors) as item:
-            block, v = item % blocks, item // blocks
+        groups = p.panels // p.group_panels
+        with f.claim(p.next, blocks * vectors * groups) as item:
+            block, above = item % blocks, item // blocks
+            v, group = above % vectors, above // vectors
             first, count = block * lanes, f.min(p.channels - block * lanes, lanes)
-            sums = p.sums[(v // form.vectors) * p.point + (v % form.vectors) * lanes][first * form.panel]
+            panel = group * p.group_panels + v // form.vectors
+            sums = p.sums[panel * p.point + (v % form.vectors) * lanes][first * form.panel]
+            row = p.w[(group * p.results + v * lanes) * p.stride + first * form.taps]
             with f.loop(0, count, sure=True) as c:
                 for d in range(form.depth_taps):
                     place = sums[c * form.panel][d * form.points * p.panels * p.point]
@@ -164,7 +172,7 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
                     into = turned[(c * form.depth_taps + d) * (form.taps // form.depth_taps) * lanes]
                     for t, value in enumerate(value for line in values for value in line):
                         into[t * lanes].store(value)
-            _turn(f, p, form, turned, p.w[v * lanes * p.stride + first * form.taps], count, p.results - v * lanes)
+            _turn(f, p, form, turned, row, count, p.results - v * lanes)
     return k
 
 

@@ -22,32 +22,36 @@ from .winograd import Form, emit_data, emit_filter, emit_product, emit_result
 LAYER = Params(
     job=ptr(i64), source=ptr(f32), filter=ptr(f32), bias=ptr(f32), out=ptr(f32), scratch=ptr(f32), low=f64,
     images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
-    image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64,
+    image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
     slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), rows=i64, columns=i64,
-    out_h=i64, out_w=i64, out_channels=i64, panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
+    out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
     band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, thread_size=i64,
 )  # fmt: skip
 """`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-in numbers; `width` that from one tile to the next in the spread data; `base_d` the depth slot of each depth tap."""
+in numbers; `width` that from one tile to the next in the spread data; `channels` all
+of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap."""
 
 WEIGHT = Params(
-    w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, taps_d=i64,
-    lane=i64, channel=i64, depth=i64, row=i64, column=i64,
+    w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, taps_d=i64,
+    group=i64, lane=i64, channel=i64, depth=i64, row=i64, column=i64,
 )  # fmt: skip
 
 
 def emit_weight(target: Target, form: Form) -> Module:
-    """The kernel "filter": filter[panel][depth tap][ξ][channel][lane of the panel] from a weight of any strides."""
+    """The kernel "filter": filter[panel][depth tap][ξ][channel][lane of the panel] from a weight of any strides.
+
+    `panels` counts those of all groups; `channels` and `results` are those of one."""
     k = Module(target)
     transform = emit_filter(k, form)
     with k.kernel("filter", WEIGHT) as (f, p), f.claim(p.next, p.panels * p.taps_d) as item:
         panel, tap = item // p.taps_d, item % p.taps_d
         point = p.channels * form.panel
         target_ = p.filter[item * point * form.points]
-        source = p.w[panel * form.panel * p.lane][tap * p.depth]
+        group, part = panel // p.group_panels, panel % p.group_panels
+        source = p.w[group * p.group + part * form.panel * p.lane][tap * p.depth]
         with f.loop(0, p.channels, sure=True) as c:
             for v in range(form.vectors):
-                first = panel * form.panel + v * form.lanes
+                first = part * form.panel + v * form.lanes
                 count = f.max(f.min(p.results - first, form.lanes), 0)
                 lane = source[v * form.lanes * p.lane][c * p.channel]
                 place = target_[c * form.panel + v * form.lanes]
@@ -82,8 +86,7 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
                 _spread(f, p, form, (pack, data), source, band, spread[image * p.rows * p.columns * p.width], place)
             begin = part * p.panels // p.parts
             with f.loop(begin, (part + 1) * p.panels // p.parts) as panel:
-                out = p.out[first * p.out_image + panel * form.panel]
-                _panel(f, p, form, (products, result), spread, sums, panel, out, count, place)
+                _panel(f, p, form, (products, result), spread, sums, panel, p.out[first * p.out_image], count, place)
     return k
 
 
@@ -113,17 +116,21 @@ def _panel(
     products, result = calls
     d, h, w = place
     tiles = count * p.rows * p.columns
-    weights = p.filter[panel * p.taps_d * form.points * p.channels * form.panel]
+    group, part = panel // p.group_panels, panel % p.group_panels
+    made = group * p.made + part * form.panel
+    spread = spread[group * p.summed]
+    weights = p.filter[panel * p.taps_d * form.points * p.summed * form.panel]
     depth = d * p.block_d
     with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
         with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
             slot = p.base_d[tap].load() + z
             factors = spread[(slot * form.points + xi) * p.capacity * p.width]
-            weight = weights[(tap * form.points + xi) * p.channels * form.panel]
+            weight = weights[(tap * form.points + xi) * p.summed * form.panel]
             _products(f, p, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
         with f.loop(0, count, sure=True) as image:
-            base = out[image * p.out_image + (depth + z) * p.out_d]
-            _results(f, p, form, result, sums[image * p.rows * p.columns * form.panel], base, panel, (h, w))
+            base = out[image * p.out_image + (depth + z) * p.out_d + made]
+            channels = (p.made - part * form.panel, p.bias[made])
+            _results(f, p, form, result, sums[image * p.rows * p.columns * form.panel], base, channels, (h, w))
 
 
 def _products(
@@ -134,18 +141,20 @@ def _products(
     most, whole = products[0]
     done = tiles // most * most
     with f.loop(0, done, most) as t:
-        f.call(whole, spread[t * p.width], p.width, weight, p.channels, sums[t * form.panel], add)
+        f.call(whole, spread[t * p.width], p.width, weight, p.summed, sums[t * form.panel], add)
     rest = tiles - done
     for i, (rows, product) in enumerate(products):
         fewer = products[i + 1][0] if i + 1 < len(products) else 0
         with f.if_((rest > fewer) & (rest <= rows)):
-            f.call(product, spread[done * p.width], p.width, weight, p.channels, sums[done * form.panel], add)
+            f.call(product, spread[done * p.width], p.width, weight, p.summed, sums[done * form.panel], add)
 
 
-def _results(f: Function, p, form: Form, result: Function, sums: Pointer, out: Pointer, panel: Value, place) -> None:  # noqa: ANN001
-    """The tiles of one image's block that have results."""
+def _results(
+    f: Function, p, form: Form, result: Function, sums: Pointer, out: Pointer, channels: tuple, place: tuple,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """The tiles of one image's block that have results; `channels` are how many, and their bias."""
     h, w = place
-    channels = p.out_channels - panel * form.panel
+    count, bias = channels
     low = p.low.to(f32)
     with f.loop(0, p.rows, sure=True) as i:
         y = (h * p.rows + i) * form.rows.results
@@ -154,6 +163,6 @@ def _results(f: Function, p, form: Form, result: Function, sums: Pointer, out: P
             with f.if_((y < p.out_h) & (x < p.out_w)):
                 tile = sums[(i * p.columns + j) * form.panel]
                 to = out[y * p.out_row + x * p.out_pixel]
-                size = (p.out_h - y, p.out_w - x, channels)
+                size = (p.out_h - y, p.out_w - x, count)
                 point = p.capacity * form.panel
-                f.call(result, tile, point, to, p.out_row, p.out_pixel, *size, p.bias[panel * form.panel], low)
+                f.call(result, tile, point, to, p.out_row, p.out_pixel, *size, bias, low)

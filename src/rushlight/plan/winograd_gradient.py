@@ -41,7 +41,7 @@ class GradientPlan(NamedTuple):
 
 def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     """The plan, or the reason why another algorithm is better."""
-    reason = refusal_of_layer(spec, spec.in_channels, spec.out_channels)
+    reason = refusal_of_layer(spec)
     if reason:
         return reason
     if min(spec.out) < 1 or spec.batch < 1:
@@ -50,7 +50,7 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     taps, extents = (1,) * (3 - rank) + spec.taps, (1,) * (3 - rank) + spec.out
     forms = [winograd(3, TILE) if count == 3 else winograd(1, 1) for count in taps[1:]]
     points = forms[0].inputs * forms[1].inputs
-    if 4 * points * taps[0] * spec.in_channels * spec.out_channels > SUM_BYTES:
+    if 4 * points * taps[0] * spec.in_channels * spec.out_channels // spec.groups > SUM_BYTES:
         return "the sums would take too much memory"
     count = tuple(-(-extent // form.taps) for extent, form in zip(extents[1:], forms))
     covered = count[0] * forms[0].taps * count[1] * forms[1].taps
@@ -61,7 +61,7 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     tiling = tile(count, 1, max(4, min(wanted, 64)))
     depths = max(1, min(extents[0], 4)) if taps[0] > 1 else 1
     lanes = target.lanes(4)
-    vectors = 2 if spec.out_channels > lanes else 1
+    vectors = 2 if spec.out_channels // spec.groups > lanes else 1
     x, y = (_bands(spec, operand, forms, tiling[1:], depths, lanes) for operand in ("x", "y"))
     slots = len(x.axes[0].slots.coordinates)
     units = max(1, wanted // (tiling.rows * tiling.columns * slots))

@@ -31,8 +31,9 @@ class WinogradPlan(NamedTuple):
     kernel: str
     rows: Winograd
     columns: Winograd
-    summed: int
-    made: int
+    groups: int
+    summed: int  # channels of a group that are summed over
+    made: int  # channels of a group that come out
     bands: Bands
     tiling: Tiling
     blocks: tuple[int, int, int]
@@ -40,17 +41,18 @@ class WinogradPlan(NamedTuple):
     extents: tuple[int, int, int]  # of the result
     vectors: int
     heights: tuple[int, ...]
-    panels: int
+    panels: int  # of a group
     parts: int
 
 
 def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> WinogradPlan | str:
     """The plan, or the reason why another algorithm is better."""
     forward = kernel == "fprop"
-    summed, made = (spec.in_channels, spec.out_channels) if forward else (spec.out_channels, spec.in_channels)
-    reason = refusal_of_layer(spec, summed, made)
+    reason = refusal_of_layer(spec)
     if reason:
         return reason
+    summed, made = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    summed, made = (summed, made) if forward else (made, summed)
     sizes, extents = (spec.size, spec.out) if forward else (spec.out, spec.size)
     if min(extents) < 1:
         return "there are no results"
@@ -67,32 +69,35 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     gain = _gain(spec, (rows, columns), count, extents, (summed, made), (lanes, panels * panel), taps[0])
     if gain < 1.1:
         return f"Winograd would take {1 / gain:.2f} times as long: too few channels or positions"
-    tiling = tile(count, spec.batch, _tiles_wanted(target, rows, columns, summed))
-    chunk = min(-(-summed // lanes) * lanes, 64)
+    tiling = tile(count, spec.batch, _tiles_wanted(target, rows, columns, summed * spec.groups))
+    chunk = min(-(-summed * spec.groups // lanes) * lanes, 64)
     axes = _axes(spec, kernel, sizes, extents, tiling, (rows, columns))
     slots_w = len(axes[2].slots.coordinates)
     bands = Bands(axes, chunk, chunk, (slots_w + 1) * chunk)
     blocks = axes[0].count, axes[1].count, axes[2].count
     items = -(-spec.batch // tiling.images) * blocks[0] * blocks[1] * blocks[2]
-    parts = 1 if threads == 1 or items >= 3 * threads else min(panels, -(-2 * threads // items))
+    parts = 1 if threads == 1 or items >= 3 * threads else min(spec.groups * panels, -(-2 * threads // items))
     return WinogradPlan(
-        kernel, rows, columns, summed, made, bands, tiling, blocks, taps[0], extents,
+        kernel, rows, columns, spec.groups, summed, made, bands, tiling, blocks, taps[0], extents,
         vectors, _heights(register.heights), panels, parts,
     )  # fmt: skip
 
 
-def refusal_of_layer(spec: ConvSpec, summed: int, made: int) -> str:
+def refusal_of_layer(spec: ConvSpec) -> str:
     """Why the layer's rules exclude it; empty where they do not."""
     moving = range(max(0, spec.rank - 2), spec.rank)
-    if spec.dtype != "f32" or spec.groups != 1:
-        return "Winograd serves dense float32 layers"
+    if spec.dtype != "f32":
+        return "Winograd serves float32"
     if spec.rank == 0 or spec.taps[-1] != 3 or any(spec.taps[i] not in (1, 3) for i in moving):
         return "Winograd serves 3 taps along the last axes"
     if any(spec.stride[i] != 1 or spec.dilation[i] != 1 for i in moving) or any(s != 1 for s in spec.stride):
         return "Winograd serves stride 1 without dilation"
-    if summed < 16 or made < 16:
-        return "Winograd serves 16 channels and more"
-    if 4 * summed * made * 36 * (spec.taps[0] if spec.rank == 3 else 1) > FILTER_BYTES:
+    if min(spec.in_channels, spec.out_channels) // spec.groups < 16:
+        return "Winograd serves groups of 16 channels and more"
+    if (
+        4 * spec.in_channels // spec.groups * spec.out_channels * 36 * (spec.taps[0] if spec.rank == 3 else 1)
+        > FILTER_BYTES
+    ):
         return "the transformed weights would take too much memory"
     return ""
 

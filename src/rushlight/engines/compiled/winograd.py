@@ -37,13 +37,14 @@ class WinogradCall:
     ) -> None:
         self.plan, self.target, self.threads, self.spec = plan, target, threads, spec
         extents = spec.out if plan.kernel == "fprop" else spec.size
-        self.shape = (spec.batch, *extents, plan.made)
+        self.made, self.panels = plan.groups * plan.made, plan.groups * plan.panels
+        self.shape = (spec.batch, *extents, self.made)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
         self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights)
         self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
         self._load()
         self.words = self._words(source, activation)
-        self.filter_size = plan.panels * plan.depth_taps * self.form.points * plan.summed * self.form.panel
+        self.filter_size = self.panels * plan.depth_taps * self.form.points * plan.summed * self.form.panel
         self.key = ("winograd", plan.kernel, spec.taps)
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
@@ -59,10 +60,10 @@ class WinogradCall:
     # ---------------------------------------------------------------- weights
 
     def _bias(self, bias: np.ndarray | None) -> np.ndarray:
-        """The bias in whole panels; zeros where there is none."""
-        padded = np.zeros(self.plan.panels * self.form.panel, _F32)
+        """The bias with room for a panel behind it; zeros where there is none."""
+        padded = np.zeros(self.made + self.form.panel, _F32)
         if bias is not None:
-            padded[: self.plan.made] = bias
+            padded[: self.made] = bias
         return padded
 
     def _filter(self, w: np.ndarray, memo: dict | None) -> np.ndarray:
@@ -80,13 +81,24 @@ class WinogradCall:
         co, ci, *taps = (stride // 4 for stride in w.strides)
         steps = [0] * (3 - len(taps)) + taps
         start = runtime.address(w)
+        group = co * self.spec.out_channels // plan.groups
         if plan.kernel == "dgrad":
             co, ci = ci, co
             counts = (1,) * (3 - len(taps)) + self.spec.taps
             start += 4 * sum(step * (count - 1) for step, count in zip(steps, counts))
             steps = [-step for step in steps]
         words = WEIGHT.pack(
-            start, runtime.address(weights), plan.summed, plan.made, plan.panels, plan.depth_taps, co, ci, *steps
+            start,
+            runtime.address(weights),
+            plan.summed,
+            plan.made,
+            self.panels,
+            plan.panels,
+            plan.depth_taps,
+            group,
+            co,
+            ci,
+            *steps,
         )
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
@@ -109,23 +121,24 @@ class WinogradCall:
         plan, form, bands = self.plan, self.form, self.plan.bands
         slots_d, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
         most = form.heights[0]
-        self.width = -(-plan.summed // form.lanes) * form.lanes
+        channels = plan.groups * plan.summed
+        self.width = -(-channels // form.lanes) * form.lanes
         capacity = -(-plan.tiling.tiles // most) * most
         spread, sums = slots_d * form.points * capacity * self.width, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
         self.thread_size = -(-(band + spread + sums) // 64) * 64
         self.depth_slots = np.array(bands.axes[0].slots.base[0], np.int64)
         image, channel = (stride // 4 for stride in source.strides[:2])
-        pixel = plan.made
+        pixel = self.made
         row = pixel * plan.extents[2]
         plane = row * plan.extents[1]
         low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
         words = LAYER.pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
             self.spec.batch, plan.tiling.images, *plan.blocks, plan.parts,
-            image, channel, plan.summed, bands.channels, self.width,
+            image, channel, channels, bands.channels, self.width, plan.summed, plan.made,
             slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps, self.depth_slots.ctypes.data,
-            plan.tiling.rows, plan.tiling.columns, *plan.extents[1:], plan.made, plan.panels,
+            plan.tiling.rows, plan.tiling.columns, *plan.extents[1:], self.panels, plan.panels,
             plane * plan.extents[0], plane, row, pixel,
             slots_h * bands.row, bands.row, bands.pitch, band, capacity, self.thread_size,
         )  # fmt: skip
@@ -136,9 +149,10 @@ class WinogradCall:
         plan = self.plan
         results = f"{plan.rows.results}×{plan.columns.results}"
         return "\n".join([
-            f"Winograd F({results}, {plan.rows.taps}×{plan.columns.taps}) of {plan.summed} by {plan.made} channels",
+            f"Winograd F({results}, {plan.rows.taps}×{plan.columns.taps}) of {plan.summed} by {plan.made} channels, "
+            f"{plan.groups} groups",
             f"{plan.rows.inputs * plan.columns.inputs} multiplications a tile for "
             f"{plan.rows.results * plan.columns.results * plan.rows.taps * plan.columns.taps}",
             f"items of {plan.tiling.images}×{plan.tiling.rows}×{plan.tiling.columns} tiles, source packed "
-            f"({self.gather.form}), {plan.panels} panels in {plan.parts} parts for {self.threads} threads",
+            f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads",
         ])  # fmt: skip

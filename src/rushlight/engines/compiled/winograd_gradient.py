@@ -38,10 +38,10 @@ class _Operand:
         strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
         self.gather = Gather(bands, strides, form.lanes)
         self.channels = source.shape[1]
-        self.width = -(-self.channels // form.panel) * form.panel
+        self.width = -(-self.channels // form.lanes) * form.lanes
         self.slots = len(bands.axes[0].slots.coordinates)
         self.point = plan.units * plan.rows * plan.columns * self.width
-        self.size = self.slots * form.points * self.point + 64
+        self.size = self.slots * form.points * self.point + 64  # the last group is read beyond its end
         self.step = (form.rows.taps, form.columns.taps)
         self.name = name
 
@@ -81,8 +81,11 @@ class WinogradGradientCall:
         self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
         self.finish = jit.kernel(f"winograd finish {key}", lambda: emit_finish(target, form), target)["finish"]
         self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
-        self.panels = self.y.width // form.panel
-        self.sums = plan.depth_taps * form.points * self.x.width * self.y.width
+        self.channels, self.results = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+        self.rows = -(-self.channels // form.lanes) * form.lanes
+        self.group_panels = -(-self.results // form.panel)
+        self.panels = spec.groups * self.group_panels
+        self.sums = plan.depth_taps * form.points * self.panels * self.rows * form.panel
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         plan, form, address = self.plan, self.form, runtime.address
@@ -99,14 +102,14 @@ class WinogradGradientCall:
                 runtime.launch(operand.entry, words, self.threads)
             words = SUM.pack(
                 *map(address, (*spread, sums)), plan.depth_taps, self.slots.ctypes.data, form.points, self.panels,
-                plan.y.axes[0].block, count * plan.rows * plan.columns, self.x.width, self.y.width,
+                self.group_panels, self.channels, self.results, self.rows, plan.y.axes[0].block,
+                count * plan.rows * plan.columns, self.x.width, self.y.width,
                 self.x.point, self.y.point, int(first > 0),
             )  # fmt: skip
             runtime.launch(self.sum, words, self.threads)
-        stride = self.x.channels * form.taps
-        panel = self.x.width * form.panel
+        stride, point = self.channels * form.taps, self.rows * form.panel
         words = FINISH.pack(
-            address(sums), address(w), self.x.channels, self.y.channels, self.x.width, self.panels, panel, stride
+            address(sums), address(w), self.channels, self.results, self.panels, self.group_panels, point, stride
         )
         runtime.launch(self.finish, words, self.threads)
         return w
