@@ -104,6 +104,8 @@ def channels_last(array: np.ndarray) -> np.ndarray:
         "n1_c24_i500_o24_k4_s1_p3_g24_f32",
         "n2_c16_i12x12_o16_k4x4_s2_p1_g16_f32",
         "n1_c17_i9x9_o17_k2x2_s5_p0_g17_f32",
+        "n2_c33_i8_o33_k9_s1_p4:5_d2_g33_f32",
+        "n1_c33_i4x9_o33_k1x8_s1_p0x12_d4_g33_f32",
     ],
 )
 def test_unusual_taps(text):

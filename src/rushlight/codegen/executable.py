@@ -10,6 +10,7 @@ import ctypes
 import functools
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from .. import pages
@@ -30,9 +31,10 @@ class Mapping:
         place, self._release = _system()
         self.address = place(image, self.size)
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """(Bound as a default, because the interpreter may have taken this module down already.)"""
         address = getattr(self, "address", 0)
-        if address and self._release and not sys.is_finalizing():
+        if address and self._release and not is_finalizing():
             self._release(address, self.size)
 
 

@@ -53,7 +53,7 @@ class LaneCall:
         self.order = (0, spec.rank + 1, *range(1, spec.rank + 1))
         self.result_steps = [prod(sizes[i + 1 :]) * self.channels for i in range(3)]
         self.no_bias = np.zeros(self.channels + plan.width, self.dtype)
-        self.weight_key = ("lanes", role, plan.in_place, plan.width, plan.useful)
+        self.weight_key = ("lanes", role, spec.groups, plan.in_place, plan.width, plan.useful)
         self.weight_table = weight_table(spec, plan)
         self.gather = kernel(target, "gather", emit_gather, self.stored, self.number)["gather"]
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
@@ -260,8 +260,14 @@ def positions_inside(phase: Phase, j: int, size: int) -> tuple[int, int]:
 
 
 def reaches(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
-    """For each position of a phase, which part of a row's list of taps is inside."""
+    """For each position of a phase, which part of a row's list of taps is inside.
+
+    Tiles look at their first and last position only, so those that no tap reaches (in the gaps of a dilation) have the
+    part of a neighbour: the parts move one way along the row."""
     found = [inside(phase, t, size) for t in range(phase.begin, phase.end)]
+    part = next((entry for entry in found if entry[1]), (0, 0))
+    for t, entry in enumerate(found):
+        part = found[t] = entry if entry[1] else part
     return [(first * deep, (first + count) * deep) for first, count in found]
 
 

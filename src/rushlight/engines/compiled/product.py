@@ -98,9 +98,11 @@ class ProductCall:
 
     def _strictly(self) -> int:
         """The table of phases for weights that are not finite."""
-        if self.strict_phases is None:
-            self.strict_phases = self._phases(strict=True)
-        return self.strict_phases.ctypes.data
+        table = self.strict_phases
+        if table is None:
+            table = self.strict_phases = self._phases(strict=True)
+            self.kept.append(table)  # two threads may make one at once, and both are in use
+        return table.ctypes.data
 
     # ---------------------------------------------------------------- preparation
 

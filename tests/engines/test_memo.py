@@ -1,0 +1,145 @@
+"""Packed weights beside a tensor: shared by every call with that weight, never older than it."""
+
+import random
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+import rushlight as torch
+from rushlight import nn
+from rushlight.engines import compiled, reference
+from rushlight.nn import functional as F
+from rushlight.ops.spec import ConvSpec
+from tests.engines.test_lanewise import channels_last
+
+
+@pytest.fixture(autouse=True)
+def compiled_engine():
+    before = torch.get_engine()
+    torch.set_engine("compiled")
+    torch.set_exact(True)
+    yield
+    torch.set_exact(False)
+    torch.set_engine(before)
+
+
+def divisors(n: int) -> list[int]:
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_weight_serves_layers_of_every_geometry(seed):
+    """The same taps under other groups, strides, dilations, layouts and directions: one memo for all."""
+    rng = random.Random(seed)
+    numbers = np.random.default_rng(seed)
+    outputs, inputs = rng.choice([(64, 1), (32, 1), (48, 2), (24, 3), (16, 16), (60, 4)])
+    taps = rng.choice([(3,), (3, 3), (1, 2), (5, 1), (2, 3, 1)])
+    weight = numbers.integers(-3, 4, (outputs, inputs, *taps)).astype(np.float32)
+    memo: dict = {}
+    for _ in range(40):
+        groups = rng.choice(divisors(outputs))
+        size = tuple(rng.randint(5, 14) for _ in taps)
+        steps = {name: tuple(rng.randint(1, 2) for _ in taps) for name in ("stride", "dilation")}
+        padding = tuple((rng.randint(0, 2), rng.randint(0, 2)) for _ in taps)
+        spec = ConvSpec.of(2, inputs * groups, outputs, size, taps, groups=groups, padding=padding, **steps)
+        if min(spec.out) < 1:
+            continue
+        kernel = rng.choice(["fprop", "dgrad"])
+        shape = spec.x_shape if kernel == "fprop" else spec.y_shape
+        source = numbers.integers(-3, 4, shape).astype(np.float32)
+        source = channels_last(source) if rng.random() < 0.5 else source
+        want = getattr(reference, kernel)(spec, source, weight)
+        found = getattr(compiled, kernel)(spec, source, weight, None, None, memo)
+        np.testing.assert_array_equal(found, want, err_msg=f"{kernel} {spec}")
+
+
+LAYERS = {
+    "dense": (lambda: nn.Conv2d(16, 24, 3, padding=1), (2, 16, 9, 9)),
+    "winograd": (lambda: nn.Conv2d(32, 32, 3, padding=1), (2, 32, 20, 20)),
+    "depthwise": (lambda: nn.Conv2d(32, 32, 3, padding=1, groups=32), (2, 32, 9, 9)),
+    "transposed": (lambda: nn.ConvTranspose2d(16, 8, 4, stride=2), (2, 16, 6, 6)),
+    "linear": (lambda: nn.Linear(33, 17), (5, 33)),
+}
+
+
+def by_optimiser(layer):
+    torch.optim.SGD(layer.parameters(), lr=0.5).step()
+
+
+def in_place(layer):
+    with torch.no_grad():
+        layer.weight.mul_(2).add_(0.25)
+
+
+def by_state_dict(layer):
+    layer.load_state_dict({name: value * 3 + 1 for name, value in layer.state_dict().items()})
+
+
+def by_data(layer):
+    layer.weight.data = layer.weight.data * 2 + 1
+
+
+def in_data(layer):
+    layer.weight.data.add_(1)
+
+
+def by_view(layer):
+    with torch.no_grad():
+        layer.weight.view(-1)[1:].mul_(-2)
+
+
+def by_index(layer):
+    with torch.no_grad():
+        layer.weight[0] = 7.0
+
+
+def by_numpy(layer):
+    layer.weight.detach().numpy()[...] += 1.0
+
+
+def by_init(layer):
+    nn.init.uniform_(layer.weight)
+
+
+CHANGES = [by_optimiser, in_place, by_state_dict, by_data, in_data, by_view, by_index, by_numpy, by_init]
+
+
+def results(layer, x):
+    """Forward and the gradient of the input: both read packed weights."""
+    x = x.clone().requires_grad_()
+    layer.zero_grad()
+    y = layer(x)
+    y.backward(torch.ones_like(y))
+    return y.detach(), x.grad
+
+
+def fresh(layer, make):
+    """A layer with the same numbers that was never called."""
+    other = make()
+    other.load_state_dict({name: value.clone() for name, value in layer.state_dict().items()})
+    return other
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_after_any_change_a_layer_computes_as_a_new_one(kind, exact):
+    torch.set_exact(exact)
+    make, shape = LAYERS[kind]
+    torch.manual_seed(0)
+    layer, x = make(), torch.randn(shape)
+    for change in [*CHANGES, *CHANGES]:
+        before, _ = results(layer, x)
+        change(layer)
+        found, wanted = results(layer, x), results(fresh(layer, make), x)
+        assert all(torch.equal(a, b) for a, b in zip(found, wanted)), change.__name__
+        assert not torch.equal(found[0], before), change.__name__
+
+
+def test_an_edit_through_an_old_view_is_seen():
+    weight, x = torch.randn(8, 4, 3), torch.randn(2, 4, 10)
+    view = weight[2:4]
+    F.conv1d(x, weight)
+    view.fill_(0)
+    assert not F.conv1d(x, weight)[:, 2:4].any()
