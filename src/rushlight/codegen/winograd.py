@@ -128,19 +128,20 @@ def emit_product(k: Module, form: Form, count: int) -> Function:
 
 
 def emit_result(k: Module, form: Form) -> Function:
-    """`result(sums, point, out, row, pixel, height, width, channels, bias, low)`: one tile of one panel.
+    """`result(sums, point, out, row, pixel, down, along, height, width, channels, bias, low)`: one tile of a panel.
 
-    `out` is the tile's first result, `row` and `pixel` the steps to its neighbours, `height` and `width` how many
-    of its rows and columns exist, `channels` how many of the panel's channels exist. max(·, low) is the ReLU (low 0)
-    or nothing (low −∞).
+    `out` is the tile's first result, `row` and `pixel` the distances of its neighbours, which are `down` and `along`
+    positions apart; `height` and `width` are the positions from the first result to the end of the image, `channels`
+    how many of the panel's channels exist. max(·, low) is the ReLU (low 0) or nothing (low −∞).
     """
     rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
     signature = [
         ("sums", ptr(f32)), ("point", i64), ("out", ptr(f32)), ("row", i64), ("pixel", i64),
-        ("height", i64), ("width", i64), ("channels", i64), ("bias", ptr(f32)), ("low", f32),
+        ("down", i64), ("along", i64), ("height", i64), ("width", i64),
+        ("channels", i64), ("bias", ptr(f32)), ("low", f32),
     ]  # fmt: skip
     with k.function("winograd_result", signature, inline=False) as made:
-        f, sums, point, out, row, pixel, height, width, channels, bias, low = made
+        f, sums, point, out, row, pixel, down, along, height, width, channels, bias, low = made
         for v in range(form.vectors):
             mask = f.mask(channels - v * form.lanes, form.lanes)
             places, place = [], sums[v * form.lanes]
@@ -152,10 +153,10 @@ def emit_result(k: Module, form: Form) -> Function:
             start, floor = bias[v * form.lanes].load(form.lanes), low.splat(form.lanes)
             line = out[v * form.lanes]
             for i, values in enumerate(both_ways(f, rows, columns, grid)):
-                with f.if_(True if i == 0 else height > i):
+                with f.if_(True if i == 0 else height > down * i):
                     place = line
                     for j, value in enumerate(values):
-                        with f.if_(True if j == 0 else width > j):
+                        with f.if_(True if j == 0 else width > along * j):
                             place.store(f.max(floor, value + start), mask=mask)
                         place = place[pixel]
                 line = line[row]

@@ -26,7 +26,7 @@ SPREAD = Params(
     job=ptr(i64), source=ptr(f32), spread=ptr(f32), scratch=ptr(f32),
     first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
     image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
-    slots=i64, rows=i64, columns=i64, row_step=i64, column_step=i64,
+    slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
     band_plane=i64, band_row=i64, pitch=i64, band_size=i64, width=i64, point=i64,
 )  # fmt: skip
 """Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `width` a tile."""
@@ -92,7 +92,7 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
                     plane, into = band[slot * p.band_plane], target_[slot * p.point * form.points][c]
                     with f.loop(0, p.rows, sure=True) as i, f.loop(0, p.columns, sure=True) as j:
                         tile = into[(i * p.columns + j) * p.width]
-                        start = plane[i * p.row_step + j * p.column_step]
+                        start = plane[p.places_h[i * 2].load() * p.band_row + p.places_w[j * 2].load() * p.pitch]
                         f.call(one, start, p.band_row, p.pitch, tile, p.point, channels)
     return k
 

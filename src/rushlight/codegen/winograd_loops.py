@@ -24,12 +24,14 @@ LAYER = Params(
     images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
     image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
     slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), rows=i64, columns=i64,
+    places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
     out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
     band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, thread_size=i64,
 )  # fmt: skip
 """`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-in numbers; `width` that from one tile to the next in the spread data; `channels` all
-of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap."""
+in numbers; `width` that from one tile to the next in the spread data; `channels` all of them, `summed` and `made`
+those of a group; `base_d` the depth slot of each depth tap; `places` the first slot and first position of each tile
+of a block, `reach` the positions of a block, `step` those from one result of a tile to the next."""
 
 WEIGHT = Params(
     w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, taps_d=i64,
@@ -102,9 +104,9 @@ def _spread(
         with f.loop(0, p.slots_d, sure=True) as slot:
             plane, target = band[slot * p.band_plane], spread[c][slot * point * form.points]
             with f.loop(0, p.rows, sure=True) as i:
-                line, into = plane[i * form.rows.results * p.band_row], target[i * p.columns * p.width]
+                line, into = plane[p.places_h[i * 2].load() * p.band_row], target[i * p.columns * p.width]
                 with f.loop(0, p.columns, sure=True) as j:
-                    start = line[j * form.columns.results * p.pitch]
+                    start = line[p.places_w[j * 2].load() * p.pitch]
                     f.call(data, start, p.band_row, p.pitch, into[j * p.width], point, channels)
 
 
@@ -157,12 +159,13 @@ def _results(
     count, bias = channels
     low = p.low.to(f32)
     with f.loop(0, p.rows, sure=True) as i:
-        y = (h * p.rows + i) * form.rows.results
+        y = h * p.reach_h + p.places_h[i * 2 + 1].load()
         with f.loop(0, p.columns, sure=True) as j:
-            x = (w * p.columns + j) * form.columns.results
+            x = w * p.reach_w + p.places_w[j * 2 + 1].load()
             with f.if_((y < p.out_h) & (x < p.out_w)):
                 tile = sums[(i * p.columns + j) * form.panel]
                 to = out[y * p.out_row + x * p.out_pixel]
+                steps = (p.out_row * p.step_h, p.out_pixel * p.step_w, p.step_h, p.step_w)
                 size = (p.out_h - y, p.out_w - x, count)
                 point = p.capacity * form.panel
-                f.call(result, tile, point, to, p.out_row, p.out_pixel, *size, bias, low)
+                f.call(result, tile, point, to, *steps, *size, bias, low)

@@ -11,8 +11,9 @@ from ..ops.spec import ConvSpec
 from .axes import Phase, forward_phase, lay_slots
 from .blocking import UNIT, AxisBlocks, Bands
 from .target import Target
+from .tiling import TileAxis, classes, tile_axis, tiles_of_class
 from .winograd import Winograd, tile, winograd
-from .winograd_layer import refusal_of_layer
+from .winograd_layer import band_of, refusal_of_layer
 
 TILE = 4
 """Results of the layer along an axis of a tile: the filter's taps, seen from the gradient."""
@@ -32,11 +33,16 @@ class GradientPlan(NamedTuple):
     depth_taps: int
     x: Bands
     y: Bands
-    rows: int  # tiles of a unit
-    columns: int
+    tiles_x: tuple[TileAxis, TileAxis]  # along rows and columns
+    tiles_y: tuple[TileAxis, TileAxis]
     units: int  # at a time
     vectors: int
     height: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of a unit."""
+        return len(self.tiles_x[0].places) * len(self.tiles_x[1].places)
 
 
 def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
@@ -52,41 +58,51 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     points = forms[0].inputs * forms[1].inputs
     if 4 * points * taps[0] * spec.in_channels * spec.out_channels // spec.groups > SUM_BYTES:
         return "the sums would take too much memory"
-    count = tuple(-(-extent // form.taps) for extent, form in zip(extents[1:], forms))
-    covered = count[0] * forms[0].taps * count[1] * forms[1].taps
-    if covered > 1.8 * extents[1] * extents[2] or spec.batch * count[0] * count[1] * extents[0] < 32:
+    apart = ((1, 1, 1) + spec.dilation)[-2:]
+    count = tuple(tiles_of_class(n, d, form.taps) for n, d, form in zip(extents[1:], apart, forms))
+    parts = [classes(n, d) for n, d in zip(extents[1:], apart)]
+    covered = count[0] * parts[0] * forms[0].taps * count[1] * parts[1] * forms[1].taps
+    if covered > 1.8 * extents[1] * extents[2] or spec.batch * covered * extents[0] < 512:
         return "too few positions fill tiles"
     most = max(spec.in_channels, spec.out_channels)
     wanted = max(1, SPREAD_BYTES // (4 * points * most))
-    tiling = tile(count, 1, max(4, min(wanted, 64)))
+    tiling = tile(count, 1, max(1, max(4, min(wanted, 64)) // (parts[0] * parts[1])))
     depths = max(1, min(extents[0], 4)) if taps[0] > 1 else 1
     lanes = target.lanes(4)
     vectors = 2 if spec.out_channels // spec.groups > lanes else 1
-    x, y = (_bands(spec, operand, forms, tiling[1:], depths, lanes) for operand in ("x", "y"))
+    (x, tiles_x), (y, tiles_y) = (_bands(spec, operand, forms, tiling[1:], depths, lanes) for operand in ("x", "y"))
     slots = len(x.axes[0].slots.coordinates)
-    units = max(1, wanted // (tiling.rows * tiling.columns * slots))
+    units = max(1, wanted // (len(tiles_x[0].places) * len(tiles_x[1].places) * slots))
     height = 8 if target.registers >= 32 else 4
-    return GradientPlan(*forms, taps[0], x, y, tiling.rows, tiling.columns, units, vectors, height)
+    return GradientPlan(*forms, taps[0], x, y, tiles_x, tiles_y, units, vectors, height)
 
 
 def _bands(
     spec: ConvSpec, operand: str, forms: list[Winograd], tiles: tuple[int, int], depths: int, lanes: int
-) -> Bands:
+) -> tuple[Bands, tuple[TileAxis, TileAxis]]:
     """The band of one operand: blocks of whole tiles; beyond the result y is zero."""
-    axes, channels = [], spec.in_channels if operand == "x" else spec.out_channels
-    for axis, (form, block) in enumerate(zip((None, *forms), (None, *tiles))):
+    whole = operand == "x"
+    found = []
+    for axis, form, count in zip((1, 2), forms, tiles):
         i = axis - 3 + spec.rank
-        step = depths if form is None else block * form.taps
         if i < 0:
-            axes.append(AxisBlocks((UNIT,), lay_slots([UNIT], 1), 0, 1, 1))
+            found.append(tile_axis(1, 1, 0, 1, 1, 1, 1))
             continue
-        count = -(-spec.out[i] // step)
-        if operand == "x":
-            phase = forward_phase(spec.taps[i], 1, spec.dilation[i], spec.padding[i][0], count * step)
-            size = spec.size[i]
-        else:
-            phase, size = Phase((0,), (0,), 1, 0, count * step, 1, 0), spec.out[i]
-        axes.append(AxisBlocks((phase,), lay_slots([phase], step), 0, count, size))
+        lo, size = (spec.padding[i][0], spec.size[i]) if whole else (0, spec.out[i])
+        dilation = spec.dilation[i] if spec.taps[i] > 1 else 1
+        found.append(tile_axis(spec.out[i], size, lo, dilation, form.taps, form.inputs if whole else form.taps, count))
+    channels = spec.in_channels if whole else spec.out_channels
     chunk = min(-(-channels // lanes) * lanes, 64)
-    row = (len(axes[2].slots.coordinates) + 1) * chunk
-    return Bands(tuple(axes), chunk, chunk, row)
+    return band_of(_depths(spec, whole, depths), tuple(found), chunk), tuple(found)
+
+
+def _depths(spec: ConvSpec, whole: bool, depths: int) -> AxisBlocks:
+    """The first of three axes in blocks of `depths` results; y is its own source."""
+    if spec.rank < 3:
+        return AxisBlocks((UNIT,), lay_slots([UNIT], 1), 0, 1, 1)
+    count = -(-spec.out[0] // depths)
+    phase, size = Phase((0,), (0,), 1, 0, count * depths, 1, 0), spec.out[0]
+    if whole:
+        phase = forward_phase(spec.taps[0], 1, spec.dilation[0], spec.padding[0][0], count * depths)
+        size = spec.size[0]
+    return AxisBlocks((phase,), lay_slots([phase], depths), 0, count, size)

@@ -9,13 +9,15 @@ only decide how tiles are grouped.
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from ..ops.spec import ConvSpec
-from .axes import forward_phase, lay_slots
+from .axes import forward_phase
 from .blocking import UNIT, AxisBlocks, Bands, cut_axis
 from .product import register_blocks
 from .target import Target
+from .tiling import TileAxis, classes, tile_axis, tiles_of_class
 from .winograd import Tiling, Winograd, tile, winograd
 
 RESULTS = 4
@@ -23,6 +25,10 @@ RESULTS = 4
 
 FILTER_BYTES = 64 << 20
 """Transformed weights may take this much; they are four times the weight."""
+
+
+CLASSES = 64
+"""Dilated axes fall into classes; the tiles of all of them are done together, so there must not be many."""
 
 
 class WinogradPlan(NamedTuple):
@@ -35,8 +41,8 @@ class WinogradPlan(NamedTuple):
     summed: int  # channels of a group that are summed over
     made: int  # channels of a group that come out
     bands: Bands
-    tiling: Tiling
-    blocks: tuple[int, int, int]
+    images: int  # of an item
+    tiles: tuple[TileAxis, TileAxis]  # along rows and columns
     depth_taps: int
     extents: tuple[int, int, int]  # of the result
     vectors: int
@@ -65,20 +71,22 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     register = next(b for b in register_blocks(target, 4) if (b.lanes, b.vectors) == (lanes, vectors))
     panel = vectors * lanes
     panels = -(-made // panel)
-    count = -(-extents[1] // rows.results), -(-extents[2] // columns.results)
-    gain = _gain(spec, (rows, columns), count, extents, (summed, made), (lanes, panels * panel), taps[0])
+    apart = ((1, 1, 1) + spec.dilation)[-2:]
+    count = tuple(tiles_of_class(n, d, form.results) for n, d, form in zip(extents[1:], apart, (rows, columns)))
+    parts_h, parts_w = (classes(n, d) for n, d in zip(extents[1:], apart))
+    all_tiles = count[0] * parts_h, count[1] * parts_w
+    gain = _gain(spec, (rows, columns), all_tiles, extents, (summed, made), (lanes, panels * panel), taps[0])
     if gain < 1.1:
         return f"Winograd would take {1 / gain:.2f} times as long: too few channels or positions"
-    tiling = tile(count, spec.batch, _tiles_wanted(target, rows, columns, summed * spec.groups))
+    wanted = _tiles_wanted(target, rows, columns, summed * spec.groups)
+    tiling = tile(count, spec.batch, max(1, wanted // (parts_h * parts_w)))
     chunk = min(-(-summed * spec.groups // lanes) * lanes, 64)
-    axes = _axes(spec, kernel, sizes, extents, tiling, (rows, columns))
-    slots_w = len(axes[2].slots.coordinates)
-    bands = Bands(axes, chunk, chunk, (slots_w + 1) * chunk)
-    blocks = axes[0].count, axes[1].count, axes[2].count
-    items = -(-spec.batch // tiling.images) * blocks[0] * blocks[1] * blocks[2]
+    tiles = _tiles(spec, kernel, sizes, extents, tiling, (rows, columns))
+    bands = band_of(_depths(spec, kernel, sizes, extents), tiles, chunk)
+    items = -(-spec.batch // tiling.images) * bands.blocks
     parts = 1 if threads == 1 or items >= 3 * threads else min(spec.groups * panels, -(-2 * threads // items))
     return WinogradPlan(
-        kernel, rows, columns, spec.groups, summed, made, bands, tiling, blocks, taps[0], extents,
+        kernel, rows, columns, spec.groups, summed, made, bands, tiling.images, tiles, taps[0], extents,
         vectors, _heights(register.heights), panels, parts,
     )  # fmt: skip
 
@@ -90,8 +98,10 @@ def refusal_of_layer(spec: ConvSpec) -> str:
         return "Winograd serves float32"
     if spec.rank == 0 or spec.taps[-1] != 3 or any(spec.taps[i] not in (1, 3) for i in moving):
         return "Winograd serves 3 taps along the last axes"
-    if any(spec.stride[i] != 1 or spec.dilation[i] != 1 for i in moving) or any(s != 1 for s in spec.stride):
-        return "Winograd serves stride 1 without dilation"
+    if any(step != 1 for step in spec.stride):
+        return "Winograd serves stride 1"
+    if prod(spec.dilation[i] for i in moving if spec.taps[i] > 1) > CLASSES:
+        return "dilation splits the positions into too many classes"
     if min(spec.in_channels, spec.out_channels) // spec.groups < 16:
         return "Winograd serves groups of 16 channels and more"
     if (
@@ -131,26 +141,39 @@ def _heights(heights: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys((most, half, quarter)))
 
 
-def _axes(
+def _tiles(
     spec: ConvSpec, kernel: str, sizes: tuple[int, ...], extents: tuple[int, ...], tiling: Tiling,
     forms: tuple[Winograd, Winograd],
-) -> tuple[AxisBlocks, AxisBlocks, AxisBlocks]:  # fmt: skip
-    """The axes in blocks of whole tiles; positions beyond the result read on into zeros."""
+) -> tuple[TileAxis, TileAxis]:  # fmt: skip
+    """Rows and columns in blocks of whole tiles."""
     axes = []
-    for axis, (form, block) in enumerate(zip((None, *forms), (None, tiling.rows, tiling.columns))):
+    for axis, form, tiles in zip((1, 2), forms, (tiling.rows, tiling.columns)):
         i = axis - 3 + spec.rank
         if i < 0:
-            axes.append(cut_axis([UNIT], 1, 1))
+            axes.append(tile_axis(1, 1, 0, 1, 1, 1, 1))
             continue
-        taps, dilation, lo = spec.taps[i], spec.dilation[i], spec.padding[i][0]
-        if kernel == "dgrad":
-            lo = dilation * (taps - 1) - lo
-        if form is None:
-            depths = max(1, min(extents[0], 4)) if taps > 1 else 1
-            axes.append(cut_axis([forward_phase(taps, 1, dilation, lo, extents[0])], sizes[i], depths))
-            continue
-        tiles = -(-extents[axis] // form.results)
-        phase = forward_phase(taps, 1, 1, lo, tiles * form.results)
-        slots = lay_slots([phase], block * form.results)
-        axes.append(AxisBlocks((phase,), slots, 0, -(-tiles // block), sizes[i]))
+        lo = _low(spec, kernel, i)
+        dilation = spec.dilation[i] if spec.taps[i] > 1 else 1
+        axes.append(tile_axis(extents[axis], sizes[i], lo, dilation, form.results, form.inputs, tiles))
     return tuple(axes)
+
+
+def _low(spec: ConvSpec, kernel: str, i: int) -> int:
+    """The padding before axis i of the source; seen from dgrad, the taps run backwards."""
+    lo = spec.padding[i][0]
+    return lo if kernel == "fprop" else spec.dilation[i] * (spec.taps[i] - 1) - lo
+
+
+def _depths(spec: ConvSpec, kernel: str, sizes: tuple[int, ...], extents: tuple[int, ...]) -> AxisBlocks:
+    """The first of three axes, whose taps are summed one by one."""
+    if spec.rank < 3:
+        return cut_axis([UNIT], 1, 1)
+    taps = spec.taps[0]
+    phase = forward_phase(taps, 1, spec.dilation[0], _low(spec, kernel, 0), extents[0])
+    return cut_axis([phase], sizes[0], max(1, min(extents[0], 4)) if taps > 1 else 1)
+
+
+def band_of(depths: AxisBlocks, tiles: tuple[TileAxis, TileAxis], chunk: int) -> Bands:
+    """The band of a block for chunks of `chunk` channels."""
+    slots_w = len(tiles[1].blocks.slots.coordinates)
+    return Bands((depths, tiles[0].blocks, tiles[1].blocks), chunk, chunk, (slots_w + 1) * chunk)

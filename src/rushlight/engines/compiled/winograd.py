@@ -123,7 +123,9 @@ class WinogradCall:
         most = form.heights[0]
         channels = plan.groups * plan.summed
         self.width = -(-channels // form.lanes) * form.lanes
-        capacity = -(-plan.tiling.tiles // most) * most
+        tiles = plan.images * len(plan.tiles[0].places) * len(plan.tiles[1].places)
+        capacity = -(-tiles // most) * most
+        self.places = [np.array(axis.places, np.int64) for axis in plan.tiles]
         spread, sums = slots_d * form.points * capacity * self.width, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
         self.thread_size = -(-(band + spread + sums) // 64) * 64
@@ -135,10 +137,12 @@ class WinogradCall:
         low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
         words = LAYER.pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
-            self.spec.batch, plan.tiling.images, *plan.blocks, plan.parts,
+            self.spec.batch, plan.images, *(axis.count for axis in bands.axes), plan.parts,
             image, channel, channels, bands.channels, self.width, plan.summed, plan.made,
             slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps, self.depth_slots.ctypes.data,
-            plan.tiling.rows, plan.tiling.columns, *plan.extents[1:], self.panels, plan.panels,
+            *map(len, self.places), *(places.ctypes.data for places in self.places),
+            *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
+            *plan.extents[1:], self.panels, plan.panels,
             plane * plan.extents[0], plane, row, pixel,
             slots_h * bands.row, bands.row, bands.pitch, band, capacity, self.thread_size,
         )  # fmt: skip
@@ -153,6 +157,6 @@ class WinogradCall:
             f"{plan.groups} groups",
             f"{plan.rows.inputs * plan.columns.inputs} multiplications a tile for "
             f"{plan.rows.results * plan.columns.results * plan.rows.taps * plan.columns.taps}",
-            f"items of {plan.tiling.images}×{plan.tiling.rows}×{plan.tiling.columns} tiles, source packed "
+            f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
             f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads",
         ])  # fmt: skip

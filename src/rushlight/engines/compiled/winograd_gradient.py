@@ -22,7 +22,6 @@ from ...codegen.winograd_gradient import (
     emit_sum,
 )
 from ...ops.spec import ConvSpec
-from ...plan.blocking import Bands
 from ...plan.target import Target
 from ...plan.winograd_gradient import GradientPlan
 
@@ -32,7 +31,9 @@ _F32 = np.dtype(np.float32)
 class _Operand:
     """x or y: how it is packed and where its transformed tiles go."""
 
-    def __init__(self, name: str, source: np.ndarray, bands: Bands, plan: GradientPlan, form: GradientForm) -> None:
+    def __init__(self, name: str, source: np.ndarray, plan: GradientPlan, form: GradientForm) -> None:
+        bands, tiles = (plan.x, plan.tiles_x) if name == "x" else (plan.y, plan.tiles_y)
+        self.places = [np.array(axis.places, np.int64) for axis in tiles]
         self.bands, self.form, self.plan = bands, form, plan
         self.image, self.channel, *spatial = (stride // 4 for stride in source.strides)
         strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
@@ -40,9 +41,8 @@ class _Operand:
         self.channels = source.shape[1]
         self.width = -(-self.channels // form.lanes) * form.lanes
         self.slots = len(bands.axes[0].slots.coordinates)
-        self.point = plan.units * plan.rows * plan.columns * self.width
+        self.point = plan.units * plan.tiles * self.width
         self.size = self.slots * form.points * self.point + 64  # the last group is read beyond its end
-        self.step = (form.rows.taps, form.columns.taps)
         self.name = name
 
     def load(self, target: Target) -> None:
@@ -53,12 +53,12 @@ class _Operand:
 
     def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
         """The arguments for units `first` … `first + count`; everything is an address or an integer."""
-        plan, bands = self.plan, self.bands
+        bands = self.bands
         slots_h = len(bands.axes[1].slots.coordinates)
         return SPREAD.pack(
             self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
-            self.image, self.channel, self.channels, bands.channels, self.slots, plan.rows, plan.columns,
-            self.step[0] * bands.row, self.step[1] * bands.pitch,
+            self.image, self.channel, self.channels, bands.channels, self.slots, *map(len, self.places),
+            *(places.ctypes.data for places in self.places),
             slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.width, self.point,
         )  # fmt: skip
 
@@ -74,7 +74,7 @@ class WinogradGradientCall:
             plan.row_form, plan.column_form, plan.depth_taps, target.lanes(4), plan.vectors, plan.height
         )
         self.form = form
-        self.x, self.y = _Operand("x", x, plan.x, plan, form), _Operand("y", y, plan.y, plan, form)
+        self.x, self.y = _Operand("x", x, plan, form), _Operand("y", y, plan, form)
         for operand in (self.x, self.y):
             operand.load(target)
         key = f"{form.rows.results} {form.columns.results} {form.depth_taps} {form.lanes} {form.vectors} {form.height}"
@@ -103,7 +103,7 @@ class WinogradGradientCall:
             words = SUM.pack(
                 *map(address, (*spread, sums)), plan.depth_taps, self.slots.ctypes.data, form.points, self.panels,
                 self.group_panels, self.channels, self.results, self.rows, plan.y.axes[0].block,
-                count * plan.rows * plan.columns, self.x.width, self.y.width,
+                count * plan.tiles, self.x.width, self.y.width,
                 self.x.point, self.y.point, int(first > 0),
             )  # fmt: skip
             runtime.launch(self.sum, words, self.threads)
@@ -120,5 +120,5 @@ class WinogradGradientCall:
         return (
             f"Winograd F({plan.row_form.results}×{plan.column_form.results}, "
             f"{plan.row_form.taps}×{plan.column_form.taps}): tiles of y are the filter, taps the results\n"
-            f"units of {plan.rows}×{plan.columns} tiles, {plan.units} units at a time"
+            f"units of {plan.tiles} tiles, {plan.units} units at a time"
         )

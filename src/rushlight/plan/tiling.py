@@ -1,0 +1,62 @@
+"""One axis of a Winograd layer in blocks of whole tiles, dilation included.
+
+In: the integers of an axis. Out: a `TileAxis`, which says where each tile of a block begins in the packed band and in
+the result. A dilated axis falls into `dilation` classes of positions that never meet; tiles lie within a class, whose
+positions are neighbours in the band, so the transforms see an axis without dilation.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .axes import Phase, Slots
+from .blocking import AxisBlocks
+
+
+class TileAxis(NamedTuple):
+    """The blocks of an axis. `places` holds, for each tile of a block, its first slot and its first position."""
+
+    blocks: AxisBlocks
+    places: tuple[tuple[int, int], ...]
+    reach: int  # positions of a block
+    step: int  # from one position of a tile to the next
+
+
+def classes(extent: int, dilation: int) -> int:
+    """Into how many classes `extent` positions fall."""
+    return min(extent, dilation)
+
+
+def tiles_of_class(extent: int, dilation: int, results: int) -> int:
+    """Tiles that cover the largest class.
+
+    >>> tiles_of_class(28, 2, 4), tiles_of_class(33, 12, 4)
+    (4, 1)
+    """
+    longest = -(-extent // dilation)
+    return -(-longest // results)
+
+
+def tile_axis(extent: int, size: int, lo: int, dilation: int, results: int, inputs: int, tiles: int) -> TileAxis:
+    """Blocks of `tiles` tiles of every class; each tile has `results` positions and reads `inputs` of the source.
+
+    Position o reads the source at `o − lo`, `o − lo + dilation`, …; positions beyond `extent` read on (into zeros).
+
+    >>> tile_axis(extent=10, size=10, lo=1, dilation=2, results=4, inputs=6, tiles=1).places
+    ((0, 0), (6, 1))
+    """
+    count = -(-tiles_of_class(extent, dilation, results) // tiles)
+    length = results * (tiles - 1) + inputs
+    parts = range(classes(extent, dilation))
+    coordinates = tuple(r + dilation * j - lo for r in parts for j in range(length))
+    places = tuple((r * length + q * results, r + dilation * results * q) for r in parts for q in range(tiles))
+    reach = dilation * results * tiles
+    return TileAxis(_whole(coordinates, reach, count, size), places, reach, dilation)
+
+
+def _whole(coordinates: tuple[int, ...], reach: int, count: int, size: int) -> AxisBlocks:
+    """Blocks all of whose slots are needed, the last one's too."""
+    last = len(coordinates) - reach
+    bases = tuple(sorted({*range(0, max(last, 0) + 1, reach), max(last, 0)}))
+    phase = Phase((0,), (0,), 1, 0, count * reach, 1, 0)
+    return AxisBlocks((phase,), Slots(reach, 1, coordinates, (bases,)), 0, count, size)
