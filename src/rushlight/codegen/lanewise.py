@@ -56,7 +56,7 @@ class RowPhase(NamedTuple):
 _IN_PLACE_WORDS = [
     "images", "rows", "height", "first", "pieces", "piece", "row_blocks", "row_block",
     "panels", "panel_group", "panel_groups", "channels", "source_image", "result_image", "result_row", "panel_size",
-    "delta_d", "delta_h", "weight_d", "weight_h",
+    "delta_d", "delta_h", "weight_d", "weight_h", "ahead",
 ]  # fmt: skip
 
 
@@ -144,8 +144,20 @@ def _place_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: V
                 source=rows.source[(t + first) * (phase.step * p.pitch) + channel],
                 weights=rows.weights[panel * p.panel_size],
             )
+            if phase.taps:
+                with f.if_(p.ahead != 0):
+                    _fetch_ahead(p, tile, here.source[rows.count_h * p.delta_h], phase, len(some))
             _sum_rows(f, p, tile, here, phase, sums, some)
             _finish(f, tile, sums, line[channel + first * p.result_pitch], p.result_pitch, None)
+
+
+def _fetch_ahead(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:  # noqa: ANN001
+    """Ask for what the next row of results will read first: the row of the source below those of this one.
+
+    What reads memory in pieces of a pixel is not foreseen well by the machine: a fifth of the time, measured."""
+    for position in range(phase.step * pixels):
+        for v in range(tile.vectors):
+            below[(position + min(phase.offsets)) * p.pitch + v * tile.lanes].prefetch()
 
 
 def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: list, inside) -> None:  # noqa: ANN001

@@ -70,7 +70,7 @@ def in_place_params(number: Type) -> Params:
     """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside);
     delta_h: from the row of one tap to that of the next."""
     pointers = dict(x=ptr(number), y=ptr(number), sums=ptr(number))
-    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h"]
+    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h", "ahead"]
     return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h"), ptr(i64)))
 
 
@@ -105,7 +105,7 @@ def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, f
         at = plane["x"][p.tap_h[h * 3].load() + low * p.x_h]
         count = f.max(high - low, 0)
         span = [block["begin_w"], block["end_w"], p.out_w, p.inner_begin, p.inner_end]
-        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h]
+        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h, p.ahead]
         fresh = fresh.to(i64) if isinstance(fresh, Value) else f.const(i64, fresh)
         across, place = plane["y"][low * p.y_h], sums[h * p.row_sums]
         f.call(tiles[height], at, across, place, fresh, plane["count"], count, *span, *steps)
@@ -135,13 +135,12 @@ def _emit_rows_tile(k, lanes, vectors, number, rows, phase, pitches) -> Function
     for d, h:  left border;  interior, some pixels at a time: load once, every (pixel, tap) that meets;  right border
     """
     names = ["first", "count_d", "count_h", "begin", "end", "out", "inner_begin", "inner_end"]
-    names += ["x_d", "x_h", "y_d", "y_h", "delta"]
+    names += ["x_d", "x_h", "y_d", "y_h", "delta", "ahead"]
     signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), *((name, i64) for name in names)]
     taps = len(phase.taps)
     with k.function(f"tile{rows}", signature, inline=False) as made:
-        f, x, y, place, first, count_d, count_h, begin, end, out, inner_begin, inner_end, x_d, x_h, y_d, y_h, delta = (
-            made
-        )
+        f, x, y, place, first, count_d, count_h, begin, end, out, inner_begin, inner_end, *steps = made
+        x_d, x_h, y_d, y_h, delta, ahead = steps
         sums = _Sums(f, number, lanes, vectors, rows * taps)
         lo = f.max(inner_begin, begin)
         hi = f.max(lo, f.min(inner_end, end))
@@ -160,6 +159,10 @@ def _emit_rows_tile(k, lanes, vectors, number, rows, phase, pitches) -> Function
             for pixels in (4, 1):
                 stop = middle + (hi - middle) // pixels * pixels
                 with f.loop(middle, stop, pixels) as t:
+                    if pixels > 1:
+                        with f.if_(ahead != 0):
+                            below = at[t * (phase.step * pitches[0]) + (rows - 1) * delta + x_h]
+                            _fetch_ahead(sums, below, across[t * pitches[1] + y_h], pixels, phase, pitches)
                     place_pixels(t, everything * pixels)
                 middle = stop
             if phase.right:
@@ -167,6 +170,15 @@ def _emit_rows_tile(k, lanes, vectors, number, rows, phase, pitches) -> Function
                     place_pixels(inner_end, phase.right)
         sums.leave(place, first)
     return f
+
+
+def _fetch_ahead(sums: _Sums, x: Pointer, y: Pointer, pixels: int, phase: RowPhase, pitches: tuple[int, int]) -> None:
+    """Ask for what the next row of results will be the first to read."""
+    for v in range(sums.vectors):
+        for position in range(phase.step * pixels):
+            x[(position + min(phase.offsets)) * pitches[0] + v * sums.lanes].prefetch()
+        for position in range(pixels):
+            y[position * pitches[1] + v * sums.lanes].prefetch()
 
 
 def _meet(f, sums, starts, across, inside, phase, pitches) -> None:  # noqa: ANN001

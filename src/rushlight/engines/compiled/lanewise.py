@@ -121,7 +121,7 @@ class LaneCall:
             spec.batch, rows, h.result, first, pieces, piece, row_blocks, row_block,
             plan.panels, plan.panels, 1, self.channels,
             self.image_stride, self.result_steps[0] * d.result, self.result_steps[1], prod(taps) * plan.width,
-            delta_d[0], delta_h[0], delta_d[1], delta_h[1],
+            delta_d[0], delta_h[0], delta_d[1], delta_h[1], int(spec.bytes > 4 * self.target.l2),
         ]  # fmt: skip
         addresses = [runtime.address(table) for table in self.tables]
         self.words = in_place_params(self.number).pack(0, 0, 0, 0, *words, *addresses)

@@ -94,7 +94,8 @@ class LaneWgradCall:
         taps = (1, 1, 1, *self.spec.taps)[-3:]
         delta = (self.tables[1][1, 0] - self.tables[1][0, 0]).item() if taps[1] > 1 else 0
         words = self._common(counts, plan.block, steps, self.y_steps)
-        words += [*taps[:2], *interior(last.phases[0], last.source), delta]
+        ahead = int(self.spec.bytes > 4 * self.target.l2)
+        words += [*taps[:2], *interior(last.phases[0], last.source), delta, ahead]
         addresses = [runtime.address(table) for table in self.tables]
         self.words = in_place_params(self.number).pack(0, 0, 0, *words, *addresses)
 
