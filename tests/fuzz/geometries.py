@@ -131,8 +131,12 @@ def winograd_specs(draw: st.DrawFn) -> ConvSpec:
     size = tuple(draw(st.integers(3, (None, 60, 30, 10)[rank])) for _ in range(rank))
     taps = (*(draw(st.sampled_from([1, 3, 3])) for _ in range(rank - 1)), 3)
     padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(rank))
-    counts = draw(st.integers(16, 70)), draw(st.integers(16, 70))
-    return ConvSpec.of(draw(st.integers(1, 3)), *counts, size, taps, padding=padding)
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    counts = [groups * draw(st.integers(16, 70 // groups)) for _ in range(2)]
+    dilation = tuple(draw(st.sampled_from([1, 1, 1, 2, 3])) for _ in range(rank))
+    size = tuple(max(n, d * (k - 1) + 1) for n, d, k in zip(size, dilation, taps))
+    steps = {"padding": padding, "dilation": dilation, "groups": groups}
+    return ConvSpec.of(draw(st.integers(1, 3)), *counts, size, taps, **steps)
 
 
 def cases(kernel: str, of: st.SearchStrategy = specs()) -> st.SearchStrategy:  # noqa: B008 - a strategy is a value

@@ -45,7 +45,7 @@ class WinogradCall:
         self._load()
         self.words = self._words(source, activation)
         self.filter_size = self.panels * plan.depth_taps * self.form.points * plan.summed * self.form.panel
-        self.key = ("winograd", plan.kernel, spec.taps)
+        self.key = ("winograd", plan.kernel, spec.groups, plan.rows.results, plan.columns.results, spec.taps)
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
         result = runtime.empty(self.shape, _F32)
