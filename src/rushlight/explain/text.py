@@ -292,9 +292,9 @@ def _cost(facts: Facts, say: Words) -> Lines:
 
 
 def _macs(facts: Facts, say: Words) -> str:
-    sentence = "{macs} = {batch} examples · {positions} outputs of a channel · {weights} weights"
+    sentence = "{macs} = batch {batch} · {positions} outputs of a channel · {weights} weights"
     if facts.way == TRANSPOSED:
-        sentence = "{macs} = {batch} examples · {positions} inputs of a channel · {weights} weights"
+        sentence = "{macs} = batch {batch} · {positions} inputs of a channel · {weights} weights"
     if facts.way == LINEAR:
         sentence = "{macs} = {batch} rows · {weights} weights"
     spec, weights = facts.spec, prod(facts.weight)

@@ -37,7 +37,7 @@ def pad_axes(x: Tensor, pairs: Pairs, mode: str, value: float = 0) -> Tensor:
         forward, linear = (partial(_constant, wide, pairs, filling) for filling in (value, 0))
         adjoint = partial(_constant, shape, _negative(pairs), 0)
         return linear_map("ConstantPadNd", x, wide, forward, adjoint, linear)
-    sources = [_source(mode, n, lo, hi) for n, (lo, hi) in zip(shape[lead:], pairs)]
+    sources = [source(mode, n, lo, hi) for n, (lo, hi) in zip(shape[lead:], pairs)]
     name = f"{NODES[mode]}{len(pairs)}D"
     return linear_map(name, x, wide, partial(_gather, sources), partial(_scatter, sources, shape))
 
@@ -57,7 +57,7 @@ def _constant(shape: tuple[int, ...], pairs: Pairs, value: float, x: np.ndarray)
     return wide
 
 
-def _source(mode: str, size: int, lo: int, hi: int) -> np.ndarray:
+def source(mode: str, size: int, lo: int, hi: int) -> np.ndarray:
     """For each position of the padded axis, the position that it is a copy of."""
     if mode == "circular":  # what a negative side crops does not come round again
         start, kept = max(-lo, 0), size + min(lo, 0) + min(hi, 0)

@@ -109,7 +109,7 @@ def _handed_on(input: Tensor) -> Tensor:
 
 
 def _checked(module: Callable, input: Tensor) -> Tensor:
-    """The input, after the module took a corner of it; where it does not, the whole, so that the error is the whole's."""
+    """The input, after the module took a corner of it, or else the whole, for the error's sake."""
     keep = slice(None) if type(module).__name__ == "LayerNorm" else slice(2)
     corner = (slice(2), slice(None), *[keep] * (input.dim() - 2))[: input.dim()]
     try:
