@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(report.totals(rows, mode)))
         failed |= any(row.error for row in rows)
         report.write_json(args.out / f"{mode}.json", rows, facts | {"mode": mode, "peer": peer})
+        report.write_markdown(args.out / f"{mode}.md", rows, peak)
         if peer:
             _draw(args.out, rows, facts, mode)
     print(f"written to {args.out}")

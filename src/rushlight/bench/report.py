@@ -103,6 +103,21 @@ def write_json(path: str | Path, rows: list[Row], facts: dict) -> None:
     Path(path).write_text(json.dumps(facts | {"rows": table}, indent=1) + "\n")
 
 
+def write_markdown(path: str | Path, rows: list[Row], peak: Peak) -> None:
+    """The table as docs/performance.md has it."""
+    lines = ["| layer | ms | best | plain | share of limit | first call, ms |", "|---|--:|--:|--:|--:|--:|"]
+    for row in rows:
+        if row.error or not row.times:
+            lines.append(f"| {row.name} | failed: {row.error} | | | | |")
+            continue
+        best, plain = (f"{ratio:.2f}" if ratio else "" for ratio in (row.best, row.plain))
+        lines.append(
+            f"| {row.category}: {row.name} | {min(row.times.values()) * 1e3:.3f} | {best} | {plain} "
+            f"| {share_of_limit(row, peak):.0%} | {row.first * 1e3:.1f} |"
+        )
+    Path(path).write_text("\n".join(lines) + "\n")
+
+
 def draw(path: str | Path, rows: list[Row], facts: dict, mode: str) -> None:
     """The ratios as horizontal bars, a colour a category, in a PNG or SVG (matplotlib, from the extra `train`)."""
     import matplotlib
