@@ -162,6 +162,15 @@ def of_scalar(value: object) -> dtype:
     return _default
 
 
+def of_python(kind: type) -> dtype | None:
+    """What PyTorch takes Python's `float`, `int` and `bool` for where a dtype is asked for; None for other types.
+
+    >>> of_python(float)
+    torch.float64
+    """
+    return {float: float64, int: int64, _python_bool: bool}.get(kind)
+
+
 _python_bool = (True).__class__
 
 

@@ -156,7 +156,7 @@ def _is_differentiable(ctx: FunctionCtx, output: object) -> bool:
 
 def _check_dirty(tensor: Tensor) -> None:
     if tensor._node is None and tensor._requires_grad:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
 
 
 def _unpack(reference: weakref.ref[Node], own: dict[int, int]) -> tuple[Tensor | None, ...]:

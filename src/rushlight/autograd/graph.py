@@ -43,7 +43,7 @@ class Node:
         return self._name
 
     def __repr__(self) -> str:
-        return f"<{self._name} object at 0x{id(self):x}>"
+        return f"<{self._name.rsplit('::', 1)[-1]} object at 0x{id(self):x}>"
 
     @property
     def next_functions(self) -> tuple[tuple[object | None, int], ...]:

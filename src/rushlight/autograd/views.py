@@ -43,8 +43,13 @@ class Place(NamedTuple):
         return base, np.ndarray(self.view_shape, kind, buffer, self.view_offset, self.view_strides)
 
     def overlaps(self) -> bool:
-        """Whether two elements of the view are one in memory (`expand`)."""
-        return any(size > 1 and stride == 0 for size, stride in zip(self.view_shape, self.view_strides))
+        """Whether two elements of the view may be one in memory (`expand`, `unfold`)."""
+        reach = 0
+        for stride, size in sorted((s, n) for s, n in zip(self.view_strides, self.view_shape) if n > 1):
+            if stride <= reach:
+                return True
+            reach += (size - 1) * stride
+        return False
 
 
 def read(base: Tensor, place: Place) -> Tensor:
@@ -69,9 +74,12 @@ def add(part: Tensor, place: Place) -> Tensor:
 
 
 def _add_overlapping(slot: np.ndarray, part: np.ndarray) -> None:
-    axes = tuple(i for i, (n, s) in enumerate(zip(slot.shape, slot.strides)) if n > 1 and s == 0)
-    once = tuple(slice(0, 1) if i in axes else slice(None) for i in range(slot.ndim))
-    slot[once] = part.astype(np.promote_types(part.dtype, np.float32)).sum(axis=axes, keepdims=True)
+    if not part.size:
+        return
+    at = sum(np.ix_(*(np.arange(n) * (s // slot.itemsize) for n, s in zip(slot.shape, slot.strides))))
+    sums = np.bincount(at.reshape(-1), part.reshape(-1).astype(np.float64))
+    whole = np.lib.stride_tricks.as_strided(slot, sums.shape, (slot.itemsize,))
+    whole[...] = sums.astype(slot.dtype)
 
 
 def replace(base: Tensor, part: Tensor, place: Place) -> Tensor:

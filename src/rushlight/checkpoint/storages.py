@@ -6,6 +6,8 @@ named here on a storage, and `data/<key>` the bytes of each storage.
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
+
 from rushlight import dtypes
 
 STORAGE_DTYPES = {
@@ -30,5 +32,5 @@ REBUILD_PARAMETER = ("torch._utils", "_rebuild_parameter")
 LAZY_PARAMETER = ("torch.nn.parameter", "UninitializedParameter")
 
 
-class CheckpointError(RuntimeError):
-    """A file that is no checkpoint, is damaged, or asks for more than data."""
+class CheckpointError(RuntimeError, UnpicklingError):
+    """A file that is no checkpoint, is damaged, or asks for more than data (PyTorch raises one kind or the other)."""

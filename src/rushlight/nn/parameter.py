@@ -8,6 +8,7 @@ the plain class, the same object, when `materialize` gives it a shape.
 from __future__ import annotations
 
 import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,14 @@ from rushlight import dtypes
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, alias, wrap
 from rushlight.tensor.size import Size, check_device
+
+
+def _asked_for(frame: FrameType) -> str:
+    """The operation that a user called: the outermost of the frames that lie in the tensor package."""
+    while frame.f_back is not None and frame.f_back.f_globals.get("__name__", "").startswith("rushlight.tensor"):
+        frame = frame.f_back
+    name = frame.f_code.co_name
+    return name if hasattr(Tensor, name) else "an operation"
 
 
 class Parameter(Tensor):
@@ -90,7 +99,7 @@ class UninitializedTensorMixin:
         # Everything that computes with a tensor reads this, so this is the one place that refuses.
         raise ValueError(
             message(
-                f"Attempted to use an uninitialized parameter in {sys._getframe(1).f_code.co_name}. "
+                f"Attempted to use an uninitialized parameter in {_asked_for(sys._getframe(1))}. "
                 "This error happens when you are using a `LazyModule` or explicitly manipulating "
                 f"`torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` "
                 "with a dummy batch to initialize the parameters before calling torch functions",

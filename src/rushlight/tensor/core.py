@@ -274,7 +274,10 @@ class Tensor:
         return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._array.ndim == 0 and spec else format(repr(self), spec)
+        """One number as Python writes it, as in PyTorch; several take no format, which is a TypeError."""
+        if self._array.ndim == 0 and (spec or type(self) is Tensor):
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
 
 _new = object.__new__

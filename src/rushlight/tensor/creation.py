@@ -55,10 +55,12 @@ def shape_of(name: str, size: tuple) -> tuple[int, ...]:
     return shape
 
 
-def dtype_or_default(dtype: dtypes.dtype | None) -> dtypes.dtype:
-    """`dtype`, or the default floating dtype for None; TypeError for anything else."""
+def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
+    """`dtype` (Python's float, int and bool mean PyTorch's widest of the kind), or the default floating dtype for None; TypeError for anything else."""
     if dtype is None:
         return dtypes.get_default_dtype()
+    if isinstance(dtype, type) and (kind := dtypes.of_python(dtype)):
+        return kind
     if not isinstance(dtype, dtypes.dtype):
         raise TypeError(
             message(
@@ -95,13 +97,14 @@ def tensor(
             [3, 4]]), torch.float32)
     """
     if dtype is not None:
-        dtype_or_default(dtype)
+        dtype = dtype_or_default(dtype)
     return _leaf(_array_of(data, dtype, copy=True), device, requires_grad)
 
 
 def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
     """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
     check_device(device)
+    dtype = None if dtype is None else dtype_or_default(dtype)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or dtypes.of_numpy(data.dtype) is dtype):

@@ -184,7 +184,8 @@ def _checked(item: int, axis: int, shape: tuple[int, ...]) -> int:
 def _checked_slice(item: slice) -> slice:
     parts = [p if p is None else int(p) for p in (item.start, item.stop, item.step)]
     if parts[2] is not None and parts[2] <= 0:
-        raise ValueError(message("step must be greater than zero", mend="x.flip(dim) to go backwards"))
+        sentence = "slice step cannot be zero" if parts[2] == 0 else "step must be greater than zero"
+        raise ValueError(message(sentence, mend="x.flip(dim) to go backwards"))
     return slice(*parts)
 
 
@@ -245,14 +246,27 @@ def _fitting(value: Tensor, target: np.ndarray, advanced: tuple | None) -> np.nd
         array = array[0]
     if array.ndim > len(shape) or any(a not in (1, b) for a, b in zip(array.shape[::-1], shape[::-1])):
         if advanced is None or advanced is Ellipsis:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({list(shape)}) must match the existing size ({list(array.shape)})"
-            )
+            raise RuntimeError(_does_not_expand(array.shape, shape))
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(array.shape)} cannot be broadcast to indexing result of "
             f"shape {list(shape)}"
         )
     return quiet(array.astype, target.dtype, copy=False)
+
+
+def _does_not_expand(have: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    facts = f"Target sizes: {list(wanted)}.  Tensor sizes: {list(have)}"
+    if len(have) > len(wanted):
+        return (
+            f"The number of sizes provided ({len(wanted)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(have)}).  {facts}"
+        )
+    lead = len(wanted) - len(have)
+    axis = max(i for i, n in enumerate(have) if n not in (1, wanted[lead + i]))
+    return (
+        f"The expanded size of the tensor ({wanted[lead + axis]}) must match the existing size ({have[axis]}) at "
+        f"non-singleton dimension {lead + axis}.  {facts}"
+    )
 
 
 def _shape_of_part(target: np.ndarray, advanced: tuple) -> tuple[int, ...]:

@@ -71,8 +71,22 @@ def _check_leaf(self: Tensor) -> None:
             )
         if self._base._node is None and self._base._requires_grad:
             raise RuntimeError(_leaf_text("a view of a leaf Variable that requires grad"))
+        if self._node is not None and self._node.name() in _MANY_VIEWS:
+            raise RuntimeError(_one_of_many_text(self._node.name().removesuffix("Backward0"), self._index))
     elif self._node is None and self._requires_grad:
         raise RuntimeError(_leaf_text("a leaf Variable that requires grad"))
+
+
+_MANY_VIEWS = ("UnbindBackward0", "SplitBackward0", "SplitWithSizesBackward0")
+
+
+def _one_of_many_text(name: str, index: int) -> str:
+    return message(
+        f"Output {index} of {name} is a view and is being modified inplace. This view is the output of a function that "
+        "returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
+        "replace the inplace operation by an out-of-place one.",
+        mend="x[i] or x.narrow(...), whose views may be changed",
+    )
 
 
 def _leaf_text(what: str) -> str:

@@ -154,6 +154,8 @@ def from_dlpack(ext_tensor: object) -> Tensor:
     >>> torch.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
+    if type(ext_tensor).__name__ == "PyCapsule":
+        ext_tensor = _Capsule(ext_tensor)
     if not hasattr(ext_tensor, "__dlpack__"):
         raise TypeError(f"from_dlpack: expected an object with __dlpack__, got {type(ext_tensor).__name__}")
     if ext_tensor.__dlpack_device__()[0] != 1:
@@ -163,6 +165,19 @@ def from_dlpack(ext_tensor: object) -> Tensor:
     result = wrap(array)
     version_of(result).share()
     return result
+
+
+class _Capsule:
+    """A bare capsule, as `to_dlpack` gives it, as an object with the protocol's two methods."""
+
+    def __init__(self, capsule: object) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **options: object) -> object:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
 
 
 def to_dlpack(tensor: Tensor) -> object:
@@ -237,17 +252,19 @@ def to(self: Tensor, *args: object, **kwargs: object) -> Tensor:
 
 
 def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryFormat | None, bool]:
-    kind, memory_format = kwargs.get("dtype"), kwargs.get("memory_format")
+    kind, memory_format = None, kwargs.get("memory_format")
     unknown = set(kwargs) - {"dtype", "device", "memory_format", "copy", "non_blocking", "other"}
     if unknown:
         raise TypeError(f"to() received an invalid keyword: {sorted(unknown)[0]}")
     check_device(kwargs.get("device"))
     flags = []
-    for value in (*args, *[kwargs[name] for name in ("other",) if name in kwargs]):
+    for value in (*args, *[kwargs[name] for name in ("dtype", "other") if name in kwargs]):
         if isinstance(value, Tensor):
             kind = value.dtype
         elif isinstance(value, dtypes.dtype):
             kind = value
+        elif isinstance(value, type) and dtypes.of_python(value):
+            kind = dtypes.of_python(value)
         elif isinstance(value, (str, device)):
             check_device(value)
         elif isinstance(value, bool):

@@ -88,20 +88,38 @@ def reshape(input: Tensor, *shape: int) -> Tensor:
 
 @method()
 def view(self: Tensor, *shape: int) -> Tensor:
-    """As `reshape`; where the memory order does not allow a view, a copy. `view(dtype)` reinterprets the bytes."""
+    """The same memory in another shape; `view(dtype)` reinterprets the bytes.
+
+    RuntimeError where a view of contiguous memory (a transpose, say) has no such view. Results of layers may lie
+    channels-last where PyTorch's are contiguous: they are copied, as `reshape` does.
+    """
     from rushlight import dtypes
 
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         if self.requires_grad:
             raise RuntimeError("view(dtype) of a tensor that requires grad is not supported")
         return wrap_view(self._array.view(shape[0].numpy), self)
-    return reshape(self, *shape)
+    result = reshape(self, *shape)
+    if result._base is None and self._base is not None and result._array.size and result is not self:
+        _check_may_copy(self)
+    return result
+
+
+def _check_may_copy(self: Tensor) -> None:
+    if self._base._array.flags.c_contiguous:
+        raise RuntimeError(
+            message(
+                "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
+                "two contiguous subspaces). Use .reshape(...) instead.",
+                f"shape {list(self._array.shape)}, stride {self.stride()}",
+            )
+        )
 
 
 @method()
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """`view` in the shape of another tensor."""
-    return reshape(self, *other._array.shape)
+    return view(self, *other._array.shape)
 
 
 @method()
@@ -530,8 +548,10 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int], dim: i
     at = check_dim(dim, input._array.ndim)
     total, cuts = input._array.shape[at], indices_or_sections
     if isinstance(cuts, int):
+        if cuts <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
         each, more = divmod(total, cuts)
-        return split(input, [each + 1] * more + [each] * (cuts - more), at)
+        cuts = [each * i + min(i, more) for i in range(1, cuts)]
     edges = [0, *[slice(None, cut).indices(total)[1] for cut in cuts], total]
     return tuple(_sliced(input, at, a, max(a, b)) for a, b in itertools.pairwise(edges))
 
@@ -552,6 +572,38 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 def _unbind_rule(dim: int, shape: tuple[int, ...], needs: Needs, *grads: Tensor | None) -> Gradients:
     kind = next(grad for grad in grads if grad is not None)._array.dtype
     return (stack([wrap(np.zeros(shape, kind)) if grad is None else grad for grad in grads], dim),)
+
+
+@method("unfold")
+def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of `size` entries of one axis, `step` apart, along a new last axis: a view.
+
+    RuntimeError for a window longer than the axis, a negative size or a step below one.
+
+    >>> import rushlight as torch
+    >>> torch.arange(5).unfold(0, 3, 2)
+    tensor([[0, 1, 2],
+            [2, 3, 4]])
+    """
+    from rushlight.autograd.views import Place, add
+
+    at, array = check_dim(dimension, self._array.ndim), self._array[None] if not self._array.ndim else self._array
+    n = array.shape[at]
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {at} is {n} but size is {size}")
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    shape = [*array.shape, size] if self._array.ndim else [size]
+    strides = [*array.strides, array.strides[at]] if self._array.ndim else [array.itemsize]
+    if self._array.ndim:
+        shape[at], strides[at] = (n - size) // step + 1, strides[at] * step
+    windows = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=array.flags.writeable)
+    result = wrap_view(windows, self)
+    place = Place.of(windows, self._array)
+    record("UnfoldBackward0", result, (self,), lambda needs, grad: (add(grad, place),))
+    return result
 
 
 @method("diagonal")

@@ -2,4 +2,4 @@
 
 # ruff: noqa: F401  (this file only shows what the others define)
 
-from rushlight.utils import data
+from rushlight.utils import data, dlpack

@@ -14,7 +14,7 @@ from rushlight.tensor.interchange import from_numpy
 from rushlight.tensor.shape import stack
 
 
-def default_collate(batch: list) -> Any:
+def default_collate(batch: Sequence) -> Any:
     """A batch of samples as one: each leaf gets a first axis for the sample.
 
     Raises TypeError for samples of other kinds, RuntimeError for sequences of different lengths.
@@ -58,7 +58,7 @@ def _collated_containers(batch: list) -> Any:
         return _like(sample, {key: default_collate([entry[key] for entry in batch]) for key in sample})
     if any(len(entry) != len(sample) for entry in batch):
         raise RuntimeError("each element in list of batch should be of equal size")
-    return _like_sequence(sample, [default_collate(list(column)) for column in zip(*batch)])
+    return _like_sequence(sample, [default_collate(column) for column in zip(*batch)])
 
 
 def _like(sample: Mapping, entries: dict) -> Mapping:
