@@ -54,3 +54,46 @@ def test_choice_is_put_back_after_using():
     with pytest.raises(KeyError), dispatch.using(dispatch.Shapes()):
         raise KeyError
     assert dispatch.current() is before
+
+
+@pytest.fixture
+def nothing_prepared(tmp_path, monkeypatch):
+    """The compiled engine in front of the reference, with every kernel still to be planned and compiled."""
+    pytest.importorskip("llvmlite")
+    from rushlight.codegen import cache, jit
+    from rushlight.engines import compiled
+
+    monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(tmp_path / "kernels"))
+    cache._checked.cache_clear()
+    compiled._calls.clear()
+    jit.forget()
+    rushlight.set_engine("auto")
+    yield
+    cache._checked.cache_clear()
+
+
+def broken(*_, **__):
+    raise ArithmeticError("a bug")
+
+
+STAGES = ["plan.choose.plan_winograd", "codegen.compiler.compile_object", "codegen.jit.link"]
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "runtime.launch"])
+def test_a_bug_of_the_compiled_engine_is_no_refusal(stage, nothing_prepared, monkeypatch):
+    """Whatever fails in planning, compiling or launching is raised: a fallback would hide it."""
+    monkeypatch.setattr(f"rushlight.{stage}", broken)
+    before = len(dispatch.refusals)
+    x = rushlight.ones(1, 16, 9, 9, requires_grad=True)
+    with pytest.raises(ArithmeticError, match="a bug"):
+        rushlight.nn.functional.conv2d(x, rushlight.ones(16, 16, 3, 3))
+    assert len(dispatch.refusals) == before
+
+
+def test_only_what_is_refused_falls_back(nothing_prepared):
+    before = len(dispatch.refusals)
+    x, w = rushlight.ones(1, 2, 4, dtype=rushlight.int32), rushlight.ones(3, 2, 2, dtype=rushlight.int32)
+    assert rushlight.nn.functional.conv1d(x, w).tolist() == [[[4, 4, 4]] * 3]
+    new = list(dispatch.refusals)[before:]
+    assert [(refused.engine, refused.kernel) for refused in new] == [("compiled", "fprop")]
+    assert "i32 is not compiled" in new[0].reason

@@ -26,6 +26,10 @@ class Refusal(Exception):
     """Raised by an engine that does not take a call; the text says why."""
 
 
+class Unavailable(Refusal):
+    """Raised by an engine that can take no call at all on this machine."""
+
+
 class Refused(NamedTuple):
     """One recorded refusal."""
 
@@ -68,7 +72,13 @@ class Ordered:
                 return getattr(engine, kernel)(spec, *arguments)
             except Refusal as refusal:
                 refusals.append(Refused(engine.name, kernel, str(spec), str(refusal)))
+                if isinstance(refusal, Unavailable):
+                    self._do_without(engine, str(refusal))
         raise RuntimeError(f"no engine takes {spec}: {refusals[-1].reason}")
+
+    def _do_without(self, engine: object, reason: str) -> None:
+        self.engines = tuple(other for other in self.engines if other is not engine)
+        _warn_once(reason)
 
 
 class Shapes:
@@ -161,9 +171,9 @@ def _compiled() -> tuple[object | None, str]:
 
     if find_spec("rushlight.engines.compiled") is None:
         return None, ""
-    if find_spec("llvmlite") is None:
-        return None, "llvmlite is not installed"
     try:
+        if find_spec("llvmlite") is None:
+            return None, "llvmlite is not installed"
         from rushlight.engines import compiled
     except ImportError as error:
         return None, str(error)

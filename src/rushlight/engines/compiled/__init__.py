@@ -13,11 +13,11 @@ from functools import partial
 import numpy as np
 
 from ... import runtime
-from ...codegen import debug
+from ...codegen import debug, jit
 from ...ops.spec import ConvSpec
 from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.target import Target
-from ..dispatch import Refusal
+from ..dispatch import Refusal, Unavailable
 from ..exactness import get_exact
 from .bias import BiasCall
 from .lanewise import LaneCall
@@ -81,7 +81,7 @@ def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
     key = ("bias", dtype, y.shape, y.strides, runtime.team_size())
     call = _calls.get(key)
     if call is None:
-        call = _remember(key, BiasCall(dtype, y, Target.host(), runtime.team_size()))
+        call = _remember(key, partial(BiasCall, dtype, y, Target.host(), runtime.team_size()))
     return call(y)
 
 
@@ -108,11 +108,15 @@ def _prepare(
     reason = refusal(spec, source, activation)
     if reason:
         raise Refusal(reason)
-    return _remember(key, choose())
+    return _remember(key, choose)
 
 
-def _remember(key: tuple, call: Callable) -> Callable:
-    _calls[key] = call
+def _remember(key: tuple, make: Callable[[], Callable]) -> Callable:
+    """What `make` makes. A compiler that is not there is a reason to decline; whatever else fails here is a bug."""
+    try:
+        call = _calls[key] = make()
+    except jit.CompilerMissing as missing:
+        raise Unavailable(str(missing)) from missing
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
     return call
