@@ -164,3 +164,13 @@ def test_bits_depend_neither_on_batch_nor_on_threads():
 def test_wide_groups_are_not_for_lanes():
     assert not serves(ConvSpec.of(1, 32, 32, (8,), (3,), groups=2))
     assert not serves(ConvSpec.of(1, 1, 1, (8,), (3,)))
+
+
+def test_infinite_weights_meet_padding():
+    """A padded zero times infinity is NaN, as the reference has it, also where finite weights skip the padding."""
+    spec = ConvSpec.of(2, 16, 16, size=(6, 6), taps=(3, 3), padding=1, groups=16)
+    rng = np.random.default_rng(0)
+    x = np.moveaxis(rng.standard_normal((2, 6, 6, 16)).astype("f4"), -1, 1)
+    w = rng.standard_normal(spec.w_shape).astype("f4")
+    w[3, 0, 0, 0] = np.inf
+    assert np.array_equal(np.isnan(compiled.fprop(spec, x, w)), np.isnan(reference.fprop(spec, x, w)))

@@ -1,6 +1,7 @@
 """Memory for new tensors, refused in words before NumPy or the machine can fail on it.
 
-In: a shape (any sequence of ints) and a NumPy dtype. Out: an uninitialised array. Used by creation and by the layers.
+In: a shape (any sequence of ints) and a NumPy dtype. Out: an uninitialised array of recycled memory, aligned for vectors.
+Used by creation and by the layers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from rushlight import memory
 from rushlight.errors import bytes_in_words, message
+from rushlight.runtime.memory import empty
 
 _SMALL = 1 << 24  # bytes; below this nothing is asked of the operating system
 
@@ -26,7 +28,7 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
     if nbytes > _SMALL:
         memory.check(tuple(shape), kind.itemsize)
     try:
-        return np.empty(shape, kind)
+        return empty(tuple(shape), kind)
     except (MemoryError, ValueError):  # ValueError: a product of axes beyond 2**63 beside an axis of 0
         raise RuntimeError(
             message(

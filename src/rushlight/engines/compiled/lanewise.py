@@ -29,6 +29,7 @@ from ...plan.blocking import AxisBlocks, Bands, cut_axis
 from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, interior, plan_lanes
 from ...plan.target import Target
 from .kernels import kernel, pack_entry
+from .product import ProductCall
 
 
 class LaneCall:
@@ -46,6 +47,8 @@ class LaneCall:
         image, self.channel_stride, *steps = (stride // source.itemsize for stride in source.strides)
         self.image_stride, self.steps = image, [0] * (3 - len(steps)) + steps
         plan = self.plan = plan_lanes(spec, target, self.channel_stride == 1 and self.number is self.stored)
+        padded = any(side > 0 for pair in spec.padding for side in pair)
+        self.leaves_out = role == "fprop" and padded and (plan.in_place or plan.skips)
         self.channels = self.groups.count * self.groups.result
         self.tile = Tile(plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips)
         sizes = [axis.result for axis in self.axes]
@@ -60,7 +63,9 @@ class LaneCall:
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
-        packed, address = self._packed(w, memo), runtime.address
+        (packed, finite), address = self._packed(w, memo), runtime.address
+        if not finite and self.leaves_out:
+            return self._strictly(source, w, bias)
         result = runtime.empty(self.shape, source.dtype)
         words = self.words[:]
         if bias is None:
@@ -78,8 +83,14 @@ class LaneCall:
 
     # ---------------------------------------------------------------- weights
 
-    def _packed(self, w: np.ndarray, memo: dict | None) -> np.ndarray:
-        """The packed weight: from the memo, or packed now."""
+    def _strictly(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """A padded zero times an infinite weight is NaN: by the product, which then multiplies every zero."""
+        activation = "relu" if self.tile.relu else None
+        call = ProductCall("fprop", self.spec, source, activation, self.target, self.threads)
+        return call(source, w, bias, None)
+
+    def _packed(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
+        """The packed weight and whether it is finite: from the memo, or packed now."""
         if memo is None:
             return self._pack(w)
         packed = memo.get(self.weight_key)
@@ -87,14 +98,14 @@ class LaneCall:
             packed = memo[self.weight_key] = self._pack(w)
         return packed
 
-    def _pack(self, w: np.ndarray) -> np.ndarray:
+    def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
         w = np.ascontiguousarray(w)
         count = len(self.weight_table)
         packed = runtime.empty((count,), self.dtype)
         addresses = runtime.address(w), runtime.address(packed), count, runtime.address(self.weight_table)
         words = gather_params(self.stored, self.number).pack(*addresses)
         runtime.launch(self.gather, words, self.threads if count > 32768 else 1)
-        return packed
+        return packed, bool(np.isfinite(packed).all())
 
     # ---------------------------------------------------------------- preparation
 
