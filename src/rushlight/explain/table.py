@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from rushlight.ops.hints import HINT
 from rushlight.ops.shapes import Batches
 
 from .facts import Axis, Facts
@@ -128,6 +129,8 @@ def _stopped(stop: Stop, say: Words, width: int) -> Iterator[str]:
         say(sentence, name=stop.name, kind=stop.kind, x=say.plain(shape(stop.x)), error=kind), width=width
     )
     for line in str(stop.error).split("\n"):
+        if line.startswith(HINT):
+            continue
         yield from wrapped(say.plain(line), "    ", "      ", width)
 
 

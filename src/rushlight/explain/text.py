@@ -13,6 +13,7 @@ from rushlight.errors import bytes_in_words
 from rushlight.ops import formula
 from rushlight.ops.arguments import AXES
 from rushlight.ops.formula import Formula
+from rushlight.ops.hints import HINT
 
 from .facts import Axis, Facts
 from .lines import WIDTH, fill, width_of, wrapped
@@ -390,6 +391,3 @@ def _refusal(facts: Facts, say: Words) -> Lines:
         names = ", ".join(say(name) for name in weight_axes(facts))
         yield ""
         yield from wrapped(f"{shown(facts.weight)} = ({names})", f"{say('weight')}   ")
-
-
-HINT = "More: "

@@ -14,6 +14,7 @@ from rushlight.errors import message
 
 from . import mends
 from .arguments import TYPE_NAMES, mixed_types, shown, unsupported_type
+from .hints import raise_hinted
 from .spec import ITEM_BYTES, ConvSpec
 
 
@@ -23,12 +24,11 @@ def linear(
 ) -> ConvSpec:
     """The spec of `linear(x, w, bias)`: a convolution without spatial axes, every leading axis its batch."""
     _check_linear_types(types)
-    _check_linear_dimensions(x, w, bias)
-    if x[-1] != w[-1]:
-        _raise_features(x, w)
+    try:
+        _check_linear_shapes(x, w, bias)
+    except RuntimeError as error:
+        raise_hinted(error, "linear", (x, w, bias))
     rows, out_features = prod(x[:-1]), w[0] if len(w) == 2 else 1
-    if bias is not None:
-        _check_linear_bias(x, w, bias)
     memory.check((rows, out_features), ITEM_BYTES[types[0]], "linear: the output")
     return ConvSpec(rows, x[-1], out_features, (), (), (), (), (), 1, (), types[0])
 
@@ -49,6 +49,14 @@ def _types_sentence(x_type: str, w_type: str, bias_type: str | None) -> str:
         return f"expected m1 and m2 to have the same dtype, but got: {kinds[0]} != {kinds[1]}"
     names, first = ("self and mat2", bias_type) if bias_type != w_type else ("mat1 and mat2", x_type)
     return f"{names} must have the same dtype, but got {TYPE_NAMES[first][1]} and {TYPE_NAMES[w_type][1]}"
+
+
+def _check_linear_shapes(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None) -> None:
+    _check_linear_dimensions(x, w, bias)
+    if x[-1] != w[-1]:
+        _raise_features(x, w)
+    if bias is not None:
+        _check_linear_bias(x, w, bias)
 
 
 def _check_linear_dimensions(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None) -> None:

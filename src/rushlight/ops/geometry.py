@@ -15,6 +15,7 @@ from rushlight.errors import message
 
 from . import formula
 from .arguments import integer, integers, shown, sides
+from .hints import raise_hinted
 from .rules import (
     Pairs,
     Request,
@@ -62,6 +63,17 @@ def convolution(
 ) -> Call:
     """The call `conv{rank}d(x, w, bias, stride, padding, dilation, groups)`; `types` of x, w and bias."""
     check_types(op, types)
+    try:
+        return _convolution(op, rank, x, w, bias, types, stride, padding, dilation, groups, mode)
+    except (RuntimeError, ValueError) as error:
+        arguments = dict(stride=stride, padding=padding, dilation=dilation, groups=groups, padding_mode=mode)
+        raise_hinted(error, op, (x, w, bias), **arguments)
+
+
+def _convolution(
+    op: str, rank: int, x: tuple, w: tuple, bias: tuple | None, types: tuple, stride: object, padding: object,
+    dilation: object, groups: object, mode: str,
+) -> Call:  # fmt: skip
     steps = integers(op, "stride", stride, rank), integers(op, "dilation", dilation, rank)
     request = Request(op, rank, x, w, bias, *steps, integer(op, "groups", groups), False)
     check_mode(op, mode)
@@ -93,6 +105,18 @@ def transposed(
 ) -> Call:
     """The call `conv_transpose{rank}d(…)`: its spec is that of the convolution which it is the dgrad of."""
     check_types(op, types)
+    steps = stride, padding, output_padding, groups, dilation
+    try:
+        return _transposed(op, rank, x, w, bias, types, *steps, mode, output_size)
+    except (RuntimeError, ValueError) as error:
+        names = ("stride", "padding", "output_padding", "groups", "dilation")
+        raise_hinted(error, op, (x, w, bias), **dict(zip(names, steps)), padding_mode=mode, output_size=output_size)
+
+
+def _transposed(
+    op: str, rank: int, x: tuple, w: tuple, bias: tuple | None, types: tuple, stride: object, padding: object,
+    output_padding: object, groups: object, dilation: object, mode: str, output_size: object,
+) -> Call:  # fmt: skip
     steps = integers(op, "stride", stride, rank), integers(op, "dilation", dilation, rank)
     request = Request(op, rank, x, w, bias, *steps, integer(op, "groups", groups), True)
     extra = integers(op, "output_padding", output_padding, rank)

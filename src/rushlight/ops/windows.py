@@ -14,6 +14,7 @@ from rushlight.errors import message
 
 from . import formula
 from .arguments import AXES, at_axis, by_axis, integer, integers, shown, wrong_type
+from .hints import raise_hinted
 from .rules import Pairs, check_pad
 
 PAD_MODES = ("constant", "reflect", "replicate", "circular")
@@ -44,6 +45,16 @@ def unfold(
     x: tuple[int, ...], kernel_size: object, dilation: object, padding: object, stride: object, itemsize: int = 1
 ) -> Windows:
     """Windows of `unfold` on an input of shape x; an int kernel_size takes every axis behind the channels."""
+    try:
+        return _unfold(x, kernel_size, dilation, padding, stride, itemsize)
+    except (RuntimeError, IndexError) as error:
+        steps = dict(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
+        raise_hinted(error, "unfold", (x,), **steps)
+
+
+def _unfold(
+    x: tuple[int, ...], kernel_size: object, dilation: object, padding: object, stride: object, itemsize: int
+) -> Windows:
     if len(x) < 3 and not (isinstance(kernel_size, list | tuple) and len(kernel_size) != 2):
         raise IndexError(
             message(
@@ -95,6 +106,17 @@ def fold(
     itemsize: int = 1,
 ) -> Windows:
     """Windows of `fold`: `size` is the image, `out` the grid of blocks that x (batch, C·taps, blocks) holds."""
+    steps = dict(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
+    try:
+        return _fold(x, output_size, **steps, itemsize=itemsize)
+    except RuntimeError as error:
+        raise_hinted(error, "fold", (x,), output_size=output_size, **steps)
+
+
+def _fold(
+    x: tuple[int, ...], output_size: object, kernel_size: object, dilation: object, padding: object, stride: object,
+    itemsize: int,
+) -> Windows:  # fmt: skip
     op, rank = "fold", _fold_rank(output_size, kernel_size)
     size = _block_sizes(op, "output_size", output_size, rank)
     taps, gaps, pads, steps = _block_arguments(op, rank, kernel_size, dilation, padding, stride)
@@ -343,7 +365,10 @@ def pad(x: tuple[int, ...], pad: object, mode: object, value: object, itemsize: 
             )
         )
     pairs = tuple(reversed([(lo, hi) for lo, hi in zip(numbers[::2], numbers[1::2])]))
-    _check_constant(x, pairs) if mode == "constant" else _check_continued(x, pairs, mode, value)
+    try:
+        _check_constant(x, pairs) if mode == "constant" else _check_continued(x, pairs, mode, value)
+    except RuntimeError as error:
+        raise_hinted(error, "pad", (x,), pad=numbers, mode=mode, value=value)
     lead = len(x) - len(pairs)
     sizes = (formula.PADDED_SIZE(size=n, before=lo, after=hi) for n, (lo, hi) in zip(x[lead:], pairs))
     memory.check((*x[:lead], *sizes), itemsize, "pad: the output")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rushlight.ops.hints import HINT
+
 from ..facts import Facts
 from ..lines import wrapped
-from ..text import HINT, input_axes
+from ..text import input_axes
 from ..words import Words, grouped
 from .canvas import CHARACTER, LINE, MARGIN, Canvas
 from .sheet import sizes
