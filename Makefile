@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Tests of the layer family itself, which pass on both engines.
+FAMILY = tests/ops tests/nn tests/autograd tests/parity tests/examples_test tests/fuzz/test_identities.py
 DATA ?=
 
 .PHONY: demo test check parity sweep bench clean
@@ -12,6 +14,7 @@ demo: $(VENV)/train.stamp
 
 test: check
 	$(BIN)/python -m pytest -n 2 -m "not live and not long"
+	RUSHLIGHT_ENGINE=reference $(BIN)/python -m pytest -n 2 -m "not live and not long" $(FAMILY)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
