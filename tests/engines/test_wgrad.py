@@ -8,7 +8,7 @@ import pytest
 
 from rushlight import runtime
 from rushlight.engines import compiled, reference
-from rushlight.engines.compiled.wgrad import WgradCall
+from rushlight.engines.compiled.product_wgrad import WgradCall
 from rushlight.engines.exactness import set_exact
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.target import Target

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 
@@ -19,13 +20,7 @@ from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.target import Target
 from ..dispatch import Refusal, Unavailable
 from ..exactness import get_exact
-from .bias import BiasCall
-from .lanewise import LaneCall
-from .lanewise_wgrad import LaneWgradCall
-from .product import ProductCall, addressable
-from .wgrad import EmptyWgrad, WgradCall
-from .winograd import WinogradCall
-from .winograd_gradient import WinogradGradientCall
+from .kernels import addressable
 
 name = "compiled"
 
@@ -81,7 +76,7 @@ def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
     key = ("bias", dtype, y.shape, y.strides, runtime.team_size())
     call = _calls.get(key)
     if call is None:
-        call = _remember(key, partial(BiasCall, dtype, y, Target.host(), runtime.team_size()))
+        call = _remember(key, partial(_class("bias.BiasCall"), dtype, y, Target.host(), runtime.team_size()))
     return call(y)
 
 
@@ -129,25 +124,32 @@ def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | N
         return lambda source, *others: call(np.ascontiguousarray(source), *others)
     target, threads = Target.host(), runtime.team_size()
     if 0 in source.shape:
-        return ProductCall(kernel, spec, source, activation, target, threads)
+        return _class("product.ProductCall")(kernel, spec, source, activation, target, threads)
     choice = choose(spec, kernel, target, threads, get_exact())
     if choice.algorithm == "winograd":
-        call = WinogradCall(choice.plan, spec, source, activation, target, threads)
+        call = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
     else:
-        make = LaneCall if choice.algorithm == "lanes" else ProductCall
+        make = _class("lanewise.LaneCall" if choice.algorithm == "lanes" else "product.ProductCall")
         call = make(kernel, spec, source, activation, target, threads)
     return _shown(kernel, spec, choice, call)
 
 
 def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
     if 0 in x.shape:
-        return EmptyWgrad(spec, x.dtype)
+        return _class("product_wgrad.EmptyWgrad")(spec, x.dtype)
     target, threads = Target.host(), runtime.team_size()
     choice = choose_gradient(spec, target, get_exact())
     if choice.algorithm == "winograd" and 0 not in y.shape:
-        return _shown("wgrad", spec, choice, WinogradGradientCall(choice.plan, spec, x, y, target, threads))
-    make = LaneWgradCall if choice.algorithm == "lanes" else WgradCall
+        call = _class("winograd_gradient.WinogradGradientCall")(choice.plan, spec, x, y, target, threads)
+        return _shown("wgrad", spec, choice, call)
+    make = _class("lanewise_wgrad.LaneWgradCall" if choice.algorithm == "lanes" else "product_wgrad.WgradCall")
     return _shown("wgrad", spec, choice, make(spec, x, y, target, threads))
+
+
+def _class(path: str) -> type:
+    """The class of an algorithm's calls; its planner and emitters are imported when a layer first needs them."""
+    module, name = path.split(".")
+    return getattr(import_module(f"{__name__}.{module}"), name)
 
 
 def _shown(kernel: str, spec: ConvSpec, choice: Choice, call: Callable) -> Callable:

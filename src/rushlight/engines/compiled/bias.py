@@ -13,7 +13,7 @@ from ...codegen.ir import BY_NAME, f32
 from ...codegen.lanewise_wgrad import emit_finish, finish_params
 from ...plan.target import Target
 from .kernels import kernel
-from .wgrad import is_even
+from .product_wgrad import is_even
 
 _PIECE = 4096
 """Numbers a partial sum, about: short sums round less."""

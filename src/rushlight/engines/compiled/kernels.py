@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from ...codegen import jit
 from ...codegen.ir import Module, Type
 from ...codegen.pack import emit_pack
@@ -30,3 +32,8 @@ def pack_entry(target: Target, form: str, source: Type, number: Type) -> jit.Ent
 
 def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
     emit_pack(k, form, source, number, export=True)
+
+
+def addressable(a: np.ndarray) -> bool:
+    """Whether all strides are whole numbers, none negative."""
+    return all(stride >= 0 and stride % a.itemsize == 0 for stride in a.strides) and a.flags.aligned

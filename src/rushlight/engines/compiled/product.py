@@ -268,8 +268,3 @@ class ProductCall:
             f"last panel {plan.tail.heights[0]}×{plan.tail.vectors} of {plan.tail.lanes}, {plan.panels} panels",
             f"{plan.items} items ({plan.parts} parts of the panels) for {self.threads_used} threads",
         ])  # fmt: skip
-
-
-def addressable(a: np.ndarray) -> bool:
-    """Whether all strides are whole numbers, none negative."""
-    return all(stride >= 0 and stride % a.itemsize == 0 for stride in a.strides) and a.flags.aligned
