@@ -164,6 +164,7 @@ def refused(asked: Asked, x: Shape, error: Exception) -> Facts:
     try:
         weight = _weight(asked, x) if asked.way in (CONV, TRANSPOSED) else asked.weight
         axes = _conv_axes(asked, x, weight, None) if asked.way == CONV else ()
+        [axis.out for axis in axes]  # a stride of 0 has no sizes
     except (RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError, KeyError):
         weight, axes = asked.weight, ()
     return Facts(asked, x, (), axes, weight, error=error)

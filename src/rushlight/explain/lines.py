@@ -18,30 +18,48 @@ def fill(text: str, width: int) -> str:
 
 
 def wrapped(text: str, first: str = "", rest: str | None = None, width: int = WIDTH) -> list[str]:
-    """Lines of at most `width`, broken at spaces where there are any; `first` leads the first, `rest` the others.
+    """Lines of at most `width`, broken at spaces, and between Chinese characters; `first` leads the first line, `rest`
+    the others.
 
     >>> wrapped("one two three", "- ", width=10)
     ['- one two', '  three']
     """
     rest = " " * width_of(first) if rest is None else rest
     lines, line, lead = [], first, first
-    for word in _pieces(text, width - max(width_of(first), width_of(rest))):
-        gap = "" if line == lead or not line.strip() else " "
-        if line != lead and width_of(line) + width_of(gap + word) > width:
+    for word, gap in _words(text, width - max(width_of(first), width_of(rest))):
+        if line != lead and width_of(line) + len(gap) + width_of(word) > width:
             lines.append(line)
             line = lead = rest
-            gap = ""
-        line += gap + word
+        line += word if line == lead else gap + word
     return [*lines, line]
 
 
-def _pieces(text: str, width: int) -> list[str]:
-    """Words, those that are too long cut."""
+_CLOSING = "，。；：）、！？"  # begin no line
+
+
+def _words(text: str, width: int) -> list[tuple[str, str]]:
+    """What stays on one line, each with the space that comes before it."""
     found = []
     for word in text.split(" "):
-        while width_of(word) > width > 0:
-            cut = max(1, next(i for i in range(len(word), 0, -1) if width_of(word[:i]) <= width or i == 1))
-            found.append(word[:cut])
-            word = word[cut:]
-        found.append(word)
+        gap = " "
+        for piece in _characters(word) or [word]:
+            while width_of(piece) > width > 0:
+                cut = next(i for i in range(len(piece), 0, -1) if width_of(piece[:i]) <= width or i == 1)
+                found.append((piece[:cut], gap))
+                piece, gap = piece[cut:], ""
+            found.append((piece, gap))
+            gap = ""
     return found
+
+
+def _characters(word: str) -> list[str]:
+    """A word cut before every wide character that may begin a line."""
+    pieces: list[str] = []
+    for character in word:
+        wide = width_of(character) == 2
+        joined = pieces and (character in _CLOSING or not (wide or width_of(pieces[-1][-1]) == 2))
+        if joined:
+            pieces[-1] += character
+        else:
+            pieces.append(character)
+    return pieces

@@ -24,10 +24,11 @@ Lines = Iterator[str]
 INDENT = "    "
 
 
-def text_of(facts: Facts, say: Words) -> str:
-    """The whole explanation."""
+def text_of(facts: Facts, say: Words, machine: bool = True) -> str:
+    """The whole explanation; without `machine`, only what is the same on every one."""
     lines = [*_title(facts, say), "", *_shapes(facts, say)]
     sections = (_refusal,) if facts.error else (_order, _sizes, _weights, _cost, _planned, _notes)
+    sections = [section for section in sections if machine or section is not _planned]
     for section in sections:
         found = [*section(facts, say)]
         lines += ["", *found] if found else []
@@ -140,11 +141,22 @@ def _axis(facts: Facts, axes: list[Axis], say: Words, first: bool) -> Lines:
     yield from equation(axis.rule, numbers, say)
     for rule in axis.resolved:
         yield from _resolved(rule, axis, say)
-    rows = [(name, grouped(n), say(meaning)) for name, meaning, n in axis.rule.legend(**numbers)] if first else []
+    other = SPREAD if facts.way == TRANSPOSED else {}
+    legend = axis.rule.legend(**numbers) if first else ()
+    rows = [(name, grouped(n), say(other.get(name, meaning))) for name, meaning, n in legend]
     yield from table([*rows, *_marked(axis, say)], say)
     yield from _same_size(axis, say)
     if axis.rule is formula.TRANSPOSED_OUTPUT:
         yield from _choices(axis, say)
+
+
+# What the terms are where inputs are spread over outputs.
+SPREAD = {
+    "stride": "output positions from one input to the next",
+    "dilation": "output positions from one tap to the next",
+    "before": "cropped before the first position",
+    "after": "cropped behind the last position",
+}
 
 
 def equation(rule: Formula, numbers: dict[str, int], say: Words) -> Lines:
