@@ -169,7 +169,8 @@ def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool) -> tupl
     In place a row's weights take registers, and what is left between borders is rarely a multiple of anything: 8, 5, 3
     lose little on any width. A band has no borders, and one weight at a time."""
     taps = max(len(phase.taps) for phase in axis.phases) if in_place else 1
-    spare = 1 if target.fma else 2
+    # One for the source, two where it is multiplied apart; without operands in memory more are on their way at once.
+    spare = {"x86-64": 2, "neon": 4}.get(target.isa, 1)
     most = max(1, (target.registers - spare - taps * vectors) // vectors)
     return tuple(size for size in ((8, 5, 3, 2, 1) if in_place else (14, 7, 4, 2, 1)) if size <= most)
 
