@@ -53,11 +53,12 @@ class Explanation:
         """For each axis the input positions, from first to last, that one output depends on."""
         return self.facts.field
 
-    def text(self, language: str = "en", ascii: bool = False) -> str:
-        """The explanation as text of 80 columns; `language` is "en" or "zh", `ascii` does without Unicode."""
+    def text(self, language: str = "en", ascii: bool = False, machine: bool = True) -> str:
+        """The explanation as text of 80 columns; `language` is "en" or "zh", `ascii` does without Unicode, and without
+        `machine` it leaves out what the planner does on this one."""
         from .text import text_of
 
-        return text_of(self.facts, Words(language, ascii))
+        return text_of(self.facts, Words(language, ascii), machine)
 
     def svg(self, language: str = "en") -> str:
         """The animated picture, a whole SVG file."""
