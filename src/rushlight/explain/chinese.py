@@ -2,7 +2,7 @@
 
 CHINESE: dict[str, str] = {
     # words
-    " and ": " 和 ",
+    " and ": "和",
     "; ": "；",
     "MACs": "乘加次数",
     "batch": "批",

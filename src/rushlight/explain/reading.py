@@ -218,4 +218,5 @@ def _flatten(input: Shape, start_dim: int = 0, end_dim: int = -1) -> None:
 
 def unknown(name: str) -> TypeError:
     """The error for what is not of the family."""
-    return TypeError(message(f"{name} is not a layer that explain knows", f"it knows {KNOWN}"))
+    mend = "rushlight.summary(model, input_shape), which lists the layers of a model"
+    return TypeError(message(f"{name} is not a layer that explain knows", f"it knows {KNOWN}", mend=mend))
