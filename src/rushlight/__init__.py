@@ -76,6 +76,26 @@ _NAMES = {
         "avg_pool1d adaptive_avg_pool1d"
     ),
 }
+# Functions whose first argument is a tensor: anything else there is a TypeError that names it.
+_OF_TENSORS = frozenset(
+    f"tensor.{file}"
+    for file in ["activation", "arithmetic", "comparison", "pointwise", "products", "reductions", "selection", "shape"]
+)
+_ALSO_OF_TENSORS = frozenset(
+    [
+        "clone",
+        "as_strided",
+        "empty_like",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "bernoulli",
+        "multinomial",
+    ]
+)
 _RENAMED = {  # names whose function is called otherwise where it lives
     "absolute": "abs",
     "clip": "clamp",
@@ -99,7 +119,6 @@ _RENAMED = {  # names whose function is called otherwise where it lives
 }
 _SUBMODULES = frozenset(
     {
-        "adapters",
         "autograd",
         "checkpoint",
         "cuda",
@@ -131,7 +150,12 @@ def __getattr__(name: str) -> object:
     if _WHERE[name].startswith("tensor."):
         importlib.import_module(f"{__name__}.tensor")  # the whole package: its files complete one another
     module = importlib.import_module(f"{__name__}.{_WHERE[name]}")
-    value = globals()[name] = getattr(module, _RENAMED.get(name, name))
+    value = getattr(module, _RENAMED.get(name, name))
+    if _WHERE[name] in _OF_TENSORS or name in _ALSO_OF_TENSORS:
+        from rushlight.tensor.expected import takes_tensors
+
+        value = takes_tensors(value, name, __name__)
+    globals()[name] = value
     return value
 
 

@@ -148,3 +148,19 @@ def test_version(t):
     with t.no_grad():
         x.zero_()
     assert [v._version if t.__name__ == "torch" else v._version_count for v in (x, view, other, data)] == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("pieces", [lambda x: x.unbind(), lambda x: x.split(1), lambda x: x.chunk(2)])
+def test_one_of_many_views_is_not_changed_in_place(t, pieces):
+    x = t.ones(2, 2, requires_grad=True) * 1
+    with pytest.raises(RuntimeError, match="is the output of a function that returns multiple views"):
+        pieces(x)[1].add_(1)
+
+
+def test_gradients_of_overlapping_views_add_up(t):
+    x = t.arange(6.0).view(2, 3).requires_grad_()
+    x.unfold(1, 2, 1).sum().backward()
+    assert x.grad.tolist() == [[1, 2, 1], [1, 2, 1]]
+    x.grad = None
+    x.as_strided((2, 2), (1, 1)).sum().backward()
+    assert x.grad.tolist() == [[1, 2, 1], [0, 0, 0]]

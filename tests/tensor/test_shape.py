@@ -196,3 +196,24 @@ def test_assert_close(t):
     for a, b in ((t.ones(2), t.zeros(2)), (t.ones(2), t.ones(3)), (t.ones(1), t.ones(1, dtype=t.float64)), (1.0, 2.0)):
         with pytest.raises(AssertionError):
             t.testing.assert_close(a, b)
+
+
+def test_views_that_memory_does_not_allow(t):
+    x = t.arange(24.0).view(2, 3, 4)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        x.transpose(0, 1).view(-1)
+    assert x.transpose(0, 1).reshape(-1).shape == (24,)
+    layer = t.nn.Conv2d(3, 4, 3)  # whose result may lie channels-last
+    assert layer(t.zeros(2, 3, 5, 5)).view(2, -1).shape == layer(t.zeros(2, 3, 5, 5))[0:2].view(2, -1).shape
+
+
+@pytest.mark.parametrize("call", ["relu(3)", "transpose([1.0], 0, 1)", "sum(None)", "zeros_like([1])", "clone(2)"])
+def test_what_is_no_tensor_is_named(t, call):
+    with pytest.raises(TypeError, match=r"argument '\w+' \(position 1\) must be Tensor, not"):
+        eval(f"t.{call}", {"t": t})
+
+
+def test_numbers_in_text(t):
+    assert f"{t.tensor(2.5)} {t.tensor(3):03d} {t.ones(1)}" == "2.5 003 tensor([1.])"
+    with pytest.raises(TypeError, match="unsupported format string"):
+        f"{t.ones(2):.2f}"

@@ -118,7 +118,7 @@ class _Pickler(pickle._Pickler):
 
     def _reduce_tensor(self, tensor: Tensor) -> tuple:
         array, kind = tensor._array, tensor.dtype
-        memory, offset = _memory_of(array)
+        memory, offset = _memory_of(array, array if tensor._base is None else tensor._base._array)
         if memory is None:
             array = np.ascontiguousarray(array)
             memory, offset = array.reshape(-1), 0
@@ -139,10 +139,12 @@ class _Pickler(pickle._Pickler):
         return _Storage(self._name(*storages.UNTYPED), key, memory.nbytes)
 
 
-def _memory_of(array: np.ndarray) -> tuple[np.ndarray | None, int]:
-    """The flat memory that `array` looks at, and where in it; None where that is no dense block of its type."""
-    owner = array
-    while isinstance(owner.base, np.ndarray):
+def _memory_of(array: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """The flat memory that `array` looks at, and where in it; None where that is no dense block of its type.
+
+    `owner` is the array of the tensor that it is a view of; recycled memory, which that may lie in, is of bytes.
+    """
+    while isinstance(owner.base, np.ndarray) and owner.base.dtype == array.dtype:
         owner = owner.base
     dense = owner.flags.c_contiguous or owner.flags.f_contiguous
     if (

@@ -7,6 +7,7 @@ for any number of axes, a class for each number only says which.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
 from typing import Any
 
 from rushlight.dtypes import dtype as DType
@@ -30,6 +31,16 @@ Padding = str | int | tuple
 def each_axis(value: Any, rank: int) -> tuple:
     """One value for all axes, or the values as they were given, as a tuple."""
     return tuple(value) if isinstance(value, Iterable) else (value,) * rank
+
+
+def _name_after(cls: type, *methods: str) -> None:
+    """Copies of inherited methods under the class's name: a wrong argument is an error of Conv2d, not of a base."""
+    for name in methods:
+        method = getattr(cls, name)
+        own = FunctionType(method.__code__, method.__globals__, name, method.__defaults__, method.__closure__)
+        own.__kwdefaults__, own.__annotations__ = method.__kwdefaults__, method.__annotations__
+        own.__doc__, own.__module__, own.__qualname__ = method.__doc__, __name__, f"{cls.__qualname__}.{name}"
+        setattr(cls, name, own)
 
 
 class _ConvNd(Module):
@@ -78,6 +89,8 @@ class _ConvNd(Module):
         if hasattr(cls, "rank"):
             cls._kind = f"Conv{'Transpose' if cls.transposed else ''}{cls.rank}d"
             cls._op = f"conv{'_transpose' if cls.transposed else ''}{cls.rank}d"
+            if cls.__module__ == __name__:
+                _name_after(cls, "__init__", "forward")
 
     def _weight_shape(self, in_channels: int) -> tuple[int, ...]:
         ends = (in_channels, self.out_channels) if self.transposed else (self.out_channels, in_channels)
@@ -230,7 +243,11 @@ class _LazyConvNd(LazyModuleMixin):
         in_channels = self._channels_of(input)
         if in_channels % self.groups:
             raise ValueError(
-                message("in_channels must be divisible by groups", f"{in_channels} channels, groups={self.groups}")
+                message(
+                    "in_channels must be divisible by groups",
+                    f"{self._get_name()}: the input has {in_channels} channels, groups={self.groups}",
+                    mend=f"groups=1, or an input with a multiple of {self.groups} channels",
+                )
             )
         weight_shape = self._weight_shape(in_channels)
         self._check_call(input, weight_shape, *args, **kwargs)
@@ -256,8 +273,12 @@ class _LazyConvNd(LazyModuleMixin):
         dim = input.dim()
         if dim not in (self.rank + 1, self.rank + 2):
             raise RuntimeError(
-                f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to "
-                f"{type(self).__name__}, but got input of size: {input.shape}"
+                message(
+                    f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to "
+                    f"{type(self).__name__}, but got input of size: {input.shape}",
+                    f"the input has {dim} dimensions",
+                    mend="x.unsqueeze(…) for a missing channel or batch axis",
+                )
             )
         return input.shape[dim - self.rank - 1]
 

@@ -52,6 +52,7 @@ from rushlight.ops import linear as _linear
 from rushlight.ops import pad as _pad
 from rushlight.ops import pool as _pool
 from rushlight.tensor.core import Tensor
+from rushlight.tensor.expected import takes_tensors as _takes_tensors
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -452,3 +453,6 @@ _document(_TRANSPOSE, (conv_transpose1d, conv_transpose2d, conv_transpose3d))
 _document(_MAX, (max_pool1d, max_pool2d, max_pool3d))
 _document(_AVG, (avg_pool1d, avg_pool2d, avg_pool3d))
 _document(_ADAPTIVE, (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d))
+for _name in __all__:
+    if "_pool" in _name or _name in ("hardtanh", "relu6"):  # the others look at their arguments anyway
+        globals()[_name] = _takes_tensors(globals()[_name], _name, __name__)

@@ -15,6 +15,7 @@ from typing import Any
 from rushlight.autograd.graph import record
 from rushlight.autograd.hooks import Handle
 from rushlight.tensor.core import Tensor, alias
+from rushlight.tensor.expected import misplaced
 
 
 def register(hooks: OrderedDict, hook: Callable, *, prepend: bool = False, flags: Sequence[OrderedDict] = ()) -> Handle:
@@ -53,7 +54,15 @@ class Hooked:
         # A layer without hooks pays for one test.
         if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
             return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except AttributeError as error:
+            if error.name != "_array":  # what only operations on tensors ask for
+                raise
+            wrong = misplaced(error, type(self).__name__, type(self).forward, args, kwargs, bound=True)
+            if wrong is None:
+                raise
+        raise wrong
 
     def _call_with_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         called: set[int] = set()

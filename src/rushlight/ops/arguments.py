@@ -129,9 +129,17 @@ def mixed_types(op: str, x_type: str, other: str, other_type: str) -> RuntimeErr
         message(
             f"Input type ({first}) and {other} type ({second}) should be the same",
             f"{op}: numbers are not converted silently",
-            mend=f"x.to({other}.dtype), or .{_METHOD.get(x_type, 'float')}() on the layer",
+            mend=_meeting(x_type, other_type),
         )
     )
+
+
+def _meeting(x_type: str, other_type: str) -> str:
+    """What brings input and layer to one floating dtype."""
+    ways = [f"x.{_METHOD[other_type]}()" if other_type in _METHOD else "a floating dtype for the weight"]
+    if x_type in _METHOD:
+        ways.append(f".{_METHOD[x_type]}() on the layer")
+    return " or ".join(ways)
 
 
 _METHOD = {"f64": "double", "f32": "float", "f16": "half", "bf16": "bfloat16"}

@@ -304,7 +304,7 @@ def _wanted(request: Request, output_size: object) -> tuple[int, ...]:
             message(
                 f"object of type '{type(output_size).__name__}' has no len()",
                 f"{request.op}: output_size takes one number an axis",
-                mend=f"output_size=({', '.join([str(output_size)] * request.rank)},)",
+                mend=f"output_size={(output_size,) * request.rank}",
             )
         )
     dim, rank = len(request.x), request.rank

@@ -88,7 +88,12 @@ def check_dimensions(request: Request) -> None:
     op, rank, x, w = request.op, request.rank, request.x, request.w
     if len(w) != rank + 2:
         fact = f"{op}: weight of size {shown(w)} has {len(w)} dimensions and not {rank + 2}"
-        _raise(request, _weight_sentence(request), fact)
+        _raise(
+            request,
+            _weight_sentence(request),
+            fact,
+            mend=f"a kernel_size of {rank} {'number' if rank == 1 else 'numbers'}",
+        )
     if len(x) not in (rank + 1, rank + 2):
         in_channels = w[0] if request.transposed else w[1] * request.groups
         _raise(
@@ -160,7 +165,8 @@ def check_channels(request: Request) -> None:
             request,
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
             f"but got weight of size [{shown(w)}] instead",
-            f"{op}: {w[0]} is not a multiple of {groups}",
+            f"{op}: {w[0]} output channels are not a multiple of groups={groups}",
+            mend=f"groups=1, or {-(-w[0] // groups) * groups} output channels",
         )
     if request.transposed and w[1] == 0:
         _raise(request, f"non-empty 2D or 4D weight tensor expected, but got: {shown(w)}", f"raised by {op}")

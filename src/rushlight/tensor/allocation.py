@@ -1,6 +1,6 @@
 """Memory for new tensors, refused in words before NumPy or the machine can fail on it.
 
-In: a shape (any sequence of ints) and a NumPy dtype. Out: an uninitialised array of recycled memory, aligned for vectors.
+In: a shape (any sequence of ints) and a NumPy dtype. Out: an uninitialised array of recycled memory, aligned.
 Used by creation and by the layers.
 """
 

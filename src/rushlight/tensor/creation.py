@@ -56,7 +56,10 @@ def shape_of(name: str, size: tuple) -> tuple[int, ...]:
 
 
 def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
-    """`dtype` (Python's float, int and bool mean PyTorch's widest of the kind), or the default floating dtype for None; TypeError for anything else."""
+    """`dtype`, or the default floating dtype for None; TypeError for anything else.
+
+    Python's float, int and bool mean float64, int64 and bool, as in PyTorch.
+    """
     if dtype is None:
         return dtypes.get_default_dtype()
     if isinstance(dtype, type) and (kind := dtypes.of_python(dtype)):

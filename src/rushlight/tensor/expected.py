@@ -1,0 +1,59 @@
+"""A clear TypeError where a user passes a list, a number or an array for a tensor.
+
+In: a function of tensors, under its public name. Out: the same function, which looks at its arguments when, and only
+when, an attribute that tensors have was missing on one of them: a call that succeeds pays for one more frame.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from rushlight.ops.arguments import not_a_tensor
+from rushlight.tensor.core import Tensor
+
+
+def takes_tensors(function: Callable, name: str, module: str) -> Callable:
+    """`function` as `module.name`; an argument that should be a tensor and is not is a TypeError.
+
+    >>> import rushlight as torch
+    >>> torch.relu([1.0])
+    Traceback (most recent call last):
+        ...
+    TypeError: relu(): argument 'input' (position 1) must be Tensor, not list
+    Try: rushlight.tensor(input)
+    """
+
+    @functools.wraps(function)
+    def checked(*args: object, **kwargs: object) -> object:
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            wrong = misplaced(error, name, function, args, kwargs)
+            if wrong is None:
+                raise
+        raise wrong
+
+    checked.__name__ = checked.__qualname__ = name  # pickles look where users do
+    checked.__module__ = module
+    return checked
+
+
+def misplaced(
+    error: AttributeError, name: str, function: Callable, args: tuple, kwargs: dict[str, object], bound: bool = False
+) -> TypeError | None:
+    """The TypeError for the argument on which a tensor's attribute was missing; None where it was something else.
+
+    `bound` says that the function has a `self`, which is not among the arguments.
+    """
+    if isinstance(error.obj, Tensor) or not hasattr(Tensor, error.name or ""):
+        return None
+    code = function.__code__
+    names = code.co_varnames[bound : code.co_argcount]
+    for position, value in enumerate(args):
+        if value is error.obj:
+            return not_a_tensor(name, names[position] if position < len(names) else "tensors", position + 1, value)
+    for key, value in kwargs.items():
+        if value is error.obj:
+            return not_a_tensor(name, key, names.index(key) + 1 if key in names else len(args) + 1, value)
+    return None
