@@ -20,7 +20,7 @@ from rushlight.plan.winograd_layer import plan_winograd
 def draw(rng):
     rank = rng.choice((1, 2, 2, 3))
     size = tuple(rng.randint(3, 40 if rank < 3 else 12) for _ in range(rank))
-    taps = [rng.choice((1, 3, 3)) for _ in range(rank - 1)] + [3]
+    taps = [rng.choice((1, 2, 3, 3, 4, 5)) for _ in range(rank - 1)] + [rng.choice((2, 3, 3, 4, 5, 7))]
     dilation = [rng.choice((1, 1, 2, 3)) for _ in range(rank)]
     if rank == 3:
         taps[0], dilation[0] = rng.choice((1, 2, 3)), rng.choice((1, 2))

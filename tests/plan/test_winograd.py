@@ -7,7 +7,7 @@ import pytest
 
 from rushlight.plan.winograd import by_columns, by_rows, evaluate, winograd
 
-SIZES = [(2, 3), (3, 3), (4, 3), (2, 5), (4, 5), (2, 2)]
+SIZES = [(2, 3), (3, 3), (4, 3), (3, 4), (2, 5), (5, 2), (4, 5), (2, 7), (7, 2), (6, 3), (1, 1)]
 
 
 def apply(matrix, vector):

@@ -34,7 +34,7 @@ LANES = Choice("lanes", None, ("vectors hold output channels: groups are too sma
 def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: bool) -> Choice:
     """The algorithm of an fprop or dgrad.
 
-    >>> spec = ConvSpec.of(8, 64, 64, (56,), (5,), padding=2)
+    >>> spec = ConvSpec.of(8, 64, 64, (56,), (5,), stride=2, padding=2)
     >>> choose(spec, "fprop", Target.named("avx2"), 2, exact=False).algorithm
     'product'
     """

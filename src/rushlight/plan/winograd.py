@@ -26,7 +26,7 @@ POINTS = {
     4: (0, 1, -1, 2),
     5: (0, Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
     6: (0, Fraction(1, 2), Fraction(-1, 2), 1, -1, 2),
-    7: (0, Fraction(1, 2), Fraction(-1, 2), 1, -1, Fraction(3, 2), Fraction(-3, 2)),
+    7: (0, Fraction(1, 2), Fraction(-1, 2), 1, -1, 2, -2),
 }
 """The finite points for each number of inputs less one; the last point is always infinity."""
 

@@ -13,10 +13,7 @@ from .blocking import UNIT, AxisBlocks, Bands
 from .target import Target
 from .tiling import TileAxis, classes, tile_axis, tiles_of_class
 from .winograd import Winograd, tile, winograd
-from .winograd_layer import band_of, refusal_of_layer
-
-TILE = 4
-"""Results of the layer along an axis of a tile: the filter's taps, seen from the gradient."""
+from .winograd_layer import band_of, refusal_of_layer, results_of
 
 SUM_BYTES = 16 << 20
 """The sums of all ξ, four times the weight, must stay near: they are read and written for each chunk of tiles."""
@@ -54,7 +51,7 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
         return "there are no results"
     rank = spec.rank
     taps, extents = (1,) * (3 - rank) + spec.taps, (1,) * (3 - rank) + spec.out
-    forms = [winograd(3, TILE) if count == 3 else winograd(1, 1) for count in taps[1:]]
+    forms = [winograd(taps[1:][i], results_of(taps[1:], i)) for i in range(2)]
     points = forms[0].inputs * forms[1].inputs
     if 4 * points * taps[0] * spec.in_channels * spec.out_channels // spec.groups > SUM_BYTES:
         return "the sums would take too much memory"
