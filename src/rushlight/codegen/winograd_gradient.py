@@ -108,33 +108,33 @@ def emit_sum(target: Target, form: GradientForm) -> Module:
         sums = p.sums[item * p.rows * form.panel]
         slot = p.slots[tap].load()
         x, y = p.x[group * p.channels], p.y[xi * p.point_y + group * p.results + part * form.panel]
-        with f.loop(0, p.depths, sure=True) as z:
-            left = x[((slot + z) * p.points + xi) * p.point_x]
-            right = y[z * p.points * p.point_y]
-            add = f.select(z > 0, 1, p.add)
-            with f.loop(0, p.rows, form.height, sure=True) as c:
-                f.call(product, left[c], right, p.width_x, p.width_y, p.tiles, sums[c * form.panel], add)
+        left = x[(slot * p.points + xi) * p.point_x]
+        steps = (p.width_x, p.width_y, p.points * p.point_x, p.points * p.point_y)
+        with f.loop(0, p.rows, form.height, sure=True) as c:
+            f.call(product, left[c], y, *steps, p.depths, p.tiles, sums[c * form.panel], p.add)
     return k
 
 
 def _emit_product(k: Module, form: GradientForm) -> Function:
-    """sums[0:height][panel] (+)= Σ_t x[t·width_x + 0:height] · y[t·width_y + 0:panel]."""
+    """sums[0:height][panel] (+)= Σ_z Σ_t x[z·depth_x + t·width_x + 0:height] · y[z·depth_y + t·width_y + 0:panel]."""
     vector = vec(f32, form.lanes)
     signature = [
-        ("x", ptr(f32)), ("y", ptr(f32)), ("width_x", i64), ("width_y", i64), ("tiles", i64),
-        ("sums", ptr(f32)), ("add", i64),
+        ("x", ptr(f32)), ("y", ptr(f32)), ("width_x", i64), ("width_y", i64), ("depth_x", i64), ("depth_y", i64),
+        ("depths", i64), ("tiles", i64), ("sums", ptr(f32)), ("add", i64),
     ]  # fmt: skip
-    with k.function("winograd_outer", signature, inline=False) as (f, x, y, width_x, width_y, tiles, sums, add):
+    with k.function("winograd_outer", signature, inline=False) as made:
+        f, x, y, width_x, width_y, depth_x, depth_y, depths, tiles, sums, add = made
         places = [(m, v) for m in range(form.height) for v in range(form.vectors)]
         total = {place: f.var(vector, 0.0) for place in places}
-        left, right = f.var(ptr(f32), x), f.var(ptr(f32), y)
-        with f.loop(0, tiles, sure=True):
-            factors = [right.value[v * form.lanes].load(form.lanes) for v in range(form.vectors)]
-            for m in range(form.height):
-                number = left.value[m].broadcast(form.lanes)
-                for v in range(form.vectors):
-                    total[m, v].value = f.fma(number, factors[v], total[m, v].value)
-            left.value, right.value = left.value[width_x], right.value[width_y]
+        with f.loop(0, depths, sure=True) as z:
+            left, right = f.var(ptr(f32), x[z * depth_x]), f.var(ptr(f32), y[z * depth_y])
+            with f.loop(0, tiles, sure=True):
+                factors = [right.value[v * form.lanes].load(form.lanes) for v in range(form.vectors)]
+                for m in range(form.height):
+                    number = left.value[m].broadcast(form.lanes)
+                    for v in range(form.vectors):
+                        total[m, v].value = f.fma(number, factors[v], total[m, v].value)
+                left.value, right.value = left.value[width_x], right.value[width_y]
         with f.if_(add != 0):
             for (m, v), variable in total.items():
                 variable.value = variable.value + sums[m * form.panel + v * form.lanes].load(form.lanes)

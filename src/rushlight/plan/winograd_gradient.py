@@ -47,6 +47,8 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     reason = refusal_of_layer(spec)
     if reason:
         return reason
+    if spec.groups > 1:
+        return "the sums of groups are too short"
     if min(spec.out) < 1 or spec.batch < 1:
         return "there are no results"
     rank = spec.rank
