@@ -81,11 +81,12 @@ def _winners(grid: Windows, x: np.ndarray, values: np.ndarray) -> np.ndarray:
     winners = _laid_like(values, values.shape, np.dtype(np.uint8 if len(taps) <= 256 else np.int32))
     winners.fill(0)
     for number, (_, outputs, inputs) in reversed(taps):
-        winners[(..., *outputs)][x[(..., *inputs)] == values[(..., *outputs)]] = number
+        hit = x[(..., *inputs)] == values[(..., *outputs)]
+        np.copyto(winners[(..., *outputs)], winners.dtype.type(number), where=hit)
     if x.dtype.kind not in "iu" and (values != values).any():
         for number, (_, outputs, inputs) in taps:
             here = x[(..., *inputs)]
-            winners[(..., *outputs)][here != here] = number
+            np.copyto(winners[(..., *outputs)], winners.dtype.type(number), where=here != here)
     return winners
 
 

@@ -274,7 +274,7 @@ def relu(input: Tensor) -> Tensor:
 
 
 def _relu_rule(needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
-    return (grad * wrap(result._array > 0),)
+    return (grad * wrap((result._array > 0).astype(grad._array.dtype)),)
 
 
 @method("nan_to_num")
