@@ -387,6 +387,8 @@ _quiet = _Quiet()
 
 def quiet(function: Callable, *args: object, **kwargs: object) -> object:
     """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says."""
+    if function in _ELEMENTWISE and not kwargs and getattr(args[0], "nbytes", 0) >= _LARGE:
+        kwargs = _recycled(args)
     try:
         return _quiet.run(function, *args, **kwargs)
     except ValueError as error:
@@ -397,6 +399,24 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
         raise
     except MemoryError as error:
         raise RuntimeError(message("DefaultCPUAllocator: can't allocate memory", f"numpy: {error}")) from None
+
+
+# Fresh memory for a large result costs several times the arithmetic: each page is handed out at its first touch.
+_ELEMENTWISE = frozenset({np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.negative, np.exp})
+_LARGE = 1 << 18
+
+
+def _recycled(args: tuple) -> dict:
+    """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
+    from .layout import empty_like_array
+
+    first = args[0]
+    for other in args:
+        if not isinstance(other, np.ndarray | np.generic) or other.dtype != first.dtype or other.dtype.kind != "f":
+            return {}
+        if other.ndim and other.shape != first.shape:
+            return {}
+    return {"out": empty_like_array(first, first.dtype)}
 
 
 def _do_not_broadcast(shapes: list[tuple[int, ...]]) -> str:

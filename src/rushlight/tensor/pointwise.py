@@ -15,6 +15,7 @@ from rushlight.autograd.graph import record
 from rushlight.dtypes import FLOATING, HALVES
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.layout import empty_like_array
 from rushlight.tensor.operands import Operand, in_dtype
 
 Gradients = tuple[Tensor | None, ...]
@@ -274,7 +275,15 @@ def relu(input: Tensor) -> Tensor:
 
 
 def _relu_rule(needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
-    return (grad * wrap((result._array > 0).astype(grad._array.dtype)),)
+    return (_where_kept(grad, result._array > 0),)
+
+
+def _where_kept(grad: Tensor, kept: np.ndarray) -> Tensor:
+    """The gradient where the result was positive, else 0; linear, so it is its own gradient."""
+    array = grad._array
+    out = wrap(quiet(np.multiply, array, kept, out=empty_like_array(array, array.dtype)))
+    record("ThresholdBackwardBackward0", out, (grad,), lambda needs, g: (_where_kept(g, kept),))
+    return out
 
 
 @method("nan_to_num")
