@@ -26,12 +26,13 @@ LAYER = Params(
     slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), rows=i64, columns=i64,
     places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
     out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
-    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, thread_size=i64,
+    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, thread_size=i64,
 )  # fmt: skip
 """`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-in numbers; `width` that from one tile to the next in the spread data; `channels` all of them, `summed` and `made`
-those of a group; `base_d` the depth slot of each depth tap; `places` the first slot and first position of each tile
-of a block, `reach` the positions of a block, `step` those from one result of a tile to the next."""
+in numbers; `point` is the distance from one ξ to the next in the spread data, `width` that from one tile to the next;
+`channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap; `places` the
+first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one result
+of a tile to the next."""
 
 WEIGHT = Params(
     w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, taps_d=i64,
@@ -71,7 +72,7 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
     with k.kernel("winograd", LAYER) as (f, p):
         mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
         band, spread = mine, mine[p.band_size]
-        point = p.capacity * p.width  # numbers from one ξ to the next
+        point = p.point  # numbers from one ξ to the next
         sums = spread[p.slots_d * point * form.points]
         blocks = p.blocks_d * p.blocks_h * p.blocks_w
         groups = f.ceil_div(p.images, p.group)
@@ -97,7 +98,7 @@ def _spread(
 ) -> None:  # fmt: skip
     """The data of one image's block, transformed, chunk by chunk of channels."""
     pack, data = calls
-    point = p.capacity * p.width
+    point = p.point
     with f.loop(0, p.channels, p.chunk, sure=True) as c:
         channels = f.min(p.chunk, p.channels - c)
         f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
@@ -126,7 +127,7 @@ def _panel(
     with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
         with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
             slot = p.base_d[tap].load() + z
-            factors = spread[(slot * form.points + xi) * p.capacity * p.width]
+            factors = spread[(slot * form.points + xi) * p.point]
             weight = weights[(tap * form.points + xi) * p.summed * form.panel]
             _products(f, p, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
         with f.loop(0, count, sure=True) as image:

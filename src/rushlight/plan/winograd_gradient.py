@@ -47,8 +47,8 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     reason = refusal_of_layer(spec)
     if reason:
         return reason
-    if spec.groups > 1:
-        return "the sums of groups are too short"
+    if spec.groups > 1 or min(spec.in_channels, spec.out_channels) < 32:
+        return "the sums have too few rows"
     if min(spec.out) < 1 or spec.batch < 1:
         return "there are no results"
     rank = spec.rank

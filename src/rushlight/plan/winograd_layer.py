@@ -80,7 +80,8 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     parts_h, parts_w = (classes(n, d) for n, d in zip(extents[1:], apart))
     all_tiles = count[0] * parts_h, count[1] * parts_w
     gain = _gain(spec, (rows, columns), all_tiles, extents, (summed, made), (lanes, panels * panel), taps[0])
-    if gain < 1.1:
+    gain *= prod(_useful(spec, kernel, sizes[i], extents[i - rank], i) for i in range(rank))
+    if gain < 1.15:
         return f"Winograd would take {1 / gain:.2f} times as long: too few channels or positions"
     wanted = _tiles_wanted(target, rows, columns, summed * spec.groups)
     tiling = tile(count, spec.batch, max(1, wanted // (parts_h * parts_w)))
@@ -140,6 +141,13 @@ def _gain(
     products = tiles * points * depth_taps * summed * wide / lanes / 0.85
     transforms = tiles * points * (4 * summed + 5 * wide) / lanes
     return direct / (products + transforms)
+
+
+def _useful(spec: ConvSpec, kernel: str, size: int, extent: int, i: int) -> float:
+    """The share of (result, tap) pairs along an axis that meet the source: the direct sum leaves out the others."""
+    lo, step = _low(spec, kernel, i), spec.dilation[i]
+    met = (min(extent, size + lo - k * step) - max(0, lo - k * step) for k in range(spec.taps[i]))
+    return sum(max(0, count) for count in met) / (extent * spec.taps[i])
 
 
 def _tiles_wanted(target: Target, rows: Winograd, columns: Winograd, summed: int) -> int:

@@ -126,7 +126,8 @@ class WinogradCall:
         tiles = plan.images * len(plan.tiles[0].places) * len(plan.tiles[1].places)
         capacity = -(-tiles // most) * most
         self.places = [np.array(axis.places, np.int64) for axis in plan.tiles]
-        spread, sums = slots_d * form.points * capacity * self.width, form.points * capacity * form.panel
+        point = capacity * self.width + form.lanes  # not a multiple of 4096 bytes: neighbours share no cache set
+        spread, sums = slots_d * form.points * point, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
         self.thread_size = -(-(band + spread + sums) // 64) * 64
         self.depth_slots = np.array(bands.axes[0].slots.base[0], np.int64)
@@ -144,7 +145,7 @@ class WinogradCall:
             *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
             *plan.extents[1:], self.panels, plan.panels,
             plane * plan.extents[0], plane, row, pixel,
-            slots_h * bands.row, bands.row, bands.pitch, band, capacity, self.thread_size,
+            slots_h * bands.row, bands.row, bands.pitch, band, capacity, point, self.thread_size,
         )  # fmt: skip
         return words
 

@@ -41,7 +41,7 @@ class _Operand:
         self.channels = source.shape[1]
         self.width = -(-self.channels // form.lanes) * form.lanes
         self.slots = len(bands.axes[0].slots.coordinates)
-        self.point = plan.units * plan.tiles * self.width
+        self.point = plan.units * plan.tiles * self.width + form.lanes  # see WinogradCall: no shared cache sets
         self.size = self.slots * form.points * self.point + 64  # the last group is read beyond its end
         self.name = name
 
