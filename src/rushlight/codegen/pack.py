@@ -15,8 +15,10 @@ chunk and `pitch` are undefined; slots that only results outside the problem wou
 Calling it: `pack(job, source, band, block_d, block_h, block_w, channels)`. `job` is the address of the words of
 `Gather.words`, `source` the array at its image and first channel, and the block numbers count from 0 along each axis.
 
-How the source lies in memory decides which of three functions serves (`form_of`):
+How the source lies in memory decides which of four functions serves (`form_of`):
 * rows: channels are neighbours (channels-last): every slot is a copy of a piece of memory;
+* panels: the same into several bands `next` numbers apart, one for every `panel` channels, in one pass over the source
+  (for the other forms that is a call a panel);
 * columns: positions along w are neighbours (contiguous PyTorch layout): squares of lanes × lanes are turned in
   registers, and each position's vector of channels goes to its slot;
 * scattered: any strides, number by number.
@@ -34,19 +36,21 @@ if TYPE_CHECKING:
     from ..plan.blocking import AxisBlocks, Bands
     from .types import Type
 
-FORMS = ("rows", "columns", "scattered")
+FORMS = ("rows", "panels", "columns", "scattered")
 
 # The words of a job. `places`, for each axis a pair a block: its line in the axis' table, and what its source offsets
 # lie further on (blocks without padding share one line, so that tables are small whatever the size). A line is,
 # along d and h, [slot]: the offset of the slot's source row in numbers, −1 for zeros, −2 where nobody needs it;
 # along w `line` words:
-#   rows, scattered: [slot] the same;
+#   rows, panels, scattered: [slot] the same;
 #   columns: first source offset, how many positions, how many zero slots, [slots_w] the zero slots' places in the
 #   band's row, [position] the places of the positions, padded with the place of the spare slot to whole vectors.
+# Where panels may `overlap`, the last one is moved back so that it is as long as the others.
 JOB = Params(
     slots_d=i64, slots_h=i64, slots_w=i64, pitch=i64, row=i64, stride_c=i64, line=i64,
     table_d=ptr(i64), table_h=ptr(i64), table_w=ptr(i64),
     places_d=ptr(i64), places_h=ptr(i64), places_w=ptr(i64),
+    panel=i64, next=i64, overlap=i64,
 )  # fmt: skip
 
 _SPARSE = 4
@@ -56,12 +60,17 @@ _SPARSE = 4
 class Gather:
     """The tables of one source array: `form` names the function, `words.ctypes.data` is its `job`.
 
-    `strides` are those of d, h, w and the channels, in numbers. The image and the group are the caller's business."""
+    `strides` are those of d, h, w and the channels, in numbers. The image and the group are the caller's business.
+    `panels`: the band is one panel of several, (channels of each, distance, whether they overlap)."""
 
     __slots__ = ("_tables", "address", "form", "words")
 
-    def __init__(self, bands: Bands, strides: tuple[int, int, int, int], lanes: int) -> None:
+    def __init__(
+        self, bands: Bands, strides: tuple[int, int, int, int], lanes: int, panels: tuple[int, int, int] | None = None
+    ) -> None:
         self.form = form_of(bands, strides)
+        if self.form == "rows" and panels and panels[0] >= lanes:
+            self.form = "panels"
         lines = [axis_lines(axis, stride) for axis, stride in zip(bands.axes, strides)]
         tables, places = [table for table, _ in lines], [place for _, place in lines]
         if self.form == "columns":
@@ -69,7 +78,9 @@ class Gather:
         self._tables = tables + places
         slots = [len(axis.slots.coordinates) for axis in bands.axes]
         addresses = [table.ctypes.data for table in self._tables]
-        packed = JOB.pack(*slots, bands.pitch, bands.row, strides[3], tables[2].shape[1], *addresses)
+        packed = JOB.pack(
+            *slots, bands.pitch, bands.row, strides[3], tables[2].shape[1], *addresses, *(panels or (0, 0, 0))
+        )
         self.words = np.frombuffer(packed, np.int64)
         self.address = self.words.ctypes.data
 
@@ -130,7 +141,7 @@ def emit_pack(k: Module, form: str, source: Type, number: Type, export: bool = F
         ("job", ptr(i64)), ("source", ptr(source)), ("band", ptr(number)),
         ("block_d", i64), ("block_h", i64), ("block_w", i64), ("channels", i64),
     ]  # fmt: skip
-    body = {"rows": _pack_rows, "columns": _pack_columns, "scattered": _pack_scattered}[form]
+    body = _BODIES[form]
     name = f"pack_{form}_{source.name}_{number.name}"
     with k.function(name, signature, inline=False, export=export) as made:
         f, job, source_, band, block_d, block_h, block_w, channels = made
@@ -203,6 +214,47 @@ def _copy(f: Function, p, source: Pointer, slot: Pointer) -> None:  # noqa: ANN0
     _vectors(f, p, move)
 
 
+def _pack_panels(f: Function, p) -> None:  # noqa: ANN001
+    """for each slot, each panel:  bands[panel][slot][0:panel] = source[position of the slot][panel's channels]
+
+    A panel is a vector wide at least, and slots have room for whole vectors."""
+    lanes = p.lanes
+    whole, panels = (p.panel + (lanes - 1)) // lanes * lanes, f.ceil_div(p.channels, p.panel)
+    zero = f.const(vec(p.number, lanes), 0.0)
+    most = f.select(p.overlap != 0, p.channels - p.panel, p.channels)
+
+    def each(slot: Pointer, body) -> None:  # noqa: ANN001
+        """`body(channel, place, mask of the source)` for every vector of every panel; junk may follow the channels."""
+        with f.loop(0, panels) as panel:
+            first, place = f.min(panel * p.panel, most), slot[panel * p.next]
+            there = p.channels - first
+            full = f.select(there >= whole, p.panel, f.min(p.panel, there) // lanes * lanes)
+            with f.loop(0, full, lanes) as i:
+                body(first + i, place[i], None)
+            with f.if_(full < f.min(p.panel, there)):
+                body(first + full, place[full], f.mask(there - full, lanes, p.source.of))
+
+    def copy(start: Pointer, slot: Pointer) -> None:
+        each(slot, lambda c, place, mask: place.store(start[c].load(lanes, mask=mask).to(p.number)))
+
+    def clear(slot: Pointer) -> None:
+        each(slot, lambda c, place, mask: place.store(zero))
+
+    def fill(source: Pointer, line: Pointer) -> None:
+        with f.loop(0, p.slots_w) as j:
+            offset, slot = p.table_w[j].load(), line[j * p.pitch]
+            with f.if_(offset >= 0):
+                copy(source[offset], slot)
+            with f.if_(offset == -1):
+                clear(slot)
+
+    def clear_row(line: Pointer) -> None:
+        with f.loop(0, p.slots_w) as j:
+            clear(line[j * p.pitch])
+
+    _each_row(f, p, fill, clear_row)
+
+
 def _pack_scattered(f: Function, p) -> None:  # noqa: ANN001
     """for each slot, each channel:  band[slot][c] = source[position of the slot + c·stride_c]"""
 
@@ -256,3 +308,6 @@ def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, m
         turned = f.transpose([start[i].load(lanes, mask=here).to(p.number) for start in starts])
         for lane, value in enumerate(turned):
             line[p.places[i + lane].load()].store(value, mask=mask)
+
+
+_BODIES = {"rows": _pack_rows, "panels": _pack_panels, "columns": _pack_columns, "scattered": _pack_scattered}

@@ -30,8 +30,8 @@ _AXES = "ndhw"
 def product_params(source: Type, number: Type) -> Params:
     """The words of `product`. `left_*` and `right_*` with an axis are the strides of one result step, in numbers.
 
-    Of a packed operand these are the band's, and `*_base_*` the source's for the block's first image; of one that is
-    read in place both are the array's."""
+    Of a packed operand these are the band's, whose panels of `*_panel` channels lie `*_next` apart; of one that is read
+    in place the array's. `*_image`, `*_group` and `*_channel` are always the array's."""
     fields: dict[str, Type] = {"left": ptr(source), "right": ptr(source), "sums": ptr(number), "scratch": ptr(number)}
     words = [
         "scratch_size",
@@ -41,6 +41,7 @@ def product_params(source: Type, number: Type) -> Params:
         "right_parts",
         "left_parts",
         "tiles",
+        "taps",
         "panels",
         "row",
         "weight",
@@ -56,9 +57,12 @@ def product_params(source: Type, number: Type) -> Params:
             f"{side}_part",
             f"{side}_channels",
             f"{side}_pack",
+            f"{side}_panel",
+            f"{side}_next",
+            f"{side}_reach",
         ]
     fields |= dict.fromkeys(words, i64)
-    tables = ["tile_table", "taps_d", "taps_h", "taps_w", "panel_table", "left_job", "right_job"]
+    tables = ["tile_table", "tap_table", "taps_d", "taps_h", "taps_w", "panel_table", "left_job", "right_job"]
     return Params(**fields, **dict.fromkeys(tables, ptr(i64)))
 
 
@@ -80,36 +84,29 @@ def emit_wgrad(
 ) -> None:
     """Exports `product` and, unless it is `direct`, `finish`. `packed`: left and right; `turned`: rows of the sums are
     columns of the weight; `direct`: the sums are the weight, and there is one block of pixels."""
-    tile = _emit_tile(k, register, number)
+    tile = _emit_tile(k, register, number, direct)
     _emit_product(k, register, source, number, tile, packed, direct)
     if not direct:
         (_emit_turned if turned else _emit_straight)(k, register, number, source)
 
 
-def _emit_tile(k: Module, register: RegisterBlock, number: Type) -> Function:
-    """One tile of sums over the pixels of a block.
+def _emit_tile(k: Module, register: RegisterBlock, number: Type, direct: bool) -> Function:
+    """Some tiles of sums over the pixels of a block; `frame` holds the extents and both operands' steps.
 
-    for n:  for d:  for h:  for w:   sums[r][c] += left[r] · right[c];   left, right one pixel on
+    for tile (left offset, first row):  for n:  for d:  for h:  for w:
+        sums[r][c] += left[r] · right[c];   left, right one pixel on
     """
-    counts = [f"count_{axis}" for axis in _AXES]
-    strides = [f"{side}_{axis}" for side in ("left", "right") for axis in _AXES]
-    signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(number)), ("first", i64), ("row", i64)]
-    signature += [(name, i64) for name in counts + strides]
-    with k.function("tile", signature, inline=False) as (f, left, right, sums, first, row_step, *numbers):
-        count, step_left, step_right = numbers[:4], numbers[4:8], numbers[8:]
+    signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(number)), ("frame", ptr(i64))]
+    signature += [("tiles", ptr(i64)), ("count", i64), ("first", i64), ("row", i64)]
+    with k.function("tile", signature, inline=False) as (f, base, right, target, frame, tiles, count, first, row_step):
+        words = [frame[i].load() for i in range(3 * len(_AXES))]
+        extents, step_left, step_right = words[:4], words[4:8], words[8:]
         lanes, type = register.lanes, vec(number, register.lanes)
         rows = [[f.var(type) for _ in range(register.vectors)] for _ in range(register.height)]
-        places = [(total, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, total in enumerate(row)]
-        with f.if_(first != 0):
-            for total, _ in places:
-                total.value = 0.0
-        with f.else_():
-            for total, place in places:
-                total.value = place.load(lanes)
 
         def nest(level: int, left: Pointer, right: Pointer) -> None:
             a, b = f.var(ptr(number), left), f.var(ptr(number), right)
-            with f.loop(0, count[level]):
+            with f.loop(0, extents[level]):
                 here = a.value, b.value
                 if level < 3:
                     nest(level + 1, *here)
@@ -118,9 +115,20 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type) -> Function:
                 a.value = here[0][step_left[level]]
                 b.value = here[1][step_right[level]]
 
-        nest(0, left, right)
-        for total, place in places:
-            place.store(total.value)
+        with f.loop(0, count) as t:
+            entry = tiles[t * 2]
+            sums = target[entry[1].load() * row_step if direct else t * (register.height * register.width)]
+            places = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
+            for total, _ in places:
+                total.value = 0.0
+            nest(0, base[entry[0].load()], right)
+            # What earlier blocks summed is only needed now: it need not be waited for before.
+            with f.if_(first != 0):
+                for total, place in places:
+                    place.store(total.value)
+            with f.else_():
+                for total, place in places:
+                    place.store(place.load(lanes) + total.value)
     return f
 
 
@@ -142,6 +150,7 @@ def _emit_product(
     direct: bool,
 ) -> None:
     with k.kernel("product", product_params(source, number)) as (f, p):
+        p.frame = f.local(i64, 3 * len(_AXES))
         p.scratch_left = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         p.scratch_right = p.scratch_left[p.left_band]
         items = p.chunks * p.groups * p.right_parts * p.left_parts
@@ -184,34 +193,43 @@ def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, righ
                 start = start[o * get(axis)]
             operands.append(start)
             continue
-        with f.loop(0, extent[0]) as i:
-            band = scratch[i * get("n")]
-            source = start[i * get("image")]
-            f.call_address(get("pack"), get("job"), source, band, *numbers[1:], get("part"))
+        with f.loop(0, extent[0]) as i, f.loop(0, get("part"), get("reach")) as c:
+            # The last panel of a result's own tiles is moved back so that it is as long as the others.
+            first_channel = f.min(c, get("part") - get("panel")) if direct else c
+            band = scratch[i * get("n") + c // get("panel") * get("next")]
+            source = start[i * get("image") + first_channel * get("channel")]
+            count = f.min(get("reach"), get("part") - first_channel)
+            f.call_address(get("pack"), get("job"), source, band, *numbers[1:], count)
         operands.append(scratch)
-    _emit_tiles(f, p, tile, direct, operands, origin, extent, first)
+    _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first)
 
 
-def _emit_tiles(f, p, tile, direct, operands, origin, extent, first) -> None:  # noqa: ANN001
+def _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first) -> None:  # noqa: ANN001
+    """All tiles of a block: for each panel of the right operand, tap by tap."""
     with f.loop(0, p.panels) as panel:
         column = p.panel_table[panel].load()
-        right = operands[1][column]
-        sums = p.here[column if direct else panel * p.next_panel]
-        with f.loop(0, p.tiles) as t:
-            entry = p.tile_table[t * 4]
-            row = entry[0].load()
-            left, across, counts = operands[0][row], right, [extent[0]]
+        right = operands[1][panel * p.right_next if packed[1] else column]
+        tiles, sums = f.var(ptr(i64), p.tile_table), f.var(p.here.type, p.here)
+        sums.value = p.here[column if direct else panel * p.next_panel]
+        with f.loop(0, p.taps) as tap:
+            entry = p.tap_table[tap * 4]
+            left, across, counts = operands[0], right, [extent[0]]
             for index, axis in enumerate(_AXES[1:], 1):
-                tap = getattr(p, f"taps_{axis}")[entry[index].load() * 3]
-                begin = f.max(tap[1].load(), origin[index])
-                counts.append(f.max(f.min(tap[2].load(), origin[index] + extent[index]) - begin, 0))
+                place = getattr(p, f"taps_{axis}")[entry[index - 1].load() * 3]
+                begin = f.max(place[1].load(), origin[index])
+                counts.append(f.max(f.min(place[2].load(), origin[index] + extent[index]) - begin, 0))
                 moved = begin - origin[index]
-                left = left[tap[0].load() + moved * getattr(p, f"left_{axis}")]
+                left = left[place[0].load() + moved * getattr(p, f"left_{axis}")]
                 across = across[moved * getattr(p, f"right_{axis}")]
-            here = sums[row * p.row if direct else t * p.size]
             steps = [[getattr(p, f"{side}_{axis}") for axis in _AXES] for side in ("left", "right")]
             _flatten(f, counts, steps)
-            f.call(tile, left, across, here, first.to(i64), p.row, *counts, *steps[0], *steps[1])
+            for i, word in enumerate([*counts, *steps[0], *steps[1]]):
+                p.frame[i].store(word)
+            here, table, count = sums.value, tiles.value, entry[3].load()
+            f.call(tile, left, across, here, p.frame, table, count, first.to(i64), p.row)
+            tiles.value = table[count * 2]
+            if not direct:
+                sums.value = here[count * p.size]
 
 
 def _flatten(f: Function, counts: list, steps: list[list]) -> None:

@@ -5,10 +5,12 @@ turns the rest into tables.
 
     w[co, ci, k] = Σ over pixels  x[pixel at tap k, ci] · y[pixel, co]
 
-The sum runs over pixels, so of both operands only the channels need to be neighbours in memory: channels-last arrays
-are read where they are, at any stride, and a tap's share of the padding is left out of its loop instead of being
-multiplied by zero. A register tile holds `height` channels of one operand (the left one, broadcast) times
-`vectors · lanes` channels of the other (the right one); tiles of a result that do not divide its channels overlap.
+The sum runs over pixels, so of both operands only the channels need to be neighbours in memory. Where pixels are near
+each other, channels-last arrays are read where they are, at any stride, and a tap's share of the padding is left out
+of its loop instead of being multiplied by zero. Pixels that are far apart share few sets of the first cache and few
+pages: such operands are packed, a panel of a few channels at a time. A register tile holds `height` channels of one
+operand (the left one, broadcast) times `vectors · lanes` channels of the other (the right one); of an operand in place,
+tiles that do not divide its channels overlap.
 
 Work is split over parts of the result and over chunks of the pixels. Both numbers follow from the geometry alone, and
 chunks are added in order: the bits depend on nothing else.
@@ -16,6 +18,7 @@ chunks are added in order: the bits depend on nothing else.
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
@@ -32,6 +35,15 @@ ITEMS = 16
 
 DIRECT = 2048
 """Pixels up to which a tile's sum is not interrupted by blocks, where it may be a part of the result itself."""
+
+DIRECT_PACKED = 1024
+"""The same, where panels of that many pixels are packed and should stay in the second cache."""
+
+FAR = 256
+"""Bytes between pixels from which an operand is packed."""
+
+PANEL = 48
+"""Channels of a packed panel of the left operand, about: whole cache lines."""
 
 
 class RegisterBlock(NamedTuple):
@@ -54,6 +66,17 @@ class Side(NamedTuple):
     channels: int
     part: int
     parts: int
+    panel: int  # channels that are packed together; 0 in place
+
+    @property
+    def panels(self) -> int:
+        """Packed panels of a part."""
+        return -(-self.part // self.panel) if self.panel else 0
+
+    def starts(self, overlap: bool) -> list[int]:
+        """The first channel of each packed panel of a part; the last is moved back where panels may `overlap`."""
+        most = self.part - self.panel if overlap else self.part
+        return [min(i * self.panel, most) for i in range(self.panels)]
 
 
 class ProductPlan(NamedTuple):
@@ -75,7 +98,21 @@ class ProductPlan(NamedTuple):
     @property
     def tiles(self) -> int:
         """Tiles of a part of the left operand's channels, for all taps."""
-        return self.planes * sum(-(-len(run) * self.left.part // self.register.height) for run in self.runs)
+        return self.planes * sum(len(self.tiles_of(run)) for run in self.runs)
+
+    def tiles_of(self, run: tuple[int, ...]) -> list[tuple[int, int, int]]:
+        """The tiles of a part and a run of taps: packed panel, place in it, and first row (a channel of a tap).
+
+        Only tiles of one packed panel may reach beyond it: nobody looks at what they sum there."""
+        height, side = self.register.height, self.left
+        length = len(run) * side.part
+        if side.panels <= 1 and not (side.panel and self.direct):
+            return [(0, first, first) for first in (min(i, max(0, length - height)) for i in range(0, length, height))]
+        return [
+            (panel, inside, start + inside)
+            for panel, start in enumerate(side.starts(self.direct))
+            for inside in range(0, min(side.panel, side.part - start), height)
+        ]
 
     @property
     def panels(self) -> int:
@@ -123,13 +160,33 @@ def plan_product(spec: ConvSpec, target: Target, packed: tuple[bool, bool]) -> P
             if spec.batch * prod(spec.out) <= FEW:  # writing it is all the work: long pieces of rows
                 best, _ = best_register([cog], cig, target, itemsize, packed[0], (8, 4, 2, 1))
     left, right = (("y", cog), ("x", cig)) if swapped else (("x", cig), ("y", cog))
+    if swapped:
+        packed = packed[1], packed[0]
     positions = spec.batch * prod(spec.out)
-    direct = swapped and not any(packed) and positions <= DIRECT and spec.dtype in ("f32", "f64")
+    most = DIRECT_PACKED if any(packed) else DIRECT
+    direct = swapped and positions <= most and spec.dtype in ("f32", "f64")
+    panels = left_panel(best, left[1], runs, packed[0], PANEL // 2), best.width if packed[1] else 0
+    if direct:  # tiles that are parts of the result stay inside it
+        direct = panels[0] <= left[1] and panels[1] <= right[1]
     pixels = (spec.batch if spec.rank else 1, *(axis[2] for axis in axes_of(spec))) if direct else pixel_block(spec)
-    wanted = ITEMS // 2 if any(packed) else ITEMS
-    parts, chunks = split(spec, best, left[1], right[1], runs, pixels, itemsize, wanted)
-    sides = cut_side(*left, parts[0]), cut_side(*right, parts[1])
+    work = Work(spec, best, left, right, runs, pixels, packed, direct, itemsize, target.l2)
+    parts, chunks = split(work)
+    units = panels if direct and all(panels) else (best.height, best.width)
+    sides = [cut_side(*side, n, panel, unit) for side, n, panel, unit in zip((left, right), parts, panels, units)]
+    if not direct:
+        sides[0] = sides[0]._replace(panel=left_panel(best, sides[0].part, runs, packed[0], PANEL))
     return ProductPlan(best, *sides, runs, prod(spec.taps[:-1]), pixels, chunks, direct)
+
+
+def left_panel(register: RegisterBlock, channels: int, runs: tuple, packed: bool, most: int) -> int:
+    """Channels of the left operand that are packed together: whole tiles, about `most`, panels of nearly one size."""
+    if not packed:
+        return 0
+    if any(len(run) > 1 for run in runs):
+        return channels
+    tiles = -(-channels // register.height)
+    panels = -(-tiles // max(1, most // register.height))
+    return register.height * -(-tiles // panels)
 
 
 def tap_runs(spec: ConvSpec, packed: bool) -> tuple[tuple[int, ...], ...]:
@@ -158,6 +215,12 @@ def is_narrow(spec: ConvSpec) -> bool:
     return bool(spec.rank) and spec.in_channels // spec.groups < 8 and spec.taps[-1] > 1
 
 
+def is_far(spec: ConvSpec, distance: int) -> bool:
+    """Whether pixels lie too many bytes apart to be read in place again and again."""
+    again = min(spec.in_channels * prod(spec.taps), spec.out_channels) // spec.groups >= 48
+    return distance >= FAR and again and spec.batch * prod(spec.out) > 4 * FEW
+
+
 def best_register(
     rows: list[int], columns: int, target: Target, itemsize: int, padded: bool, choices: tuple[int, ...] = (2, 1, 3, 4)
 ) -> tuple:
@@ -173,6 +236,8 @@ def best_register(
                 continue
             spare = 1 if target.fma else 2
             most = (target.registers - vectors - spare) // vectors
+            if target.arch == "aarch64":
+                most = min(most, 12)  # with more, LLVM moves sums between registers
             if most < 1:
                 continue
             found = _register_cost(rows, columns, most, vectors, lanes, per_cycle)
@@ -186,7 +251,7 @@ def _register_cost(rows: list[int], columns: int, most: int, vectors: int, lanes
     height = max(-(-row // -(-row // most)) for row in rows)
     tiles = sum(-(-row // height) for row in rows)
     products, loads = height * vectors, (height + vectors) / 2 + (vectors / 2 if per_cycle == 1 else 0)
-    cycles = max(products / per_cycle, loads, 4.0, (products + height + vectors + 5) / 6)
+    cycles = max(products / per_cycle, loads, 5.0, (products + height + vectors + 5) / 6) + 0.4
     return RegisterBlock(height, vectors, lanes), tiles * -(-columns // (vectors * lanes)) * cycles
 
 
@@ -203,35 +268,79 @@ def pixel_block(spec: ConvSpec) -> tuple[int, int, int, int]:
     return (images, *reversed(block))
 
 
-def split(
-    spec: ConvSpec,
-    register: RegisterBlock,
-    left: int,
-    right: int,
-    runs: tuple,
-    pixels: tuple,
-    itemsize: int,
-    items: int,
-) -> tuple[tuple[int, int], int]:
-    """Parts of the left and right channels, and chunks of the pixels, for about `items` pieces of work."""
-    blocks = -(-spec.batch // pixels[0]) if spec.rank else 1
-    for axis, block in zip(axes_of(spec), pixels[1:]):
-        blocks *= -(-axis[2] // block)
-    weight = prod(spec.w_shape) * itemsize
+class Work(NamedTuple):
+    """What `split` looks at."""
+
+    spec: ConvSpec
+    register: RegisterBlock
+    left: tuple[str, int]  # x or y, and its channels a group
+    right: tuple[str, int]
+    runs: tuple[tuple[int, ...], ...]
+    pixels: tuple[int, int, int, int]
+    packed: tuple[bool, bool]
+    direct: bool
+    itemsize: int
+    l2: int
+
+
+_SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
+
+def split(work: Work) -> tuple[tuple[int, int], int]:
+    """Parts of the left and right channels, and chunks of the pixels, of the least estimated time.
+
+    More parts pack operands more often, more chunks write more sums, and fewer pieces end less evenly."""
+    spec, register = work.spec, work.register
+    blocks = 1
+    for extent, block in zip(([spec.batch] if spec.rank else [1]) + [axis[2] for axis in axes_of(spec)], work.pixels):
+        blocks *= -(-extent // block)
+    weight = prod(spec.w_shape) * work.itemsize
     room = max(1, spec.bytes * 2 // (3 * weight))  # leaves a third of what operands and result take to the bands
-    chunks = max(1, min(blocks, items, room))
-    wanted = -(-items // (chunks * spec.groups))
-    most_left, most_right = max(1, left // (2 * register.height)), max(1, right // register.width)
-    parts_right = min(wanted, most_right)
-    parts_left = min(-(-wanted // parts_right), most_left)
-    while parts_right > 2 * parts_left and parts_left < most_left:
-        parts_right, parts_left = -(-parts_right // 2), min(2 * parts_left, most_left)
-    if any(len(run) > 1 for run in runs):
-        parts_left = 1
-    return (parts_left, parts_right), chunks
+    merged = any(len(run) > 1 for run in work.runs)
+    most = (
+        1 if merged else max(1, work.left[1] // (2 * register.height)),
+        max(1, work.right[1] // register.width),
+        1 if work.direct else max(1, min(blocks, ITEMS, room)),
+    )
+    lefts, rights, chunks = ([n for n in _SPLITS if n <= limit] for limit in most)
+    best = min((_split_cost(work, *choice), choice) for choice in product(lefts, rights, chunks))
+    *parts, count = best[1]
+    return tuple(parts), count
 
 
-def cut_side(name: str, channels: int, parts: int) -> Side:
-    """A side in parts of equal length."""
-    part = -(-channels // parts)
-    return Side(name, channels, part, -(-channels // part))
+def _split_cost(work: Work, parts_left: int, parts_right: int, chunks: int) -> float:
+    """The estimated time of a split, in cycles of one core."""
+    spec = work.spec
+    made = spec.batch * prod(spec.out)
+    read = made if prod(spec.taps) == 1 else spec.batch * prod(spec.size)  # pixels of x that are packed
+    left, right = (read if name == "x" else made for name, _ in (work.left, work.right))
+    packing = left * parts_right * work.left[1] * work.packed[0] + right * parts_left * work.right[1] * work.packed[1]
+    sums = 0 if work.direct else chunks * prod(spec.w_shape) // spec.groups
+    height, width = (
+        parts * _part(channels, parts, unit)
+        for parts, channels, unit in (
+            (parts_left, work.left[1], work.register.height),
+            (parts_right, work.right[1], work.register.width),
+        )
+    )
+    products = made * prod(spec.taps) * height * width * work.itemsize / 56
+    band = work.left[1] / parts_left * prod(work.pixels) * left / made * work.itemsize * work.packed[0]
+    crowded = 1 + 0.1 * max(0.0, min(2.0, band / work.l2 - 0.6))
+    items = parts_left * parts_right * chunks * spec.groups
+    uneven = 1 + 0.5 / min(items, ITEMS)
+    return (products * crowded + packing * PACKING + sums * SUMS) * uneven
+
+
+PACKING, SUMS = 1.5, 1.0
+"""Cycles to pack a number of an operand, and to write and read a sum of a chunk."""
+
+
+def cut_side(name: str, channels: int, parts: int, panel: int, unit: int) -> Side:
+    """A side in parts of equal length, whole `unit`s where there are several."""
+    part = min(channels, _part(channels, parts, unit))
+    return Side(name, channels, part, -(-channels // part), panel and min(panel, part))
+
+
+def _part(channels: int, parts: int, unit: int) -> int:
+    """Channels of a part, in whole units."""
+    return -(-channels // (parts * unit)) * unit

@@ -13,14 +13,17 @@ import numpy as np
 
 from ... import runtime
 from ...codegen.ir import BY_NAME, Type, f32
-from ...codegen.pack import Gather
+from ...codegen.pack import Gather, form_of
 from ...codegen.wgrad import emit_wgrad, finish_params, product_params
 from ...ops.spec import ConvSpec
 from ...plan.axes import Phase, plain_phase
 from ...plan.blocking import Bands, cut_axis, lay_band
 from ...plan.target import Target
-from ...plan.wgrad import ProductPlan, axes_of, is_narrow, plan_product, tap_range
+from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range
 from .kernels import kernel, pack_entry
+
+REACH = 192
+"""Channels that are packed in one pass over the pixels."""
 
 
 class Operand:
@@ -34,18 +37,27 @@ class Operand:
         self.image = image
         self.axes = [0] * (3 - len(rest)) + list(rest)
         self.phases, self.sizes = phases, sizes
-        self.packed = must_pack or self.channel != 1
+        far = is_far(spec, phases[2].step * self.axes[2] * source.itemsize)
+        self.packed = must_pack or self.channel != 1 or far
         self.bands: Bands | None = None
 
-    def lay(self, pixels: tuple[int, ...], part: int, lanes: int, itemsize: int, merged: bool) -> None:
-        """Choose the band, where the operand is packed; `merged`: slots follow each other without a gap."""
-        if self.packed:
-            blocks = [cut_axis([phase], size, block) for phase, size, block in zip(self.phases, self.sizes, pixels)]
-            self.bands = lay_band(blocks, part, lanes, itemsize)
-            if merged:
-                row = (len(blocks[2].slots.coordinates) + 1) * part
-                self.bands = self.bands._replace(pitch=part, row=row)
-            self.job = Gather(self.bands, (*self.axes, self.channel), lanes)
+    def lay(self, pixels: tuple[int, ...], side: Side, lanes: int, itemsize: int, merged: bool, overlap: bool) -> None:
+        """Choose the band of a panel, where the operand is packed; `merged`: slots follow each other without a gap."""
+        if not self.packed:
+            return
+        blocks = [cut_axis([phase], size, block) for phase, size, block in zip(self.phases, self.sizes, pixels[1:])]
+        bands = lay_band(blocks, side.panel, lanes, itemsize)
+        pitch, slots = side.panel if merged else bands.pitch, len(blocks[2].slots.coordinates)
+        strides = (*self.axes, self.channel)
+        # Without padding among them, rows need no spare slot between them, nor do images.
+        inside = len(self.phases[2].taps) == 1 and all(0 <= c < self.sizes[2] for c in blocks[2].slots.coordinates)
+        dense = not merged and (form_of(bands, strides) == "rows" or inside)
+        self.bands = bands._replace(pitch=pitch, row=(slots if dense else slots + 1) * pitch)
+        self.image_step = self.bands.rows * self.bands.row if dense else self.bands.size
+        self.panel_step = pixels[0] * self.image_step + 64
+        self.size = self.panel_step * side.panels
+        self.job = Gather(self.bands, strides, lanes, None if merged else (side.panel, self.panel_step, int(overlap)))
+        self.reach = max(1, REACH // side.panel) * side.panel if self.form == "panels" else side.panel
 
     @property
     def form(self) -> str:
@@ -58,7 +70,7 @@ class Operand:
         if not self.packed:
             return [self.image] + [phase.step * stride for phase, stride in zip(self.phases, self.axes)]
         rows = len(self.bands.axes[1].slots.coordinates)
-        return [self.bands.size, rows * self.bands.row, self.bands.row, self.bands.pitch]
+        return [self.image_step, rows * self.bands.row, self.bands.row, self.bands.pitch]
 
     def tap_offsets(self, axis: int) -> list[int]:
         """Numbers from the first result of a block to what a tap reads there."""
@@ -113,13 +125,14 @@ class WgradCall:
             words[2], words[3] = address(x), address(y)
         else:
             words[2], words[3] = address(y), address(x) + self.shift
+        scratch = runtime.empty((self.threads_used * self.scratch_size + 64,), self.dtype)
+        words[5] = address(scratch)
         if self.plan.direct:
             words[4] = address(result)
             runtime.launch(self.product, words, self.threads_used)
             return result
         sums = runtime.empty((self.chunks * self.chunk_size + 64,), self.dtype)
-        scratch = runtime.empty((self.threads_used * self.scratch_size + 64,), self.dtype)
-        words[4], words[5] = address(sums), address(scratch)
+        words[4] = address(sums)
         runtime.launch(self.product, words, self.threads_used)
         words = self.finish_words[:]
         words[2], words[3] = address(sums), address(result)
@@ -142,7 +155,7 @@ class WgradCall:
         self.operands = tuple(sides[side.name] for side in (plan.left, plan.right))
         for side, operand in zip((plan.left, plan.right), self.operands):
             merged = side.name == "x" and narrow
-            operand.lay(plan.pixels[1:], side.part, target.lanes(number.bytes), number.bytes, merged)
+            operand.lay(plan.pixels, side, target.lanes(number.bytes), number.bytes, merged, plan.direct)
             operand.pack = pack_entry(target, operand.form, source, number) if operand.packed else None
 
     def _tabulate(self, axes: list) -> None:
@@ -158,10 +171,12 @@ class WgradCall:
         shift = 0 if self.turned else sum(x.tap_offsets(axis)[0] for axis in range(3))
         self.shift = shift * self.dtype.itemsize
         taps = [np.array([(o, *r) for o, r in zip(*pair)], np.int64) for pair in zip(offsets, ranges)]
-        tiles, self.row_table = result_tables(plan, spec.taps, left.steps[3] if self.turned else 0)
+        tiles, groups, self.row_table = result_tables(plan, spec.taps, left.panel_step if left.packed else 0)
         width, columns = plan.register.width, plan.right.part
-        starts = [p * width if right.packed else min(p * width, columns - width) for p in range(plan.panels)]
-        self.tables = [np.array(tiles, np.int64), *taps, np.array(starts, np.int64)]
+        starts = [min(p * width, columns - width) for p in range(plan.panels)]
+        if right.packed:
+            starts = plan.right.starts(plan.direct)
+        self.tables = [np.array(tiles, np.int64), np.array(groups, np.int64), *taps, np.array(starts, np.int64)]
 
     def _product_words(self, axes: list) -> list[int]:
         plan, spec, (left, right) = self.plan, self.spec, self.operands
@@ -169,7 +184,7 @@ class WgradCall:
         out = [spec.batch if spec.rank else 1, *(axis[2] for axis in axes)]
         block = [plan.pixels[0]] + [-(-n // -(-n // b)) for n, b in zip(out[1:], plan.pixels[1:])]
         counts = [-(-n // b) for n, b in zip(out, block)]
-        bands = [block[0] * side.bands.size if side.packed else 0 for side in (left, right)]
+        bands = [side.size if side.packed else 0 for side in (left, right)]
         # Tiles of a packed operand may read a little past what was packed.
         bands[0] += register.height + register.width
         self.scratch_size = sum(bands) + register.width
@@ -178,11 +193,12 @@ class WgradCall:
         self.chunk_size = spec.groups * plan.right.parts * plan.panels * self.item
         words = [self.scratch_size, bands[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
         row = plan.right.channels if plan.direct else register.width
-        words += [plan.tiles, plan.panels, row, plan.left.channels * plan.right.channels]
+        words += [plan.tiles, len(self.tables[1]), plan.panels, row, plan.left.channels * plan.right.channels]
         words += [out[0], prod(counts), *out, *block, *counts]
         for side, operand in ((plan.left, left), (plan.right, right)):
             words += [*operand.steps, operand.image, side.channels * operand.channel, operand.channel]
             words += [side.part, side.channels, operand.pack.address if operand.packed else 0]
+            words += [side.panel, operand.panel_step, operand.reach] if operand.packed else [0, 0, 0]
         words += [table.ctypes.data for table in self.tables]
         words += [operand.job.address if operand.packed else 0 for operand in (left, right)]
         return words
@@ -192,7 +208,7 @@ class WgradCall:
         items, rows = spec.groups * plan.right.parts * plan.panels, plan.left.channels * prod(spec.taps)
         words = [items, plan.panels, plan.right.parts, plan.right.part, plan.right.channels, self.chunks]
         words += [self.chunk_size, self.item, rows, prod(spec.w_shape) // spec.groups]
-        return [*words, self.row_table.ctypes.data, self.tables[4].ctypes.data]
+        return [*words, self.row_table.ctypes.data, self.tables[5].ctypes.data]
 
     def describe(self) -> str:
         """The plan for people."""
@@ -232,27 +248,29 @@ def few(spec: ConvSpec) -> bool:
     return spec.out_channels // spec.groups < 4
 
 
-def result_tables(plan: ProductPlan, taps: tuple[int, ...], pitch: int) -> tuple[list, np.ndarray]:
-    """The tiles of a part as (offset in the left operand, tap d, tap h, tap w), and where each row of the result is
-    among the sums: rows are the left channels, each with all its taps, padded to whole vectors."""
+def result_tables(plan: ProductPlan, taps: tuple[int, ...], panel: int) -> tuple[list, list, np.ndarray]:
+    """The tiles of a part as (offset in the left operand, first row), how many of them each tap (d, h, w) has, and
+    where each row of the result is among the sums: rows are the left channels, each with all its taps, padded to whole
+    vectors. `panel` is the distance of packed panels."""
     register, left = plan.register, plan.left
     depth, height, width = (1, 1, 1, *taps)[-3:]
-    tiles: list[tuple[int, int, int, int]] = []
+    tiles: list[tuple[int, int]] = []
+    groups: list[tuple[int, int, int, int]] = []
     where = np.zeros((left.channels, depth, height, width), np.int64)
     starts = np.minimum(np.arange(left.parts) * left.part, left.channels - left.part)
     for d in range(depth):
         for h in range(height):
             for run in plan.runs:
-                length = len(run) * left.part
-                many = -(-length // register.height)
-                firsts = np.minimum(np.arange(many) * register.height, max(0, length - register.height))
-                elements = np.arange(length)
-                tile = np.minimum(elements // register.height, many - 1)
-                places = ((len(tiles) + tile) * register.height + elements - firsts[tile]) * register.width
+                found = plan.tiles_of(run)
+                places = np.zeros(len(run) * left.part, np.int64)
+                for tile, (_, _, first) in enumerate(found, len(tiles)):
+                    rows = np.arange(first, min(first + register.height, len(places)))
+                    places[rows] = (tile * register.height + rows - first) * register.width
                 for part, start in enumerate(starts):
                     size = part * plan.tiles * register.height * register.width
                     block = (places + size).reshape(len(run), left.part)
                     where[start : start + left.part, d, h, list(run)] = block.T
-                tiles += [(int(first), d, h, run[0]) for first in firsts]
+                tiles += [(number * panel + inside, first) for number, inside, first in found]
+                groups.append((d, h, run[0], len(found)))
     rows = where.reshape(-1)
-    return tiles, np.concatenate([rows, np.repeat(rows[-1:], 64)])
+    return tiles, groups, np.concatenate([rows, np.repeat(rows[-1:], 64)])
