@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .types import Type, element, f32, i1, i16, i32, i64, like, vec
+from .types import Type, element, f32, i1, i16, i32, i64, like, ptr, vec
 
 if TYPE_CHECKING:
     from .ir import Function
@@ -92,7 +92,26 @@ def first(f: Function, count: Value | int, lanes: int, of: Type) -> Mask | None:
     wide = i64 if of.bits == 64 else i32
     limit = count.to(wide).splat(lanes)
     below = f.iota(wide, lanes) < limit
-    return Mask(f.emit(like(below.type, wide), f"sext {below.type.text} {below.text} to {vec(wide, lanes).text}"))
+    lanes_ = f.emit(like(below.type, wide), f"sext {below.type.text} {below.text} to {vec(wide, lanes).text}")
+    return Mask(lanes_, count)
+
+
+def store_first(f: Function, place: Pointer, value: Value, count: Value) -> None:
+    """Writes the first `count` lanes, 0 to all, by halves: where masks are no registers of their own, writing with one
+    is tens of instructions inside the machine."""
+    lanes = value.type.lanes
+    with f.if_(count >= lanes):
+        place.store(value)
+    with f.else_():
+        here = f.var(ptr(place.of), place)
+        while lanes > 1:
+            lanes //= 2
+            low = f.part(value, 0, lanes) if lanes > 1 else value[0]
+            some = (count & lanes) != 0
+            with f.if_(some):
+                here.value.store(low)
+                here.value = here.value[lanes]
+            value = f.select(some, f.part(value, lanes, lanes), low) if lanes > 1 else low
 
 
 # -------------------------------------------------------------------- transposes

@@ -371,9 +371,19 @@ def _start(f: Function, tile: Tile, pixels: int, number: Type, bias: list[Value]
 def _finish(
     f: Function, tile: Tile, sums: list[list], out: Pointer, step: Value | int, masks: list[Mask] | None
 ) -> None:
-    for r, row in enumerate(sums):
-        for v, total in enumerate(row):
-            value = total.value
-            if tile.relu:
-                value = f.max(0.0, value)
-            out[r * step][v * tile.lanes].store(value.to(out.of), mask=masks[v] if masks else None)
+    def stored(masks: list[Mask | None]) -> None:
+        for r, row in enumerate(sums):
+            for v, total in enumerate(row):
+                value = total.value
+                if tile.relu:
+                    value = f.max(0.0, value)
+                out[r * step][v * tile.lanes].store(value.to(out.of), mask=masks[v])
+
+    whole = [None] * tile.vectors
+    if masks is None or f.target.isa == "avx512":
+        stored(masks or whole)
+        return
+    with f.if_(masks[-1].count >= tile.lanes):
+        stored(whole)
+    with f.else_():
+        stored(masks)

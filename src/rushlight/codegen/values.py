@@ -112,10 +112,10 @@ class Value:
 class Mask:
     """Which lanes of a vector take part in a load or store; made by `Function.mask`."""
 
-    __slots__ = ("lanes", "value")
+    __slots__ = ("count", "lanes", "value")
 
-    def __init__(self, value: Value) -> None:
-        self.value, self.lanes = value, value.type.lanes
+    def __init__(self, value: Value, count: Value | None = None) -> None:
+        self.value, self.lanes, self.count = value, value.type.lanes, count
 
     def i1(self, type: Type) -> Value:
         """As the i1 vector that masked instructions take."""
@@ -196,6 +196,9 @@ class Pointer:
         text = value.text if isinstance(value, Value) else literal(type, value)
         if mask is None:
             f.line(f"store {type.text} {text}, ptr {self.text}, align {align}")
+            return
+        if mask.count is not None:
+            _lanes.store_first(f, self, value, mask.count)
             return
         name = f"llvm.masked.store.v{type.lanes}{type_code(self.of)}.p0"
         bits = f"<{type.lanes} x i1>"
