@@ -113,7 +113,10 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     # Two vectors: of memory, to read more at a time; of a narrow band, to have more sums under way.
     skips = not in_place and spec.taps[-1] >= 8 and share_inside(axes) < 0.9
     narrow = skips or axes[2].result // max(1, len(axes[2].phases)) < 10
-    vectors = 2 if (in_place or narrow) and channels >= 2 * lanes and target.registers > 16 else 1
+    wide = (in_place or narrow) and target.registers > 16
+    # Where little is computed, memory decides: results leave in whole cache lines.
+    lines = not in_place and lanes * itemsize < 64 and prod(spec.taps) * groups.source <= 16
+    vectors = 2 if (wide or lines) and channels >= 2 * lanes else 1
     vectors = max(vectors, -(-groups.result // lanes))
     width = vectors * lanes
     useful = width if groups.result == 1 else width // groups.result * groups.result
@@ -172,7 +175,7 @@ def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool) -> tupl
     # One for the source, two where it is multiplied apart; without operands in memory more are on their way at once.
     spare = {"x86-64": 2, "neon": 4}.get(target.isa, 1)
     most = max(1, (target.registers - spare - taps * vectors) // vectors)
-    return tuple(size for size in ((8, 5, 3, 2, 1) if in_place else (14, 7, 4, 2, 1)) if size <= most)
+    return tuple(size for size in ((8, 5, 3, 2, 1) if in_place else (14, 7, 6, 4, 2, 1)) if size <= most)
 
 
 def choose_block(
