@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
-from .ir import Function, Module, Value, f32, i64, ptr, vec
+from .ir import Function, Module, Pointer, Value, f32, i64, ptr, vec
 
 
 class Form(NamedTuple):
@@ -67,28 +67,44 @@ def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[
     return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
 
 
-def emit_spread(k: Module, name: str, forms: tuple[Transform, Transform], lanes: int) -> Function:
+def emit_spread(
+    k: Module, name: str, forms: tuple[Transform, Transform], lanes: int, panelled: bool = False
+) -> Function:
     """`name(source, row, pitch, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
 
     for c in vectors of channels:
         grid[i][j] = source[i·row + j·pitch + c]      # row: numbers from one row of the band to the next
         spread[ξ·point + c] = (R grid Cᵀ)[ξ]          # point: numbers from one ξ to the next
+
+    `panelled`: two arguments more, `panel` channels after which the next ones are `next` numbers further on.
     """
     rows, columns = forms
     signature = [
         ("source", ptr(f32)), ("row", i64), ("pitch", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64),
     ]  # fmt: skip
-    with k.function(name, signature, inline=False) as (f, source, row, pitch, spread, point, channels):
-        with f.loop(0, channels, lanes, sure=True) as c:
-            grid, start = [], source[c]
+    signature += [("panel", i64), ("next", i64)] if panelled else []
+    with k.function(name, signature, inline=False) as (f, source, row, pitch, spread, point, channels, *panels):
+
+        def vector(source: Pointer, target: Pointer) -> None:
+            grid, start = [], source
             for _ in range(rows.inputs):
                 grid.append([start[pitch * j].load(lanes) for j in range(columns.inputs)])
                 start = start[row]
-            target = spread[c]
             for line in both_ways(f, rows, columns, grid):
                 for value in line:
                     target.store(value)
                     target = target[point]
+
+        if panelled:
+            panel, next_panel = panels
+            into = f.var(ptr(f32), spread)
+            with f.loop(0, channels, panel, sure=True) as c:
+                with f.loop(0, f.min(panel, channels - c), lanes, sure=True) as i:
+                    vector(source[c + i], into.value[i])
+                into.value = into.value[next_panel]
+        else:
+            with f.loop(0, channels, lanes, sure=True) as c:
+                vector(source[c], spread[c])
     return f
 
 

@@ -3,7 +3,7 @@
 In: what a layer fixes (`GradientForm`). Out: modules with the kernels that `engines.compiled.winograd_gradient`
 launches in turn, chunk by chunk of tiles:
 
-    spread   for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [slot][ξ][tile][channel]
+    spread   for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [slot][ξ][panel][tile][channel]
     sum      sums[depth tap][ξ][panel][ci][co] += Σ_tiles spread x[ξ][tile][ci] · spread y[ξ][tile][co]
     finish   w[co][ci][taps] = the 3×3 results of the 36 sums, turned so that the taps are neighbours in memory
 
@@ -14,6 +14,7 @@ zero in y.
 
 from __future__ import annotations
 
+from math import lcm
 from typing import NamedTuple
 
 from ..plan.target import Target
@@ -27,21 +28,18 @@ SPREAD = Params(
     first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
     image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
     slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
-    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, width=i64, point=i64,
+    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64,
 )  # fmt: skip
-"""Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `width` a tile."""
+"""Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
+`panel` channels to the next; `chunk` is a multiple of `panel`."""
 
 SUM = Params(
-    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, group_panels=i64,
-    channels=i64, results=i64, rows=i64, depths=i64, tiles=i64,
-    width_x=i64, width_y=i64, point_x=i64, point_y=i64, add=i64,
+    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, channels=i64, rows=i64,
+    depths=i64, tiles=i64, next_x=i64, next_y=i64, point_x=i64, point_y=i64, add=i64,
 )  # fmt: skip
+"""`rows` are the channels rounded up: the rows of a panel's sums."""
 
-"""`channels` and `results` are those of a group, `rows` the channels rounded up: the rows of a panel's sums."""
-
-FINISH = Params(
-    sums=ptr(f32), w=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, point=i64, stride=i64,
-)  # fmt: skip
+FINISH = Params(sums=ptr(f32), w=ptr(f32), channels=i64, results=i64, panels=i64, point=i64, stride=i64)
 
 
 class GradientForm(NamedTuple):
@@ -52,12 +50,17 @@ class GradientForm(NamedTuple):
     depth_taps: int
     lanes: int
     vectors: int
-    height: int  # input channels that one product sums at once; divides the padded channels
+    height: int  # input channels that one product sums at once
 
     @property
     def panel(self) -> int:
         """Output channels of a panel."""
         return self.lanes * self.vectors
+
+    @property
+    def left_panel(self) -> int:
+        """Input channels of a panel: whole tiles and whole vectors."""
+        return lcm(self.height, self.lanes)
 
     @property
     def points(self) -> int:
@@ -75,7 +78,7 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
     k = Module(target)
     pack = emit_pack(k, pack_form, f32, f32)
     matrices = [getattr(axis, "data" if operand == "x" else "filter") for axis in (form.rows, form.columns)]
-    one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes)
+    one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes, panelled=True)
     with k.kernel("spread", SPREAD) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.band_size]
         with f.claim(p.next, p.count) as item:
@@ -83,17 +86,18 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
             w, above = unit % p.blocks_w, unit // p.blocks_w
             h, above = above % p.blocks_h, above // p.blocks_h
             d, image = above % p.blocks_d, above // p.blocks_d
-            target_ = p.spread[item * p.rows * p.columns * p.width]
+            target_ = p.spread[item * p.rows * p.columns * p.panel]
             with f.loop(0, p.channels, p.chunk, sure=True) as c:
                 channels = f.min(p.chunk, p.channels - c)
                 source = p.source[image * p.image_stride][c * p.channel_stride]
                 f.call(pack, p.job, source, band, d, h, w, channels)
                 with f.loop(0, p.slots, sure=True) as slot:
-                    plane, into = band[slot * p.band_plane], target_[slot * p.point * form.points][c]
+                    plane, into = band[slot * p.band_plane], target_[slot * p.point * form.points]
+                    into = into[c // p.panel * p.hop]
                     with f.loop(0, p.rows, sure=True) as i, f.loop(0, p.columns, sure=True) as j:
-                        tile = into[(i * p.columns + j) * p.width]
+                        tile = into[(i * p.columns + j) * p.panel]
                         start = plane[p.places_h[i * 2].load() * p.band_row + p.places_w[j * 2].load() * p.pitch]
-                        f.call(one, start, p.band_row, p.pitch, tile, p.point, channels)
+                        f.call(one, start, p.band_row, p.pitch, tile, p.point, channels, p.panel, p.hop)
     return k
 
 
@@ -104,26 +108,26 @@ def emit_sum(target: Target, form: GradientForm) -> Module:
     with k.kernel("sum", SUM) as (f, p), f.claim(p.next, p.taps * p.points * p.panels) as item:
         panel, above = item % p.panels, item // p.panels
         xi, tap = above % p.points, above // p.points
-        group, part = panel // p.group_panels, panel % p.group_panels
         sums = p.sums[item * p.rows * form.panel]
-        slot = p.slots[tap].load()
-        x, y = p.x[group * p.channels], p.y[xi * p.point_y + group * p.results + part * form.panel]
-        left = x[(slot * p.points + xi) * p.point_x]
-        steps = (p.width_x, p.width_y, p.points * p.point_x, p.points * p.point_y)
-        with f.loop(0, p.rows, form.height, sure=True) as c:
-            f.call(product, left[c], y, *steps, p.depths, p.tiles, sums[c * form.panel], p.add)
+        y = p.y[xi * p.point_y + panel * p.next_y]
+        left = f.var(ptr(f32), p.x[(p.slots[tap].load() * p.points + xi) * p.point_x])
+        steps = p.points * p.point_x, p.points * p.point_y
+        with f.loop(0, p.channels, form.left_panel, sure=True) as c:
+            with f.loop(0, f.min(p.channels - c, form.left_panel), form.height, sure=True) as i:
+                f.call(product, left.value[i], y, *steps, p.depths, p.tiles, sums[(c + i) * form.panel], p.add)
+            left.value = left.value[p.next_x]
     return k
 
 
 def _emit_product(k: Module, form: GradientForm) -> Function:
-    """sums[0:height][panel] (+)= Σ_z Σ_t x[z·depth_x + t·width_x + 0:height] · y[z·depth_y + t·width_y + 0:panel]."""
+    """sums[0:height][panel] (+)= Σ_z Σ_t x[z·depth_x + t·left_panel + 0:height] · y[z·depth_y + t·panel + 0:panel]."""
     vector = vec(f32, form.lanes)
     signature = [
-        ("x", ptr(f32)), ("y", ptr(f32)), ("width_x", i64), ("width_y", i64), ("depth_x", i64), ("depth_y", i64),
+        ("x", ptr(f32)), ("y", ptr(f32)), ("depth_x", i64), ("depth_y", i64),
         ("depths", i64), ("tiles", i64), ("sums", ptr(f32)), ("add", i64),
     ]  # fmt: skip
     with k.function("winograd_outer", signature, inline=False) as made:
-        f, x, y, width_x, width_y, depth_x, depth_y, depths, tiles, sums, add = made
+        f, x, y, depth_x, depth_y, depths, tiles, sums, add = made
         places = [(m, v) for m in range(form.height) for v in range(form.vectors)]
         total = {place: f.var(vector, 0.0) for place in places}
         with f.loop(0, depths, sure=True) as z:
@@ -134,7 +138,7 @@ def _emit_product(k: Module, form: GradientForm) -> Function:
                     number = left.value[m].broadcast(form.lanes)
                     for v in range(form.vectors):
                         total[m, v].value = f.fma(number, factors[v], total[m, v].value)
-                left.value, right.value = left.value[width_x], right.value[width_y]
+                left.value, right.value = left.value[form.left_panel], right.value[form.panel]
         with f.if_(add != 0):
             for (m, v), variable in total.items():
                 variable.value = variable.value + sums[m * form.panel + v * form.lanes].load(form.lanes)
@@ -151,14 +155,11 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
     with k.kernel("finish", FINISH) as (f, p):
         turned = f.local(f32, lanes * lanes * form.taps)
         blocks, vectors = f.ceil_div(p.channels, lanes), f.ceil_div(p.results, lanes)
-        groups = p.panels // p.group_panels
-        with f.claim(p.next, blocks * vectors * groups) as item:
-            block, above = item % blocks, item // blocks
-            v, group = above % vectors, above // vectors
+        with f.claim(p.next, blocks * vectors) as item:
+            block, v = item % blocks, item // blocks
             first, count = block * lanes, f.min(p.channels - block * lanes, lanes)
-            panel = group * p.group_panels + v // form.vectors
-            sums = p.sums[panel * p.point + (v % form.vectors) * lanes][first * form.panel]
-            row = p.w[(group * p.results + v * lanes) * p.stride + first * form.taps]
+            sums = p.sums[v // form.vectors * p.point + (v % form.vectors) * lanes][first * form.panel]
+            row = p.w[v * lanes * p.stride + first * form.taps]
             with f.loop(0, count, sure=True) as c:
                 for d in range(form.depth_taps):
                     place = sums[c * form.panel][d * form.points * p.panels * p.point]

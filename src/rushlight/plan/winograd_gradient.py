@@ -5,6 +5,7 @@ In: a ConvSpec and a `Target`. Out: a `GradientPlan`, or a sentence. Nothing in 
 
 from __future__ import annotations
 
+from math import lcm
 from typing import NamedTuple
 
 from ..ops.spec import ConvSpec
@@ -68,16 +69,19 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     tiling = tile(count, 1, max(1, max(4, min(wanted, 64)) // (parts[0] * parts[1])))
     depths = max(1, min(extents[0], 4)) if taps[0] > 1 else 1
     lanes = target.lanes(4)
-    vectors = 2 if spec.out_channels // spec.groups > lanes else 1
-    (x, tiles_x), (y, tiles_y) = (_bands(spec, operand, forms, tiling[1:], depths, lanes) for operand in ("x", "y"))
+    vectors = 2 if spec.out_channels > lanes else 1
+    height = 8 if target.registers >= 32 else 6 if target.fma else 4
+    panels = {"x": lcm(height, lanes), "y": vectors * lanes}
+    (x, tiles_x), (y, tiles_y) = (
+        _bands(spec, operand, forms, tiling[1:], depths, panel) for operand, panel in panels.items()
+    )
     slots = len(x.axes[0].slots.coordinates)
     units = max(1, wanted // (len(tiles_x[0].places) * len(tiles_x[1].places) * slots))
-    height = 8 if target.registers >= 32 else 4
     return GradientPlan(*forms, taps[0], x, y, tiles_x, tiles_y, units, vectors, height)
 
 
 def _bands(
-    spec: ConvSpec, operand: str, forms: list[Winograd], tiles: tuple[int, int], depths: int, lanes: int
+    spec: ConvSpec, operand: str, forms: list[Winograd], tiles: tuple[int, int], depths: int, panel: int
 ) -> tuple[Bands, tuple[TileAxis, TileAxis]]:
     """The band of one operand: blocks of whole tiles; beyond the result y is zero."""
     whole = operand == "x"
@@ -91,7 +95,7 @@ def _bands(
         dilation = spec.dilation[i] if spec.taps[i] > 1 else 1
         found.append(tile_axis(spec.out[i], size, lo, dilation, form.taps, form.inputs if whole else form.taps, count))
     channels = spec.in_channels if whole else spec.out_channels
-    chunk = min(-(-channels // lanes) * lanes, 64)
+    chunk = min(-(-channels // panel), max(1, 64 // panel)) * panel
     return band_of(_depths(spec, whole, depths), tuple(found), chunk), tuple(found)
 
 

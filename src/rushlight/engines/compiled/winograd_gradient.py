@@ -39,10 +39,11 @@ class _Operand:
         strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
         self.gather = Gather(bands, strides, form.lanes)
         self.channels = source.shape[1]
-        self.width = -(-self.channels // form.lanes) * form.lanes
+        self.panel = form.left_panel if name == "x" else form.panel
         self.slots = len(bands.axes[0].slots.coordinates)
-        self.point = plan.units * plan.tiles * self.width + form.lanes  # see WinogradCall: no shared cache sets
-        self.size = self.slots * form.points * self.point + 64  # the last group is read beyond its end
+        self.next = plan.units * plan.tiles * self.panel + form.lanes
+        self.point = -(-self.channels // self.panel) * self.next + form.lanes  # see WinogradCall: no shared cache sets
+        self.size = self.slots * form.points * self.point
         self.name = name
 
     def load(self, target: Target) -> None:
@@ -59,7 +60,7 @@ class _Operand:
             self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
             self.image, self.channel, self.channels, bands.channels, self.slots, *map(len, self.places),
             *(places.ctypes.data for places in self.places),
-            slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.width, self.point,
+            slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.panel, self.next, self.point,
         )  # fmt: skip
 
 
@@ -81,10 +82,9 @@ class WinogradGradientCall:
         self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
         self.finish = jit.kernel(f"winograd finish {key}", lambda: emit_finish(target, form), target)["finish"]
         self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
-        self.channels, self.results = spec.in_channels // spec.groups, spec.out_channels // spec.groups
-        self.rows = -(-self.channels // form.lanes) * form.lanes
-        self.group_panels = -(-self.results // form.panel)
-        self.panels = spec.groups * self.group_panels
+        self.channels, self.results = spec.in_channels, spec.out_channels
+        self.rows = -(-self.channels // form.height) * form.height
+        self.panels = -(-self.results // form.panel)
         self.sums = plan.depth_taps * form.points * self.panels * self.rows * form.panel
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -102,15 +102,12 @@ class WinogradGradientCall:
                 runtime.launch(operand.entry, words, self.threads)
             words = SUM.pack(
                 *map(address, (*spread, sums)), plan.depth_taps, self.slots.ctypes.data, form.points, self.panels,
-                self.group_panels, self.channels, self.results, self.rows, plan.y.axes[0].block,
-                count * plan.tiles, self.x.width, self.y.width,
-                self.x.point, self.y.point, int(first > 0),
+                self.channels, self.rows, plan.y.axes[0].block, count * plan.tiles,
+                self.x.next, self.y.next, self.x.point, self.y.point, int(first > 0),
             )  # fmt: skip
             runtime.launch(self.sum, words, self.threads)
         stride, point = self.channels * form.taps, self.rows * form.panel
-        words = FINISH.pack(
-            address(sums), address(w), self.channels, self.results, self.panels, self.group_panels, point, stride
-        )
+        words = FINISH.pack(address(sums), address(w), self.channels, self.results, self.panels, point, stride)
         runtime.launch(self.finish, words, self.threads)
         return w
 
