@@ -1,5 +1,6 @@
 """backward and grad: where gradients go, what frees the graph, and what is refused."""
 
+import numpy as np
 import pytest
 
 
@@ -38,6 +39,25 @@ def test_gradient_has_memory_of_its_own(t):
     x.sum().backward()
     x.grad[0] = 9
     assert x.grad.tolist() == [9.0, 1.0, 1.0]
+
+
+def test_large_gradients_of_layers_become_grad_without_a_copy():
+    import rushlight as torch
+    from rushlight.runtime.memory import is_recycled
+
+    layer, x, given = torch.nn.Linear(300, 200), torch.randn(64, 300, requires_grad=True), torch.randn(64, 200)
+    grads = []
+    for factor in (1.0, 2.0):
+        layer.weight.grad = x.grad = None
+        (layer(x) * factor).backward(given)
+        grads.append((layer.weight.grad, x.grad))
+    with torch.no_grad():
+        compiled = is_recycled(torch.nn.functional.linear(x, layer.weight)._array)
+    assert is_recycled(layer.weight.grad._array) or not compiled
+    for first, second in zip(*grads):
+        assert torch.allclose(second, 2 * first, rtol=1e-5, atol=1e-5)
+        assert not np.shares_memory(first._array, second._array)
+    assert not any(np.shares_memory(grad._array, a._array) for grad in grads[1] for a in (given, layer.weight, x))
 
 
 def test_scalar_only_without_gradient(t):

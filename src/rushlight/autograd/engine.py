@@ -16,6 +16,7 @@ from rushlight.autograd.graph import Node, edge_of
 from rushlight.autograd.hooks import run_tensor_hooks
 from rushlight.autograd.modes import mode
 from rushlight.errors import message
+from rushlight.runtime.memory import is_recycled
 from rushlight.tensor.core import Tensor, method, version_of, wrap
 
 Tensors = Tensor | Sequence[Tensor]
@@ -185,7 +186,9 @@ def _is_ours(entry: list) -> bool:
     array = entry[1]._array
     if array.base is None:
         return array.flags.owndata
-    return isinstance(array.base, np.ndarray) and array.flags.writeable and _owner_references(array) == _OWNER_ALONE
+    if isinstance(array.base, np.ndarray):
+        return array.flags.writeable and _owner_references(array) == _OWNER_ALONE
+    return is_recycled(array)
 
 
 def _dense(a: np.ndarray) -> bool:

@@ -57,6 +57,11 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return array
 
 
+def is_recycled(array: np.ndarray) -> bool:
+    """Whether this very array was made by `empty` of recycled memory."""
+    return any(type(reference) is _Lease for reference in weakref.getweakrefs(array))
+
+
 def set_allocator(allocate: Allocator | None) -> Allocator | None:
     """Let `empty` take its arrays from elsewhere (the guarded ones of tests); gives what was there before."""
     global _allocator
