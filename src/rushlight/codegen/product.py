@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 # bytes, number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the
 # first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
 # `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
-# is none. Where not `plain`, some of: fewer `columns` than the tile has, `add` to what is there, `relu`. `channel` is
-# the distance of channels among the weights of a dot tile.
+# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than the tile has or a `relu`
+# besides. `channel` is the distance of channels among the weights of a dot tile.
 FRAME = Params(
     pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
     bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64,
@@ -111,10 +111,17 @@ def _leave(f: Function, p, c: Pointer, sums: list, number: Type, lanes: int, fin
         return
     with f.if_(p.plain != 0):
         line = c
-        for row in values:
-            for j, value in enumerate(row):
-                line[j * lanes].store(value)
-            line = line[p.result]
+        with f.if_(p.add == 0):
+            for row in values:
+                for j, value in enumerate(row):
+                    line[j * lanes].store(value)
+                line = line[p.result]
+        with f.else_():
+            line = c
+            for row in values:
+                for j, value in enumerate(row):
+                    line[j * lanes].store(value + line[j * lanes].load(lanes))
+                line = line[p.result]
     with f.else_():
         _leave_slowly(f, p, c, values, number, lanes, finish)
 
@@ -330,7 +337,7 @@ def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: 
     zero, first, last = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
     bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
     add, relu = f.select(first, zero, f.const(i64, 1)), f.select(last, p.relu, zero)
-    plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - (add | relu))
+    plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - relu)
     frame["tap"].store(place["channels"] * across * p.size)
     frame["bias"].store(f.select(first, bias, zero))
     for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, rows, add, relu, plain)):

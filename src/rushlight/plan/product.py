@@ -23,6 +23,10 @@ CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
 """Rows of a panel that are summed at a time (300 KB of a panel 32 wide, which then stays in the second cache), and
 channels (so that a block of 64 positions stays there, too)."""
 
+FAR_ROWS = 288
+"""The same for weights that come from beyond the caches and short vectors, whose tiles read them fast: larger blocks of
+positions read them less often."""
+
 
 class Source(NamedTuple):
     """How the array that is read lies in memory: strides in numbers; `wide` where its numbers need no widening."""
@@ -130,11 +134,12 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     lanes = target.lanes(size)
     taps = prod(spec.taps)
     halves = spec.dtype in ("f16", "bf16")
-    chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes)
     register, tail, panels = panels_of(made, summed * taps, target, size)
+    weights = spec.groups * panels * register.width * summed * taps * size
+    far = weights >= target.l3 // 2 and lanes * size < 64
+    chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes, FAR_ROWS if far else CHUNK_ROWS)
     direct = is_direct(axes, source, made, size)
     bands = choose_bands(axes, batch, chunk, spec.groups * panels, target, threads, size)
-    weights = spec.groups * panels * register.width * summed * taps * size
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
     order = tuple(tap_orders(spec.taps, axes, bands))
     return ProductPlan(
@@ -254,13 +259,13 @@ def taps_of_result(axes: tuple[Axis, ...]) -> int:
     return prod(max(len(phase.taps) for phase in axis.phases) for axis in axes)
 
 
-def chunk_of(channels: int, taps: int, lanes: int) -> int:
+def chunk_of(channels: int, taps: int, lanes: int, rows: int = CHUNK_ROWS) -> int:
     """Channels summed at a time: whole vectors, chunks of nearly the same size.
 
     >>> chunk_of(512, 9, 16), chunk_of(3, 49, 16), chunk_of(2048, 1, 16)
     (256, 3, 1024)
     """
-    most = max(lanes, min(CHUNK_ROWS // max(taps, 1), CHUNK_CHANNELS))
+    most = max(lanes, min(rows // max(taps, 1), CHUNK_CHANNELS))
     if channels <= most:
         return channels
     count = -(-channels // most)
