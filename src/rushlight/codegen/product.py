@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # bytes, number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the
 # first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
 # `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
-# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than the tile has or a `relu`
+# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than a tile has or a `relu`
 # besides. `channel` is the distance of channels among the weights of a dot tile.
 FRAME = Params(
     pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
