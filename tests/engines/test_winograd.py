@@ -25,10 +25,20 @@ def draw(rng):
     if rank == 3:
         taps[0], dilation[0] = rng.choice((1, 2, 3)), rng.choice((1, 2))
     padding = tuple((rng.randint(-1, 2), rng.randint(0, 2)) for _ in range(rank))
+    # Strides are for dgrad, the forward of transposed layers, whose results fall into phases.
+    stride = [rng.choice((1, 1, 2, 3)) if step == 1 else 1 for step in dilation] if rng.random() < 0.4 else [1] * rank
     groups = rng.choice((1, 1, 1, 2, 3))
     ci, co = (groups * rng.randint(16, 70 // groups) for _ in range(2))
     return ConvSpec.of(
-        rng.randint(1, 3), ci, co, size=size, taps=tuple(taps), padding=padding, dilation=tuple(dilation), groups=groups
+        rng.randint(1, 3),
+        ci,
+        co,
+        size=size,
+        taps=tuple(taps),
+        stride=tuple(stride),
+        padding=padding,
+        dilation=tuple(dilation),
+        groups=groups,
     )
 
 
@@ -53,7 +63,22 @@ def arrays(spec, kernel, seed, channels_last):
 def test_against_the_reference(seed):
     rng = random.Random(seed)
     kernel = rng.choice(("fprop", "dgrad"))
-    spec = draw_layer(rng, lambda spec: plan_winograd(spec, kernel, Target.host(), 1))
+    check(rng, draw_layer(rng, lambda spec: plan_winograd(spec, kernel, Target.host(), 1)), kernel, seed)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_phases_of_transposed_layers(seed):
+    rng = random.Random(f"phases{seed}")
+
+    def plan(spec):
+        found = plan_winograd(spec, "dgrad", Target.host(), 1)
+        return found if isinstance(found, str) or len(found.phases) > 1 else "one phase"
+
+    check(rng, draw_layer(rng, plan), "dgrad", seed)
+
+
+def check(rng, spec, kernel, seed):
+    """The layer on one to three threads: the same bits, and near the reference."""
     plans = [plan_winograd(spec, kernel, Target.host(), threads) for threads in (1, 2, 3)]
     activation, bias = rng.choice((None, "relu")), rng.random() < 0.5
     source, w, b = arrays(spec, kernel, seed, rng.random() < 0.5)

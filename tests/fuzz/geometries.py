@@ -125,17 +125,22 @@ def specs(draw: st.DrawFn) -> ConvSpec:
 
 
 @st.composite
-def winograd_specs(draw: st.DrawFn) -> ConvSpec:
-    """Dense layers of three taps and stride 1, which Winograd's algorithm may compute."""
+def winograd_specs(draw: st.DrawFn, kernel: str) -> ConvSpec:
+    """Dense layers of two to five taps, which Winograd's algorithm may compute: of stride 1, in dgrad of any."""
     rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
     size = tuple(draw(st.integers(3, (None, 60, 30, 10)[rank])) for _ in range(rank))
-    taps = (*(draw(st.sampled_from([1, 3, 3])) for _ in range(rank - 1)), 3)
+    taps = (
+        *(draw(st.sampled_from([1, 3, 3, 3, 3, 5])) for _ in range(rank - 1)),
+        draw(st.sampled_from([2, 3, 3, 4, 5])),
+    )
     padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(rank))
-    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    counts = [groups * draw(st.integers(16, 70 // groups)) for _ in range(2)]
+    groups, least = (1, 32) if kernel == "wgrad" else (draw(st.sampled_from([1, 1, 1, 2, 3])), 16)
+    counts = [groups * draw(st.integers(least, 70 // groups)) for _ in range(2)]
     dilation = tuple(draw(st.sampled_from([1, 1, 1, 2, 3])) for _ in range(rank))
     size = tuple(max(n, d * (k - 1) + 1) for n, d, k in zip(size, dilation, taps))
-    steps = {"padding": padding, "dilation": dilation, "groups": groups}
+    steps_of_axis = [1, 1, 1, 2] if kernel == "dgrad" else [1]
+    stride = tuple(draw(st.sampled_from(steps_of_axis)) if step == 1 else 1 for step in dilation)
+    steps = {"padding": padding, "stride": stride, "dilation": dilation, "groups": groups}
     return ConvSpec.of(draw(st.integers(1, 3)), *counts, size, taps, **steps)
 
 

@@ -103,7 +103,7 @@ def sweep_winograd(kernel: str, chunk: int, examples: int) -> None:
 
     @seed(1000 * KERNELS.index(kernel) + chunk)
     @settings(max_examples=examples, derandomize=False)
-    @given(cases(kernel, winograd_specs()))
+    @given(cases(kernel, winograd_specs(kernel)))
     def three_taps(case: Case) -> None:
         taken.append(check_winograd(case))
 
@@ -127,7 +127,7 @@ def test_some_winograd_layers(kernel):
 def test_some_geometries_on_lower_instruction_sets(isa, kernel, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
     sweep(kernel, 50 + LOWER.index(isa), 20)
-    sweep_winograd(kernel, 50, 6)
+    sweep_winograd(kernel, 50, 12)
 
 
 @pytest.mark.long

@@ -83,7 +83,7 @@ def families(kernel: str) -> dict[str, st.SearchStrategy]:
     return {
         "any": cases(kernel),
         "grouped": cases(kernel, lanes),
-        "winograd": cases(kernel, winograd_specs()),
+        "winograd": cases(kernel, winograd_specs(kernel)),
     }
 
 

@@ -14,7 +14,7 @@ from .blocking import UNIT, AxisBlocks, Bands
 from .target import Target
 from .tiling import TileAxis, classes, tile_axis, tiles_of_class
 from .winograd import Winograd, tile, winograd
-from .winograd_layer import band_of, refusal_of_layer, results_of
+from .winograd_layer import band_of, forms_of, refusal_of_layer
 
 SUM_BYTES = 16 << 20
 """The sums of all ξ, four times the weight, must stay near: they are read and written for each chunk of tiles."""
@@ -45,7 +45,7 @@ class GradientPlan(NamedTuple):
 
 def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     """The plan, or the reason why another algorithm is better."""
-    reason = refusal_of_layer(spec)
+    reason = refusal_of_layer(spec, "wgrad")
     if reason:
         return reason
     if spec.groups > 1 or min(spec.in_channels, spec.out_channels) < 32:
@@ -54,11 +54,11 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
         return "there are no results"
     rank = spec.rank
     taps, extents = (1,) * (3 - rank) + spec.taps, (1,) * (3 - rank) + spec.out
-    forms = [winograd(taps[1:][i], results_of(taps[1:], i)) for i in range(2)]
+    apart = ((1, 1, 1) + spec.dilation)[-2:]
+    forms = [winograd(k, m) for m, k in forms_of(tuple(zip(taps[1:], apart, extents[1:])))]
     points = forms[0].inputs * forms[1].inputs
     if 4 * points * taps[0] * spec.in_channels * spec.out_channels // spec.groups > SUM_BYTES:
         return "the sums would take too much memory"
-    apart = ((1, 1, 1) + spec.dilation)[-2:]
     count = tuple(tiles_of_class(n, d, form.taps) for n, d, form in zip(extents[1:], apart, forms))
     parts = [classes(n, d) for n, d in zip(extents[1:], apart)]
     covered = count[0] * parts[0] * forms[0].taps * count[1] * parts[1] * forms[1].taps

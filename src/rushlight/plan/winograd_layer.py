@@ -1,20 +1,22 @@
 """The plan of a layer that runs by Winograd's algorithm, or why it does not.
 
 In: a ConvSpec, which kernel (fprop or dgrad), a `Target` and a number of threads. Out: a `WinogradPlan`, from which
-`engines.winograd_call` makes the words of the kernels of `codegen.winograd_loops`; or a sentence.
+`engines.compiled.winograd` makes the words of the kernels of `codegen.winograd_loops`; or a sentence.
 
-Whether a layer runs so, and the order of its sums, follow from the layer and its spatial size; batch and threads
-only decide how tiles are grouped.
+A transposed layer's results fall into phases (`plan.axes`), each of which is a layer of stride 1 with taps of its own
+and is planned as one. Whether a layer runs so, and the order of its sums, follow from the layer and its spatial size;
+batch and threads only decide how tiles are grouped.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
 from ..ops.spec import ConvSpec
-from .axes import forward_phase
-from .blocking import UNIT, AxisBlocks, Bands, cut_axis
+from .axes import forward_phase, transposed_phases
+from .blocking import AxisBlocks, Bands, cut_axis
 from .product import register_blocks
 from .target import Target
 from .tiling import TileAxis, classes, tile_axis, tiles_of_class
@@ -35,125 +37,203 @@ CLASSES = 64
 """Dilated axes fall into classes; the tiles of all of them are done together, so there must not be many."""
 
 
-class WinogradPlan(NamedTuple):
-    """How one layer is computed; all distances in numbers."""
+class Line(NamedTuple):
+    """One axis of one phase: result u reads the source at `u − low`, `u − low + dilation`, …, with the taps
+    `first`, `first + turn`, … of the weight, and lies at `start + u·step` of the result."""
 
-    kernel: str
+    taps: int
+    dilation: int
+    size: int
+    extent: int
+    low: int
+    first: int = 0
+    turn: int = 1
+    step: int = 1
+    start: int = 0
+
+    @property
+    def useful(self) -> float:
+        """The share of (result, tap) pairs that meet the source: the direct sum leaves out the others."""
+        lows = (self.low - k * self.dilation for k in range(self.taps))
+        met = sum(max(0, min(self.extent, self.size + low) - max(0, low)) for low in lows)
+        return met / (self.extent * self.taps)
+
+
+class PhasePlan(NamedTuple):
+    """How one phase of a layer is computed; all distances in numbers."""
+
+    lines: tuple[Line, Line, Line]
     rows: Winograd
     columns: Winograd
-    groups: int
-    summed: int  # channels of a group that are summed over
-    made: int  # channels of a group that come out
     bands: Bands
     images: int  # of an item
     tiles: tuple[TileAxis, TileAxis]  # along rows and columns
-    depth_taps: int
-    extents: tuple[int, int, int]  # of the result
     vectors: int
     heights: tuple[int, ...]
     panels: int  # of a group
     parts: int
 
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Results of the phase along each axis."""
+        return tuple(line.extent for line in self.lines)
+
+    @property
+    def points(self) -> int:
+        """Multiplications a tile and channel pair, of all depth taps."""
+        return self.rows.inputs * self.columns.inputs * self.lines[0].taps
+
+
+class WinogradPlan(NamedTuple):
+    """How one layer is computed."""
+
+    kernel: str
+    groups: int
+    summed: int  # channels of a group that are summed over
+    made: int  # channels of a group that come out
+    phases: tuple[PhasePlan, ...]
+
 
 def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> WinogradPlan | str:
     """The plan, or the reason why another algorithm is better."""
-    forward = kernel == "fprop"
-    reason = refusal_of_layer(spec)
+    reason = refusal_of_layer(spec, kernel)
     if reason:
         return reason
     summed, made = spec.in_channels // spec.groups, spec.out_channels // spec.groups
-    summed, made = (summed, made) if forward else (made, summed)
-    sizes, extents = (spec.size, spec.out) if forward else (spec.out, spec.size)
-    if min(*extents, *sizes) < 1:
+    summed, made = (summed, made) if kernel == "fprop" else (made, summed)
+    if min(*spec.size, *spec.out) < 1:
         return "there are no results"
-    rank = spec.rank
-    taps = (1,) * (3 - rank) + spec.taps
-    extents = (1,) * (3 - rank) + extents
-    rows, columns = (winograd(results_of(taps[1:], i), taps[1:][i]) for i in range(2))
-    lanes = target.lanes(4)
-    vectors = 2 if made > lanes else 1
-    register = next(b for b in register_blocks(target, 4) if (b.lanes, b.vectors) == (lanes, vectors))
-    panel = vectors * lanes
-    panels = -(-made // panel)
-    apart = ((1, 1, 1) + spec.dilation)[-2:]
-    count = tuple(tiles_of_class(n, d, form.results) for n, d, form in zip(extents[1:], apart, (rows, columns)))
-    parts_h, parts_w = (classes(n, d) for n, d in zip(extents[1:], apart))
-    all_tiles = count[0] * parts_h, count[1] * parts_w
-    gain = _gain(spec, (rows, columns), all_tiles, extents, (summed, made), (lanes, panels * panel), taps[0])
-    gain *= prod(_useful(spec, kernel, sizes[i], extents[i - rank], i) for i in range(rank))
+    phases = lines_of(spec, kernel)
+    direct = winograd_ = 0.0
+    for lines in phases:
+        before, after = _cycles(lines, summed, made, target)
+        direct, winograd_ = direct + before, winograd_ + after
+    gain = direct / winograd_
     if gain < 1.15:
         return f"Winograd would take {1 / gain:.2f} times as long: too few channels or positions"
-    wanted = _tiles_wanted(target, rows, columns, summed * spec.groups)
-    tiling = tile(count, spec.batch, max(1, wanted // (parts_h * parts_w)))
-    chunk = min(-(-summed * spec.groups // lanes) * lanes, 64)
-    tiles = _tiles(spec, kernel, sizes, extents, tiling, (rows, columns))
-    bands = band_of(_depths(spec, kernel, sizes, extents), tiles, chunk)
-    items = -(-spec.batch // tiling.images) * bands.blocks
-    parts = 1 if threads == 1 or items >= 3 * threads else min(spec.groups * panels, -(-2 * threads // items))
-    return WinogradPlan(
-        kernel, rows, columns, spec.groups, summed, made, bands, tiling.images, tiles, taps[0], extents,
-        vectors, _heights(register.heights), panels, parts,
-    )  # fmt: skip
+    plans = tuple(_plan_phase(spec, lines, summed, made, target, threads) for lines in phases)
+    if 4 * spec.groups * summed * made * sum(plan.points for plan in plans) > FILTER_BYTES:
+        return "the transformed weights would take too much memory"
+    return WinogradPlan(kernel, spec.groups, summed, made, plans)
 
 
-def refusal_of_layer(spec: ConvSpec) -> str:
+def lines_of(spec: ConvSpec, kernel: str) -> list[tuple[Line, Line, Line]]:
+    """The three lines of each phase; axes that are missing come first.
+
+    >>> [line[2][:2] + line[2][5:] for line in lines_of(ConvSpec.of(1, 8, 8, (9,), (3,), stride=2), "dgrad")]
+    [(2, 1, 2, -2, 2, 0), (1, 1, 1, -2, 2, 1)]
+    """
+    axes: list[list[Line]] = [[Line(1, 1, 1, 1, 0)] for _ in range(3 - spec.rank)]
+    for taps, stride, dilation, (lo, _), size, out in zip(
+        spec.taps, spec.stride, spec.dilation, spec.padding, spec.size, spec.out
+    ):
+        if kernel == "fprop":
+            axes.append([Line(taps, dilation if taps > 1 else 1, size, out, lo)])
+            continue
+        axes.append([
+            Line(
+                len(p.taps), dilation if len(p.taps) > 1 else 1, out, p.end - p.begin, -(p.begin + p.offsets[-1]),
+                p.taps[-1], -stride, p.target_step, p.target_step * p.begin + p.target_start,
+            )
+            for p in transposed_phases(taps, stride, dilation, lo, size)
+        ])  # fmt: skip
+    return list(product(*axes))
+
+
+def refusal_of_layer(spec: ConvSpec, kernel: str) -> str:
     """Why the layer's rules exclude it; empty where they do not."""
     moving = range(max(0, spec.rank - 2), spec.rank)
     if spec.dtype != "f32":
         return "Winograd serves float32"
-    moved = [spec.taps[i] for i in moving if spec.taps[i] > 1]
-    if not moved or spec.taps[-1] == 1 or any(count not in TAPS[len(moved)] for count in moved):
+    strides = spec.stride
+    if any(step != 1 for step in strides):
+        if kernel != "dgrad" or any(s > 1 and d > 1 for s, d in zip(strides, spec.dilation)):
+            return "Winograd serves stride 1, and transposed layers without dilation"
+        if any(taps < step for taps, step in zip(spec.taps, strides)):
+            return "some results have no taps"
+    taps = [-(-spec.taps[i] // strides[i]) for i in moving]
+    moved = [count for count in taps if count > 1]
+    if not moved or taps[-1] == 1 or any(count not in TAPS[len(moved)] for count in moved):
         return "Winograd serves 2 to 5 taps along the last two axes, 2 to 7 along the last alone"
-    if any(step != 1 for step in spec.stride):
-        return "Winograd serves stride 1"
     if prod(spec.dilation[i] for i in moving if spec.taps[i] > 1) > CLASSES:
         return "dilation splits the positions into too many classes"
     if min(spec.in_channels, spec.out_channels) // spec.groups < 16:
         return "Winograd serves groups of 16 channels and more"
-    if (
-        4 * spec.in_channels // spec.groups * spec.out_channels * 36 * (spec.taps[0] if spec.rank == 3 else 1)
-        > FILTER_BYTES
-    ):
-        return "the transformed weights would take too much memory"
     return ""
 
 
-def results_of(taps: tuple[int, int], axis: int) -> int:
-    """Results of a tile along one of the last two axes, which have so many taps; 1 where the axis is not transformed.
+def forms_of(lines: tuple[tuple[int, int, int], tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """Results and taps of a tile along the last two axes, given as (taps, dilation, extent): the tiles that multiply
+    least often; the largest of equals.
 
-    >>> results_of((3, 3), 0), results_of((1, 7), 1), results_of((1, 7), 0)
-    (4, 2, 1)
+    >>> forms_of(((3, 1, 56), (3, 1, 56))), forms_of(((3, 12, 33), (3, 1, 9))), forms_of(((1, 1, 5), (7, 1, 90)))
+    ([(4, 3), (4, 3)], [(3, 3), (3, 3)], [(1, 1), (2, 7)])
     """
-    transformed = sum(count > 1 for count in taps)
-    return INPUTS[transformed] + 1 - taps[axis] if taps[axis] > 1 else 1
+    transformed = sum(taps > 1 for taps, _, _ in lines)
+    found = []
+    for taps, dilation, extent in lines:
+        most = INPUTS[transformed] + 1 - taps if taps > 1 else 1
+        _, results = min((tiles_of_class(extent, dilation, m) * (m + taps - 1), -m) for m in range(1, most + 1))
+        found.append((-results, taps))
+    return found
 
 
-def _gain(
-    spec: ConvSpec, forms: tuple[Winograd, Winograd], count: tuple[int, int], extents: tuple[int, ...],
-    channels: tuple[int, int], width: tuple[int, int], depth_taps: int,
-) -> float:  # fmt: skip
-    """Cycles of the direct sum over those of Winograd's, for one image and depth; both by multiply-adds."""
-    rows, columns = forms
-    summed, made = channels
-    lanes, wide = width
-    tiles, points = count[0] * count[1], rows.inputs * columns.inputs
-    direct = extents[1] * extents[2] * rows.taps * columns.taps * depth_taps * summed * made / lanes / 0.9
-    products = tiles * points * depth_taps * summed * wide / lanes / 0.85
-    transforms = tiles * points * (4 * summed + 5 * wide) / lanes
-    return direct / (products + transforms)
+def _forms(lines: tuple[Line, ...]) -> tuple[Winograd, Winograd]:
+    return tuple(winograd(*form) for form in forms_of([(n.taps, n.dilation, n.extent) for n in lines[1:]]))
 
 
-def _useful(spec: ConvSpec, kernel: str, size: int, extent: int, i: int) -> float:
-    """The share of (result, tap) pairs along an axis that meet the source: the direct sum leaves out the others."""
-    lo, step = _low(spec, kernel, i), spec.dilation[i]
-    met = (min(extent, size + lo - k * step) - max(0, lo - k * step) for k in range(spec.taps[i]))
-    return sum(max(0, count) for count in met) / (extent * spec.taps[i])
+def _cycles(lines: tuple[Line, Line, Line], summed: int, made: int, target: Target) -> tuple[float, float]:
+    """Cycles of the direct sum and of Winograd's, for one image; both by multiply-adds."""
+    rows, columns = _forms(lines)
+    lanes = target.lanes(4)
+    wide = -(-made // _panel(made, lanes)) * _panel(made, lanes)
+    tiles = prod(
+        tiles_of_class(n.extent, n.dilation, form.results) * classes(n.extent, n.dilation)
+        for n, form in zip(lines[1:], (rows, columns))
+    )
+    points, depth = rows.inputs * columns.inputs, lines[0]
+    pairs = prod(n.extent * n.taps * n.useful for n in lines)
+    products = tiles * points * depth.extent * depth.taps * summed * wide / lanes / 0.85
+    transforms = tiles * points * depth.extent * (4 * summed + 5 * wide) / lanes
+    if target.registers < 32:
+        transforms *= 1.5  # tiles do not fit into the registers
+    return pairs * summed * made / lanes / 0.9, products + transforms
+
+
+def _panel(made: int, lanes: int) -> int:
+    """Result channels that are computed together."""
+    return 2 * lanes if made > lanes else lanes
+
+
+def _plan_phase(
+    spec: ConvSpec, lines: tuple[Line, Line, Line], summed: int, made: int, target: Target, threads: int
+) -> PhasePlan:
+    forms = rows, columns = _forms(lines)
+    lanes = target.lanes(4)
+    panel = _panel(made, lanes)
+    panels = -(-made // panel)
+    register = next(b for b in register_blocks(target, 4) if (b.lanes, b.vectors) == (lanes, panel // lanes))
+    moving = lines[1:]
+    count = tuple(tiles_of_class(n.extent, n.dilation, form.results) for n, form in zip(moving, forms))
+    parts = prod(classes(n.extent, n.dilation) for n in moving)
+    wanted = _tiles_wanted(target, rows, columns, summed * spec.groups)
+    tiling = tile(count, spec.batch, max(1, wanted // parts))
+    chunk = min(-(-summed * spec.groups // lanes) * lanes, 64)
+    tiles = _tiles(moving, tiling, forms)
+    bands = band_of(_depths(lines[0]), tiles, chunk)
+    items = -(-spec.batch // tiling.images) * bands.blocks
+    parts = 1 if threads == 1 or items >= 3 * threads else min(spec.groups * panels, -(-2 * threads // items))
+    heights = _heights(register.heights)
+    return PhasePlan(
+        lines, rows, columns, bands, tiling.images, tiles, panel // lanes, heights, panels, parts
+    )  # fmt: skip
 
 
 def _tiles_wanted(target: Target, rows: Winograd, columns: Winograd, summed: int) -> int:
     """Tiles of an item: their spread data fill about a quarter of the second cache, yet use the weights often."""
     bytes_a_tile = 4 * rows.inputs * columns.inputs * summed
-    return max(28, min(112, target.l2 // 4 // bytes_a_tile // 14 * 14))
+    least = 28 if rows.inputs * columns.inputs > 1 else 112  # single points: as for a product
+    return max(least, min(112, target.l2 // 4 // bytes_a_tile // 14 * 14))
 
 
 def _heights(heights: tuple[int, ...]) -> tuple[int, ...]:
@@ -164,36 +244,18 @@ def _heights(heights: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys((most, half, quarter)))
 
 
-def _tiles(
-    spec: ConvSpec, kernel: str, sizes: tuple[int, ...], extents: tuple[int, ...], tiling: Tiling,
-    forms: tuple[Winograd, Winograd],
-) -> tuple[TileAxis, TileAxis]:  # fmt: skip
+def _tiles(lines: tuple[Line, ...], tiling: Tiling, forms: tuple[Winograd, ...]) -> tuple[TileAxis, TileAxis]:
     """Rows and columns in blocks of whole tiles."""
-    axes = []
-    for axis, form, tiles in zip((1, 2), forms, (tiling.rows, tiling.columns)):
-        i = axis - 3 + spec.rank
-        if i < 0:
-            axes.append(tile_axis(1, 1, 0, 1, 1, 1, 1))
-            continue
-        lo = _low(spec, kernel, i)
-        dilation = spec.dilation[i] if spec.taps[i] > 1 else 1
-        axes.append(tile_axis(extents[axis], sizes[i], lo, dilation, form.results, form.inputs, tiles))
-    return tuple(axes)
+    return tuple(
+        tile_axis(n.extent, n.size, n.low, n.dilation, form.results, form.inputs, tiles)
+        for n, form, tiles in zip(lines, forms, (tiling.rows, tiling.columns))
+    )
 
 
-def _low(spec: ConvSpec, kernel: str, i: int) -> int:
-    """The padding before axis i of the source; seen from dgrad, the taps run backwards."""
-    lo = spec.padding[i][0]
-    return lo if kernel == "fprop" else spec.dilation[i] * (spec.taps[i] - 1) - lo
-
-
-def _depths(spec: ConvSpec, kernel: str, sizes: tuple[int, ...], extents: tuple[int, ...]) -> AxisBlocks:
+def _depths(line: Line) -> AxisBlocks:
     """The first of three axes, whose taps are summed one by one."""
-    if spec.rank < 3:
-        return cut_axis([UNIT], 1, 1)
-    taps = spec.taps[0]
-    phase = forward_phase(taps, 1, spec.dilation[0], _low(spec, kernel, 0), extents[0])
-    return cut_axis([phase], sizes[0], max(1, min(extents[0], 4)) if taps > 1 else 1)
+    phase = forward_phase(line.taps, 1, line.dilation, line.low, line.extent)
+    return cut_axis([phase], line.size, max(1, min(line.extent, 4)) if line.taps > 1 else 1)
 
 
 def band_of(depths: AxisBlocks, tiles: tuple[TileAxis, TileAxis], chunk: int) -> Bands:

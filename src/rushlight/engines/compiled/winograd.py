@@ -17,7 +17,7 @@ from ...codegen.winograd import Form
 from ...codegen.winograd_loops import LAYER, WEIGHT, emit_layer, emit_weight
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
-from ...plan.winograd_layer import WinogradPlan
+from ...plan.winograd_layer import PhasePlan, WinogradPlan
 
 _F32 = np.dtype(np.float32)
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -35,36 +35,68 @@ class WinogradCall:
         target: Target,
         threads: int,
     ) -> None:
-        self.plan, self.target, self.threads, self.spec = plan, target, threads, spec
+        self.plan, self.threads = plan, threads
+        self.made = plan.groups * plan.made
         extents = spec.out if plan.kernel == "fprop" else spec.size
-        self.made, self.panels = plan.groups * plan.made, plan.groups * plan.panels
         self.shape = (spec.batch, *extents, self.made)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
-        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights)
-        self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
-        self._load()
-        self.words = self._words(source, activation)
-        self.filter_size = self.panels * plan.depth_taps * self.form.points * plan.summed * self.form.panel
-        self.key = ("winograd", plan.kernel, spec.groups, plan.rows.results, plan.columns.results, spec.taps)
+        self.phases = [
+            _Phase(plan, phase, spec, (1,) * (3 - spec.rank) + extents, source, activation, target, threads)
+            for phase in plan.phases
+        ]
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
         result = runtime.empty(self.shape, _F32)
-        scratch = runtime.empty((self.thread_size * self.threads,), _F32)
-        weights, padded = self._filter(w, memo), self._bias(bias)
-        words, address = self.words[:], runtime.address
-        words[3], words[4], words[5] = address(source), address(weights), address(padded)
-        words[6], words[7] = address(result), address(scratch)
-        runtime.launch(self.entry, words, self.threads)
+        scratch = runtime.empty((max(phase.thread_size for phase in self.phases) * self.threads,), _F32)
+        padded = self._bias(bias)
+        for phase in self.phases:
+            phase.run(source, w, padded, memo, result, scratch)
         return result.transpose(self.order)
-
-    # ---------------------------------------------------------------- weights
 
     def _bias(self, bias: np.ndarray | None) -> np.ndarray:
         """The bias with room for a panel behind it; zeros where there is none."""
-        padded = np.zeros(self.made + self.form.panel, _F32)
+        padded = np.zeros(self.made + max(phase.form.panel for phase in self.phases), _F32)
         if bias is not None:
             padded[: self.made] = bias
         return padded
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        head = f"Winograd of {plan.summed} by {plan.made} channels, {plan.groups} groups, {len(plan.phases)} phases"
+        return "\n".join([head, *(line for phase in self.phases for line in phase.describe())])
+
+
+class _Phase:
+    """One phase of the results: kernels, words, transformed weights."""
+
+    def __init__(
+        self, layer: WinogradPlan, plan: PhasePlan, spec: ConvSpec, extents: tuple[int, ...], source: np.ndarray,
+        activation: str | None, target: Target, threads: int,
+    ) -> None:  # fmt: skip
+        self.layer, self.plan, self.target, self.threads, self.spec = layer, plan, target, threads, spec
+        self.panels = layer.groups * plan.panels
+        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights)
+        self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
+        self._load()
+        self.words = self._words(source, extents, activation)
+        self.filter_size = self.panels * plan.points * layer.summed * self.form.panel
+        forms = plan.rows.results, plan.columns.results
+        taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
+        self.key = ("winograd", layer.kernel, spec.groups, forms, taps)
+
+    def run(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray, memo: dict | None, result: np.ndarray,
+        scratch: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Writes the phase's part of the result."""
+        weights = self._filter(w, memo)
+        words, address = self.words[:], runtime.address
+        words[3], words[4], words[5] = address(source), address(weights), address(bias)
+        words[6], words[7] = address(result) + self.start, address(scratch)
+        runtime.launch(self.entry, words, self.threads)
+
+    # ---------------------------------------------------------------- weights
 
     def _filter(self, w: np.ndarray, memo: dict | None) -> np.ndarray:
         """The transformed weight: from the memo, or transformed now."""
@@ -77,29 +109,18 @@ class WinogradCall:
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
         """Seen from dgrad the channels change places and the taps run backwards: steps and a start, no copy."""
-        plan, weights = self.plan, runtime.empty((self.filter_size,), _F32)
+        layer, plan, weights = self.layer, self.plan, runtime.empty((self.filter_size,), _F32)
         co, ci, *taps = (stride // 4 for stride in w.strides)
-        steps = [0] * (3 - len(taps)) + taps
-        start = runtime.address(w)
-        group = co * self.spec.out_channels // plan.groups
-        if plan.kernel == "dgrad":
+        group = co * self.spec.out_channels // layer.groups
+        if layer.kernel == "dgrad":
             co, ci = ci, co
-            counts = (1,) * (3 - len(taps)) + self.spec.taps
-            start += 4 * sum(step * (count - 1) for step, count in zip(steps, counts))
-            steps = [-step for step in steps]
+        steps = [0] * (3 - len(taps)) + taps
+        start = runtime.address(w) + 4 * sum(step * line.first for step, line in zip(steps, plan.lines))
+        steps = [step * line.turn for step, line in zip(steps, plan.lines)]
         words = WEIGHT.pack(
-            start,
-            runtime.address(weights),
-            plan.summed,
-            plan.made,
-            self.panels,
-            plan.panels,
-            plan.depth_taps,
-            group,
-            co,
-            ci,
-            *steps,
-        )
+            start, runtime.address(weights), layer.summed, layer.made, self.panels, plan.panels,
+            plan.lines[0].taps, group, co, ci, *steps,
+        )  # fmt: skip
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
 
@@ -112,16 +133,17 @@ class WinogradCall:
 
     def _load(self) -> None:
         target, form, pack = self.target, self.form, self.gather.form
-        key = f"{form.rows.results} {form.columns.results} {form.lanes} {form.vectors} {form.heights}"
+        key = f"{form.rows.results} {form.columns.results} {form.rows.taps} {form.columns.taps} "
+        key += f"{form.lanes} {form.vectors} {form.heights}"
         layer = jit.kernel(f"winograd {key} {pack}", lambda: emit_layer(target, form, pack), target)
         weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
         self.entry, self.filter_entry = layer["winograd"], weight["filter"]
 
-    def _words(self, source: np.ndarray, activation: str | None) -> object:
-        plan, form, bands = self.plan, self.form, self.plan.bands
+    def _words(self, source: np.ndarray, extents: tuple[int, ...], activation: str | None) -> object:
+        layer, plan, form, bands = self.layer, self.plan, self.form, self.plan.bands
         slots_d, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
         most = form.heights[0]
-        channels = plan.groups * plan.summed
+        channels = layer.groups * layer.summed
         self.width = -(-channels // form.lanes) * form.lanes
         tiles = plan.images * len(plan.tiles[0].places) * len(plan.tiles[1].places)
         capacity = -(-tiles // most) * most
@@ -132,32 +154,31 @@ class WinogradCall:
         self.thread_size = -(-(band + spread + sums) // 64) * 64
         self.depth_slots = np.array(bands.axes[0].slots.base[0], np.int64)
         image, channel = (stride // 4 for stride in source.strides[:2])
-        pixel = self.made
-        row = pixel * plan.extents[2]
-        plane = row * plan.extents[1]
+        pixel = layer.groups * layer.made
+        row = pixel * extents[2]
+        plane = row * extents[1]
+        steps = [distance * line.step for distance, line in zip((plane, row, pixel), plan.lines)]
+        self.start = 4 * sum(distance * line.start for distance, line in zip((plane, row, pixel), plan.lines))
         low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
-        words = LAYER.pack(
+        return LAYER.pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
             self.spec.batch, plan.images, *(axis.count for axis in bands.axes), plan.parts,
-            image, channel, channels, bands.channels, self.width, plan.summed, plan.made,
-            slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps, self.depth_slots.ctypes.data,
+            image, channel, channels, bands.channels, self.width, layer.summed, layer.made,
+            slots_d, plan.extents[0], bands.axes[0].block, plan.lines[0].taps, self.depth_slots.ctypes.data,
             *map(len, self.places), *(places.ctypes.data for places in self.places),
             *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
             *plan.extents[1:], self.panels, plan.panels,
-            plane * plan.extents[0], plane, row, pixel,
+            plane * extents[0], *steps,
             slots_h * bands.row, bands.row, bands.pitch, band, capacity, point, self.thread_size,
         )  # fmt: skip
-        return words
 
-    def describe(self) -> str:
+    def describe(self) -> list[str]:
         """The plan for people."""
-        plan = self.plan
-        results = f"{plan.rows.results}×{plan.columns.results}"
-        return "\n".join([
-            f"Winograd F({results}, {plan.rows.taps}×{plan.columns.taps}) of {plan.summed} by {plan.made} channels, "
-            f"{plan.groups} groups",
-            f"{plan.rows.inputs * plan.columns.inputs} multiplications a tile for "
-            f"{plan.rows.results * plan.columns.results * plan.rows.taps * plan.columns.taps}",
+        plan, (rows, columns) = self.plan, (self.plan.rows, self.plan.columns)
+        sums = rows.results * columns.results * rows.taps * columns.taps
+        return [
+            f"F({rows.results}×{columns.results}, {rows.taps}×{columns.taps}): {rows.inputs * columns.inputs} "
+            f"multiplications a tile for {sums}",
             f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
             f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads",
-        ])  # fmt: skip
+        ]

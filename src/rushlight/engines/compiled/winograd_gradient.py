@@ -49,7 +49,7 @@ class _Operand:
     def load(self, target: Target) -> None:
         """Its kernel."""
         form, pack = self.form, self.gather.form
-        key = f"winograd spread {self.name} {form.rows.results} {form.columns.results} {form.lanes} {pack}"
+        key = f"winograd spread {self.name} {_sizes(form)} {form.lanes} {pack}"
         self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["spread"]
 
     def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
@@ -62,6 +62,11 @@ class _Operand:
             *(places.ctypes.data for places in self.places),
             slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.panel, self.next, self.point,
         )  # fmt: skip
+
+
+def _sizes(form: GradientForm) -> tuple[int, ...]:
+    """What the matrices follow from."""
+    return tuple(size for axis in (form.rows, form.columns) for size in (axis.results, axis.taps))
 
 
 class WinogradGradientCall:
@@ -78,7 +83,7 @@ class WinogradGradientCall:
         self.x, self.y = _Operand("x", x, plan, form), _Operand("y", y, plan, form)
         for operand in (self.x, self.y):
             operand.load(target)
-        key = f"{form.rows.results} {form.columns.results} {form.depth_taps} {form.lanes} {form.vectors} {form.height}"
+        key = f"{_sizes(form)} {form.depth_taps} {form.lanes} {form.vectors} {form.height}"
         self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
         self.finish = jit.kernel(f"winograd finish {key}", lambda: emit_finish(target, form), target)["finish"]
         self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
