@@ -25,7 +25,6 @@ def draw(rng):
     if rank == 3:
         taps[0], dilation[0] = rng.choice((1, 2, 3)), rng.choice((1, 2))
     padding = tuple((rng.randint(-1, 2), rng.randint(0, 2)) for _ in range(rank))
-    # Strides are for dgrad, the forward of transposed layers, whose results fall into phases.
     stride = [rng.choice((1, 1, 2, 3)) if step == 1 else 1 for step in dilation] if rng.random() < 0.4 else [1] * rank
     groups = rng.choice((1, 1, 1, 2, 3))
     ci, co = (groups * rng.randint(16, 70 // groups) for _ in range(2))
@@ -75,6 +74,17 @@ def test_phases_of_transposed_layers(seed):
         return found if isinstance(found, str) or len(found.phases) > 1 else "one phase"
 
     check(rng, draw_layer(rng, plan), "dgrad", seed)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_layers_with_a_stride(seed):
+    rng = random.Random(f"classes{seed}")
+
+    def plan(spec):
+        found = plan_winograd(spec, "fprop", Target.host(), 1)
+        return found if isinstance(found, str) or found.phases[0].classes > 1 else "no stride"
+
+    check(rng, draw_layer(rng, plan), "fprop", seed)
 
 
 def check(rng, spec, kernel, seed):

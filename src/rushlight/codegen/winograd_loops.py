@@ -23,14 +23,15 @@ LAYER = Params(
     job=ptr(i64), source=ptr(f32), filter=ptr(f32), bias=ptr(f32), out=ptr(f32), scratch=ptr(f32), low=f64,
     images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
     image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
-    slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), rows=i64, columns=i64,
+    slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), planes=ptr(i64), rows=i64, columns=i64,
     places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
     out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
-    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, thread_size=i64,
+    band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, thread_size=i64,
 )  # fmt: skip
 """`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
 in numbers; `point` is the distance from one ξ to the next in the spread data, `width` that from one tile to the next;
-`channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap; `places` the
+`channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap, `planes` where
+each depth slot (a depth, or a class of the source) begins in the band; `places` the
 first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one result
 of a tile to the next."""
 
@@ -103,7 +104,7 @@ def _spread(
         channels = f.min(p.chunk, p.channels - c)
         f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
         with f.loop(0, p.slots_d, sure=True) as slot:
-            plane, target = band[slot * p.band_plane], spread[c][slot * point * form.points]
+            plane, target = band[p.planes[slot].load()], spread[c][slot * point * form.points]
             with f.loop(0, p.rows, sure=True) as i:
                 line, into = plane[p.places_h[i * 2].load() * p.band_row], target[i * p.columns * p.width]
                 with f.loop(0, p.columns, sure=True) as j:

@@ -2,7 +2,8 @@
 
 In: the integers of an axis. Out: a `TileAxis`, which says where each tile of a block begins in the packed band and in
 the result. A dilated axis falls into `dilation` classes of positions that never meet; tiles lie within a class, whose
-positions are neighbours in the band, so the transforms see an axis without dilation.
+positions are neighbours in the band, so the transforms see an axis without dilation. Along an axis with a stride it is
+the source that falls into classes, each with taps of its own, and every tile reads all of them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class TileAxis(NamedTuple):
     places: tuple[tuple[int, int], ...]
     reach: int  # positions of a block
     step: int  # from one position of a tile to the next
+    length: int  # slots of a class
 
 
 def classes(extent: int, dilation: int) -> int:
@@ -37,10 +39,13 @@ def tiles_of_class(extent: int, dilation: int, results: int) -> int:
     return -(-longest // results)
 
 
-def tile_axis(extent: int, size: int, lo: int, dilation: int, results: int, inputs: int, tiles: int) -> TileAxis:
+def tile_axis(
+    extent: int, size: int, lo: int, dilation: int, results: int, inputs: int, tiles: int, stride: int = 1
+) -> TileAxis:
     """Blocks of `tiles` tiles of every class; each tile has `results` positions and reads `inputs` of the source.
 
-    Position o reads the source at `o − lo`, `o − lo + dilation`, …; positions beyond `extent` read on (into zeros).
+    Position o reads the source at `o·stride − lo`, `o·stride − lo + dilation`, …; positions beyond `extent` read on
+    (into zeros). One of dilation and stride is 1.
 
     >>> tile_axis(extent=10, size=10, lo=1, dilation=2, results=4, inputs=6, tiles=1).places
     ((0, 0), (6, 1))
@@ -48,15 +53,16 @@ def tile_axis(extent: int, size: int, lo: int, dilation: int, results: int, inpu
     count = -(-tiles_of_class(extent, dilation, results) // tiles)
     length = results * (tiles - 1) + inputs
     parts = range(classes(extent, dilation))
-    coordinates = tuple(r + dilation * j - lo for r in parts for j in range(length))
+    read = range(stride) if stride > 1 else parts
+    coordinates = tuple(r + max(dilation, stride) * j - lo for r in read for j in range(length))
     places = tuple((r * length + q * results, r + dilation * results * q) for r in parts for q in range(tiles))
     reach = dilation * results * tiles
-    return TileAxis(_whole(coordinates, reach, count, size), places, reach, dilation)
+    return TileAxis(_whole(coordinates, reach, count, size, stride), places, reach, dilation, length)
 
 
-def _whole(coordinates: tuple[int, ...], reach: int, count: int, size: int) -> AxisBlocks:
+def _whole(coordinates: tuple[int, ...], reach: int, count: int, size: int, stride: int) -> AxisBlocks:
     """Blocks all of whose slots are needed, the last one's too."""
     last = len(coordinates) - reach
     bases = tuple(sorted({*range(0, max(last, 0) + 1, reach), max(last, 0)}))
-    phase = Phase((0,), (0,), 1, 0, count * reach, 1, 0)
-    return AxisBlocks((phase,), Slots(reach, 1, coordinates, (bases,)), 0, count, size)
+    phase = Phase((0,), (0,), stride, 0, count * reach, 1, 0)
+    return AxisBlocks((phase,), Slots(reach, stride, coordinates, (bases,)), 0, count, size)

@@ -4,8 +4,9 @@ In: a ConvSpec, which kernel (fprop or dgrad), a `Target` and a number of thread
 `engines.compiled.winograd` makes the words of the kernels of `codegen.winograd_loops`; or a sentence.
 
 A transposed layer's results fall into phases (`plan.axes`), each of which is a layer of stride 1 with taps of its own
-and is planned as one. Whether a layer runs so, and the order of its sums, follow from the layer and its spatial size;
-batch and threads only decide how tiles are grouped.
+and is planned as one. The source of a layer with a stride falls into classes, each with taps of its own, which are
+summed like the depths of a 3-D layer. Whether a layer runs so, and the order of its sums, follow from the layer and
+its spatial size; batch and threads only decide how tiles are grouped.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ FILTER_BYTES = 64 << 20
 """Transformed weights may take this much; they are four times the weight."""
 
 
+GAIN, STRIDED_GAIN = 1.15, 1.5
+"""From which gain by count Winograd's algorithm is used; the classes of a layer with a stride take more memory traffic
+than is counted (1.2 to 1.3 by count were 0.9 by the clock)."""
+
 CLASSES = 64
 """Dilated axes fall into classes; the tiles of all of them are done together, so there must not be many."""
 
@@ -50,13 +55,15 @@ class Line(NamedTuple):
     turn: int = 1
     step: int = 1
     start: int = 0
+    stride: int = 1  # of the source; `taps` are then those of each of its classes
+    kernel: int = 0  # all taps
 
     @property
-    def useful(self) -> float:
-        """The share of (result, tap) pairs that meet the source: the direct sum leaves out the others."""
-        lows = (self.low - k * self.dilation for k in range(self.taps))
-        met = sum(max(0, min(self.extent, self.size + low) - max(0, low)) for low in lows)
-        return met / (self.extent * self.taps)
+    def pairs(self) -> int:
+        """The (result, tap) pairs that meet the source: the direct sum leaves out the others."""
+        lows = (self.low - k * self.dilation for k in range(self.kernel or self.taps))
+        return sum(max(0, min(self.extent, (self.size - 1 + low) // self.stride + 1) - max(0, -(-low // self.stride)))
+                   for low in lows)  # fmt: skip
 
 
 class PhasePlan(NamedTuple):
@@ -79,9 +86,19 @@ class PhasePlan(NamedTuple):
         return tuple(line.extent for line in self.lines)
 
     @property
+    def classes(self) -> int:
+        """Classes of the source."""
+        return prod(line.stride for line in self.lines)
+
+    @property
+    def depth_taps(self) -> int:
+        """What is summed one by one: taps of the first axis, or classes of the source."""
+        return self.lines[0].taps * self.classes
+
+    @property
     def points(self) -> int:
         """Multiplications a tile and channel pair, of all depth taps."""
-        return self.rows.inputs * self.columns.inputs * self.lines[0].taps
+        return self.rows.inputs * self.columns.inputs * self.depth_taps
 
 
 class WinogradPlan(NamedTuple):
@@ -109,8 +126,8 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
         before, after = _cycles(lines, summed, made, target)
         direct, winograd_ = direct + before, winograd_ + after
     gain = direct / winograd_
-    if gain < 1.15:
-        return f"Winograd would take {1 / gain:.2f} times as long: too few channels or positions"
+    if gain < (STRIDED_GAIN if any(line.stride > 1 for line in phases[0]) else GAIN):
+        return f"Winograd's multiplications and transforms are {1 / gain:.2f} of the direct sum's: too little is gained"
     plans = tuple(_plan_phase(spec, lines, summed, made, target, threads) for lines in phases)
     if 4 * spec.groups * summed * made * sum(plan.points for plan in plans) > FILTER_BYTES:
         return "the transformed weights would take too much memory"
@@ -128,7 +145,8 @@ def lines_of(spec: ConvSpec, kernel: str) -> list[tuple[Line, Line, Line]]:
         spec.taps, spec.stride, spec.dilation, spec.padding, spec.size, spec.out
     ):
         if kernel == "fprop":
-            axes.append([Line(taps, dilation if taps > 1 else 1, size, out, lo)])
+            each = -(-taps // stride)
+            axes.append([Line(each, dilation if taps > 1 else 1, size, out, lo, stride=stride, kernel=taps)])
             continue
         axes.append([
             Line(
@@ -147,10 +165,12 @@ def refusal_of_layer(spec: ConvSpec, kernel: str) -> str:
         return "Winograd serves float32"
     strides = spec.stride
     if any(step != 1 for step in strides):
-        if kernel != "dgrad" or any(s > 1 and d > 1 for s, d in zip(strides, spec.dilation)):
-            return "Winograd serves stride 1, and transposed layers without dilation"
+        if kernel == "wgrad" or any(s > 1 and d > 1 for s, d in zip(strides, spec.dilation)):
+            return "Winograd serves strides of layers without dilation, and not for the gradient of the weight"
+        if kernel == "fprop" and spec.rank > 2:
+            return "Winograd serves strides of one and two axes"
         if any(taps < step for taps, step in zip(spec.taps, strides)):
-            return "some results have no taps"
+            return "some positions have no taps"
     taps = [-(-spec.taps[i] // strides[i]) for i in moving]
     moved = [count for count in taps if count > 1]
     if not moved or taps[-1] == 1 or any(count not in TAPS[len(moved)] for count in moved):
@@ -191,10 +211,10 @@ def _cycles(lines: tuple[Line, Line, Line], summed: int, made: int, target: Targ
         tiles_of_class(n.extent, n.dilation, form.results) * classes(n.extent, n.dilation)
         for n, form in zip(lines[1:], (rows, columns))
     )
-    points, depth = rows.inputs * columns.inputs, lines[0]
-    pairs = prod(n.extent * n.taps * n.useful for n in lines)
-    products = tiles * points * depth.extent * depth.taps * summed * wide / lanes / 0.85
-    transforms = tiles * points * depth.extent * (4 * summed + 5 * wide) / lanes
+    points, depth, parts = rows.inputs * columns.inputs, lines[0], prod(n.stride for n in lines)
+    pairs = prod(n.pairs for n in lines)
+    products = tiles * points * depth.extent * depth.taps * parts * summed * wide / lanes / 0.85
+    transforms = tiles * points * depth.extent * (4 * summed * parts + 5 * wide) / lanes
     if target.registers < 32:
         transforms *= 1.5  # tiles do not fit into the registers
     return pairs * summed * made / lanes / 0.9, products + transforms
@@ -216,7 +236,7 @@ def _plan_phase(
     moving = lines[1:]
     count = tuple(tiles_of_class(n.extent, n.dilation, form.results) for n, form in zip(moving, forms))
     parts = prod(classes(n.extent, n.dilation) for n in moving)
-    wanted = _tiles_wanted(target, rows, columns, summed * spec.groups)
+    wanted = _tiles_wanted(target, rows, columns, summed * spec.groups * prod(n.stride for n in lines))
     tiling = tile(count, spec.batch, max(1, wanted // parts))
     chunk = min(-(-summed * spec.groups // lanes) * lanes, 64)
     tiles = _tiles(moving, tiling, forms)
@@ -247,7 +267,7 @@ def _heights(heights: tuple[int, ...]) -> tuple[int, ...]:
 def _tiles(lines: tuple[Line, ...], tiling: Tiling, forms: tuple[Winograd, ...]) -> tuple[TileAxis, TileAxis]:
     """Rows and columns in blocks of whole tiles."""
     return tuple(
-        tile_axis(n.extent, n.size, n.low, n.dilation, form.results, form.inputs, tiles)
+        tile_axis(n.extent, n.size, n.low, n.dilation, form.results, form.inputs, tiles, n.stride)
         for n, form, tiles in zip(lines, forms, (tiling.rows, tiling.columns))
     )
 

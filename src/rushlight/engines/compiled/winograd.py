@@ -7,6 +7,7 @@ results.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ...codegen.winograd import Form
 from ...codegen.winograd_loops import LAYER, WEIGHT, emit_layer, emit_weight
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
-from ...plan.winograd_layer import PhasePlan, WinogradPlan
+from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
 
 _F32 = np.dtype(np.float32)
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -83,7 +84,7 @@ class _Phase:
         self.filter_size = self.panels * plan.points * layer.summed * self.form.panel
         forms = plan.rows.results, plan.columns.results
         taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
-        self.key = ("winograd", layer.kernel, spec.groups, forms, taps)
+        self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
 
     def run(
         self, source: np.ndarray, w: np.ndarray, bias: np.ndarray, memo: dict | None, result: np.ndarray,
@@ -110,6 +111,8 @@ class _Phase:
     def _transform(self, w: np.ndarray) -> np.ndarray:
         """Seen from dgrad the channels change places and the taps run backwards: steps and a start, no copy."""
         layer, plan, weights = self.layer, self.plan, runtime.empty((self.filter_size,), _F32)
+        if plan.classes > 1:
+            w = by_classes(w, plan.lines)
         co, ci, *taps = (stride // 4 for stride in w.strides)
         group = co * self.spec.out_channels // layer.groups
         if layer.kernel == "dgrad":
@@ -119,7 +122,7 @@ class _Phase:
         steps = [step * line.turn for step, line in zip(steps, plan.lines)]
         words = WEIGHT.pack(
             start, runtime.address(weights), layer.summed, layer.made, self.panels, plan.panels,
-            plan.lines[0].taps, group, co, ci, *steps,
+            plan.depth_taps, group, co, ci, *steps,
         )  # fmt: skip
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
@@ -141,7 +144,9 @@ class _Phase:
 
     def _words(self, source: np.ndarray, extents: tuple[int, ...], activation: str | None) -> object:
         layer, plan, form, bands = self.layer, self.plan, self.form, self.plan.bands
-        slots_d, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
+        _, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
+        self.planes, self.depth_slots = self._depth_slots(slots_h * bands.row)
+        slots_d = len(self.planes)
         most = form.heights[0]
         channels = layer.groups * layer.summed
         self.width = -(-channels // form.lanes) * form.lanes
@@ -152,7 +157,6 @@ class _Phase:
         spread, sums = slots_d * form.points * point, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
         self.thread_size = -(-(band + spread + sums) // 64) * 64
-        self.depth_slots = np.array(bands.axes[0].slots.base[0], np.int64)
         image, channel = (stride // 4 for stride in source.strides[:2])
         pixel = layer.groups * layer.made
         row = pixel * extents[2]
@@ -164,13 +168,26 @@ class _Phase:
             self.gather.address, 0, 0, 0, 0, 0, low,
             self.spec.batch, plan.images, *(axis.count for axis in bands.axes), plan.parts,
             image, channel, channels, bands.channels, self.width, layer.summed, layer.made,
-            slots_d, plan.extents[0], bands.axes[0].block, plan.lines[0].taps, self.depth_slots.ctypes.data,
+            slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps,
+            self.depth_slots.ctypes.data, self.planes.ctypes.data,
             *map(len, self.places), *(places.ctypes.data for places in self.places),
             *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
             *plan.extents[1:], self.panels, plan.panels,
             plane * extents[0], *steps,
-            slots_h * bands.row, bands.row, bands.pitch, band, capacity, point, self.thread_size,
+            bands.row, bands.pitch, band, capacity, point, self.thread_size,
         )  # fmt: skip
+
+    def _depth_slots(self, plane: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each depth slot begins in the band, and the slot of each depth tap."""
+        plan, bands = self.plan, self.plan.bands
+        if plan.classes == 1:
+            depths = bands.axes[0].slots
+            return np.arange(len(depths.coordinates)) * plane, np.array(depths.base[0], np.int64)
+        rows, columns = (
+            np.arange(line.stride) * axis.length * distance
+            for line, axis, distance in zip(plan.lines[1:], plan.tiles, (bands.row, bands.pitch))
+        )
+        return (rows[:, None] + columns).reshape(-1), np.arange(plan.classes)
 
     def describe(self) -> list[str]:
         """The plan for people."""
@@ -182,3 +199,19 @@ class _Phase:
             f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
             f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads",
         ]
+
+
+def by_classes(w: np.ndarray, lines: Sequence[Line]) -> np.ndarray:
+    """A weight with a first axis of classes, each with the taps that read it: tap q of class r is tap q·stride + r.
+
+    >>> by_classes(np.arange(3.0).reshape(1, 1, 3), [Line(1, 1, 1, 1, 0)] * 2 + [Line(2, 1, 9, 4, 0, stride=2)])[0, 0]
+    array([[[0., 2.]],
+    <BLANKLINE>
+           [[1., 0.]]])
+    """
+    w = w.reshape(*w.shape[:2], *(1,) * (4 - w.ndim), *w.shape[2:])
+    (high, tall), (wide, long) = ((line.stride, line.taps) for line in lines[1:])
+    whole = np.zeros((*w.shape[:2], tall * high, long * wide), w.dtype)
+    whole[:, :, : w.shape[2], : w.shape[3]] = w
+    parts = whole.reshape(*w.shape[:2], tall, high, long, wide).transpose(0, 1, 3, 5, 2, 4)
+    return np.ascontiguousarray(parts).reshape(*w.shape[:2], high * wide, tall, long)
