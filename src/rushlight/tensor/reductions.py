@@ -224,7 +224,8 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     order = (*rest, *axes)
     flat = input.permute(*order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
     one = wrap(np.ones((*flat._array.shape[:-1], 1), flat._array.dtype))
-    from rushlight.tensor.shape import cat, flip
+    from rushlight.tensor.parts import cat
+    from rushlight.tensor.shape import flip
 
     before = cat([one, cumprod(flat, -1)[..., :-1]], -1)
     behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
@@ -446,7 +447,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Te
 
 def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
     """Built entry by entry from differentiable steps, exact with zeros."""
-    from rushlight.tensor.shape import stack, unbind
+    from rushlight.tensor.parts import stack, unbind
 
     if input._array.ndim == 0:
         return (grad,)
