@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.engines import dispatch
 from rushlight.tensor.core import Tensor, wrap
 
@@ -19,7 +19,6 @@ from .geometry import known_convolution, known_transposed
 from .pad import pad_axes
 from .spec import ConvSpec
 
-Grads = tuple[Tensor | None, ...]
 FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
 _CODES = {
     "float64": "f64",
@@ -143,7 +142,7 @@ def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
     return w
 
 
-def _fprop_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor, w: Tensor) -> Grads:
+def _fprop_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, w: Tensor) -> Gradients:
     return (
         dgrad(spec, grad, w, name=SECOND) if needs[0] else None,
         wgrad(spec, x, grad) if needs[1] else None,
@@ -151,7 +150,7 @@ def _fprop_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor
     )
 
 
-def _dgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, y: Tensor, w: Tensor) -> Grads:
+def _dgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, y: Tensor, w: Tensor) -> Gradients:
     return (
         fprop(spec, grad, w, name=SECOND) if needs[0] else None,
         wgrad(spec, grad, y) if needs[1] else None,
@@ -159,7 +158,7 @@ def _dgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, y: Tensor
     )
 
 
-def _wgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor, y: Tensor) -> Grads:
+def _wgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, y: Tensor) -> Gradients:
     return (
         dgrad(spec, y, grad, name=SECOND) if needs[0] else None,
         fprop(spec, x, grad, name=SECOND) if needs[1] else None,

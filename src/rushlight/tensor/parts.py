@@ -13,14 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_view
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
-
 
 # -- cutting
 

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.dtypes import FLOATING, HALVES
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
@@ -23,8 +23,6 @@ from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims
 
 Dims = int | Sequence[int] | None
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:

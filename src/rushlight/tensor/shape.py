@@ -13,15 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.size import Size
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 def ints(args: tuple) -> tuple[int, ...]:
