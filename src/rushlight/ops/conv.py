@@ -7,6 +7,7 @@ checked by `geometry`, the numbers computed by the engine that `dispatch` choose
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from rushlight import dtypes
@@ -15,7 +16,7 @@ from rushlight.engines import dispatch
 from rushlight.tensor.core import Tensor, wrap
 
 from .arguments import not_a_tensor
-from .geometry import known_convolution, known_transposed
+from .geometry import Call, known_convolution, known_transposed
 from .pad import pad_axes
 from .spec import ConvSpec
 
@@ -66,12 +67,7 @@ def convolution(
 ) -> Tensor:
     """`conv{rank}d`: x (batch, in_channels, *size) or without batch; w (out_channels, in_channels / groups, *taps)."""
     call = known_convolution(op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode)
-    if not call.batched:
-        x = x.unsqueeze(0)
-    if call.pad is not None:
-        x = pad_axes(x, call.pad, call.mode)
-    y = fprop(call.spec, x, w, bias)
-    return y if call.batched else y.squeeze(0)
+    return _run(call, fprop, x, w, bias)
 
 
 def conv_transpose(
@@ -91,11 +87,16 @@ def conv_transpose(
     """`conv_transpose{rank}d`: the dgrad of the convolution that runs the other way; w (in, out / groups, *taps)."""
     steps = stride, padding, output_padding, groups, dilation
     call = known_transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
+    return _run(call, dgrad, x, w, bias)
+
+
+def _run(call: Call, product: Callable, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """A checked call: the product, with what comes before it (a batch axis, padding) and after it."""
     if not call.batched:
         x = x.unsqueeze(0)
     if call.pad is not None:
         x = pad_axes(x, call.pad, call.mode)
-    y = dgrad(call.spec, x, w, bias)
+    y = product(call.spec, x, w, bias)
     return y if call.batched else y.squeeze(0)
 
 
