@@ -53,8 +53,11 @@ _NAMES = {
     ),
     "tensor.shape": (
         "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim "
-        "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile repeat_interleave narrow select split chunk "
-        "tensor_split unbind diagonal cat concat concatenate stack hstack vstack atleast_1d flip roll meshgrid"
+        "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile repeat_interleave atleast_1d flip roll "
+        "meshgrid"
+    ),
+    "tensor.parts": (
+        "narrow select split chunk tensor_split unbind diagonal cat concat concatenate stack hstack vstack"
     ),
     "tensor.interchange": "from_numpy from_dlpack to_dlpack",
     "tensor.printing": "set_printoptions",
@@ -78,8 +81,17 @@ _NAMES = {
 }
 # Functions whose first argument is a tensor: anything else there is a TypeError that names it.
 _OF_TENSORS = frozenset(
-    f"tensor.{file}"
-    for file in ["activation", "arithmetic", "comparison", "pointwise", "products", "reductions", "selection", "shape"]
+    [
+        "tensor.activation",
+        "tensor.arithmetic",
+        "tensor.comparison",
+        "tensor.parts",
+        "tensor.pointwise",
+        "tensor.products",
+        "tensor.reductions",
+        "tensor.selection",
+        "tensor.shape",
+    ]
 )
 _ALSO_OF_TENSORS = frozenset(
     [

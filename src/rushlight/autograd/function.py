@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import Node, record
+from rushlight.autograd.graph import Gradients, Needs, Node, record
 from rushlight.autograd.modes import mode
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, alias, version_of, wrap
@@ -25,7 +25,7 @@ class FunctionCtx:
     `needs_input_grad` says, for each argument of `apply`, whether its gradient is wanted.
     """
 
-    def __init__(self, needs: tuple[bool, ...]) -> None:
+    def __init__(self, needs: Needs) -> None:
         self.needs_input_grad = needs
         self._to_save: tuple[Tensor | None, ...] = ()
         self._not_differentiable: tuple[Tensor, ...] = ()
@@ -182,7 +182,7 @@ class _Rule:
         self.arrays = [None if array is None else (array.shape, array.dtype) for array in arrays]
         self.own: dict[int, int] = {}
 
-    def __call__(self, needs: tuple[bool, ...], *grads_and_saved: Tensor | None) -> tuple[Tensor | None, ...]:
+    def __call__(self, needs: Needs, *grads_and_saved: Tensor | None) -> Gradients:
         grads = [None if slot is None else grads_and_saved[slot] for slot in self.slots]
         if self.ctx._materialize:
             grads = [self._zeros(i) if grad is None else grad for i, grad in enumerate(grads)]
@@ -224,5 +224,5 @@ def once_differentiable(backward: Callable) -> Callable:
     return wrapper
 
 
-def _refuse(needs: tuple[bool, ...], *grads: Tensor) -> tuple:
+def _refuse(needs: Needs, *grads: Tensor) -> tuple:
     raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

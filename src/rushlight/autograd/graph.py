@@ -19,6 +19,9 @@ from rushlight.tensor.core import Tensor, alias, refresh
 _sequence = itertools.count()
 
 Edge = tuple  # (Node or leaf Tensor, which output of it)
+# What a rule returns, one for each input, and what it is told: whose gradient is wanted.
+Gradients = tuple[Tensor | None, ...]
+Needs = tuple[bool, ...]
 
 
 class Node:
@@ -108,7 +111,7 @@ class Node:
             output._node, output._index, output._requires_grad = self, index, True
         return tuple(tensors)
 
-    def apply(self, grads: list[Tensor | None], needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+    def apply(self, grads: list[Tensor | None], needs: Needs) -> Gradients:
         """The gradients of the inputs from those of the outputs."""
         if self.saved:
             return self.rule(needs, *grads, *self.unpack())

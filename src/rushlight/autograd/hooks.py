@@ -121,22 +121,23 @@ def register_hook(self: Tensor, hook: Callable) -> Handle:
     >>> x.sum().backward(); x.grad
     tensor([10., 10.])
     """
-    if not self.requires_grad:
-        raise RuntimeError(
-            message("cannot register a hook on a tensor that doesn't require gradient", mend="x.requires_grad_()")
-        )
+    _check_requires_grad(self)
     if self.grad_fn is not None:
         return Handle.into(self._node._hooks().of_output.setdefault(self._index, {}), hook)
     return Handle.into(_leaf_hooks(self).on_grad, hook)
 
 
-@method()
-def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
-    """Call `hook(tensor)` after `backward` has added to `tensor.grad`; leaves only."""
+def _check_requires_grad(self: Tensor) -> None:
     if not self.requires_grad:
         raise RuntimeError(
             message("cannot register a hook on a tensor that doesn't require gradient", mend="x.requires_grad_()")
         )
+
+
+@method()
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
+    """Call `hook(tensor)` after `backward` has added to `tensor.grad`; leaves only."""
+    _check_requires_grad(self)
     if self.grad_fn is not None:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
     return Handle.into(_leaf_hooks(self).after_accumulate, hook)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rushlight.autograd.graph import Edge, Node, edge_of, record
+from rushlight.autograd.graph import Edge, Gradients, Needs, Node, edge_of, record
 from rushlight.tensor.core import Tensor, wrap
 
 
@@ -89,7 +89,7 @@ def replace(base: Tensor, part: Tensor, place: Place) -> Tensor:
     slot[...] = part._array
     result = wrap(whole)
 
-    def rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor, Tensor]:
+    def rule(needs: Needs, grad: Tensor) -> tuple[Tensor, Tensor]:
         at_place = read(grad, place)
         return replace(grad, wrap(np.zeros_like(at_place._array)), place), at_place
 
@@ -121,7 +121,7 @@ class CopySlices(Node):
         self.change = change
         self.place = Place.of(view._array, base._array)
 
-    def apply(self, grads: list[Tensor | None], needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+    def apply(self, grads: list[Tensor | None], needs: Needs) -> Gradients:
         """The gradients of the base before the change, and of what the change took in."""
         (grad,) = grads
         results = self.change.apply([read(grad, self.place)], needs if self.first else needs[1:])

@@ -218,7 +218,7 @@ def _facts(layer: Callable, x: Tensor) -> object:
 
 def _per_channel(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
     from rushlight.autograd.modes import no_grad
-    from rushlight.tensor.shape import cat
+    from rushlight.tensor.parts import cat
 
     _require(layer.groups == layer.in_channels and not layer.transposed, layer, "groups=in_channels")
     each = layer.out_channels // layer.groups

@@ -444,6 +444,11 @@ class Module(Hooked, Stateful):
         return _block(self._get_name(), own_lines, children)
 
 
+def shown(layer: Module, *names: str) -> str:
+    """`name=value, …` of these attributes: an `extra_repr`."""
+    return ", ".join(f"{name}={getattr(layer, name)}" for name in names)
+
+
 def name_layer(error: Exception, layer: Module) -> None:
     """Add to the text of an error, once, which layer it happened in."""
     text = str(error)

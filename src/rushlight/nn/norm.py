@@ -14,7 +14,25 @@ from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty, ones, tensor, zeros
 
 
-class _RunningNorm(Module):
+class _ScaledNorm(Module):
+    """What all norms share: a learned scale and shift, each of which may be None."""
+
+    weight: Tensor | None
+    bias: Tensor | None
+
+    def _register_scale(self, shape: int | tuple[int, ...], affine: bool, bias: bool, **options: Any) -> None:
+        self.register_parameter("weight", Parameter(empty(shape, **options)) if affine else None)
+        self.register_parameter("bias", Parameter(empty(shape, **options)) if affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class _RunningNorm(_ScaledNorm):
     """Batch and instance norm: scale, shift, and the running mean and variance as buffers."""
 
     _version = 2
@@ -39,8 +57,7 @@ class _RunningNorm(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(empty(num_features, **options)) if affine else None)
-        self.register_parameter("bias", Parameter(empty(num_features, **options)) if affine and bias else None)
+        self._register_scale(num_features, affine, bias, **options)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **options) if tracked else None)
         self.register_buffer("running_var", ones(num_features, **options) if tracked else None)
@@ -57,10 +74,7 @@ class _RunningNorm(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, and fresh statistics."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_dims(self, input: Tensor) -> None:
         if input.dim() not in self._dims:
@@ -260,7 +274,7 @@ class InstanceNorm3d(_InstanceNorm):
     _dims = (4, 5)
 
 
-class LayerNorm(Module):
+class LayerNorm(_ScaledNorm):
     """Normalises over the last axes, those of `normalized_shape`, with a scale and a shift for each number there.
 
     From Ba, Kiros & Hinton, "Layer normalization" (2016).
@@ -284,16 +298,8 @@ class LayerNorm(Module):
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(ones(shape, **options)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(zeros(shape, **options)) if elementwise_affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._register_scale(shape, elementwise_affine, bias, device=device, dtype=dtype)
+        self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""
@@ -307,7 +313,7 @@ class LayerNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_ScaledNorm):
     """Normalises each of `num_groups` groups of channels of each sample, with a scale and a shift a channel.
 
     From Wu & He, "Group normalization" (2018). ValueError where the groups do not come out even.
@@ -331,16 +337,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(ones(num_channels, **options)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_channels, **options)) if affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._register_scale(num_channels, affine, bias, device=device, dtype=dtype)
+        self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
         """The input normalised."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from rushlight.nn import functional as F
 from rushlight.nn.conv import each_axis
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, shown
 from rushlight.ops.formula import CONV_OUTPUT
 from rushlight.tensor.core import Tensor
 
@@ -93,8 +93,7 @@ class _MaxPoolNd(_PoolNd):
 
     def extra_repr(self) -> str:
         """The arguments."""
-        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return shown(self, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
 class MaxPool1d(_MaxPoolNd):
@@ -137,7 +136,7 @@ class _AvgPoolNd(_PoolNd):
 
     def extra_repr(self) -> str:
         """The arguments."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        return shown(self, "kernel_size", "stride", "padding")
 
 
 class AvgPool1d(_AvgPoolNd):

@@ -6,7 +6,7 @@ from typing import Any
 
 from rushlight.nn import functional as F
 from rushlight.nn.conv import each_axis
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, shown
 from rushlight.tensor.core import Tensor
 
 Sizes = int | tuple[int, ...]
@@ -49,7 +49,7 @@ class Flatten(Module):
 
     def extra_repr(self) -> str:
         """The two axes."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+        return shown(self, "start_dim", "end_dim")
 
 
 class Unflatten(Module):
@@ -84,7 +84,7 @@ class Unflatten(Module):
 
     def extra_repr(self) -> str:
         """The axis and its sizes."""
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+        return shown(self, "dim", "unflattened_size")
 
 
 class Unfold(Module):
@@ -111,8 +111,7 @@ class Unfold(Module):
 
     def extra_repr(self) -> str:
         """The arguments."""
-        names = ("kernel_size", "dilation", "padding", "stride")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return shown(self, "kernel_size", "dilation", "padding", "stride")
 
 
 class Fold(Module):
@@ -146,8 +145,7 @@ class Fold(Module):
 
     def extra_repr(self) -> str:
         """The arguments."""
-        names = ("output_size", "kernel_size", "dilation", "padding", "stride")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return shown(self, "output_size", "kernel_size", "dilation", "padding", "stride")
 
 
 _PAD_DOC = """Pads {axes}, {how}.

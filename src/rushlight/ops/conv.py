@@ -7,19 +7,19 @@ checked by `geometry`, the numbers computed by the engine that `dispatch` choose
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.engines import dispatch
 from rushlight.tensor.core import Tensor, wrap
 
 from .arguments import not_a_tensor
-from .geometry import known_convolution, known_transposed
+from .geometry import Call, known_convolution, known_transposed
 from .pad import pad_axes
 from .spec import ConvSpec
 
-Grads = tuple[Tensor | None, ...]
 FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
 _CODES = {
     "float64": "f64",
@@ -67,12 +67,7 @@ def convolution(
 ) -> Tensor:
     """`conv{rank}d`: x (batch, in_channels, *size) or without batch; w (out_channels, in_channels / groups, *taps)."""
     call = known_convolution(op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode)
-    if not call.batched:
-        x = x.unsqueeze(0)
-    if call.pad is not None:
-        x = pad_axes(x, call.pad, call.mode)
-    y = fprop(call.spec, x, w, bias)
-    return y if call.batched else y.squeeze(0)
+    return _run(call, fprop, x, w, bias)
 
 
 def conv_transpose(
@@ -92,11 +87,16 @@ def conv_transpose(
     """`conv_transpose{rank}d`: the dgrad of the convolution that runs the other way; w (in, out / groups, *taps)."""
     steps = stride, padding, output_padding, groups, dilation
     call = known_transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
+    return _run(call, dgrad, x, w, bias)
+
+
+def _run(call: Call, product: Callable, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """A checked call: the product, with what comes before it (a batch axis, padding) and after it."""
     if not call.batched:
         x = x.unsqueeze(0)
     if call.pad is not None:
         x = pad_axes(x, call.pad, call.mode)
-    y = dgrad(call.spec, x, w, bias)
+    y = product(call.spec, x, w, bias)
     return y if call.batched else y.squeeze(0)
 
 
@@ -143,7 +143,7 @@ def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
     return w
 
 
-def _fprop_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor, w: Tensor) -> Grads:
+def _fprop_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, w: Tensor) -> Gradients:
     return (
         dgrad(spec, grad, w, name=SECOND) if needs[0] else None,
         wgrad(spec, x, grad) if needs[1] else None,
@@ -151,7 +151,7 @@ def _fprop_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor
     )
 
 
-def _dgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, y: Tensor, w: Tensor) -> Grads:
+def _dgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, y: Tensor, w: Tensor) -> Gradients:
     return (
         fprop(spec, grad, w, name=SECOND) if needs[0] else None,
         wgrad(spec, grad, y) if needs[1] else None,
@@ -159,7 +159,7 @@ def _dgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, y: Tensor
     )
 
 
-def _wgrad_rule(spec: ConvSpec, needs: tuple[bool, ...], grad: Tensor, x: Tensor, y: Tensor) -> Grads:
+def _wgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, y: Tensor) -> Gradients:
     return (
         dgrad(spec, y, grad, name=SECOND) if needs[0] else None,
         fprop(spec, x, grad, name=SECOND) if needs[1] else None,

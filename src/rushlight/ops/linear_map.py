@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Needs, record
 from rushlight.engines import dispatch
 from rushlight.tensor.core import Tensor, wrap
 
@@ -32,7 +32,7 @@ def linear_map(
     y = wrap(dispatch.evaluate(shape, x._array.dtype, forward, x._array))
     before = x._array.shape
 
-    def rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None]:
+    def rule(needs: Needs, grad: Tensor) -> tuple[Tensor | None]:
         return (linear_map(f"{name}Backward", grad, before, adjoint, linear_part or forward),)
 
     record(f"{name}Backward0", y, (x,), rule)

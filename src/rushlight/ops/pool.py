@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Needs, record
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.engines import dispatch
 from rushlight.errors import message
@@ -58,9 +58,7 @@ def max_pool(
     return (y, wrap(_positions(grid, winners))) if return_indices else y
 
 
-def _max_rule(
-    grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: tuple[bool, ...], grad: Tensor
-) -> tuple[Tensor]:
+def _max_rule(grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: Needs, grad: Tensor) -> tuple[Tensor]:
     scatter, gather = partial(_scatter, grid, whole, winners), partial(_gather, grid, winners)
     return (linear_map("MaxPoolBackward", grad, whole, scatter, gather),)
 

@@ -19,6 +19,7 @@ from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
     indexing,
     inplace,
     interchange,
+    parts,
     pointwise,
     products,
     reductions,

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Needs, record
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method
 from rushlight.tensor.layout import check_dim
@@ -60,7 +60,7 @@ def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tenso
     return result
 
 
-def _softmax_rule(axis: int, needs: tuple[bool, ...], grad: Tensor, result: Tensor) -> tuple[Tensor]:
+def _softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> tuple[Tensor]:
     return (result * (grad - (grad * result).sum(axis, True)),)
 
 
@@ -73,5 +73,5 @@ def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> T
     return result
 
 
-def _log_softmax_rule(axis: int, needs: tuple[bool, ...], grad: Tensor, result: Tensor) -> tuple[Tensor]:
+def _log_softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> tuple[Tensor]:
     return (grad - result.exp() * grad.sum(axis, True),)

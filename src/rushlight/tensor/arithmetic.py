@@ -10,13 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.operands import Operand, is_number, pair, pair_floating, result_type
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 def _tensors(*operands: Operand) -> tuple[Tensor | None, ...]:

@@ -233,9 +233,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory without history; a change of either is seen by both, and by autograd."""
-        result = wrap(self._array)
-        result._version = version_of(self)
-        return result
+        return alias(self)
 
     def detach_(self) -> Tensor:
         """Forget the history of this tensor; returns itself."""
@@ -283,9 +281,9 @@ class Tensor:
 _new = object.__new__
 
 
-def wrap(array: np.ndarray) -> Tensor:
+def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     """A Tensor of an array: no copy, no checks, no history. (NumPy gives scalars for 0-dim results; they are taken.)"""
-    result = _new(Tensor)
+    result = _new(cls)
     result._array = array if type(array) is np.ndarray else np.asarray(array)
     result._base = None
     result._grad = None
@@ -308,16 +306,7 @@ def alias(source: Tensor, cls: type = Tensor) -> Tensor:
     >>> type(alias(torch.ones(1), Parameter)).__name__
     'Parameter'
     """
-    result = _new(cls)
-    result._array = source._array
-    result._base = None
-    result._grad = None
-    result._hooks = None
-    result._index = 0
-    result._memo_cache = None
-    result._node = None
-    result._requires_grad = False
-    result._seen = 0
+    result = wrap(source._array, cls)
     result._version = version_of(source)
     return result
 

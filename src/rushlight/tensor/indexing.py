@@ -11,14 +11,11 @@ from numbers import Number
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.autograd.modes import mode
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap, wrap_view
 from rushlight.tensor.operands import is_number, number_in_dtype
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 @method("__getitem__")

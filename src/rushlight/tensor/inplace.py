@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import Node, edge_of, record
+from rushlight.autograd.graph import Gradients, Needs, Node, edge_of, record
 from rushlight.autograd.modes import mode
 from rushlight.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
@@ -159,7 +159,7 @@ def _in_dtype_of(self: Tensor, src: Tensor) -> np.ndarray:
     return src._array if src._array.dtype == kind else pointwise._converted(src._array, kind)
 
 
-def _copy_rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
+def _copy_rule(needs: Needs, grad: Tensor) -> Gradients:
     return wrap(np.zeros_like(grad._array)) if needs[0] else None, grad
 
 
@@ -189,7 +189,7 @@ def _filled(self: Tensor, value: Tensor) -> Tensor:
     return result
 
 
-def _fill_rule(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
+def _fill_rule(needs: Needs, grad: Tensor) -> Gradients:
     return wrap(np.zeros_like(grad._array)) if needs[0] else None, grad.sum() if needs[1] else None
 
 

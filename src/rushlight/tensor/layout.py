@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Needs, record
 from rushlight.errors import message
 from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor, method, wrap, wrap_view
@@ -154,7 +154,7 @@ def clone(self: Tensor, *, memory_format: MemoryFormat = preserve_format) -> Ten
     return result
 
 
-def _pass(needs: tuple[bool, ...], grad: Tensor) -> tuple[Tensor]:
+def _pass(needs: Needs, grad: Tensor) -> tuple[Tensor]:
     return (grad,)
 
 

@@ -11,15 +11,12 @@ from functools import partial
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.dtypes import FLOATING, HALVES
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import empty_like_array
 from rushlight.tensor.operands import Operand, in_dtype
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 def apply_floating(function: Callable, input: Tensor) -> Tensor:

@@ -10,13 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.dtypes import FLOATING
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 def _check_kinds(name: str, a: Tensor, b: Tensor) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.dtypes import FLOATING, HALVES
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
@@ -23,8 +23,6 @@ from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims
 
 Dims = int | Sequence[int] | None
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
 
 def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:
@@ -224,7 +222,8 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     order = (*rest, *axes)
     flat = input.permute(*order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
     one = wrap(np.ones((*flat._array.shape[:-1], 1), flat._array.dtype))
-    from rushlight.tensor.shape import cat, flip
+    from rushlight.tensor.parts import cat
+    from rushlight.tensor.shape import flip
 
     before = cat([one, cumprod(flat, -1)[..., :-1]], -1)
     behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
@@ -446,7 +445,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Te
 
 def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
     """Built entry by entry from differentiable steps, exact with zeros."""
-    from rushlight.tensor.shape import stack, unbind
+    from rushlight.tensor.parts import stack, unbind
 
     if input._array.ndim == 0:
         return (grad,)

@@ -10,16 +10,12 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type
 from rushlight.tensor.reductions import _PAIRS, _picked
-
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
-
 
 # -- by condition
 

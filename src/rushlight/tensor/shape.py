@@ -1,12 +1,11 @@
-"""Shape operations: views where the memory allows it, copies where not.
+"""Shape operations: views where the memory allows it, copies where not. `parts` cuts and joins.
 
-In: a tensor and axes or sizes. Out: a tensor of another shape, recorded. A view keeps `_base`, so that in-place changes
-are seen on both sides.
+In: a tensor and axes or sizes. Out: all its elements in another shape or order, recorded. A view keeps `_base`, so that
+in-place changes are seen on both sides.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -14,18 +13,15 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.size import Size
 
-Gradients = tuple[Tensor | None, ...]
-Needs = tuple[bool, ...]
 
-
-def _ints(args: tuple) -> tuple[int, ...]:
+def ints(args: tuple) -> tuple[int, ...]:
     """Axes or sizes from `f(0, 1)` or `f((0, 1))`."""
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
@@ -83,7 +79,7 @@ def reshape(input: Tensor, *shape: int) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshaped(input, infer_size(_ints(shape), input._array.size), "ViewBackward0")
+    return _reshaped(input, infer_size(ints(shape), input._array.size), "ViewBackward0")
 
 
 @method()
@@ -204,7 +200,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     at = check_dim(dim, len(shape))
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
-    sizes = _ints((tuple(sizes),))
+    sizes = ints((tuple(sizes),))
     known = math.prod(n for n in sizes if n != -1)
     if (-1 not in sizes and known != shape[at]) or (-1 in sizes and (known == 0 or shape[at] % known)):
         raise RuntimeError(
@@ -240,13 +236,19 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return result
 
 
+def atleast_1d(*tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """The tensor (or several), with an axis at least."""
+    found = tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
+    return found[0] if len(found) == 1 else found
+
+
 # -- order of the axes
 
 
 @method()
 def permute(input: Tensor, *dims: int) -> Tensor:
     """The axes in another order."""
-    dims = _ints(dims)
+    dims = ints(dims)
     ndim = input._array.ndim
     if len(dims) != ndim:
         raise RuntimeError(
@@ -327,7 +329,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 @method()
 def expand(self: Tensor, *sizes: int) -> Tensor:
     """Axes of length 1 seen as longer, without a copy; -1 keeps an axis."""
-    sizes, shape = _ints(sizes), self._array.shape
+    sizes, shape = ints(sizes), self._array.shape
     lead = len(sizes) - len(shape)
     if lead < 0:
         raise RuntimeError(
@@ -336,13 +338,13 @@ def expand(self: Tensor, *sizes: int) -> Tensor:
         )
     target = tuple([_expanded_size(n, axis - lead, shape, sizes) for axis, n in enumerate(sizes)])
     result = wrap_view(quiet(np.broadcast_to, self._array, target), self)
-    _writeable_as(result._array, self._array)
+    writeable_as(result._array, self._array)
     record("ExpandBackward0", result, (self,), _pass_rule)
     return result
 
 
-def _writeable_as(view: np.ndarray, source: np.ndarray) -> None:
-    """NumPy marks broadcast views read-only; which element is written twice is checked where one writes."""
+def writeable_as(view: np.ndarray, source: np.ndarray) -> None:
+    """NumPy marks such views read-only; which element is written twice is checked where one writes."""
     if source.flags.writeable:
         view.setflags(write=True)
 
@@ -419,7 +421,7 @@ def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, g
 @method()
 def tile(input: Tensor, *dims: int) -> Tensor:
     """As `repeat`; missing leading counts are 1."""
-    dims = _ints(dims)
+    dims = ints(dims)
     return repeat(input, *((1,) * (input._array.ndim - len(dims)) + dims))
 
 
@@ -437,7 +439,7 @@ def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = No
 @method()
 def sum_to_size(self: Tensor, *size: int) -> Tensor:
     """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
-    target, shape = _ints(size), self._array.shape
+    target, shape = ints(size), self._array.shape
     if target == shape:
         return self
     lead = len(shape) - len(target)
@@ -448,281 +450,13 @@ def sum_to_size(self: Tensor, *size: int) -> Tensor:
     return reshape(result, *target) if lead else result
 
 
-# -- parts
-
-
-@method()
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` entries of one axis from `start` on, as a view."""
-    shape = input._array.shape
-    if not shape:
-        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    at = check_dim(dim, len(shape))
-    if length < 0:
-        raise RuntimeError("narrow(): length must be non-negative.")
-    if isinstance(start, Tensor):
-        start = start.item()
-    if not -shape[at] <= start <= shape[at]:
-        raise IndexError(
-            f"start out of range (expected to be in range of [{-shape[at]}, {shape[at]}], but got {start})"
-        )
-    start += shape[at] if start < 0 else 0
-    if start + length > shape[at]:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({shape[at]}).")
-    return _sliced(input, at, start, start + length)
-
-
-def _sliced(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    index = (slice(None),) * dim + (slice(start, stop),)
-    result = wrap_view(input._array[index], input)
-    record("SliceBackward0", result, (input,), partial(_slice_rule, input._array.shape, index))
-    return result
-
-
-def _slice_rule(shape: tuple[int, ...], index: tuple, needs: Needs, grad: Tensor) -> Gradients:
-    from rushlight.tensor.indexing import scatter_into_zeros
-
-    return (scatter_into_zeros(grad, shape, index),)
-
-
-@method()
-def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """One entry of an axis, as a view without that axis."""
-    at = check_dim(dim, input._array.ndim)
-    if not input._array.ndim:
-        raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    return input[(slice(None),) * at + (operator.index(index),)]
-
-
-@method()
-def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one axis: of `split_size` entries each (the last may be shorter), or of the sizes listed."""
-    at, size = check_dim(dim, tensor._array.ndim), split_size_or_sections
-    total = tensor._array.shape[at]
-    if isinstance(size, int):
-        if size < 0:
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
-        if size == 0 and total:
-            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {total}")
-        sizes = [min(size, total - start) for start in range(0, total, size)] if total else [0]
-    else:
-        sizes = list(_ints((tuple(size),)))
-        if sum(sizes) != total or min(sizes, default=0) < 0:
-            raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {at}"
-                f"), but got split_sizes={sizes}"
-            )
-    name = "SplitBackward0" if isinstance(size, int) else "SplitWithSizesBackward0"
-    return _pieces(tensor, at, sizes, name)
-
-
-def _pieces(tensor: Tensor, dim: int, sizes: list[int], name: str) -> tuple[Tensor, ...]:
-    """Views of one axis, one behind the other; one node for all."""
-    lead, start, pieces = (slice(None),) * dim, 0, []
-    for n in sizes:
-        pieces.append(wrap_view(tensor._array[(*lead, slice(start, start + n))], tensor))
-        start += n
-    record(name, tuple(pieces), (tensor,), partial(_pieces_rule, dim, [p._array.shape for p in pieces]))
-    return tuple(pieces)
-
-
-def _pieces_rule(dim: int, shapes: list[tuple[int, ...]], needs: Needs, *grads: Tensor | None) -> Gradients:
-    kind = next(grad for grad in grads if grad is not None)._array.dtype
-    whole = [wrap(np.zeros(shape, kind)) if grad is None else grad for grad, shape in zip(grads, shapes)]
-    return (cat([grad for grad in whole if grad._array.shape[dim]] or whole, dim),)
-
-
-@method()
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` pieces of one axis, of equal size except the last."""
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    total = input._array.shape[check_dim(dim, input._array.ndim)]
-    each = -(-total // chunks)
-    return split(input, each, dim) if each else split(input, [0] * chunks, dim)
-
-
-@method("tensor_split")
-def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
-    at = check_dim(dim, input._array.ndim)
-    total, cuts = input._array.shape[at], indices_or_sections
-    if isinstance(cuts, int):
-        if cuts <= 0:
-            raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
-        each, more = divmod(total, cuts)
-        cuts = [each * i + min(i, more) for i in range(1, cuts)]
-    edges = [0, *[slice(None, cut).indices(total)[1] for cut in cuts], total]
-    return tuple(_sliced(input, at, a, max(a, b)) for a, b in itertools.pairwise(edges))
-
-
-@method()
-def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The entries of one axis, each a view."""
-    at = check_dim(dim, input._array.ndim)
-    if not input._array.ndim:
-        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    lead = (slice(None),) * at
-    entries = [wrap_view(input._array[(*lead, i, ...)], input) for i in range(input._array.shape[at])]
-    if entries:
-        record("UnbindBackward0", tuple(entries), (input,), partial(_unbind_rule, at, entries[0]._array.shape))
-    return tuple(entries)
-
-
-def _unbind_rule(dim: int, shape: tuple[int, ...], needs: Needs, *grads: Tensor | None) -> Gradients:
-    kind = next(grad for grad in grads if grad is not None)._array.dtype
-    return (stack([wrap(np.zeros(shape, kind)) if grad is None else grad for grad in grads], dim),)
-
-
-@method("unfold")
-def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of `size` entries of one axis, `step` apart, along a new last axis: a view.
-
-    RuntimeError for a window longer than the axis, a negative size or a step below one.
-
-    >>> import rushlight as torch
-    >>> torch.arange(5).unfold(0, 3, 2)
-    tensor([[0, 1, 2],
-            [2, 3, 4]])
-    """
-    from rushlight.autograd.views import Place, add
-
-    at, array = check_dim(dimension, self._array.ndim), self._array[None] if not self._array.ndim else self._array
-    n = array.shape[at]
-    if size > n:
-        raise RuntimeError(f"maximum size for tensor at dimension {at} is {n} but size is {size}")
-    if size < 0:
-        raise RuntimeError(f"size is {size} but must be >= 0")
-    if step <= 0:
-        raise RuntimeError(f"step is {step} but must be > 0")
-    shape = [*array.shape, size] if self._array.ndim else [size]
-    strides = [*array.strides, array.strides[at]] if self._array.ndim else [array.itemsize]
-    if self._array.ndim:
-        shape[at], strides[at] = (n - size) // step + 1, strides[at] * step
-    windows = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=array.flags.writeable)
-    result = wrap_view(windows, self)
-    place = Place.of(windows, self._array)
-    record("UnfoldBackward0", result, (self,), lambda needs, grad: (add(grad, place),))
-    return result
-
-
-@method("diagonal")
-def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two axes, as the last axis of a view."""
-    from rushlight.autograd.views import Place, add
-
-    a, b = check_dims((dim1, dim2), input._array.ndim)
-    array = np.diagonal(input._array, offset, a, b)
-    _writeable_as(array, input._array)
-    result = wrap_view(array, input)
-    place = Place.of(array, input._array)
-    record("DiagonalBackward0", result, (input,), lambda needs, grad: (add(grad, place),))
-    return result
-
-
-# -- joining
-
-
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors one after the other along an axis they have.
-
-    >>> import rushlight as torch
-    >>> torch.cat([torch.zeros(1), torch.ones(2)])
-    tensor([0., 1., 1.])
-    """
-    tensors = tuple(tensors)
-    _check_tensors("cat", tensors)
-    # PyTorch skips empty one-dimensional tensors beside tensors of other ranks.
-    parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
-    ndim = parts[0]._array.ndim
-    if ndim == 0:
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    at = check_dim(dim, ndim)
-    for position, part in enumerate(parts):
-        _check_joins(parts[0]._array.shape, part._array.shape, at, position)
-    kind = _common_kind(tensors)
-    result = wrap(quiet(np.concatenate, [t._array.astype(kind, copy=False) for t in parts], axis=at))
-    record("CatBackward0", result, tuple(parts), partial(_cat_rule, at, [t._array.shape[at] for t in parts]))
-    return result
-
-
-concat = concatenate = cat
-
-
-def _common_kind(tensors: Sequence[Tensor]) -> np.dtype:
-    from rushlight.tensor.operands import result_type
-
-    return result_type(*tensors).numpy
-
-
-def _check_tensors(name: str, tensors: tuple) -> None:
-    if not tensors:
-        raise ValueError(f"torch.{name}(): expected a non-empty list of Tensors")
-    for position, tensor in enumerate(tensors):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(tensor).__name__}")
-
-
-def _check_joins(first: tuple[int, ...], shape: tuple[int, ...], dim: int, position: int) -> None:
-    if len(first) != len(shape):
-        raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
-    for axis, (a, b) in enumerate(zip(first, shape)):
-        if axis != dim and a != b:
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {a} but got size {b} for "
-                f"tensor number {position} in the list."
-            )
-
-
-def _cat_rule(dim: int, sizes: list[int], needs: Needs, grad: Tensor) -> Gradients:
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(_sliced(grad, dim, s, s + n) if need else None for need, s, n in zip(needs, starts, sizes))
-
-
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors, of one shape, along a new axis."""
-    tensors = tuple(tensors)
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
-    _check_tensors("stack", tensors)
-    first = tensors[0]._array.shape
-    for position, tensor in enumerate(tensors):
-        if tensor._array.shape != first:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
-                f"{list(tensor._array.shape)} at entry {position}"
-            )
-    at = check_dim(dim, len(first) + 1)
-    kind = _common_kind(tensors)
-    result = wrap(np.stack([t._array.astype(kind, copy=False) for t in tensors], axis=at))
-    record("StackBackward0", result, tensors, lambda needs, grad: unbind(grad, at))
-    return result
-
-
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
-    tensors = [reshape(t, 1) if t._array.ndim == 0 else t for t in tensors]
-    return cat(tensors, 0 if tensors[0]._array.ndim == 1 else 1)
-
-
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined as rows."""
-    return cat([t if t._array.ndim > 1 else reshape(t, 1, -1) for t in tensors], 0)
-
-
-def atleast_1d(*tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
-    """The tensor (or several), with an axis at least."""
-    found = tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
-    return found[0] if len(found) == 1 else found
-
-
 # -- rearranging copies
 
 
 @method()
 def flip(input: Tensor, *dims: int) -> Tensor:
     """The entries of these axes in reverse, copied."""
-    dims = check_dims(_ints(dims), input._array.ndim)
+    dims = check_dims(ints(dims), input._array.ndim)
     result = wrap(np.ascontiguousarray(np.flip(input._array, dims)).reshape(input._array.shape))
     record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
     return result

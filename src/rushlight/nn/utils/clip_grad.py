@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rushlight.autograd.modes import no_grad
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import scalar_tensor
-from rushlight.tensor.shape import stack
+from rushlight.tensor.parts import stack
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rushlight.tensor.core import Tensor
-from rushlight.tensor.shape import cat
+from rushlight.tensor.parts import cat
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from rushlight import dtypes
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import tensor
 from rushlight.tensor.interchange import from_numpy
-from rushlight.tensor.shape import stack
+from rushlight.tensor.parts import stack
 
 
 def default_collate(batch: Sequence) -> Any:
