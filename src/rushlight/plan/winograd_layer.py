@@ -137,7 +137,7 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
 def lines_of(spec: ConvSpec, kernel: str) -> list[tuple[Line, Line, Line]]:
     """The three lines of each phase; axes that are missing come first.
 
-    >>> [line[2][:2] + line[2][5:] for line in lines_of(ConvSpec.of(1, 8, 8, (9,), (3,), stride=2), "dgrad")]
+    >>> [line[2][:2] + line[2][5:9] for line in lines_of(ConvSpec.of(1, 8, 8, (9,), (3,), stride=2), "dgrad")]
     [(2, 1, 2, -2, 2, 0), (1, 1, 1, -2, 2, 1)]
     """
     axes: list[list[Line]] = [[Line(1, 1, 1, 1, 0)] for _ in range(3 - spec.rank)]
