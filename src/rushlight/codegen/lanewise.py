@@ -63,6 +63,7 @@ _IN_PLACE_WORDS = [
 def in_place_params(number: Type) -> Params:
     """The words of the kernel in place.
 
+    ahead: rows of the source to ask for before they are read, as many as the next row of results has new ones;
     table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
     table_w: of a phase (first position, begin and end of the interior, offset of position 0 in the row of results)."""
     pointers = dict(source=ptr(number), weight=ptr(number), bias=ptr(number), result=ptr(number))
@@ -145,14 +146,14 @@ def _place_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: V
                 weights=rows.weights[panel * p.panel_size],
             )
             if phase.taps:
-                with f.if_(p.ahead != 0):
-                    _fetch_ahead(p, tile, here.source[rows.count_h * p.delta_h], phase, len(some))
+                with f.loop(0, p.ahead) as row:
+                    _fetch_ahead(p, tile, here.source[(rows.count_h + row) * p.delta_h], phase, len(some))
             _sum_rows(f, p, tile, here, phase, sums, some)
             _finish(f, tile, sums, line[channel + first * p.result_pitch], p.result_pitch, None)
 
 
 def _fetch_ahead(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:  # noqa: ANN001
-    """Ask for what the next row of results will read first: the row of the source below those of this one.
+    """Ask for what the next row of results will read first: a row of the source below those of this one.
 
     What reads memory in pieces of a pixel is not foreseen well by the machine: a fifth of the time, measured."""
     for position in range(phase.step * pixels):

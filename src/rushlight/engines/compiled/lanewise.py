@@ -132,10 +132,18 @@ class LaneCall:
             spec.batch, rows, h.result, first, pieces, piece, row_blocks, row_block,
             plan.panels, plan.panels, 1, self.channels,
             self.image_stride, self.result_steps[0] * d.result, self.result_steps[1], prod(taps) * plan.width,
-            delta_d[0], delta_h[0], delta_d[1], delta_h[1], int(spec.bytes > 4 * self.target.l2),
+            delta_d[0], delta_h[0], delta_d[1], delta_h[1], self._rows_ahead(h),
         ]  # fmt: skip
         addresses = [runtime.address(table) for table in self.tables]
         self.words = in_place_params(self.number).pack(0, 0, 0, 0, *words, *addresses)
+
+    def _rows_ahead(self, h: Axis) -> int:
+        """Rows of the source that the next row of results adds, where arrays come from beyond the second cache."""
+        if self.spec.bytes <= 4 * self.target.l2:
+            return 0
+        offsets = h.phases[0].offsets
+        dense = len(offsets) > 1 and abs(offsets[1] - offsets[0]) == 1
+        return min(h.phases[0].step, len(offsets)) if dense else 1
 
     def _prepare_packed(self) -> None:
         plan, groups, spec = self.plan, self.groups, self.spec
