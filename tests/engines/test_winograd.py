@@ -87,6 +87,26 @@ def test_layers_with_a_stride(seed):
     check(rng, draw_layer(rng, plan), "fprop", seed)
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_taps_along_other_axes_than_the_last(seed):
+    rng = random.Random(f"order{seed}")
+    kernel = rng.choice(("fprop", "dgrad"))
+
+    def draw_one():
+        spec = draw(rng)
+        if spec.rank == 1:
+            return spec
+        taps = (*spec.taps[:-1], 1)
+        return ConvSpec.of(
+            spec.batch, spec.in_channels, spec.out_channels, size=spec.size, taps=taps, stride=spec.stride,
+            padding=spec.padding, dilation=spec.dilation, groups=spec.groups,
+        )  # fmt: skip
+
+    while isinstance(plan_winograd(spec := draw_one(), kernel, Target.host(), 1), str) or spec.rank == 1:
+        pass
+    check(rng, spec, kernel, seed)
+
+
 def check(rng, spec, kernel, seed):
     """The layer on one to three threads: the same bits, and near the reference."""
     plans = [plan_winograd(spec, kernel, Target.host(), threads) for threads in (1, 2, 3)]

@@ -108,6 +108,7 @@ class WinogradPlan(NamedTuple):
     groups: int
     summed: int  # channels of a group that are summed over
     made: int  # channels of a group that come out
+    order: tuple[int, int, int]  # which of the layer's three axes each line is
     phases: tuple[PhasePlan, ...]
 
 
@@ -120,7 +121,8 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     summed, made = (summed, made) if kernel == "fprop" else (made, summed)
     if min(*spec.size, *spec.out) < 1:
         return "there are no results"
-    phases = lines_of(spec, kernel)
+    order = order_of(spec)
+    phases = [tuple(lines[i] for i in order) for lines in lines_of(spec, kernel)]
     direct = winograd_ = 0.0
     for lines in phases:
         before, after = _cycles(lines, summed, made, target)
@@ -131,7 +133,7 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     plans = tuple(_plan_phase(spec, lines, summed, made, target, threads) for lines in phases)
     if 4 * spec.groups * summed * made * sum(plan.points for plan in plans) > FILTER_BYTES:
         return "the transformed weights would take too much memory"
-    return WinogradPlan(kernel, spec.groups, summed, made, plans)
+    return WinogradPlan(kernel, spec.groups, summed, made, order, plans)
 
 
 def lines_of(spec: ConvSpec, kernel: str) -> list[tuple[Line, Line, Line]]:
@@ -158,23 +160,34 @@ def lines_of(spec: ConvSpec, kernel: str) -> list[tuple[Line, Line, Line]]:
     return list(product(*axes))
 
 
+def order_of(spec: ConvSpec) -> tuple[int, int, int]:
+    """Three axes, those with taps last where the layer's last has none; missing axes come first.
+
+    >>> order_of(ConvSpec.of(1, 16, 16, (8, 9, 9), (3, 1, 1))), order_of(ConvSpec.of(1, 16, 16, (8, 9), (1, 3)))
+    ((1, 2, 0), (0, 1, 2))
+    """
+    taps = (1,) * (3 - spec.rank) + spec.taps
+    return (0, 1, 2) if taps[2] > 1 else tuple(sorted(range(3), key=lambda i: taps[i] > 1))
+
+
 def refusal_of_layer(spec: ConvSpec, kernel: str) -> str:
     """Why the layer's rules exclude it; empty where they do not."""
-    moving = range(max(0, spec.rank - 2), spec.rank)
+    order = (0, 1, 2) if kernel == "wgrad" else order_of(spec)
+    moving = [i - 3 + spec.rank for i in order[1:] if i - 3 + spec.rank >= 0]
     if spec.dtype != "f32":
         return "Winograd serves float32"
     strides = spec.stride
     if any(step != 1 for step in strides):
         if kernel == "wgrad" or any(s > 1 and d > 1 for s, d in zip(strides, spec.dilation)):
             return "Winograd serves strides of layers without dilation, and not for the gradient of the weight"
-        if kernel == "fprop" and spec.rank > 2:
+        if kernel == "fprop" and (spec.rank > 2 or order != (0, 1, 2)):
             return "Winograd serves strides of one and two axes"
         if any(taps < step for taps, step in zip(spec.taps, strides)):
             return "some positions have no taps"
     taps = [-(-spec.taps[i] // strides[i]) for i in moving]
     moved = [count for count in taps if count > 1]
     if not moved or taps[-1] == 1 or any(count not in TAPS[len(moved)] for count in moved):
-        return "Winograd serves 2 to 5 taps along the last two axes, 2 to 7 along the last alone"
+        return "Winograd serves 2 to 5 taps along two axes, 2 to 7 along one alone"
     if prod(spec.dilation[i] for i in moving if spec.taps[i] > 1) > CLASSES:
         return "dilation splits the positions into too many classes"
     if min(spec.in_channels, spec.out_channels) // spec.groups < 16:

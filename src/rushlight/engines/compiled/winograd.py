@@ -117,7 +117,7 @@ class _Phase:
         group = co * self.spec.out_channels // layer.groups
         if layer.kernel == "dgrad":
             co, ci = ci, co
-        steps = [0] * (3 - len(taps)) + taps
+        steps = self._in_order([0] * (3 - len(taps)) + taps)
         start = runtime.address(w) + 4 * sum(step * line.first for step, line in zip(steps, plan.lines))
         steps = [step * line.turn for step, line in zip(steps, plan.lines)]
         words = WEIGHT.pack(
@@ -130,9 +130,12 @@ class _Phase:
     # ---------------------------------------------------------------- preparation
 
     def _strides(self, source: np.ndarray) -> tuple[int, int, int, int]:
-        """Those of d, h, w and the channels, in numbers."""
+        """Those of the three lines and the channels, in numbers."""
         _, channel, *spatial = (stride // 4 for stride in source.strides)
-        return (*[0] * (3 - len(spatial)), *spatial, channel)
+        return (*self._in_order([0] * (3 - len(spatial)) + spatial), channel)
+
+    def _in_order(self, steps: list[int]) -> list[int]:
+        return [steps[i] for i in self.layer.order]
 
     def _load(self) -> None:
         target, form, pack = self.target, self.form, self.gather.form
@@ -161,8 +164,9 @@ class _Phase:
         pixel = layer.groups * layer.made
         row = pixel * extents[2]
         plane = row * extents[1]
-        steps = [distance * line.step for distance, line in zip((plane, row, pixel), plan.lines)]
-        self.start = 4 * sum(distance * line.start for distance, line in zip((plane, row, pixel), plan.lines))
+        distances = self._in_order([plane, row, pixel])
+        steps = [distance * line.step for distance, line in zip(distances, plan.lines)]
+        self.start = 4 * sum(distance * line.start for distance, line in zip(distances, plan.lines))
         low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
         return LAYER.pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
