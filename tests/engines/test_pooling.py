@@ -136,6 +136,16 @@ def test_results_lie_as_their_source_does():
         assert (y.strides[1] == 4) == (winners.strides[1] == 1) == (grad.strides[1] == 4) == (x is last)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_an_infinite_gradient_reaches_the_winner_alone(dtype):
+    x = np.array([[[1, 3, 2, 2]]], dtype)
+    grid = windows.pool("pool", 1, x.shape, 2, 2, 0)
+    for engine in (pooling, compiled):
+        winners = engine.max_pool(grid, x, True)[1]
+        grad = engine.max_pool_grad(grid, x.shape, winners, np.array([[[np.inf, np.nan]]], dtype))
+        np.testing.assert_array_equal(grad, np.array([[[0, np.inf, np.nan, 0]]], dtype))
+
+
 def test_what_is_not_compiled_numpy_does():
     make = partial(windows.pool, "pool", 1)
     for x in (np.arange(12).reshape(1, 2, 6), np.ones((1, 2, 6), np.float16), np.ones((0, 2, 6), np.float32)):

@@ -29,9 +29,9 @@ def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y:
     """The adjoint: an array of this shape with the sum of what each position's windows have in y."""
     x = laid_like(winners, shape, np.dtype(np.float32) if y.dtype.itemsize == 2 else y.dtype)
     x.fill(0)
+    bits = y.view(np.dtype(f"u{y.itemsize}"))  # times 0 they are 0, which infinity and NaN are not
     for number, outputs, inputs in meetings(grid):
-        here = x[(..., *inputs)]
-        np.add(here, y[(..., *outputs)], out=here, where=winners[(..., *outputs)] == number)
+        x[(..., *inputs)] += (bits[(..., *outputs)] * (winners[(..., *outputs)] == number)).view(y.dtype)
     return x.astype(y.dtype, copy=False)
 
 
