@@ -25,12 +25,8 @@ class PoolCall:
     """One prepared pooling; call it with x: (maxima, winners or None)."""
 
     def __init__(self, grid: Windows, x: np.ndarray, wanted: bool, target: Target, threads: int) -> None:
-        self.lead, self.wanted, self.dtype, self.chosen = (
-            x.ndim - len(grid.size) == 1,
-            wanted,
-            x.dtype,
-            winner_dtype(grid),
-        )
+        self.lead = x.ndim - len(grid.size) == 1  # channels lead: no batch
+        self.wanted, self.dtype, self.chosen = wanted, x.dtype, winner_dtype(grid)
         x = self._batched(x)
         inner = neighbours(x)
         self.copies = inner is None
