@@ -13,7 +13,9 @@ pytest.importorskip("llvmlite")
 
 from rushlight.codegen import compiler, jit
 from rushlight.engines import compiled
+from rushlight.engines.compiled.pool import PoolCall
 from rushlight.engines.exactness import set_exact
+from rushlight.ops import windows
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.target import Target
 from tests.codegen.test_product import inner_loops
@@ -90,3 +92,15 @@ def test_layers_are_sums_in_registers(isa, name, kernel, channels_last, modules,
     allowed = 2 if isa == "x86-64" else 0  # one sum out and in: sixteen registers, none to multiply into
     spilled = [loop for loop in loops if len(re.findall(STACK[isa], loop)) > allowed]
     assert loops and not spilled, "\n".join(spilled)
+
+
+@pytest.mark.parametrize("inner", ["channels", "positions"])
+@pytest.mark.parametrize(("isa", "selects"), [("neon", r"\bb(if|it|sl)\b"), ("avx2", r"\bvblendvps\b")])
+def test_pooling_chooses_without_branches(isa, selects, inner, modules):
+    x = np.zeros((2, 20, 30, 30), np.float32)
+    if inner == "channels":
+        x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    PoolCall(windows.pool("pool", 2, x.shape, 3, 2, 1), x, True, Target.named(isa), 2)
+    (assembly,) = modules.values()
+    assert re.search(selects, assembly)
+    assert re.search(STACK[isa], assembly) is None, "winners leave the registers"

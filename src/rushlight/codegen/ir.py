@@ -34,7 +34,7 @@ Rules of the language
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from . import lanes as _lanes
@@ -461,13 +461,14 @@ class Module:
             self.exports.append(name)
 
     @contextmanager
-    def kernel(self, name: str, params: Params) -> Iterator[tuple[Function, Fields]]:
+    def kernel(self, name: str, params: Params, flushed: bool = True) -> Iterator[tuple[Function, Fields]]:
         """Define an exported kernel `void name(words)`: any number of threads call it at once, and share the work.
 
-        Subnormals are flushed inside."""
+        Subnormals are zero inside, unless not `flushed`."""
         # Not distinct: other threads count in the same words meanwhile.
-        with self.function(name, [("words", ptr(i64))], export=True, distinct=False) as (f, words), f.flushed():
-            yield f, params.read(f, words)
+        with self.function(name, [("words", ptr(i64))], export=True, distinct=False) as (f, words):
+            with f.flushed() if flushed else nullcontext():
+                yield f, params.read(f, words)
 
     def table(self, f: Function, of: Type, numbers: Sequence[int | float]) -> Pointer:
         """A constant array, for use in `f`."""

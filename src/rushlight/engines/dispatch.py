@@ -1,8 +1,8 @@
 """Which engine computes: the compiled one where it can, the reference otherwise, and why not the other.
 
 In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
-call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad` and `bias_grad`; it declines a call by raising
-`Refusal` with the reason, which is kept in `refusals`.
+call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool` and `max_pool_grad`; it
+declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rushlight.engines import reference
 from rushlight.errors import message
 from rushlight.ops.spec import ConvSpec
+
+if TYPE_CHECKING:
+    from rushlight.ops.windows import Windows
 
 CHOICES = ("auto", "compiled", "reference")
 
@@ -66,7 +69,15 @@ class Ordered:
         """`bias_grad` of the first engine that takes it."""
         return self._first("bias_grad", spec, arguments)
 
-    def _first(self, kernel: str, spec: ConvSpec, arguments: tuple) -> np.ndarray:
+    def max_pool(self, grid: Windows, *arguments: object) -> tuple[np.ndarray, np.ndarray | None]:
+        """`max_pool` of the first engine that takes it."""
+        return self._first("max_pool", grid, arguments)
+
+    def max_pool_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
+        """`max_pool_grad` of the first engine that takes it."""
+        return self._first("max_pool_grad", grid, arguments)
+
+    def _first(self, kernel: str, spec: ConvSpec | Windows, arguments: tuple) -> np.ndarray | tuple:
         for engine in self.engines:
             try:
                 return getattr(engine, kernel)(spec, *arguments)

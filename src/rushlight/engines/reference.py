@@ -12,8 +12,11 @@ from math import prod
 
 import numpy as np
 
+from rushlight.engines.pooling import max_pool, max_pool_grad
 from rushlight.ops.meeting import walk
 from rushlight.ops.spec import ConvSpec
+
+__all__ = ["bias_grad", "dgrad", "fprop", "max_pool", "max_pool_grad", "name", "wgrad"]
 
 name = "reference"
 

@@ -14,6 +14,7 @@ import numpy as np
 from rushlight.autograd.graph import Needs, record
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.engines import dispatch
+from rushlight.engines.pooling import max_pool_gather, meetings
 from rushlight.errors import message
 from rushlight.tensor.core import Tensor, wrap
 
@@ -48,75 +49,30 @@ def max_pool(
         y, indices = wrap(dispatch.hollow(out, x._array.dtype)), dispatch.hollow(out, np.dtype(np.int64))
         record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, indices))
         return (y, wrap(indices)) if return_indices else y
-    values = _maxima(grid, x._array)
+    wanted = return_indices or (x.requires_grad and is_grad_enabled())
+    values, winners = dispatch.current().max_pool(grid, x._array, wanted)
     y = wrap(values)
-    winners = None
-    if return_indices or (x.requires_grad and is_grad_enabled()):
-        winners = _winners(grid, x._array, values)
-        name = f"MaxPool{max(rank, 2)}DWithIndicesBackward0"
-        record(name, y, (x,), partial(_max_rule, grid, x._array.shape, winners))
+    if wanted:
+        record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, winners))
     return (y, wrap(_positions(grid, winners))) if return_indices else y
 
 
 def _max_rule(grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: Needs, grad: Tensor) -> tuple[Tensor]:
-    scatter, gather = partial(_scatter, grid, whole, winners), partial(_gather, grid, winners)
-    return (linear_map("MaxPoolBackward", grad, whole, scatter, gather),)
+    gather = partial(max_pool_gather, grid, winners)
+    return (linear_map("MaxPoolBackward", grad, whole, partial(_scatter, grid, whole, winners), gather),)
 
 
-def _maxima(grid: Windows, x: np.ndarray) -> np.ndarray:
-    """The largest entry of each window, in the memory order of x."""
-    lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
-    values = _laid_like(x, (*x.shape[: -len(grid.size)], *grid.out), x.dtype)
-    values.fill(lowest)
-    for _, outputs, inputs in walk(*steps_of(grid)):
-        np.maximum(values[(..., *outputs)], x[(..., *inputs)], out=values[(..., *outputs)])
-    return values
-
-
-def _winners(grid: Windows, x: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Which tap of each window is its maximum: the first of equals, the last of several NaN."""
-    taps = list(enumerate(walk(*steps_of(grid))))
-    winners = _laid_like(values, values.shape, np.dtype(np.uint8 if len(taps) <= 256 else np.int32))
-    winners.fill(0)
-    for number, (_, outputs, inputs) in reversed(taps):
-        hit = x[(..., *inputs)] == values[(..., *outputs)]
-        np.copyto(winners[(..., *outputs)], winners.dtype.type(number), where=hit)
-    if x.dtype.kind not in "iu" and (values != values).any():
-        for number, (_, outputs, inputs) in taps:
-            here = x[(..., *inputs)]
-            np.copyto(winners[(..., *outputs)], winners.dtype.type(number), where=here != here)
-    return winners
-
-
-def _laid_like(x: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An empty array whose axes follow each other in memory as those of x do."""
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
-    back = sorted(range(x.ndim), key=order.__getitem__)
-    return np.empty([shape[axis] for axis in order], dtype).transpose(back)
+def _scatter(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return dispatch.current().max_pool_grad(grid, shape, winners, y)
 
 
 def _positions(grid: Windows, winners: np.ndarray) -> np.ndarray:
     """The flat position in its plane of each window's maximum."""
-    indices = np.empty(winners.shape, np.int64)
+    indices = np.zeros(winners.shape, np.int64)
     plane = np.arange(prod(grid.size)).reshape(grid.size)
-    for number, (_, outputs, inputs) in enumerate(walk(*steps_of(grid))):
+    for number, outputs, inputs in meetings(grid):
         np.copyto(indices[(..., *outputs)], plane[inputs], where=winners[(..., *outputs)] == number)
     return indices
-
-
-def _scatter(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
-    x = _laid_like(winners, shape, _wide(y.dtype))
-    x.fill(0)
-    for number, (_, outputs, inputs) in enumerate(walk(*steps_of(grid))):
-        x[(..., *inputs)] += y[(..., *outputs)] * (winners[(..., *outputs)] == number)
-    return x.astype(y.dtype, copy=False)
-
-
-def _gather(grid: Windows, winners: np.ndarray, x: np.ndarray) -> np.ndarray:
-    y = _laid_like(winners, winners.shape, x.dtype)
-    for number, (_, outputs, inputs) in enumerate(walk(*steps_of(grid))):
-        np.copyto(y[(..., *outputs)], x[(..., *inputs)], where=winners[(..., *outputs)] == number)
-    return y
 
 
 # -- average

@@ -16,8 +16,11 @@ import numpy as np
 from ... import runtime
 from ...codegen import debug, jit
 from ...ops.spec import ConvSpec
+from ...ops.windows import Windows
 from ...plan.choose import Choice, choose, choose_gradient
+from ...plan.pool import covered
 from ...plan.target import Target
+from .. import pooling
 from ..dispatch import Refusal, Unavailable
 from ..exactness import get_exact
 from .kernels import addressable
@@ -78,6 +81,33 @@ def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
     if call is None:
         call = _remember(key, partial(_class("bias.BiasCall"), dtype, y, Target.host(), runtime.team_size()))
     return call(y)
+
+
+def max_pool(grid: Windows, x: np.ndarray, wanted: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The largest entry of each window, and the winners if wanted. What is not compiled NumPy does: it sums nothing."""
+    key = ("max_pool", grid, x.dtype, x.shape, x.strides, wanted, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        if not _pools(grid, x):
+            return pooling.max_pool(grid, x, wanted)
+        call = _remember(key, partial(_class("pool.PoolCall"), grid, x, wanted, Target.host(), key[-1]))
+    return call(x)
+
+
+def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The adjoint at these winners."""
+    key = ("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        if not _pools(grid, y):
+            return pooling.max_pool_grad(grid, shape, winners, y)
+        call = _remember(key, partial(_class("pool.PoolGradCall"), grid, shape, winners, y, Target.host(), key[-1]))
+    return call(winners, y)
+
+
+def _pools(grid: Windows, a: np.ndarray) -> bool:
+    """Whether a pooling is compiled: of floats, where every window holds an entry."""
+    return a.dtype.char in "fd" and a.dtype.isnative and 0 not in a.shape and covered(grid)
 
 
 def _run(
