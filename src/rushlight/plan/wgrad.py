@@ -1,7 +1,7 @@
 """The weight gradient as a matrix product over pixels: which registers, blocks, parts and chunks.
 
-In: a ConvSpec and a `Target`. Out: a `ProductPlan`. Next: `codegen.wgrad` emits the kernel that its `key` names and
-turns the rest into tables.
+In: a ConvSpec and a `Target`. Out: a `ProductPlan`. Next: `codegen.wgrad` emits the kernel of its register block, and
+`engines.compiled` turns the rest into tables.
 
     w[co, ci, k] = Σ over pixels  x[pixel at tap k, ci] · y[pixel, co]
 
@@ -31,7 +31,12 @@ PIXELS = 192
 """Pixels a block, about: enough to hide the cost of loading and storing a tile, few enough for the cache."""
 
 ITEMS = 16
-"""Pieces of work wanted, so that a few threads finish together; half as many where each packs its operands anew."""
+"""Pieces of work from which a few threads finish together."""
+
+PACKING, SUMS = 1.5, 1.0
+"""Cycles to pack a number of an operand, and to write and read a sum of a chunk."""
+
+_SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 DIRECT = 2048
 """Pixels up to which a tile's sum is not interrupted by blocks, where it may be a part of the result itself."""
@@ -283,9 +288,6 @@ class Work(NamedTuple):
     l2: int
 
 
-_SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-
-
 def split(work: Work) -> tuple[tuple[int, int], int]:
     """Parts of the left and right channels, and chunks of the pixels, of the least estimated time.
 
@@ -327,12 +329,8 @@ def _split_cost(work: Work, parts_left: int, parts_right: int, chunks: int) -> f
     band = work.left[1] / parts_left * prod(work.pixels) * left / made * work.itemsize * work.packed[0]
     crowded = 1 + 0.1 * max(0.0, min(2.0, band / work.l2 - 0.6))
     items = parts_left * parts_right * chunks * spec.groups
-    uneven = 1 + 0.5 / min(items, ITEMS)
+    uneven = 1 + 1 / min(items, ITEMS)
     return (products * crowded + packing * PACKING + sums * SUMS) * uneven
-
-
-PACKING, SUMS = 1.5, 1.0
-"""Cycles to pack a number of an operand, and to write and read a sum of a chunk."""
 
 
 def cut_side(name: str, channels: int, parts: int, panel: int, unit: int) -> Side:

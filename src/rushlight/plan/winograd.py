@@ -24,7 +24,7 @@ POINTS = {
     1: (0,),
     2: (0, 1),
     3: (0, 1, -1),
-    4: (0, 1, -1, 2),
+    4: (0, Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2)),
     5: (0, Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
     6: (0, Fraction(1, 2), Fraction(-1, 2), 1, -1, 2),
     7: (0, Fraction(1, 2), Fraction(-1, 2), 1, -1, 2, -2),
