@@ -284,8 +284,12 @@ def panels_of(made: int, rows: int, target: Target, size: int) -> tuple[Register
     left = made - (panels - 1) * widest.width
     tail = next(block for block in blocks if block.width >= left)
     if left <= 3 and rows >= 4 * target.lanes(size):
-        tail = Register(1, left, (8, 4, 2, 1) if target.registers >= 32 else (3, 2, 1))
+        tail = Register(1, left, (8, 4, 2, 1) if target.registers >= 32 else _DOT_HEIGHTS[left])
     return (tail if panels == 1 else widest), tail, panels
+
+
+_DOT_HEIGHTS = {1: (8, 4, 2, 1), 2: (6, 3, 2, 1), 3: (3, 2, 1)}
+"""Heights of dot tiles in 16 registers, by their channels."""
 
 
 def register_blocks(target: Target, size: int) -> list[Register]:
