@@ -128,6 +128,9 @@ CHINESE: dict[str, str] = {
     "as a matrix product over taps and channels, in blocks that fit registers and caches": (
         "对抽头和通道作矩阵乘法，分块以适合寄存器和缓存"
     ),
+    "as one matrix product with all taps as its columns, which are added where they overlap": (
+        "用一次矩阵乘法算出所有抽头的列，再在重叠处相加"
+    ),
     "by Winograd's algorithm: tiles of outputs at once, with fewer multiplications than taps": (
         "用 Winograd 算法：一次算出一小片输出，乘法比逐个抽头少"
     ),

@@ -6,6 +6,7 @@ made one to decide, and for each algorithm that was passed over the reason, as t
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from ..ops.spec import ConvSpec
@@ -18,7 +19,7 @@ EXACT = "plain sums were asked for (set_exact)"
 
 
 class Choice(NamedTuple):
-    """The algorithm for a layer: lanes, winograd or product."""
+    """The algorithm for a layer: lanes, winograd, overlap or product."""
 
     algorithm: str
     plan: object | None
@@ -31,6 +32,20 @@ class Choice(NamedTuple):
 LANES = Choice("lanes", None, ("vectors hold output channels: groups are too small for a matrix product",))
 
 
+def overlaps(spec: ConvSpec, kernel: str) -> bool:
+    """Whether a transposed layer is better one product with all taps as columns, which are then added.
+
+    >>> overlaps(ConvSpec.of(1, 1, 514, (50000,), (512,), stride=128), "dgrad")
+    True
+    """
+    if kernel != "dgrad" or spec.rank != 1 or spec.groups > 1 or spec.dtype not in ("f32", "f64"):
+        return False
+    columns = spec.in_channels * spec.taps[0]
+    room = columns * spec.out[0] * spec.batch <= prod(spec.x_shape) + prod(spec.y_shape) + prod(spec.w_shape)
+    few = spec.in_channels <= 3 and spec.out_channels >= 64
+    return few and room and spec.dilation[0] == 1 and spec.padding[0][0] >= 0 and spec.taps[0] >= spec.stride[0] >= 64
+
+
 def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: bool) -> Choice:
     """The algorithm of an fprop or dgrad.
 
@@ -40,6 +55,8 @@ def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: boo
     """
     if lanewise.serves(spec):
         return LANES
+    if overlaps(spec, kernel):
+        return Choice("overlap", None, ("few channels and long taps: columns of a product, added where they overlap",))
     plan: WinogradPlan | str = EXACT if exact else plan_winograd(spec, kernel, target, threads)
     passed = ("not lanes: groups are large enough for a matrix product",)
     if isinstance(plan, str):

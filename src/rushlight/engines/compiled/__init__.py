@@ -29,6 +29,7 @@ name = "compiled"
 
 _REMEMBERED = 512
 _calls: OrderedDict[tuple, Callable] = OrderedDict()
+_CALLS = {"lanes": "lanewise.LaneCall", "product": "product.ProductCall", "overlap": "overlap.OverlapCall"}
 _FLOATS = {"f32", "f64", "f16", "bf16"}
 
 
@@ -159,7 +160,7 @@ def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | N
     if choice.algorithm == "winograd":
         call = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
     else:
-        make = _class("lanewise.LaneCall" if choice.algorithm == "lanes" else "product.ProductCall")
+        make = _class(_CALLS[choice.algorithm])
         call = make(kernel, spec, source, activation, target, threads)
     return _shown(kernel, spec, choice, call)
 
