@@ -17,9 +17,12 @@ ROW = RowPhase((0, 1, 2), (-1, 0, 1), 1, ((1, 2),), ((0, 2),))
 KERNELS = {
     "in place": (lanewise.emit_in_place, Tile(4, 1, (8, 5, 3, 2, 1), True), f32, [ROW], 24, 24),
     "packed": (lanewise.emit_packed, Tile(4, 1, (14, 7, 4, 2, 1), False), f32, f32, (2, 2)),
+    "spread": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 2, 4), f32, f32, None),
+    "spread over a register": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 4), f32, f32, None),
     "skips": (lanewise.emit_packed, Tile(4, 2, (4, 2, 1), False, True), f32, f32, None),
     "gradient in place": (lanewise_wgrad.emit_in_place, 4, 1, 3, f32, ROW, (24, 24)),
-    "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, (2, 2), True),
+    "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, 0, (2, 2), True),
+    "gradient spread": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
     "product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 4), f32, f32, (False, True), True, False),
     "direct product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 2), f64, f64, (False, False), False, True),
     "bias": (emit_bias, f32, f32, "positions"),
@@ -57,3 +60,11 @@ def test_rows_of_a_depthwise_gradient_stay_in_registers():
     loop = innermost(compiler.assembly(k.text(), k.target), "tile3")
     assert loop.count("vfmadd") == 4 * 9 * 2
     assert not re.search(r"zmm\d+, .*rsp|rsp.*, %?zmm", loop), loop
+
+
+def test_channels_of_a_group_are_spread_without_leaving_the_registers():
+    k = Module(Target.named("avx2"))
+    lanewise.emit_packed(k, Tile(8, 1, (7, 4, 2, 1), False, False, 4, 2), f32, f32, None)
+    loop = innermost(compiler.assembly(k.text(), k.target), "lanes")
+    assert loop.count("vfmadd") == 7 * 4
+    assert loop.count("rsp") <= 4, loop  # two of the sums

@@ -17,7 +17,8 @@ Packed: see `pack`; a tile runs along the slots of a row and over one list of al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from .ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
@@ -25,19 +26,22 @@ from .loops import divide
 
 
 class Tile(NamedTuple):
-    """What both forms share: vectors, the numbers of pixels a tile may hold, the epilogue; and for bands, whether taps
-    outside the source are skipped instead of multiplied by zero."""
+    """What both forms share: the vectors of a tile, the numbers of pixels it may hold, the epilogue; and for bands,
+    whether taps outside the source are skipped instead of multiplied by zero, how many channels of a group are spread
+    over its lanes in registers (1 or 0: none), and how many tiles lie side by side in a panel."""
 
     lanes: int
     vectors: int
     pixels: tuple[int, ...]
     relu: bool
     skips: bool = False
+    spread: int = 1
+    abreast: int = 1
 
     @property
     def width(self) -> int:
         """Lanes of a panel."""
-        return self.vectors * self.lanes
+        return self.vectors * self.lanes * self.abreast
 
 
 class RowPhase(NamedTuple):
@@ -222,7 +226,7 @@ def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple
             many = f.min(p.panel_channels, p.source_channels - from_channel)
             f.call_address(p.pack, p.job, here, raw, d, h, w, many)
             if expand:
-                expand_band(f, p, tile.lanes, tile.vectors, raw, band, *expand)
+                expand_band(f, p, tile.lanes, tile.vectors * tile.abreast, raw, band, *expand)
             starts = [
                 getattr(p, f"first_{axis}") + number_ * getattr(p, f"block_{axis}")
                 for axis, number_ in zip("dhw", (d, h, w))
@@ -264,11 +268,7 @@ def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> 
 
 
 def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> None:  # noqa: ANN001
-    channel = panel * p.useful
-    left = f.min(p.channels - channel, p.useful)
-    masks = [f.mask(left - v * tile.lanes, tile.lanes, source) for v in range(tile.vectors)]
-    bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
-    weights = p.weight[panel * p.panel_size]
+    channel, weights = panel * p.useful, p.weight[panel * p.panel_size]
     with f.loop(0, p.phases) as phase:
         entry = p.phase_table[phase * 15]
         words = [entry[i].load() for i in range(15)]
@@ -279,20 +279,38 @@ def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> No
             highs.append(f.min(words[2 * i + 1], starts[i] + getattr(p, f"block_{axis}")))
         lists = _Taps(p.taps[words[10] * 2], words[11], p.tap_rows[words[12] * 6], words[13])
         reach = p.reach[(words[14] - words[4]) * 2]
-        with f.loop(lows[0], highs[0]) as d, f.loop(lows[1], highs[1]) as h:
-            line = band[(d - starts[0]) * p.plane + (h - starts[1]) * p.row]
-            out = base[d * words[7] + h * words[8]]
+        with (
+            f.loop(lows[0], highs[0]) as d,
+            f.loop(lows[1], highs[1]) as h,
+            _abreast(f, p, tile, channel) as (lane, left),
+        ):
+            masks = [f.mask(left - v * tile.lanes, tile.lanes, source) for v in range(tile.vectors)]
+            bias = [p.bias[channel + lane + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            line = band[(d - starts[0]) * p.plane + (h - starts[1]) * p.row + lane]
+            out = base[d * words[7] + h * words[8] + lane]
+            factors = weights[lane]
 
-            def place(t: Value, pixels: int, line=line, out=out, d=d, h=h) -> None:  # noqa: ANN001
+            def place(t: Value, pixels: int) -> None:
                 sums = _start(f, tile, pixels, number, bias)
                 slot = line[(t - starts[2]) * tile.width]
                 if tile.skips:
-                    _sum_inside(f, tile, lists, slot, weights, sums, (d, h), reach[t * 2])
+                    _sum_inside(f, tile, lists, slot, factors, sums, (d, h), reach[t * 2])
                 else:
-                    _sum_taps(f, tile, lists.taps, (0, lists.count), slot, weights, sums)
+                    _sum_taps(f, tile, lists.taps, (0, lists.count), slot, factors, sums)
                 _finish(f, tile, sums, out[t * words[9]], words[9], masks)
 
             _tiled(f, lows[2], highs[2], tile.pixels, place)
+
+
+@contextmanager
+def _abreast(f: Function, p, tile: Tile, channel: Value) -> Iterator[tuple[Value | int, Value]]:  # noqa: ANN001
+    """The tiles side by side in a panel: first lane, channels from there on."""
+    left = f.min(p.channels - channel, p.useful)
+    if tile.abreast == 1:
+        yield 0, left
+        return
+    with f.loop(0, f.min(left, tile.width), tile.vectors * tile.lanes) as lane:
+        yield lane, left - lane
 
 
 class _Taps(NamedTuple):
@@ -321,11 +339,33 @@ def _sum_taps(f: Function, tile: Tile, taps: Pointer, span: tuple, slot: Pointer
     """for (slot, weight) of the taps:  one vector of weights, a vector of the band for every pixel"""
     with f.loop(*span) as tap:
         at, factor = slot[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
-        factors = [factor[v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
-        for r, row in enumerate(sums):
-            for v, total in enumerate(row):
-                value = at[r * tile.width + v * tile.lanes].load(tile.lanes)
-                total.value = f.fma(value, factors[v], total.value)
+        for channels in channel_sets(tile.spread, tile.lanes):
+            factors = {
+                (j, v): factor[j * tile.width + v * tile.lanes].load(tile.lanes)
+                for j in channels
+                for v in range(tile.vectors)
+            }
+            for r, row in enumerate(sums):
+                for v, total in enumerate(row):
+                    values = spread_channels(f, at[r * tile.width + v * tile.lanes], tile.lanes, tile.spread, channels)
+                    for j, value in zip(channels, values):
+                        total.value = f.fma(value, factors[j, v], total.value)
+
+
+def channel_sets(spread: int, lanes: int) -> list[range]:
+    """The channels of a group whose weights are held together: all, or one by one where a number fills a vector, as it
+    then comes from memory and needs no register before it is multiplied."""
+    return [range(j, j + 1) for j in range(lanes)] if spread == lanes else [range(max(1, spread))]
+
+
+def spread_channels(f: Function, at: Pointer, lanes: int, spread: int, channels: Sequence[int]) -> list[Value]:
+    """Channels j of the groups of `spread` that begin at `at`, each over all lanes of its group."""
+    if spread == lanes:
+        return [at[j].broadcast(lanes) for j in channels]
+    value = at.load(lanes)
+    if spread <= 1:
+        return [value]
+    return [f.shuffle(value, None, [lane // spread * spread + j for lane in range(lanes)]) for j in channels]
 
 
 # -------------------------------------------------------------------- weights

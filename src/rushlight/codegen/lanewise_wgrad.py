@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
-from .lanewise import RowPhase, expand_band
+from .lanewise import RowPhase, expand_band, spread_channels
 from .loops import divide
 
 _CHAINS = 6
@@ -39,10 +39,12 @@ class _Sums:
             [[f.var(vec(number, lanes), 0.0) for _ in range(vectors)] for _ in range(taps)] for _ in range(self.sets)
         ]
 
-    def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer) -> None:
-        """One pixel of one tap, all vectors."""
+    def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer, spread: int) -> None:
+        """One pixel of one tap, all vectors; of its `spread` channels, each a sum of its own."""
         for v, factor in enumerate(factors):
-            self.add_value(which, tap, v, factor, x[v * self.lanes].load(self.lanes))
+            channels = range(max(1, spread))
+            for j, value in zip(channels, spread_channels(self.f, x[v * self.lanes], self.lanes, spread, channels)):
+                self.add_value(which, tap * len(channels) + j, v, factor, value)
 
     def add_value(self, which: int, tap: int, v: int, factor: Value, value: Value) -> None:
         """One pixel of one tap and vector."""
@@ -214,12 +216,13 @@ def packed_params(source: Type, number: Type) -> Params:
 
 
 def emit_packed(
-    k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, expand: tuple[int, int] | None,
-    y_packed: bool,
+    k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, spread: int,
+    expand: tuple[int, int] | None, y_packed: bool,
 ) -> None:  # fmt: skip
-    """Exports `sums`. `group`: taps a group; `expand`: channels a group of x and y, None where they are the same."""
+    """Exports `sums`. `group`: sums at once; `spread`: channels a group that registers spread over its lanes;
+    `expand`: channels a group of x and y where the band is widened, else None."""
     width = lanes * vectors
-    tile = _emit_group_tile(k, lanes, vectors, number, group)
+    tile = _emit_group_tile(k, lanes, vectors, number, group, max(1, spread))
     with k.kernel("sums", packed_params(source, number)) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         raw = band[p.raw_place]
@@ -242,12 +245,13 @@ def emit_packed(
                     y = y[block[f"begin_{axis}"] * getattr(p, f"y_{axis}")]
             steps = [p.plane, p.row, p.y_d, p.y_h, p.y_w]
             with f.loop(0, p.tap_groups) as g:
-                f.call(tile, band, y, sums[g * (group * width)], p.taps[g * group], first.to(i64), *counts, *steps)
+                taps = p.taps[g * (group // max(1, spread))]
+                f.call(tile, band, y, sums[g * (group * width)], taps, first.to(i64), *counts, *steps)
 
         _each_block(f, p, width, panels)
 
 
-def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: int) -> Function:
+def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: int, spread: int) -> Function:
     """A group of taps over the pixels of a block: for d, h, w:  y once, every tap's x."""
     names = ["first", "count_d", "count_h", "count_w", "x_d", "x_h", "y_d", "y_h", "y_w"]
     signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), ("taps", ptr(i64))]
@@ -255,7 +259,7 @@ def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: i
     with k.function("tile", [*signature, *((name, i64) for name in names)], inline=False) as made:
         f, x, y, place, taps, first, count_d, count_h, count_w, x_d, x_h, y_d, y_h, y_w = made
         sums = _Sums(f, number, lanes, vectors, group)
-        starts = [x[taps[j].load()] for j in range(group)]
+        starts = [x[taps[j].load()] for j in range(group // spread)]
         with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
             moved, across = d * x_d + h * x_h, y[d * y_d + h * y_h]
             middle: Value | int = 0
@@ -266,7 +270,7 @@ def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: i
                         pixel = across[(t + r) * y_w]
                         factors = [pixel[v * lanes].load(lanes) for v in range(vectors)]
                         for j, start in enumerate(starts):
-                            sums.add(r, j, factors, start[moved + t * width][r * width])
+                            sums.add(r, j, factors, start[moved + t * width][r * width], spread)
                 middle = stop
         sums.leave(place, first)
     return f

@@ -35,22 +35,25 @@ class Axis(NamedTuple):
 
 
 class LanePlan(NamedTuple):
-    """How one call is computed. `useful` of the `vectors · lanes` lanes of a panel are result channels; `tiles` are
-    the numbers of pixels that tiles hold, the greatest first; `block` the positions packed at once."""
+    """How one call is computed. A panel has `abreast` tiles of `vectors · lanes` lanes, of which `useful` are result
+    channels; `tiles` are the numbers of pixels that tiles hold, the greatest first; `block` the positions packed at
+    once."""
 
     in_place: bool
     lanes: int
     vectors: int
+    abreast: int
     useful: int
     panels: int
     tiles: tuple[int, ...]
     block: tuple[int, int, int]
     skips: bool  # taps outside the source, instead of multiplying their zeros
+    spread: int  # source channels of a group, which registers spread over its lanes; 0 where bands do
 
     @property
     def width(self) -> int:
         """Lanes of a panel."""
-        return self.vectors * self.lanes
+        return self.vectors * self.lanes * self.abreast
 
 
 class Groups(NamedTuple):
@@ -64,6 +67,15 @@ class Groups(NamedTuple):
     def identity(self) -> bool:
         """Whether channel c of the result reads channel c of the source, and only that."""
         return self.source == 1 and self.result == 1
+
+    def spread(self, lanes: int) -> int:
+        """How many channels of a group lie in a register of source channels below the lanes of the group's results,
+        from where each is spread over them; 0 where channels and lanes do not match, so that bands must be widened.
+
+        >>> Groups(64, 1, 1).spread(8), Groups(32, 4, 4).spread(8), Groups(32, 4, 2).spread(8)
+        (1, 4, 0)
+        """
+        return self.source if self.source == self.result and lanes % self.source == 0 else 0
 
 
 def serves(spec: ConvSpec) -> bool:
@@ -114,16 +126,36 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     skips = not in_place and spec.taps[-1] >= 8 and share_inside(axes) < 0.9
     narrow = skips or axes[2].result // max(1, len(axes[2].phases)) < 10
     wide = (in_place or narrow) and target.registers > 16
-    # Where little is computed, memory decides: results leave in whole cache lines.
-    lines = not in_place and lanes * itemsize < 64 and prod(spec.taps) * groups.source <= 16
+    # Results leave in whole cache lines, or two threads write to the halves of one.
+    lines = not in_place and not skips and lanes * itemsize < 64 and groups.source == 1
     vectors = 2 if (wide or lines) and channels >= 2 * lanes else 1
     vectors = max(vectors, -(-groups.result // lanes))
-    width = vectors * lanes
+    abreast = 1 if groups.source == 1 else lines_abreast(vectors * lanes, itemsize, channels)
+    width = vectors * lanes * abreast
     useful = width if groups.result == 1 else width // groups.result * groups.result
-    tiles = tile_sizes(axes[2], vectors, target, in_place)
+    spread = groups.spread(lanes)
+    tiles = tile_sizes(axes[2], vectors, target, in_place, spread if spread < lanes else 1)
     panels = -(-channels // useful)
-    block = choose_block(spec, axes, groups, width * itemsize, panels, target)
-    return LanePlan(in_place, lanes, vectors, useful, panels, tiles[1:] if skips else tiles, block, skips)
+    block = choose_block(spec, axes, width * itemsize * band_copies(groups, lanes), panels, target)
+    sizes = tiles[1:] if skips else tiles
+    return LanePlan(in_place, lanes, vectors, abreast, useful, panels, sizes, block, skips, spread)
+
+
+def lines_abreast(lanes: int, itemsize: int, channels: int) -> int:
+    """How many tiles of so many lanes make a cache line, where there are as many channels.
+
+    >>> lines_abreast(8, 4, 64), lines_abreast(8, 4, 12), lines_abreast(16, 4, 64)
+    (2, 1, 1)
+    """
+    abreast = max(1, 64 // (lanes * itemsize))
+    while abreast * lanes > channels and abreast > 1:
+        abreast //= 2
+    return abreast
+
+
+def band_copies(groups: Groups, lanes: int) -> int:
+    """How many bands of whole panels are held: the packed one, and one more for each channel that is widened."""
+    return 1 if groups.spread(lanes) else 1 + groups.source
 
 
 def share_inside(axes: list[Axis]) -> float:
@@ -166,12 +198,13 @@ def is_mostly_interior(axis: Axis) -> bool:
     return 2 * inside >= axis.result and axis.result - inside <= 16
 
 
-def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool) -> tuple[int, ...]:
+def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool, spread: int = 1) -> tuple[int, ...]:
     """Pixels a tile, from as many as registers hold down to one.
 
     In place a row's weights take registers, and what is left between borders is rarely a multiple of anything: 8, 5, 3
-    lose little on any width. A band has no borders, and one weight at a time."""
-    taps = max(len(phase.taps) for phase in axis.phases) if in_place else 1
+    lose little on any width. A band has no borders, and one weight at a time, or one for each of the `spread` channels
+    of a group, with as many registers that they are spread in."""
+    taps = max(len(phase.taps) for phase in axis.phases) if in_place else spread * (1 + (spread > 1))
     # One for the source, two where it is multiplied apart; without operands in memory more are on their way at once.
     spare = {"x86-64": 2, "neon": 4}.get(target.isa, 1)
     most = max(1, (target.registers - spare - taps * vectors) // vectors)
@@ -179,11 +212,11 @@ def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool) -> tupl
 
 
 def choose_block(
-    spec: ConvSpec, axes: list[Axis], groups: Groups, slot_bytes: int, panels: int, target: Target
+    spec: ConvSpec, axes: list[Axis], slot_bytes: int, panels: int, target: Target
 ) -> tuple[int, int, int]:
     """Positions (d, h, w) of a block whose band stays in the second cache, and enough of them to share out."""
     extents = [max(p.end for p in a.phases) - min(p.begin for p in a.phases) for a in axes]
-    room = max(64, target.l2 // 4 // (slot_bytes * (1 if groups.identity else 1 + groups.source)))
+    room = max(64, target.l2 // 4 // slot_bytes)
     block = [1, 1, 1]
     for axis in (2, 1, 0):
         pieces = 1
@@ -223,6 +256,7 @@ class LaneWgradPlan(NamedTuple):
     rows: int
     block: tuple[int, int, int]
     chunks: int
+    spread: int  # see LanePlan; a group of taps is then `group // spread` of them
 
     @property
     def width(self) -> int:
@@ -247,17 +281,24 @@ def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, b
     room = target.registers - (7 if target.fma else 8)
     most = max(1, min(9, room // vectors))  # each tap has an address in a register, too
     group = -(-sums // -(-sums // most))
+    spread = groups.spread(lanes)
+    if spread > 1:  # taps share an address, the last group may repeat some
+        taps = max(1, (target.registers - 4) // (vectors * spread))
+        group = spread * -(-prod(spec.taps) // -(-prod(spec.taps) // taps))
     rows = max(1, min((1, 1, *spec.taps)[-2], room // (vectors * spec.taps[-1])))
     if in_place:
         block = rows_in_cache(axes, width * itemsize, target)
     else:
-        block = choose_block(spec._replace(batch=ITEMS), axes, groups, 2 * width * itemsize, panels, target)
+        slot = 2 * width * itemsize * band_copies(groups, lanes)
+        block = choose_block(spec._replace(batch=ITEMS), axes, slot, panels, target)
     blocks = spec.batch * prod(-(-axis.result // b) for axis, b in zip(axes, block))
     # Chunks cost a pass over their sums, groups of panels cost reading memory in pieces: chunks while they are cheap.
     cheap = (prod(spec.x_shape) + prod(spec.y_shape)) // (64 * panels * sums * width)
     chunks = max(1, min(blocks, ITEMS, cheap))
     panel_group = max(1, panels * chunks // ITEMS) if in_place else 1
-    return LaneWgradPlan(in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, rows, block, chunks)
+    return LaneWgradPlan(
+        in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, rows, block, chunks, spread
+    )
 
 
 def rows_in_cache(axes: list[Axis], slot_bytes: int, target: Target) -> tuple[int, int, int]:

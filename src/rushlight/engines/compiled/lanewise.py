@@ -50,7 +50,9 @@ class LaneCall:
         padded = any(side > 0 for pair in spec.padding for side in pair)
         self.leaves_out = role == "fprop" and padded and (plan.in_place or plan.skips)
         self.channels = self.groups.count * self.groups.result
-        self.tile = Tile(plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips)
+        self.tile = Tile(
+            plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips, plan.spread, plan.abreast
+        )
         sizes = [axis.result for axis in self.axes]
         self.shape = (spec.batch, *sizes[3 - spec.rank :], self.channels)
         self.order = (0, spec.rank + 1, *range(1, spec.rank + 1))
@@ -150,13 +152,13 @@ class LaneCall:
         blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(self.axes, plan.block)]
         slots = [len(axis.slots.coordinates) for axis in blocks]
         channels = plan.useful // groups.result * groups.source
-        pitch = plan.width if groups.identity else -(-channels // plan.lanes) * plan.lanes
+        pitch = plan.width if plan.spread else -(-channels // plan.lanes) * plan.lanes
         bands = Bands(tuple(blocks), channels, pitch, (slots[2] + 1) * pitch)
         job = Gather(bands, (*self.steps, self.channel_stride), self.target.lanes(self.number.bytes))
-        row = bands.row if groups.identity else slots[2] * plan.width
+        row = bands.row if plan.spread else slots[2] * plan.width
         band_size = slots[0] * slots[1] * row + plan.width
-        expand = None if groups.identity else (groups.source, groups.result)
-        self.scratch_size = band_size + 64 if groups.identity else band_size * groups.source + bands.size
+        expand = None if plan.spread else (groups.source, groups.result)
+        self.scratch_size = band_size + 64 if plan.spread else band_size * groups.source + bands.size
         code = kernel(self.target, "lanes packed", emit_packed, self.tile, self.stored, self.number, expand)
         self.entry, self.packer = code["lanes"], pack_entry(self.target, job.form, self.stored, self.number)
         lists = self._combinations(blocks, (slots[1] * row, row, plan.width), band_size)
@@ -184,7 +186,7 @@ class LaneCall:
                 taps += self._taps(phases, bases, steps, band_size, (2,))
                 for (slot, weight), d, h in self._tap_rows(phases, bases, steps):
                     rows.append((slot, weight, *d, *h))
-                reach += reaches(phases[2], blocks[2].size, self.groups.source)
+                reach += reaches(phases[2], blocks[2].size, self.listed)
             else:
                 taps += self._taps(phases, bases, steps, band_size, (0, 1, 2))
             start = sum(phase.target_start * step for phase, step in zip(phases, self.result_steps))
@@ -195,7 +197,7 @@ class LaneCall:
         return [np.array(entries or [[0] * 6], np.int64) for entries in (table, taps, rows, reach)]
 
     def _taps(self, phases: list, bases: list, steps: tuple, band_size: int, axes: tuple) -> list[tuple[int, int]]:
-        """(slot offset, weight offset) of the taps of some axes with all source channels of a group."""
+        """(slot offset, weight offset) of the taps of some axes with all source channels of a group that bands hold."""
         deep, width = self.groups.source, self.plan.width
         extents = (1, 1, 1, *self.spec.taps)[-3:]
         found = []
@@ -204,8 +206,13 @@ class LaneCall:
             for axis, j in zip(axes, chosen):
                 slot += bases[axis][j] * steps[axis]
                 tap = tap * extents[axis] + phases[axis].taps[j]
-            found += [(slot + j * band_size, (tap * deep + j) * width) for j in range(deep)]
+            found += [(slot + j * band_size, (tap * deep + j) * width) for j in range(self.listed)]
         return found
+
+    @property
+    def listed(self) -> int:
+        """Source channels of a group that have entries of their own among the taps."""
+        return 1 if self.plan.spread else self.groups.source
 
     def _tap_rows(self, phases: list, bases: list, steps: tuple) -> list[tuple]:
         """Rows of taps as ((slot offset, weight offset), positions inside along d, along h)."""
@@ -228,7 +235,8 @@ class LaneCall:
         return "\n".join([
             f"lanes: {self.groups.count} groups of {self.groups.source} → {self.groups.result} channels",
             f"source {how}",
-            f"tiles of {plan.tiles} pixels × {plan.vectors} vectors of {plan.lanes}, {plan.panels} panels",
+            f"tiles of {plan.tiles} pixels × {plan.vectors} vectors of {plan.lanes}, {plan.abreast} abreast; "
+            f"{plan.panels} panels",
             f"{self.items} items for {self.threads_used} threads",
         ])  # fmt: skip
 

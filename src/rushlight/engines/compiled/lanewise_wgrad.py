@@ -50,6 +50,7 @@ class LaneWgradCall:
         self.channels = self.groups.count * self.groups.result
         terms = prod(spec.taps) * self.groups.source
         self.tap_groups = 1 if plan.in_place else -(-terms // plan.group)
+        self.listed = 1 if plan.spread else self.groups.source  # channels with slots of their own
         self.taps_size = (terms if plan.in_place else self.tap_groups * plan.group) * plan.width
         self.chunk_size = plan.panels * self.taps_size
         self.scratch_size = 0
@@ -104,12 +105,12 @@ class LaneWgradCall:
         blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(self.axes, plan.block)]
         slots = [len(axis.slots.coordinates) for axis in blocks]
         channels = plan.useful // groups.result * groups.source
-        pitch = plan.width if groups.identity else -(-channels // plan.lanes) * plan.lanes
+        pitch = plan.width if plan.spread else -(-channels // plan.lanes) * plan.lanes
         bands = Bands(tuple(blocks), channels, pitch, (slots[2] + 1) * pitch)
         job_x = Gather(bands, (*self.x_steps, self.x_channel), lanes)
-        row = bands.row if groups.identity else slots[2] * plan.width
+        row = bands.row if plan.spread else slots[2] * plan.width
         band_size = slots[0] * slots[1] * row + plan.width
-        raw_place = 0 if groups.identity else band_size * groups.source
+        raw_place = 0 if plan.spread else band_size * groups.source
         y_place = raw_place + bands.size
         y_steps, job_y, y_size = self.y_steps, None, 0
         if plan.y_packed:
@@ -119,8 +120,8 @@ class LaneWgradCall:
             job_y = Gather(y_bands, (*self.y_steps, self.y_channel), lanes)
             y_steps, y_size = [extents[1] * y_bands.row, y_bands.row, plan.width], y_bands.size
         self.scratch_size = y_place + y_size
-        expand = None if groups.identity else (groups.source, groups.result)
-        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, expand, plan.y_packed
+        expand = None if plan.spread else (groups.source, groups.result)
+        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, plan.spread, expand, plan.y_packed
         self.entry = kernel(self.target, "lanes wgrad packed", emit_packed, *arguments)["sums"]
         self.packers = [
             pack_entry(self.target, job.form, self.stored, self.number) if job else None for job in (job_x, job_y)
@@ -152,9 +153,9 @@ class LaneWgradCall:
         slots = [
             sum(base * step for base, step in zip(tap, steps)) + j * band_size
             for tap in product(*bases)
-            for j in range(self.groups.source)
+            for j in range(self.listed)
         ]
-        missing = self.tap_groups * self.plan.group - len(slots)
+        missing = self.tap_groups * self.plan.group // max(1, self.plan.spread) - len(slots)
         return np.array(slots + slots[-1:] * missing, np.int64)
 
     def _places(self) -> np.ndarray:
