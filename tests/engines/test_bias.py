@@ -1,6 +1,7 @@
 """The bias's gradient, exactly, in every layout."""
 
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -74,4 +75,11 @@ def test_what_it_cannot_do_is_refused():
     with pytest.raises(Refusal):
         compiled.bias_grad(spec_of("i32"), np.ones((2, 3), np.int32))
     with pytest.raises(Refusal):
-        compiled.bias_grad(spec_of("f32"), np.ones((0, 3), np.float32))
+        compiled.bias_grad(spec_of("f32"), np.ones((2, 3), ">f4" if sys.byteorder == "little" else "<f4"))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 4), (2, 3, 0, 4), (2, 0)])
+def test_sums_of_nothing_are_zero(shape):
+    found = compiled.bias_grad(spec_of("f64"), np.ones(shape))
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, np.zeros(shape[1]))
