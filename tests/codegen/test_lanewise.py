@@ -5,7 +5,6 @@ import re
 import pytest
 
 from rushlight.codegen import compiler, lanewise, lanewise_wgrad, wgrad
-from rushlight.codegen.bias import emit_bias
 from rushlight.codegen.ir import Module, f32, f64
 from rushlight.codegen.lanewise import RowPhase, Tile
 from rushlight.plan.target import Target
@@ -25,7 +24,6 @@ KERNELS = {
     "gradient spread": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
     "product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 4), f32, f32, (False, True), True, False),
     "direct product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 2), f64, f64, (False, False), False, True),
-    "bias": (emit_bias, f32, f32, "positions"),
 }
 
 

@@ -13,6 +13,7 @@ pytest.importorskip("llvmlite")
 
 from rushlight.codegen import compiler, jit
 from rushlight.engines import compiled
+from rushlight.engines.compiled.bias import BiasCall
 from rushlight.engines.compiled.pool import PoolCall
 from rushlight.engines.exactness import set_exact
 from rushlight.ops import windows
@@ -37,6 +38,7 @@ LAYERS = {
 MULTIPLY = {"neon": r"\bfmla\b", "avx2": r"\bvfn?m(add|sub)\d+p[sd]\b", "x86-64": r"\bmulp[sd]\b"}
 STACK = {
     "neon": r"\bq\d+, .*\[sp",
+    "avx512": r"%[xyz]mm\d+, .*%rsp|%rsp.*%[xyz]mm",
     "avx2": r"%[xyz]mm\d+, .*%rsp|%rsp.*%[xyz]mm",
     "x86-64": r"%xmm\d+, .*%rsp|%rsp.*%xmm",
 }
@@ -104,3 +106,15 @@ def test_pooling_chooses_without_branches(isa, selects, inner, modules):
     (assembly,) = modules.values()
     assert re.search(selects, assembly)
     assert re.search(STACK[isa], assembly) is None, "winners leave the registers"
+
+
+ADD = [("neon", r"\bfadd\s+v"), ("avx2", r"\bvaddps\b"), ("avx512", r"\bvaddps\b.*%zmm"), ("x86-64", r"\baddps\b")]
+
+
+@pytest.mark.parametrize("shape", [(600, 200), (600, 2, 900)], ids=["rows", "lines"])
+@pytest.mark.parametrize(("isa", "add"), ADD)
+def test_sums_of_a_bias_stay_in_registers(isa, add, shape, modules):
+    BiasCall("f32", np.zeros(shape, np.float32), Target.named(isa), 2)
+    sums, _ = modules.values()
+    loops = [loop for loop in inner_loops(sums, add) if len(re.findall(add, loop)) >= 4]
+    assert loops and not any(re.search(STACK[isa], loop) for loop in loops)

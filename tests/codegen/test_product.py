@@ -14,11 +14,11 @@ from rushlight.plan.tiles import tile_steps
 MULTIPLY = r"\s(vfmadd\w+|fmla|mulp[sd])\s"
 
 
-def inner_loops(text):
-    """The bodies of blocks that jump back to their own label and multiply."""
+def inner_loops(text, verb=MULTIPLY):
+    """The bodies of blocks that jump back to their own label and multiply, or hold another verb."""
     for label, body in re.findall(r"^(\.LBB\w+):(.*?)(?=^\.LBB|\Z)", text, re.S | re.M):
         closed = re.search(rf"\b(j\w+|b\.\w+|b|tb\w+|cb\w+)\s+.*{re.escape(label)}\b", body)
-        if closed and re.search(MULTIPLY, body[: closed.end()]):
+        if closed and re.search(verb, body[: closed.end()]):
             yield body[: closed.end()]
 
 

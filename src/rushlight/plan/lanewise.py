@@ -204,7 +204,7 @@ def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool, spread:
     In place a row's weights take registers, and what is left between borders is rarely a multiple of anything: 8, 5, 3
     lose little on any width. A band has no borders, and one weight at a time, or one for each of the `spread` channels
     of a group, with as many registers that they are spread in."""
-    taps = max(len(phase.taps) for phase in axis.phases) if in_place else spread * (1 + (spread > 1))
+    taps = max(len(phase.taps) for phase in axis.phases) if in_place else max(1, 2 * spread * (spread > 1))
     # One for the source, two where it is multiplied apart; without operands in memory more are on their way at once.
     spare = {"x86-64": 2, "neon": 4}.get(target.isa, 1)
     most = max(1, (target.registers - spare - taps * vectors) // vectors)
