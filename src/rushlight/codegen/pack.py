@@ -222,10 +222,12 @@ def _pack_panels(f: Function, p) -> None:  # noqa: ANN001
     whole, panels = (p.panel + (lanes - 1)) // lanes * lanes, f.ceil_div(p.channels, p.panel)
     zero = f.const(vec(p.number, lanes), 0.0)
     most = f.select(p.overlap != 0, p.channels - p.panel, p.channels)
+    # Panels that are copied as whole vectors, whatever follows their channels.
+    plain = f.select(p.channels >= whole, f.min((p.channels - whole) // p.panel + 1, panels), 0)
 
     def each(slot: Pointer, body) -> None:  # noqa: ANN001
         """`body(channel, place, mask of the source)` for every vector of every panel; junk may follow the channels."""
-        with f.loop(0, panels) as panel:
+        with f.loop(plain, panels) as panel:
             first, place = f.min(panel * p.panel, most), slot[panel * p.next]
             there = p.channels - first
             full = f.select(there >= whole, p.panel, f.min(p.panel, there) // lanes * lanes)
@@ -235,9 +237,17 @@ def _pack_panels(f: Function, p) -> None:  # noqa: ANN001
                 body(first + full, place[full], f.mask(there - full, lanes, p.source.of))
 
     def copy(start: Pointer, slot: Pointer) -> None:
+        source, place = f.var(start.type, start), f.var(slot.type, slot)
+        with f.loop(0, plain):
+            here, there = source.value, place.value
+            with f.loop(0, whole, lanes, sure=True) as i:
+                there[i].store(here[i].load(lanes).to(p.number))
+            source.value, place.value = here[p.panel], there[p.next]
         each(slot, lambda c, place, mask: place.store(start[c].load(lanes, mask=mask).to(p.number)))
 
     def clear(slot: Pointer) -> None:
+        with f.loop(0, plain) as panel, f.loop(0, whole, lanes, sure=True) as i:
+            slot[panel * p.next][i].store(zero)
         each(slot, lambda c, place, mask: place.store(zero))
 
     def fill(source: Pointer, line: Pointer) -> None:

@@ -22,7 +22,7 @@ from ...plan.target import Target
 from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range
 from .kernels import kernel, pack_entry
 
-REACH = 192
+REACH = 512
 """Channels that are packed in one pass over the pixels."""
 
 
