@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 # first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
 # `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
 # is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than a tile has or a `relu`
-# besides. `channel` is the distance of channels among the weights of a dot tile.
+# besides. `channel` is the distance of channels among the weights of a dot tile. Where `ahead` is not 0, the source
+# comes from far: while a tile is summed, the next one's pixels are asked for.
 FRAME = Params(
     pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
-    bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64,
+    bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64, ahead=i64,
 )  # fmt: skip
 
 
@@ -54,8 +55,13 @@ def _emit_tile(k: Module, number: Type, result: Type, lanes: int, vectors: int, 
         sums = _initial_sums(f, p, number, lanes, vectors, height)
         with _runs(f, p, a, b) as (start, weights, length):
             panel = f.var(ptr(number), weights)
-            with f.loop(0, length, sure=True) as i:
-                _multiply(f, start[i], panel, p.pixel, sums, lanes)
+            line = f.select(p.ahead != 0, 64 // number.bytes, length)
+            with f.loop(0, length, line, sure=True) as first:
+                with f.if_(p.ahead != 0):
+                    for m in range(height):
+                        start[first].bytes(p.pixel * (height + m)).prefetch()
+                with f.loop(first, f.min(first + line, length), sure=True) as i:
+                    _multiply(f, start[i], panel, p.pixel, sums, lanes)
         _leave(f, p, c, sums, number, lanes, finish)
 
 
@@ -236,7 +242,7 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
         a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
         groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
         panels=i64, width=i64, tail=i64, dots=i64, rows=i64, taps=i64,
-        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64,
+        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, ahead=i64,
     )  # fmt: skip
 
 
@@ -295,7 +301,7 @@ def _source(f: Function, p, band: Pointer, image: Pointer, place: dict) -> tuple
 
 
 def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_panel) -> None:  # noqa: ANN001
-    """The panels of one phase over the block."""
+    """The panels of one phase over the block; the first reads the source from where it comes."""
     start, sizes = place["start"], (p.block_d, p.block_h, p.block_w)
     begins, ends = (phase.begin_d, phase.begin_h, phase.begin_w), (phase.end_d, phase.end_h, phase.end_w)
     low = [f.max(begin, t) for begin, t in zip(begins, start)]
@@ -308,6 +314,7 @@ def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_pane
     row = p.taps * place["chunk"] * p.chunk + phase.tap * place["channels"]
     with f.loop(first_panel, last_panel) as panel:
         b, c, steps = _panel(f, p, frame, place, panel, row, target)
+        frame["ahead"].store(f.select(panel == first_panel, p.ahead, 0))
         with f.loop(low[0], high[0]) as d, f.loop(low[1], high[1]) as h:
             kind = phase.class_d[d - phase.begin_d].load() * phase.classes_h + phase.class_h[h - phase.begin_h].load()
             frame["pairs"].store(phase.pairs[kind * 2].load())

@@ -138,7 +138,7 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     weights = spec.groups * panels * register.width * summed * taps * size
     far = weights >= target.l3 // 2 and lanes * size < 64
     chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes, FAR_ROWS if far else CHUNK_ROWS)
-    direct = is_direct(axes, source, made, size)
+    direct = is_direct(axes, source, made, size, lanes)
     bands = choose_bands(axes, batch, chunk, spec.groups * panels, target, threads, size)
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
     order = tuple(tap_orders(spec.taps, axes, bands))
@@ -213,13 +213,15 @@ def row_length(axis: Axis) -> int:
     return -(-axis.extent // axis.phases[0].target_step)
 
 
-def is_direct(axes: tuple[Axis, ...], source: Source, made: int, size: int) -> bool:
+def is_direct(axes: tuple[Axis, ...], source: Source, made: int, size: int, lanes: int) -> bool:
     """Whether microkernels read the source where it is: channels are neighbours, and no padding is met.
 
-    Pixels far apart share few sets of the first cache, and a tile of them is more streams from memory than are
-    fetched ahead; then a copy is cheaper, if there is enough to be done with it."""
+    Pixels far apart share few sets of the first cache, and a tile of them is more streams from memory than the machine
+    fetches ahead; then a copy is cheaper, if there is enough to be done with it. Tiles of short vectors are 6 pixels,
+    which ask ahead for themselves."""
     step = axes[2].source * axes[2].phases[0].step * size
     near = step < 1024 or (step % 2048 != 0 and made <= 32) or axes[2].extent == 1
+    near = near or (lanes * size < 64 and made <= 2048 and axes[2].phases[0].step == 1)
     inside = all(
         0 <= phase.step * t + offset < axis.size
         for axis in axes

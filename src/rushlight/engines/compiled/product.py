@@ -147,7 +147,7 @@ class ProductCall:
             plan.panels, plan.register.width, plan.tail.width, int(plan.tail.dots),
             plan.summed * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
-            LIMIT, int(activation == "relu"),
+            LIMIT, int(activation == "relu"), int(plan.direct and self.spec.bytes > 4 * self.target.l2),
         ]  # fmt: skip
         return loops_params(self.stored, self.number, self.stored).pack(*words)
 
