@@ -27,8 +27,9 @@ from .axes import Phase, forward_phase
 from .blocking import UNIT
 from .target import Target
 
-PIXELS = 192
-"""Pixels a block, about: enough to hide the cost of loading and storing a tile, few enough for the cache."""
+PIXELS, LEAST_PIXELS = 192, 48
+"""Pixels a block, about: enough to hide the cost of loading and storing a tile, few enough for the cache; and how few
+they may become where operands that are read in place stay in the first cache then."""
 
 ITEMS = 16
 """Pieces of work from which a few threads finish together."""
@@ -173,7 +174,11 @@ def plan_product(spec: ConvSpec, target: Target, packed: tuple[bool, bool]) -> P
     panels = left_panel(best, left[1], runs, packed[0], PANEL // 2), best.width if packed[1] else 0
     if direct:  # tiles that are parts of the result stay inside it
         direct = panels[0] <= left[1] and panels[1] <= right[1]
-    pixels = (spec.batch if spec.rank else 1, *(axis[2] for axis in axes_of(spec))) if direct else pixel_block(spec)
+    pixels = (
+        (spec.batch if spec.rank else 1, *(axis[2] for axis in axes_of(spec)))
+        if direct
+        else pixel_block(spec, block_of(spec, packed, itemsize, target))
+    )
     work = Work(spec, best, left, right, runs, pixels, packed, direct, itemsize, target.l2)
     parts, chunks = split(work)
     units = panels if direct and all(panels) else (best.height, best.width)
@@ -260,10 +265,22 @@ def _register_cost(rows: list[int], columns: int, most: int, vectors: int, lanes
     return RegisterBlock(height, vectors, lanes), tiles * -(-columns // (vectors * lanes)) * cycles
 
 
-def pixel_block(spec: ConvSpec) -> tuple[int, int, int, int]:
-    """Extents (images, d, h, w) of a block of about PIXELS pixels."""
+def block_of(spec: ConvSpec, packed: tuple[bool, bool], itemsize: int, target: Target) -> int:
+    """How many pixels of a group's channels, read in place, the first cache holds; counted in lines of 64 bytes."""
+    lines = 0.0
+    for channels, is_packed in zip((spec.in_channels, spec.out_channels), packed):
+        if not is_packed:
+            run = channels // spec.groups * itemsize / 64
+            lines += run if spec.groups == 1 else run + 1
+    most = target.l1 / 64
+    fitting = int(0.75 * most / lines) if lines else PIXELS
+    return PIXELS if PIXELS * lines <= most or fitting < LEAST_PIXELS else min(PIXELS, fitting)
+
+
+def pixel_block(spec: ConvSpec, wanted: int) -> tuple[int, int, int, int]:
+    """Extents (images, d, h, w) of a block of about `wanted` pixels."""
     out = (1, 1, 1, *spec.out)[-3:] if spec.rank else (1, 1, spec.batch)
-    wanted, block = PIXELS, []
+    block = []
     for extent in reversed(out):
         count = -(-extent // max(1, wanted))
         even = -(-extent // count) if extent < 2 * wanted else wanted
