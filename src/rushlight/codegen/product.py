@@ -231,7 +231,7 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
 
     items: images × parts × blocks; `a_*`: from one result to the next in the band (or in the source itself, where
     `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries;
-    `dots`: whether the last panel's weights are a row a channel, for `emit_dots`.
+    `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`.
     """
     return Params(
         x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), band=i64,
@@ -241,7 +241,7 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
         x_image=i64, x_channel=i64, y_image=i64,
         a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
         groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
-        panels=i64, width=i64, tail=i64, dots=i64, rows=i64, taps=i64,
+        panels=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64, taps=i64,
         phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, ahead=i64,
     )  # fmt: skip
 
@@ -336,17 +336,18 @@ def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: 
     """A panel's weights, results, microkernels, and its words of the frame."""
     group, is_tail = place["group"], panel == p.panels - 1
     width = f.select(is_tail, p.tail, p.width)
-    columns = f.min(p.width, p.group_out - panel * p.width)
-    channel = group * p.group_out + panel * p.width
+    first = f.select(is_tail, p.last, panel * p.width)
+    columns = f.min(width, p.group_out - first)
+    channel = group * p.group_out + first
     rows = p.rows + 1  # one row more takes what nobody needs when weights are packed
     across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
     b = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width + row * across]
-    zero, first, last = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
+    zero, begins, ends = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
     bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
-    add, relu = f.select(first, zero, f.const(i64, 1)), f.select(last, p.relu, zero)
+    add, relu = f.select(begins, zero, f.const(i64, 1)), f.select(ends, p.relu, zero)
     plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - relu)
     frame["tap"].store(place["channels"] * across * p.size)
-    frame["bias"].store(f.select(first, bias, zero))
+    frame["bias"].store(f.select(begins, bias, zero))
     for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, rows, add, relu, plain)):
         frame[name].store(value)
     return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)

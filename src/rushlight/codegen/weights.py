@@ -34,7 +34,7 @@ def weights_params(source: Type, number: Type) -> Params:
         w=ptr(source), packed=ptr(number), not_finite=ptr(number),
         items=i64, panels=i64, pieces_o=i64, pieces_j=i64, piece_o=i64, piece_j=i64,
         lanes=i64, inner=i64, outer=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
-        width=i64, tail=i64, dots=i64, rows=i64, row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64),
+        width=i64, tail=i64, last=i64, dots=i64, rows=i64, row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64),
     )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ class WeightOrder(NamedTuple):
     width: int
     tail: int
     panels: int  # a group
+    last: int  # the first channel of the last panel
     dots: bool  # whether the last panel is turned
 
     @property
@@ -103,7 +104,7 @@ def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int)
     return [
         items, order.panels, pieces_o, pieces_j, piece_o, piece_j,
         across, inner, outer, co * ci * taps, stride_lane, ci * taps,
-        order.width, order.tail, int(order.dots), order.rows, *addresses,
+        order.width, order.tail, order.last, int(order.dots), order.rows, *addresses,
     ]  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
         step = f.select(turned, f.const(i64, 1), f.const(i64, lanes))
         p.sum = f.var(vec(number, lanes), 0.0)  # of weight · 0: NaN from the first that is not finite
         with f.loop(0, width, step) as v, f.loop(first, f.min(first + p.piece_o, p.outer)) as o:
-            lane = panel * p.width + v
+            lane = f.select(panel == p.panels - 1, p.last, panel * p.width) + v
             start = p.w[group * p.stride_group + o * p.stride_outer]
             with f.if_(turned):
                 _scatter(f, p, start[lane * p.stride_lane], target[v * rows], o, span)

@@ -111,7 +111,7 @@ class ProductCall:
         channels = (plan.made, plan.summed) if plan.kernel == "fprop" else (plan.summed, plan.made)
         self.weights = WeightOrder(
             plan.kernel, plan.groups, *channels, plan.places,
-            plan.chunk, plan.register.width, plan.tail.width, plan.panels, plan.tail.dots,
+            plan.chunk, plan.register.width, plan.tail.width, plan.panels, plan.last, plan.tail.dots,
         )  # fmt: skip
         widths = [register.width for register in (plan.register, plan.tail) if not register.dots]
         lanes = math.gcd(*widths, self.target.lanes(number.bytes))
@@ -144,7 +144,7 @@ class ProductCall:
             plan.image, plan.channel, math.prod(self.shape[1:]),
             *sources, *targets,
             plan.groups, plan.summed, plan.made, plan.chunk, plan.chunks,
-            plan.panels, plan.register.width, plan.tail.width, int(plan.tail.dots),
+            plan.panels, plan.register.width, plan.tail.width, plan.last, int(plan.tail.dots),
             plan.summed * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
             LIMIT, int(activation == "relu"), int(plan.direct and self.spec.bytes > 4 * self.target.l2),
