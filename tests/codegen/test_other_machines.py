@@ -20,6 +20,7 @@ from rushlight.ops import windows
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.target import Target
 from tests.codegen.test_product import inner_loops
+from tests.fuzz.geometries import DTYPES
 
 LAYERS = {
     "product": ("n4_c64_i28x28_o64_k3x3_s2_p1_g1_f32", False),
@@ -34,6 +35,9 @@ LAYERS = {
     "winograd": ("n4_c64_i28x28_o64_k3x3_s1_p1_g1_f32", True),
     "winograd 1-D": ("n4_c64_i400_o64_k3_s1_p1_g1_f32", True),
     "winograd 3-D": ("n2_c32_i8x16x16_o32_k3x3x3_s1_p1_g1_f32", True),
+    "winograd, float16": ("n4_c64_i28x28_o64_k3x3_s1_p1_g1_f16", True),
+    "winograd, bfloat16": ("n4_c64_i28x28_o64_k3x3_s1_p1_g1_bf16", True),
+    "linear, float16": ("n64_c100_o130_g1_f16", False),
 }
 MULTIPLY = {"neon": r"\bfmla\b", "avx2": r"\bvfn?m(add|sub)\d+p[sd]\b", "x86-64": r"\bmulp[sd]\b"}
 STACK = {
@@ -63,7 +67,7 @@ def modules(monkeypatch):
 
 def prepare(kernel, spec, channels_last):
     """The call of a layer, not made."""
-    dtype = np.float64 if spec.dtype == "f64" else np.float32
+    dtype = DTYPES[spec.dtype]
     x, y = np.zeros(spec.x_shape, dtype), np.zeros(spec.y_shape, dtype)
     if channels_last:
         x, y = (np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1) for a in (x, y))

@@ -12,8 +12,7 @@ from rushlight.engines import compiled, reference
 from rushlight.engines.compiled.overlap import OverlapCall
 from rushlight.ops.spec import ConvSpec
 from rushlight.plan.choose import overlaps
-
-DTYPES = {"f32": np.float32, "f64": np.float64}
+from tests.fuzz.geometries import DTYPES
 
 
 def draw(rng: random.Random) -> ConvSpec:
@@ -27,7 +26,7 @@ def draw(rng: random.Random) -> ConvSpec:
         channels = rng.randint(1, 3), rng.choice((64, 65, 130))
         spec = ConvSpec.of(
             rng.randint(1, 3), *channels, (size,), (taps,), stride=stride, padding=((lo, hi),),
-            dtype=rng.choice(("f32", "f64")),
+            dtype=rng.choice(tuple(DTYPES)),
         )  # fmt: skip
         if overlaps(spec, "dgrad"):
             return spec

@@ -64,10 +64,14 @@ def test_every_instruction_set(isa):
         np.testing.assert_array_equal(found, reference.wgrad(spec, x, y), err_msg=str(spec))
 
 
+HALVES = ["n3_c20_i9x11_o33_k3x3_s1_p1_g1", "n1_c300_o130_g1", "n8_c70_o33_g1", "n65_c100_o10_g1", "n1100_c40_o64_g1"]
+
+
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])
-def test_halves_are_summed_in_single_precision_and_rounded_once(dtype):
-    spec = ConvSpec.of(3, 20, 33, (9, 11), (3, 3), padding=1, dtype=dtype)
-    x, y = operands(spec, 0, most=1)
+@pytest.mark.parametrize("problem", HALVES)
+def test_halves_are_summed_in_single_precision_and_rounded_once(problem, dtype):
+    spec = ConvSpec.parse(f"{problem}_{dtype}")
+    x, y = operands(spec, 0, most=2)
     wide = reference.wgrad(spec._replace(dtype="f32"), x.astype(np.float32), y.astype(np.float32))
     found = compiled.wgrad(spec, x, y)
     assert found.dtype == x.dtype

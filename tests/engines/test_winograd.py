@@ -15,6 +15,7 @@ from rushlight.ops.spec import ConvSpec
 from rushlight.plan.target import Target
 from rushlight.plan.winograd_gradient import plan_gradient
 from rushlight.plan.winograd_layer import plan_winograd
+from tests.fuzz.geometries import DTYPES, ROUNDING
 
 
 def draw(rng):
@@ -28,6 +29,7 @@ def draw(rng):
     stride = [rng.choice((1, 1, 2, 3)) if step == 1 else 1 for step in dilation] if rng.random() < 0.4 else [1] * rank
     groups = rng.choice((1, 1, 1, 2, 3))
     ci, co = (groups * rng.randint(16, 70 // groups) for _ in range(2))
+    dtype = rng.choice(("f32", "f32", "f16", "bf16"))
     return ConvSpec.of(
         rng.randint(1, 3),
         ci,
@@ -38,6 +40,7 @@ def draw(rng):
         padding=padding,
         dilation=tuple(dilation),
         groups=groups,
+        dtype=dtype,
     )
 
 
@@ -49,13 +52,13 @@ def draw_layer(rng, plan):
 
 
 def arrays(spec, kernel, seed, channels_last):
-    rng = np.random.default_rng(seed)
+    rng, dtype = np.random.default_rng(seed), DTYPES[spec.dtype]
     shape = spec.x_shape if kernel == "fprop" else spec.y_shape
-    source = rng.standard_normal(shape).astype("f4")
+    source = rng.standard_normal(shape).astype(dtype)
     if channels_last:
         source = np.moveaxis(np.ascontiguousarray(np.moveaxis(source, 1, -1)), -1, 1)
     made = spec.out_channels if kernel == "fprop" else spec.in_channels
-    return source, rng.standard_normal(spec.w_shape).astype("f4"), rng.standard_normal(made).astype("f4")
+    return source, rng.standard_normal(spec.w_shape).astype(dtype), rng.standard_normal(made).astype(dtype)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -99,7 +102,7 @@ def test_taps_along_other_axes_than_the_last(seed):
         taps = (*spec.taps[:-1], 1)
         return ConvSpec.of(
             spec.batch, spec.in_channels, spec.out_channels, size=spec.size, taps=taps, stride=spec.stride,
-            padding=spec.padding, dilation=spec.dilation, groups=spec.groups,
+            padding=spec.padding, dilation=spec.dilation, groups=spec.groups, dtype=spec.dtype,
         )  # fmt: skip
 
     while isinstance(plan_winograd(spec := draw_one(), kernel, Target.host(), 1), str) or spec.rank == 1:
@@ -108,7 +111,7 @@ def test_taps_along_other_axes_than_the_last(seed):
 
 
 def check(rng, spec, kernel, seed):
-    """The layer on one to three threads: the same bits, and near the reference."""
+    """The layer on one to three threads: the same bits, near the reference, and those of float32 rounded once."""
     plans = [plan_winograd(spec, kernel, Target.host(), threads) for threads in (1, 2, 3)]
     activation, bias = rng.choice((None, "relu")), rng.random() < 0.5
     source, w, b = arrays(spec, kernel, seed, rng.random() < 0.5)
@@ -117,8 +120,17 @@ def check(rng, spec, kernel, seed):
     results = [call(source, w, b, None) for call in calls]
     assert all(np.array_equal(results[0], other) for other in results[1:])
     exact = [a if a is None else a.astype("f8") for a in (source, w, b)]
-    wanted = getattr(reference, kernel)(spec, *exact, activation)
-    assert np.linalg.norm(results[0] - wanted) <= 1e-5 * np.linalg.norm(wanted)
+    near(spec, results[0], getattr(reference, kernel)(spec, *exact, activation))
+    source, w, b = (a if a is None else a.astype("f4") for a in (source, w, b))
+    wide = spec._replace(dtype="f32")
+    call = WinogradCall(plan_winograd(wide, kernel, Target.host(), 2), wide, source, activation, Target.host(), 2)
+    np.testing.assert_array_equal(results[0], call(source, w, b, None).astype(results[0].dtype))
+
+
+def near(spec, found, wanted):
+    """Of the layer's type, and of an error that Winograd's algorithm and one rounding explain."""
+    assert found.dtype == DTYPES[spec.dtype]
+    assert np.linalg.norm(found.astype("f8") - wanted) <= (1e-5 + ROUNDING[spec.dtype]) * np.linalg.norm(wanted)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -130,8 +142,10 @@ def test_weight_gradient_against_the_reference(seed):
     y, _, _ = arrays(spec, "dgrad", seed + 1, rng.random() < 0.5)
     results = [WinogradGradientCall(plan, spec, x, y, Target.host(), threads)(x, y) for threads in (1, 2, 3)]
     assert all(np.array_equal(results[0], other) for other in results[1:])
-    wanted = reference.wgrad(spec, x.astype("f8"), y.astype("f8"))
-    assert np.linalg.norm(results[0] - wanted) <= 1e-5 * np.linalg.norm(wanted)
+    near(spec, results[0], reference.wgrad(spec, x.astype("f8"), y.astype("f8")))
+    x, y = x.astype("f4"), y.astype("f4")
+    wide = WinogradGradientCall(plan, spec._replace(dtype="f32"), x, y, Target.host(), 2)(x, y)
+    np.testing.assert_array_equal(results[0], wide.astype(results[0].dtype))
 
 
 def test_the_bits_do_not_depend_on_the_batch():
@@ -143,8 +157,9 @@ def test_the_bits_do_not_depend_on_the_batch():
     assert np.array_equal(together[3:4], alone)
 
 
-def test_set_exact_turns_it_off():
-    x, w = torch.randn(1, 32, 12, 12), torch.randn(32, 32, 3, 3)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_set_exact_turns_it_off(dtype):
+    x, w = torch.randn(1, 32, 12, 12).to(dtype), torch.randn(32, 32, 3, 3).to(dtype)
     x[0, 0, 5, 5] = float("inf")
     before = torch.get_engine()
     torch.set_engine("compiled")

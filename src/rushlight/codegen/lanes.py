@@ -114,6 +114,28 @@ def store_first(f: Function, place: Pointer, value: Value, count: Value) -> None
             value = f.select(some, f.part(value, lanes, lanes), low) if lanes > 1 else low
 
 
+def load_first(f: Function, place: Pointer, lanes: int, count: Value) -> Value:
+    """The first `count` numbers, 0 to all, and zeros: for sizes that the target cannot load with a mask, which LLVM
+    would load lane by lane.
+
+    rest of 2·s lanes = s numbers and the rest of s lanes, where count has the bit s; else that rest and zeros
+    """
+    loaded = f.var(vec(place.of, lanes), 0)
+    with f.if_(count >= lanes):
+        loaded.value = place.load(lanes)
+    with f.else_():
+        rest, size = f.var(vec(place.of, 2), 0), 1
+        with f.if_((count & 1) != 0):
+            rest.value = f.insert(rest.value, 0, place[count & -2].load())
+        while 2 * (size := 2 * size) <= lanes:
+            short, rest = rest.value, f.var(vec(place.of, 2 * size))
+            rest.value = f.concat(short, f.const(short.type, 0))
+            with f.if_((count & size) != 0):
+                rest.value = f.concat(place[count & (-2 * size)].load(size), short)
+        loaded.value = rest.value
+    return loaded.value
+
+
 # -------------------------------------------------------------------- transposes
 
 

@@ -42,7 +42,8 @@ FORMS = ("rows", "panels", "columns", "scattered")
 # lie further on (blocks without padding share one line, so that tables are small whatever the size). A line is,
 # along d and h, [slot]: the offset of the slot's source row in numbers, −1 for zeros, −2 where nobody needs it;
 # along w `line` words:
-#   rows, panels, scattered: [slot] the same;
+#   panels, scattered: [slot] the same;
+#   rows: [slot] the same; the first slot of a run whose sources are `pitch` apart as they are, and how many those are;
 #   columns: first source offset, how many positions, how many zero slots, [slots_w] the zero slots' places in the
 #   band's row, [position] the places of the positions, padded with the place of the spare slot to whole vectors.
 # Where panels may `overlap`, the last one is moved back so that it is as long as the others.
@@ -75,6 +76,8 @@ class Gather:
         tables, places = [table for table, _ in lines], [place for _, place in lines]
         if self.form == "columns":
             tables[2] = columns_table(tables[2], bands.axes[2].size, bands.pitch, lanes)
+        elif self.form == "rows":
+            tables[2] = np.hstack([tables[2], runs(tables[2], bands.pitch, lanes)])
         self._tables = tables + places
         slots = [len(axis.slots.coordinates) for axis in bands.axes]
         addresses = [table.ctypes.data for table in self._tables]
@@ -130,6 +133,23 @@ def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int) -> np.
     line, slot = np.nonzero(used)
     table[line, 3 + slots + offsets[line, slot] - first[line]] = slot * pitch
     return table
+
+
+def runs(offsets: np.ndarray, pitch: int, lanes: int) -> np.ndarray:
+    """Of each line the first run of slots whose sources are `pitch` apart: where it begins, and how long it is.
+
+    >>> runs(np.array([[-1, 0, 8, 16, -2], [0, 3, 6, 9, 12]]), 8, 8)
+    array([[1, 3],
+           [0, 0]])
+    """
+    found = np.zeros((len(offsets), 2), np.int64)
+    for line, follows in zip(found, (offsets[:, :-1] >= 0) & (np.diff(offsets) == pitch)):
+        if follows.any():
+            begin = int(follows.argmax())
+            stops = np.flatnonzero(~follows[begin:])
+            count = 1 + (int(stops[0]) if len(stops) else len(follows) - begin)
+            line[:] = (begin, count) if count * pitch >= lanes else 0  # vectors at least: the last one overlaps
+    return found
 
 
 # -------------------------------------------------------------------- machine code
@@ -193,10 +213,21 @@ def _clear_row(f: Function, p, line: Pointer) -> None:  # noqa: ANN001
 
 
 def _pack_rows(f: Function, p) -> None:  # noqa: ANN001
-    """for each slot:  band[slot][0:channels] = source[position of the slot][0:channels]"""
+    """for each slot:  band[slot][0:channels] = source[position of the slot][0:channels]
+
+    A run of slots that lie in the source as in the band is one copy."""
+    dense = p.channels == p.pitch
+    begin, count = (f.select(dense, p.table_w[p.slots_w + i].load(), 0) for i in (0, 1))
 
     def fill(source: Pointer, line: Pointer) -> None:
-        with f.loop(0, p.slots_w) as j:
+        with f.if_(count > 0):
+            last = count * p.pitch - p.lanes
+            start, to = source[p.table_w[begin].load()], line[begin * p.pitch]
+            with f.loop(0, last, p.lanes) as i:
+                to[i].store(start[i].load(p.lanes).to(p.number))
+            to[last].store(start[last].load(p.lanes).to(p.number))
+        with f.loop(0, p.slots_w - count) as i:
+            j = f.select(i < begin, i, i + count)
             offset, slot = p.table_w[j].load(), line[j * p.pitch]
             with f.if_(offset >= 0):
                 _copy(f, p, source[offset], slot)

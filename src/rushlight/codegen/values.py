@@ -176,6 +176,8 @@ class Pointer:
         align = align or self.of.bytes
         if mask is None:
             return f.emit(type, f"load {type.text}, ptr {self.text}, align {align}")
+        if mask.count is not None and self.of.bits == 16:
+            return _lanes.load_first(f, self, lanes, mask.count)
         name = f"llvm.masked.load.v{lanes}{type_code(self.of)}.p0"
         bits = f"<{lanes} x i1>"
         f.module.declare(f"{type.text} @{name}(ptr, i32, {bits}, {type.text})")

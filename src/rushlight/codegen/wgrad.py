@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 _AXES = "ndhw"
 
 
-def product_params(source: Type, number: Type) -> Params:
+def product_params(source: Type, number: Type, direct: bool) -> Params:
     """The words of `product`. `left_*` and `right_*` with an axis are the strides of one result step, in numbers.
 
     Of a packed operand these are the band's, whose panels of `*_panel` channels lie `*_next` apart; of one that is read
-    in place the array's. `*_image`, `*_group` and `*_channel` are always the array's."""
-    fields: dict[str, Type] = {"left": ptr(source), "right": ptr(source), "sums": ptr(number), "scratch": ptr(number)}
+    in place the array's. `*_image`, `*_group` and `*_channel` are always the array's. `direct` sums are the weight."""
+    fields: dict[str, Type] = {"left": ptr(source), "right": ptr(source)}
+    fields |= {"sums": ptr(source if direct else number), "scratch": ptr(number)}
     words = [
         "scratch_size",
         "left_band",
@@ -84,19 +85,20 @@ def emit_wgrad(
 ) -> None:
     """Exports `product` and, unless it is `direct`, `finish`. `packed`: left and right; `turned`: rows of the sums are
     columns of the weight; `direct`: the sums are the weight, and there is one block of pixels."""
-    tile = _emit_tile(k, register, number, direct)
+    tile = _emit_tile(k, register, number, source if direct else None)
     _emit_product(k, register, source, number, tile, packed, direct)
     if not direct:
         (_emit_turned if turned else _emit_straight)(k, register, number, source)
 
 
-def _emit_tile(k: Module, register: RegisterBlock, number: Type, direct: bool) -> Function:
-    """Some tiles of sums over the pixels of a block; `frame` holds the extents and both operands' steps.
+def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | None) -> Function:
+    """Some tiles of sums over the pixels of a block; `frame` holds the extents and both operands' steps. With a type
+    of the `result` they are parts of it, and the block is the only one.
 
     for tile (left offset, first row):  for n:  for d:  for h:  for w:
         sums[r][c] += left[r] · right[c];   left, right one pixel on
     """
-    signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(number)), ("frame", ptr(i64))]
+    signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(result or number)), ("frame", ptr(i64))]
     signature += [("tiles", ptr(i64)), ("count", i64), ("first", i64), ("row", i64)]
     with k.function("tile", signature, inline=False) as (f, base, right, target, frame, tiles, count, first, row_step):
         words = [frame[i].load() for i in range(3 * len(_AXES))]
@@ -117,19 +119,27 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, direct: bool) -
 
         with f.loop(0, count) as t:
             entry = tiles[t * 2]
-            sums = target[entry[1].load() * row_step if direct else t * (register.height * register.width)]
+            sums = target[entry[1].load() * row_step if result else t * (register.height * register.width)]
             places = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
             for total, _ in places:
                 total.value = 0.0
             nest(0, base[entry[0].load()], right)
-            # What earlier blocks summed is only needed now: it need not be waited for before.
-            with f.if_(first != 0):
+            if result:
                 for total, place in places:
-                    place.store(total.value)
-            with f.else_():
-                for total, place in places:
-                    place.store(place.load(lanes) + total.value)
+                    place.store(total.value.to(result))
+            else:
+                _add_up(f, places, first)
     return f
+
+
+def _add_up(f: Function, places: list[tuple], first: Value) -> None:
+    """What earlier blocks summed is only needed now: it need not be waited for before."""
+    with f.if_(first != 0):
+        for total, place in places:
+            place.store(total.value)
+    with f.else_():
+        for total, place in places:
+            place.store(place.load(total.type.lanes) + total.value)
 
 
 def _rank_one(f: Function, register: RegisterBlock, rows: list, left: Pointer, right: Pointer) -> None:
@@ -149,7 +159,7 @@ def _emit_product(
     packed: tuple[bool, bool],
     direct: bool,
 ) -> None:
-    with k.kernel("product", product_params(source, number)) as (f, p):
+    with k.kernel("product", product_params(source, number, direct)) as (f, p):
         p.frame = f.local(i64, 3 * len(_AXES))
         p.scratch_left = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         p.scratch_right = p.scratch_left[p.left_band]

@@ -9,6 +9,8 @@ In: a `Form`, which holds what a layer fixes. Out: functions in a module, called
     filter  3×3 taps                                     →  36 numbers an (input, output) pair, `[panel][ξ][ci][NR]`
 
 Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1.
+What is transformed is float32: halves are widened as bands are packed and as taps are read, and results are rounded to
+them, to nearest even, as they are stored.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
-from .ir import Function, Module, Pointer, Value, f32, i64, ptr, vec
+from .ir import Function, Module, Pointer, Type, Value, f32, i64, ptr, vec
 
 
 class Form(NamedTuple):
@@ -28,6 +30,7 @@ class Form(NamedTuple):
     lanes: int  # numbers in a vector register
     vectors: int  # registers across a panel of output channels
     heights: tuple[int, ...]  # tiles that one product sums at once, the greatest first
+    stored: Type  # what source, weight and result are in memory
 
     @property
     def panel(self) -> int:
@@ -152,7 +155,7 @@ def emit_result(k: Module, form: Form) -> Function:
     """
     rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
     signature = [
-        ("sums", ptr(f32)), ("point", i64), ("out", ptr(f32)), ("row", i64), ("pixel", i64),
+        ("sums", ptr(f32)), ("point", i64), ("out", ptr(form.stored)), ("row", i64), ("pixel", i64),
         ("down", i64), ("along", i64), ("height", i64), ("width", i64),
         ("channels", i64), ("bias", ptr(f32)), ("low", f32),
     ]  # fmt: skip
@@ -173,7 +176,7 @@ def emit_result(k: Module, form: Form) -> Function:
                     place = line
                     for j, value in enumerate(values):
                         with f.if_(True if j == 0 else width > along * j):
-                            place.store(f.max(floor, value + start), mask=mask)
+                            place.store(f.max(floor, value + start).to(form.stored), mask=mask)
                         place = place[pixel]
                 line = line[row]
     return f
@@ -187,21 +190,21 @@ def emit_filter(k: Module, form: Form) -> Function:
     """
     rows, columns = by_columns_of(form.rows.filter), by_columns_of(form.columns.filter)
     signature = [
-        ("w", ptr(f32)), ("lane", i64), ("row", i64), ("column", i64), ("count", i64),
+        ("w", ptr(form.stored)), ("lane", i64), ("row", i64), ("column", i64), ("count", i64),
         ("target", ptr(f32)), ("point", i64),
     ]  # fmt: skip
     with k.function("winograd_filter", signature, inline=False) as made:
         f, w, lane, row, column, count, target, point = made
         taps = [(i, j) for i in range(form.rows.taps) for j in range(form.columns.taps)]
-        gathered = f.local(f32, form.lanes * len(taps))
+        gathered = f.local(form.stored, form.lanes * len(taps))
         for t in range(len(taps)):
-            gathered[t * form.lanes].store(f.const(vec(f32, form.lanes), 0.0))
+            gathered[t * form.lanes].store(f.const(vec(form.stored, form.lanes), 0.0))
         with f.loop(0, count) as n:
             first = w[n * lane]
             for t, (i, j) in enumerate(taps):
                 gathered[t * form.lanes][n].store(first[row * i][column * j].load())
         wide = form.columns.taps
-        loaded = [gathered[t * form.lanes].load(form.lanes) for t in range(len(taps))]
+        loaded = [gathered[t * form.lanes].load(form.lanes).to(f32) for t in range(len(taps))]
         for line in both_ways(f, rows, columns, [loaded[i * wide : (i + 1) * wide] for i in range(form.rows.taps)]):
             for value in line:
                 target.store(value)

@@ -14,24 +14,31 @@ zero in y.
 
 from __future__ import annotations
 
+from functools import cache
 from math import lcm
 from typing import NamedTuple
 
 from ..plan.target import Target
 from ..plan.winograd import Winograd, by_columns, by_rows
-from .ir import Function, Module, Params, Pointer, Value, f32, i64, ptr, vec
+from .ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
 from .pack import emit_pack
 from .winograd import both_ways, emit_spread
 
-SPREAD = Params(
-    job=ptr(i64), source=ptr(f32), spread=ptr(f32), scratch=ptr(f32),
-    first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
-    image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
-    slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
-    band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64,
-)  # fmt: skip
-"""Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
-`panel` channels to the next; `chunk` is a multiple of `panel`."""
+
+@cache
+def spread_params(stored: Type) -> Params:
+    """The words of "spread".
+
+    Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
+    `panel` channels to the next; `chunk` is a multiple of `panel`."""
+    return Params(
+        job=ptr(i64), source=ptr(stored), spread=ptr(f32), scratch=ptr(f32),
+        first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
+        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
+        slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
+        band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64,
+    )  # fmt: skip
+
 
 SUM = Params(
     x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, channels=i64, rows=i64,
@@ -39,7 +46,11 @@ SUM = Params(
 )  # fmt: skip
 """`rows` are the channels rounded up: the rows of a panel's sums."""
 
-FINISH = Params(sums=ptr(f32), w=ptr(f32), channels=i64, results=i64, panels=i64, point=i64, stride=i64)
+
+@cache
+def finish_params(stored: Type) -> Params:
+    """The words of "finish"."""
+    return Params(sums=ptr(f32), w=ptr(stored), channels=i64, results=i64, panels=i64, point=i64, stride=i64)
 
 
 class GradientForm(NamedTuple):
@@ -51,6 +62,7 @@ class GradientForm(NamedTuple):
     lanes: int
     vectors: int
     height: int  # input channels that one product sums at once
+    stored: Type  # what x, y and w are in memory; all between is float32
 
     @property
     def panel(self) -> int:
@@ -76,10 +88,10 @@ class GradientForm(NamedTuple):
 def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: str) -> Module:
     """The kernel "spread" of x (with Bᵀ) or y (with G)."""
     k = Module(target)
-    pack = emit_pack(k, pack_form, f32, f32)
+    pack = emit_pack(k, pack_form, form.stored, f32)
     matrices = [getattr(axis, "data" if operand == "x" else "filter") for axis in (form.rows, form.columns)]
     one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes, panelled=True)
-    with k.kernel("spread", SPREAD) as (f, p):
+    with k.kernel("spread", spread_params(form.stored)) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.band_size]
         with f.claim(p.next, p.count) as item:
             unit = p.first + item
@@ -152,7 +164,7 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
     k = Module(target)
     rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
     wide, lanes = form.columns.inputs, form.lanes
-    with k.kernel("finish", FINISH) as (f, p):
+    with k.kernel("finish", finish_params(form.stored)) as (f, p):
         turned = f.local(f32, lanes * lanes * form.taps)
         blocks, vectors = f.ceil_div(p.channels, lanes), f.ceil_div(p.results, lanes)
         with f.claim(p.next, blocks * vectors) as item:
@@ -184,4 +196,4 @@ def _turn(f: Function, p, form: GradientForm, turned: Pointer, w: Pointer, count
         mask = f.mask(numbers - q, lanes)
         for r, value in enumerate(f.transpose([turned[q * lanes][j * lanes].load(lanes) for j in range(lanes)])):
             with f.if_(results > r):
-                w[r * p.stride][q].store(value, mask=mask)
+                w[r * p.stride][q].store(value.to(form.stored), mask=mask)

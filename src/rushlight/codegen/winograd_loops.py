@@ -14,31 +14,42 @@ do not depend on how tiles are grouped into items.
 
 from __future__ import annotations
 
+from functools import cache
+
 from ..plan.target import Target
-from .ir import Function, Module, Params, Pointer, Value, f32, f64, i64, ptr
+from .ir import Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr
 from .pack import emit_pack
 from .winograd import Form, emit_data, emit_filter, emit_product, emit_result
 
-LAYER = Params(
-    job=ptr(i64), source=ptr(f32), filter=ptr(f32), bias=ptr(f32), out=ptr(f32), scratch=ptr(f32), low=f64,
-    images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
-    image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
-    slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), planes=ptr(i64), rows=i64, columns=i64,
-    places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
-    out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
-    band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, thread_size=i64,
-)  # fmt: skip
-"""`capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-in numbers; `point` is the distance from one ξ to the next in the spread data, `width` that from one tile to the next;
-`channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap, `planes` where
-each depth slot (a depth, or a class of the source) begins in the band; `places` the
-first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one result
-of a tile to the next."""
 
-WEIGHT = Params(
-    w=ptr(f32), filter=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, taps_d=i64,
-    group=i64, lane=i64, channel=i64, depth=i64, row=i64, column=i64,
-)  # fmt: skip
+@cache
+def layer_params(stored: Type) -> Params:
+    """The words of "winograd".
+
+    `capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
+    in numbers; `point` is the distance from one ξ to the next in the spread data, `width` that from one tile to the
+    next; `channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap,
+    `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the first slot and
+    first position of each tile of a block, `reach` the positions of a block, `step` those from one result of a tile to
+    the next."""
+    return Params(
+        job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
+        images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
+        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
+        slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), planes=ptr(i64), rows=i64, columns=i64,
+        places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
+        out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
+        band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, thread_size=i64,
+    )  # fmt: skip
+
+
+@cache
+def filter_params(stored: Type) -> Params:
+    """The words of "filter"; steps are in numbers."""
+    return Params(
+        w=ptr(stored), filter=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, taps_d=i64,
+        group=i64, lane=i64, channel=i64, depth=i64, row=i64, column=i64,
+    )  # fmt: skip
 
 
 def emit_weight(target: Target, form: Form) -> Module:
@@ -47,7 +58,7 @@ def emit_weight(target: Target, form: Form) -> Module:
     `panels` counts those of all groups; `channels` and `results` are those of one."""
     k = Module(target)
     transform = emit_filter(k, form)
-    with k.kernel("filter", WEIGHT) as (f, p), f.claim(p.next, p.panels * p.taps_d) as item:
+    with k.kernel("filter", filter_params(form.stored)) as (f, p), f.claim(p.next, p.panels * p.taps_d) as item:
         panel, tap = item // p.taps_d, item % p.taps_d
         point = p.channels * form.panel
         target_ = p.filter[item * point * form.points]
@@ -66,11 +77,11 @@ def emit_weight(target: Target, form: Form) -> Module:
 def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
     """The kernel "winograd"; `chunk` channels are packed at once."""
     k = Module(target)
-    pack = emit_pack(k, pack_form, f32, f32)
+    pack = emit_pack(k, pack_form, form.stored, f32)
     data = emit_data(k, form)
     products = [(count, emit_product(k, form, count)) for count in form.heights]
     result = emit_result(k, form)
-    with k.kernel("winograd", LAYER) as (f, p):
+    with k.kernel("winograd", layer_params(form.stored)) as (f, p):
         mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
         band, spread = mine, mine[p.band_size]
         point = p.point  # numbers from one ξ to the next

@@ -170,7 +170,7 @@ def plan_product(spec: ConvSpec, target: Target, packed: tuple[bool, bool]) -> P
         packed = packed[1], packed[0]
     positions = spec.batch * prod(spec.out)
     most = DIRECT_PACKED if any(packed) else DIRECT
-    direct = swapped and positions <= most and spec.dtype in ("f32", "f64")
+    direct = swapped and positions <= most
     panels = left_panel(best, left[1], runs, packed[0], PANEL // 2), best.width if packed[1] else 0
     if direct:  # tiles that are parts of the result stay inside it
         direct = panels[0] <= left[1] and panels[1] <= right[1]

@@ -174,8 +174,8 @@ def refusal_of_layer(spec: ConvSpec, kernel: str) -> str:
     """Why the layer's rules exclude it; empty where they do not."""
     order = (0, 1, 2) if kernel == "wgrad" else order_of(spec)
     moving = [i - 3 + spec.rank for i in order[1:] if i - 3 + spec.rank >= 0]
-    if spec.dtype != "f32":
-        return "Winograd serves float32"
+    if spec.dtype not in ("f32", "f16", "bf16"):
+        return "Winograd serves float32 and what is computed as float32"
     strides = spec.stride
     if any(step != 1 for step in strides):
         if kernel == "wgrad" or any(s > 1 and d > 1 for s, d in zip(strides, spec.dilation)):

@@ -25,7 +25,7 @@ class OverlapCall:
         self.spec, self.relu = spec, activation == "relu"
         columns = spec.in_channels * spec.taps[0]
         flat = ConvSpec.of(spec.batch, spec.out_channels, columns, spec.out, (1,), dtype=spec.dtype)
-        self.product = ProductCall("fprop", flat, source, None, target, threads)
+        self.product = ProductCall("fprop", flat, source, None, target, threads, widened=True)
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
         spec, (taps,), (stride,) = self.spec, self.spec.taps, self.spec.stride
@@ -34,16 +34,17 @@ class OverlapCall:
         columns = columns.reshape(spec.batch, spec.out[0], spec.in_channels, taps).transpose(0, 2, 1, 3)
         lo, (size,), length = spec.padding[0][0], spec.size, spec.out[0]
         blocks = max(-(-taps // stride) + length - 1, -(-(lo + size) // stride))
-        whole = np.zeros((spec.batch, spec.in_channels, blocks, stride), source.dtype)
+        whole = np.zeros((spec.batch, spec.in_channels, blocks, stride), columns.dtype)
         for block in range(-(-taps // stride)):
             some = columns[..., block * stride : (block + 1) * stride]
             whole[:, :, block : block + length, : some.shape[-1]] += some
-        result = runtime.empty((spec.batch, spec.in_channels, size), source.dtype)
-        result[...] = whole.reshape(spec.batch, spec.in_channels, -1)[..., lo : lo + size]
+        sums = whole.reshape(spec.batch, spec.in_channels, -1)[..., lo : lo + size]
         if bias is not None:
-            result += bias.reshape(-1, 1)
+            sums += bias.reshape(-1, 1).astype(sums.dtype)
         if self.relu:
-            np.maximum(result, 0, out=result)
+            np.maximum(sums, 0, out=sums)
+        result = runtime.empty(sums.shape, source.dtype)
+        result[...] = sums
         return result
 
     def describe(self) -> str:

@@ -32,15 +32,17 @@ LIMIT = 63
 
 
 class ProductCall:
-    """One prepared layer; call it with (source, weight, bias, memo)."""
+    """One prepared layer; call it with (source, weight, bias, memo). `widened`: results of halves stay float32."""
 
     def __init__(
-        self, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
-    ) -> None:
+        self, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int,
+        widened: bool = False,
+    ) -> None:  # fmt: skip
         self.target, self.threads, self.spec, self.kernel = target, threads, spec, kernel
         self.stored = BY_NAME[spec.dtype]
         self.number = f32 if self.stored.kind == "h" else self.stored
         self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
+        self.result, self.result_dtype = (self.number, self.dtype) if widened else (self.stored, source.dtype)
         channels, extents = (spec.out_channels, spec.out) if kernel == "fprop" else (spec.in_channels, spec.size)
         self.shape = (spec.batch, *extents, channels)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
@@ -58,7 +60,7 @@ class ProductCall:
         )  # fmt: skip
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
-        result = runtime.empty(self.shape, source.dtype)
+        result = runtime.empty(self.shape, self.result_dtype)
         if self.empty:
             return result.transpose(self.order)
         packed, finite = self._packed(w, memo)
@@ -119,7 +121,7 @@ class ProductCall:
         self.row_tables = row_tables(self.weights, lanes)
         words = weight_words(self.weights, self.row_tables, lanes)
         self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
-        self.entry = self._kernel("loops", emit_loops, stored, number, stored)["product"]
+        self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
         self.scratch = 64 if plan.direct else plan.bands.size * self.threads
         self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
         self.kept: list[np.ndarray] = []  # tables whose addresses are in others
@@ -149,7 +151,7 @@ class ProductCall:
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
             LIMIT, int(activation == "relu"), int(plan.direct and self.spec.bytes > 4 * self.target.l2),
         ]  # fmt: skip
-        return loops_params(self.stored, self.number, self.stored).pack(*words)
+        return loops_params(self.stored, self.number, self.result).pack(*words)
 
     def _distances(self) -> list[int]:
         """From one result to the next in what the microkernels read, along d, h and w."""
@@ -170,7 +172,7 @@ class ProductCall:
 
     def _steps(self, register: Register) -> np.ndarray:
         """The table of microkernels by pixels left: (height, address, how many)."""
-        types, shape = (self.number, self.stored), (register.vectors, register.heights)
+        types, shape = (self.number, self.result), (register.vectors, register.heights)
         if register.dots:
             code = self._kernel("dots", emit_dots, *types, *shape)
         else:

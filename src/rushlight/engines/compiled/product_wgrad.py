@@ -111,7 +111,7 @@ class WgradCall:
         self.product = code["product"]
         axes = axes_of(self.spec)
         self._tabulate(axes)
-        self.product_words = product_params(source, number).pack(0, 0, 0, 0, *self._product_words(axes))
+        self.product_words = product_params(source, number, plan.direct).pack(0, 0, 0, 0, *self._product_words(axes))
         if not plan.direct:
             self.finish = code["finish"]
             self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())

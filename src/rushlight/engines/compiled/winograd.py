@@ -13,9 +13,10 @@ import numpy as np
 
 from ... import runtime
 from ...codegen import jit
+from ...codegen.ir import BY_NAME
 from ...codegen.pack import Gather
 from ...codegen.winograd import Form
-from ...codegen.winograd_loops import LAYER, WEIGHT, emit_layer, emit_weight
+from ...codegen.winograd_loops import emit_layer, emit_weight, filter_params, layer_params
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
 from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
@@ -36,7 +37,7 @@ class WinogradCall:
         target: Target,
         threads: int,
     ) -> None:
-        self.plan, self.threads = plan, threads
+        self.plan, self.threads, self.dtype = plan, threads, source.dtype
         self.made = plan.groups * plan.made
         extents = spec.out if plan.kernel == "fprop" else spec.size
         self.shape = (spec.batch, *extents, self.made)
@@ -47,7 +48,7 @@ class WinogradCall:
         ]
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
-        result = runtime.empty(self.shape, _F32)
+        result = runtime.empty(self.shape, self.dtype)
         scratch = runtime.empty((max(phase.thread_size for phase in self.phases) * self.threads,), _F32)
         padded = self._bias(bias)
         for phase in self.phases:
@@ -77,7 +78,8 @@ class _Phase:
     ) -> None:  # fmt: skip
         self.layer, self.plan, self.target, self.threads, self.spec = layer, plan, target, threads, spec
         self.panels = layer.groups * plan.panels
-        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights)
+        stored = BY_NAME[spec.dtype]
+        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored)
         self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
         self._load()
         self.words = self._words(source, extents, activation)
@@ -113,14 +115,14 @@ class _Phase:
         layer, plan, weights = self.layer, self.plan, runtime.empty((self.filter_size,), _F32)
         if plan.classes > 1:
             w = by_classes(w, plan.lines)
-        co, ci, *taps = (stride // 4 for stride in w.strides)
+        co, ci, *taps = (stride // w.itemsize for stride in w.strides)
         group = co * self.spec.out_channels // layer.groups
         if layer.kernel == "dgrad":
             co, ci = ci, co
         steps = self._in_order([0] * (3 - len(taps)) + taps)
-        start = runtime.address(w) + 4 * sum(step * line.first for step, line in zip(steps, plan.lines))
+        start = runtime.address(w) + w.itemsize * sum(step * line.first for step, line in zip(steps, plan.lines))
         steps = [step * line.turn for step, line in zip(steps, plan.lines)]
-        words = WEIGHT.pack(
+        words = filter_params(self.form.stored).pack(
             start, runtime.address(weights), layer.summed, layer.made, self.panels, plan.panels,
             plan.depth_taps, group, co, ci, *steps,
         )  # fmt: skip
@@ -131,7 +133,7 @@ class _Phase:
 
     def _strides(self, source: np.ndarray) -> tuple[int, int, int, int]:
         """Those of the three lines and the channels, in numbers."""
-        _, channel, *spatial = (stride // 4 for stride in source.strides)
+        _, channel, *spatial = (stride // source.itemsize for stride in source.strides)
         return (*self._in_order([0] * (3 - len(spatial)) + spatial), channel)
 
     def _in_order(self, steps: list[int]) -> list[int]:
@@ -140,7 +142,7 @@ class _Phase:
     def _load(self) -> None:
         target, form, pack = self.target, self.form, self.gather.form
         key = f"{form.rows.results} {form.columns.results} {form.rows.taps} {form.columns.taps} "
-        key += f"{form.lanes} {form.vectors} {form.heights}"
+        key += f"{form.lanes} {form.vectors} {form.heights} {form.stored}"
         layer = jit.kernel(f"winograd {key} {pack}", lambda: emit_layer(target, form, pack), target)
         weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
         self.entry, self.filter_entry = layer["winograd"], weight["filter"]
@@ -160,15 +162,15 @@ class _Phase:
         spread, sums = slots_d * form.points * point, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
         self.thread_size = -(-(band + spread + sums) // 64) * 64
-        image, channel = (stride // 4 for stride in source.strides[:2])
+        image, channel = (stride // source.itemsize for stride in source.strides[:2])
         pixel = layer.groups * layer.made
         row = pixel * extents[2]
         plane = row * extents[1]
         distances = self._in_order([plane, row, pixel])
         steps = [distance * line.step for distance, line in zip(distances, plan.lines)]
-        self.start = 4 * sum(distance * line.start for distance, line in zip(distances, plan.lines))
+        self.start = source.itemsize * sum(distance * line.start for distance, line in zip(distances, plan.lines))
         low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
-        return LAYER.pack(
+        return layer_params(form.stored).pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
             self.spec.batch, plan.images, *(axis.count for axis in bands.axes), plan.parts,
             image, channel, channels, bands.channels, self.width, layer.summed, layer.made,

@@ -11,15 +11,16 @@ import numpy as np
 
 from ... import runtime
 from ...codegen import jit
+from ...codegen.ir import BY_NAME
 from ...codegen.pack import Gather
 from ...codegen.winograd_gradient import (
-    FINISH,
-    SPREAD,
     SUM,
     GradientForm,
     emit_finish,
     emit_operand,
     emit_sum,
+    finish_params,
+    spread_params,
 )
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
@@ -35,7 +36,7 @@ class _Operand:
         bands, tiles = (plan.x, plan.tiles_x) if name == "x" else (plan.y, plan.tiles_y)
         self.places = [np.array(axis.places, np.int64) for axis in tiles]
         self.bands, self.form, self.plan = bands, form, plan
-        self.image, self.channel, *spatial = (stride // 4 for stride in source.strides)
+        self.image, self.channel, *spatial = (stride // source.itemsize for stride in source.strides)
         strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
         self.gather = Gather(bands, strides, form.lanes)
         self.channels = source.shape[1]
@@ -49,14 +50,14 @@ class _Operand:
     def load(self, target: Target) -> None:
         """Its kernel."""
         form, pack = self.form, self.gather.form
-        key = f"winograd spread {self.name} {_sizes(form)} {form.lanes} {pack}"
+        key = f"winograd spread {self.name} {_sizes(form)} {form.lanes} {pack} {form.stored}"
         self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["spread"]
 
     def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
         """The arguments for units `first` … `first + count`; everything is an address or an integer."""
         bands = self.bands
         slots_h = len(bands.axes[1].slots.coordinates)
-        return SPREAD.pack(
+        return spread_params(self.form.stored).pack(
             self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
             self.image, self.channel, self.channels, bands.channels, self.slots, *map(len, self.places),
             *(places.ctypes.data for places in self.places),
@@ -76,16 +77,16 @@ class WinogradGradientCall:
         self, plan: GradientPlan, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int
     ) -> None:
         self.plan, self.spec, self.threads = plan, spec, threads
-        form = GradientForm(
-            plan.row_form, plan.column_form, plan.depth_taps, target.lanes(4), plan.vectors, plan.height
-        )
-        self.form = form
+        sizes = plan.depth_taps, target.lanes(4), plan.vectors, plan.height
+        form = self.form = GradientForm(plan.row_form, plan.column_form, *sizes, BY_NAME[spec.dtype])
+        self.dtype = x.dtype
         self.x, self.y = _Operand("x", x, plan, form), _Operand("y", y, plan, form)
         for operand in (self.x, self.y):
             operand.load(target)
         key = f"{_sizes(form)} {form.depth_taps} {form.lanes} {form.vectors} {form.height}"
         self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
-        self.finish = jit.kernel(f"winograd finish {key}", lambda: emit_finish(target, form), target)["finish"]
+        key = f"winograd finish {key} {form.stored}"
+        self.finish = jit.kernel(key, lambda: emit_finish(target, form), target)["finish"]
         self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
         self.channels, self.results = spec.in_channels, spec.out_channels
         self.rows = -(-self.channels // form.height) * form.height
@@ -94,7 +95,7 @@ class WinogradGradientCall:
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         plan, form, address = self.plan, self.form, runtime.address
-        w = runtime.empty(self.spec.w_shape, _F32)
+        w = runtime.empty(self.spec.w_shape, self.dtype)
         sums = runtime.empty((self.sums,), _F32)
         spread = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
         bands = [-(-operand.bands.size // 64) * 64 for operand in (self.x, self.y)]
@@ -112,7 +113,8 @@ class WinogradGradientCall:
             )  # fmt: skip
             runtime.launch(self.sum, words, self.threads)
         stride, point = self.channels * form.taps, self.rows * form.panel
-        words = FINISH.pack(address(sums), address(w), self.channels, self.results, self.panels, point, stride)
+        sizes = self.channels, self.results, self.panels, point, stride
+        words = finish_params(form.stored).pack(address(sums), address(w), *sizes)
         runtime.launch(self.finish, words, self.threads)
         return w
 
