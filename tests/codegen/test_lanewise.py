@@ -14,12 +14,12 @@ pytest.importorskip("llvmlite")
 
 ROW = RowPhase((0, 1, 2), (-1, 0, 1), 1, ((1, 2),), ((0, 2),))
 KERNELS = {
-    "in place": (lanewise.emit_in_place, Tile(4, 1, (8, 5, 3, 2, 1), True), f32, [ROW], 24, 24),
+    "in place": (lanewise.emit_in_place, Tile(4, 1, (8, 5, 3, 2, 1), True), f32, f32, [ROW], 24, 24),
     "packed": (lanewise.emit_packed, Tile(4, 1, (14, 7, 4, 2, 1), False), f32, f32, (2, 2)),
     "spread": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 2, 4), f32, f32, None),
     "spread over a register": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 4), f32, f32, None),
     "skips": (lanewise.emit_packed, Tile(4, 2, (4, 2, 1), False, True), f32, f32, None),
-    "gradient in place": (lanewise_wgrad.emit_in_place, 4, 1, 3, f32, ROW, (24, 24)),
+    "gradient in place": (lanewise_wgrad.emit_in_place, 4, 1, 3, f32, f32, ROW, (24, 24)),
     "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, 0, (2, 2), True),
     "gradient spread": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
     "product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 4), f32, f32, (False, True), True, False),
@@ -54,7 +54,7 @@ def test_a_tile_of_the_weight_gradient_is_multiply_adds_and_loads():
 
 def test_rows_of_a_depthwise_gradient_stay_in_registers():
     k = Module(Target.named("avx512"))
-    lanewise_wgrad.emit_in_place(k, 16, 2, 3, f32, ROW, (64, 64))
+    lanewise_wgrad.emit_in_place(k, 16, 2, 3, f32, f32, ROW, (64, 64))
     loop = innermost(compiler.assembly(k.text(), k.target), "tile3")
     assert loop.count("vfmadd") == 4 * 9 * 2
     assert not re.search(r"zmm\d+, .*rsp|rsp.*, %?zmm", loop), loop

@@ -37,6 +37,8 @@ LAYERS = {
     "winograd 3-D": ("n2_c32_i8x16x16_o32_k3x3x3_s1_p1_g1_f32", True),
     "winograd, float16": ("n4_c64_i28x28_o64_k3x3_s1_p1_g1_f16", True),
     "winograd, bfloat16": ("n4_c64_i28x28_o64_k3x3_s1_p1_g1_bf16", True),
+    "lanes, float16": ("n2_c40_i28x28_o40_k3x3_s1_p1_g40_f16", False),
+    "lanes, bfloat16": ("n2_c40_i28x28_o40_k3x3_s1_p1_g40_bf16", False),
     "linear, float16": ("n64_c100_o130_g1_f16", False),
 }
 MULTIPLY = {"neon": r"\bfmla\b", "avx2": r"\bvfn?m(add|sub)\d+p[sd]\b", "x86-64": r"\bmulp[sd]\b"}

@@ -36,7 +36,8 @@ def random_lanes(rng: random.Random) -> ConvSpec:
     size, taps, stride, dilation, padding = zip(*axes)
     return ConvSpec.of(
         rng.choice([1, 2, 3]), groups * inner, groups * outer, size, taps,
-        stride=stride, dilation=dilation, padding=padding, groups=groups, dtype=rng.choice(["f32", "f64", "f16"]),
+        stride=stride, dilation=dilation, padding=padding, groups=groups,
+        dtype=rng.choice(["f32", "f64", "f16", "bf16"]),
     )  # fmt: skip
 
 

@@ -65,13 +65,17 @@ def test_every_instruction_set(isa):
 
 
 HALVES = ["n3_c20_i9x11_o33_k3x3_s1_p1_g1", "n1_c300_o130_g1", "n8_c70_o33_g1", "n65_c100_o10_g1", "n1100_c40_o64_g1"]
+HALVES += ["n2_c40_i9x30_o40_k3x3_s1_p1_g40"]
 
 
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])
 @pytest.mark.parametrize("problem", HALVES)
-def test_halves_are_summed_in_single_precision_and_rounded_once(problem, dtype):
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_halves_are_summed_in_single_precision_and_rounded_once(problem, dtype, channels_last):
     spec = ConvSpec.parse(f"{problem}_{dtype}")
     x, y = operands(spec, 0, most=2)
+    if spec.rank and channels_last:
+        x, y = (np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1) for a in (x, y))
     wide = reference.wgrad(spec._replace(dtype="f32"), x.astype(np.float32), y.astype(np.float32))
     found = compiled.wgrad(spec, x, y)
     assert found.dtype == x.dtype

@@ -64,23 +64,23 @@ _IN_PLACE_WORDS = [
 ]  # fmt: skip
 
 
-def in_place_params(number: Type) -> Params:
+def in_place_params(source: Type, number: Type) -> Params:
     """The words of the kernel in place.
 
     ahead: rows of the source to ask for before they are read, as many as the next row of results has new ones;
     table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
     table_w: of a phase (first position, begin and end of the interior, offset of position 0 in the row of results)."""
-    pointers = dict(source=ptr(number), weight=ptr(number), bias=ptr(number), result=ptr(number))
+    pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source))
     tables = dict.fromkeys(("table_d", "table_h", "table_w"), ptr(i64))
     return Params(**pointers, **dict.fromkeys(_IN_PLACE_WORDS, i64), **tables)
 
 
 def emit_in_place(
-    k: Module, tile: Tile, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
+    k: Module, tile: Tile, source: Type, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
 ) -> None:
     """The kernel in place. `pitch` and `result_pitch`: numbers from one position of the last axis to the next, of the
     source and, within a phase, of the result."""
-    with k.kernel("lanes", in_place_params(number)) as (f, p):
+    with k.kernel("lanes", in_place_params(source, number)) as (f, p):
         p.pitch, p.result_pitch, p.number = pitch, result_pitch, number
         items = p.images * p.row_blocks * p.pieces * p.panel_groups
         with f.claim(p.next, items) as item:
@@ -183,7 +183,7 @@ def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: li
         }
         for position in sorted(meets):
             for v in range(tile.vectors):
-                value = source[position * p.pitch + v * tile.lanes].load(tile.lanes)
+                value = source[position * p.pitch + v * tile.lanes].load(tile.lanes).to(p.number)
                 for r, j in meets[position]:
                     sums[r][v].value = f.fma(value, factors[j][v], sums[r][v].value)
 

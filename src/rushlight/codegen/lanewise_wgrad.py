@@ -33,7 +33,7 @@ class _Sums:
     """Running sums in registers: one a tap and vector, in several sets where there are too few to hide latency."""
 
     def __init__(self, f: Function, number: Type, lanes: int, vectors: int, taps: int) -> None:
-        self.f, self.lanes, self.vectors, self.taps = f, lanes, vectors, taps
+        self.f, self.number, self.lanes, self.vectors, self.taps = f, number, lanes, vectors, taps
         self.sets = max(1, -(-_CHAINS // (taps * vectors)))
         self.held = [
             [[f.var(vec(number, lanes), 0.0) for _ in range(vectors)] for _ in range(taps)] for _ in range(self.sets)
@@ -68,20 +68,21 @@ class _Sums:
 # -------------------------------------------------------------------- in place
 
 
-def in_place_params(number: Type) -> Params:
+def in_place_params(source: Type, number: Type) -> Params:
     """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside);
     delta_h: from the row of one tap to that of the next."""
-    pointers = dict(x=ptr(number), y=ptr(number), sums=ptr(number))
+    pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number))
     words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h", "ahead"]
     return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h"), ptr(i64)))
 
 
 def emit_in_place(
-    k: Module, lanes: int, vectors: int, rows: int, number: Type, phase: RowPhase, pitches: tuple[int, int]
-) -> None:
+    k: Module, lanes: int, vectors: int, rows: int, source: Type, number: Type, phase: RowPhase,
+    pitches: tuple[int, int],
+) -> None:  # fmt: skip
     """Exports `sums`. `rows` of taps are summed at once; `phase` is the last axis, `pitches` the numbers from one
     position of it to the next in x and y."""
-    tiles = {r: _emit_rows_tile(k, lanes, vectors, number, r, phase, pitches) for r in dict.fromkeys((rows, 1))}
+    tiles = {r: _emit_rows_tile(k, lanes, vectors, source, number, r, phase, pitches) for r in dict.fromkeys((rows, 1))}
     width = lanes * vectors
 
     def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
@@ -94,7 +95,7 @@ def emit_in_place(
             plane = {"x": x[entry[0].load() + begin * p.x_d], "y": y[begin * p.y_d], "count": count, "block": block}
             _plane(f, p, tiles, rows, plane, sums[d * p.taps_h * (len(phase.taps) * width)], first)
 
-    with k.kernel("sums", in_place_params(number)) as (f, p):
+    with k.kernel("sums", in_place_params(source, number)) as (f, p):
         p.row_sums = len(phase.taps) * width
         _each_block(f, p, width, panels)
 
@@ -131,14 +132,14 @@ def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, f
         run(1, h, *inside(h), first)
 
 
-def _emit_rows_tile(k, lanes, vectors, number, rows, phase, pitches) -> Function:  # noqa: ANN001
+def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, pitches) -> Function:  # noqa: ANN001
     """Some rows of taps over the rows of a block, along which all of them are inside x.
 
     for d, h:  left border;  interior, some pixels at a time: load once, every (pixel, tap) that meets;  right border
     """
     names = ["first", "count_d", "count_h", "begin", "end", "out", "inner_begin", "inner_end"]
     names += ["x_d", "x_h", "y_d", "y_h", "delta", "ahead"]
-    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), *((name, i64) for name in names)]
+    signature = [("x", ptr(source)), ("y", ptr(source)), ("place", ptr(number)), *((name, i64) for name in names)]
     taps = len(phase.taps)
     with k.function(f"tile{rows}", signature, inline=False) as made:
         f, x, y, place, first, count_d, count_h, begin, end, out, inner_begin, inner_end, *steps = made
@@ -191,13 +192,13 @@ def _meet(f, sums, starts, across, inside, phase, pitches) -> None:  # noqa: ANN
         for j in range(first, first + count):
             meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
     factors = [
-        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes) for v in range(sums.vectors)]
+        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes).to(sums.number) for v in range(sums.vectors)]
         for r in range(len(inside))
     ]
     for row, start in enumerate(starts):
         for position in sorted(meets):
             for v in range(sums.vectors):
-                value = start[position * pitches[0] + v * sums.lanes].load(sums.lanes)
+                value = start[position * pitches[0] + v * sums.lanes].load(sums.lanes).to(sums.number)
                 for r, j in meets[position]:
                     sums.add_value(r, row * taps + j, v, factors[r][v], value)
 

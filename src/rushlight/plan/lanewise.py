@@ -116,12 +116,12 @@ def interior(phase: Phase, size: int) -> tuple[int, int]:
 
 
 def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
-    """The plan for a spec; `channels_last`: the source's channels are neighbours and its numbers need no widening."""
+    """The plan for a spec; `channels_last`: the source's channels are neighbours."""
     groups, axes = gather_groups(spec), gather_axes(spec)
     channels = groups.count * groups.result
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = best_lanes(channels, groups.result, target, itemsize)
-    in_place = channels_last and groups.identity and channels >= lanes and is_mostly_interior(axes[2])
+    in_place = channels_last and groups.identity and channels >= lanes and reads_in_place(spec, axes[2], target)
     # Two vectors: of memory, to read more at a time; of a narrow band, to have more sums under way.
     skips = not in_place and spec.taps[-1] >= 8 and share_inside(axes) < 0.9
     narrow = skips or axes[2].result // max(1, len(axes[2].phases)) < 10
@@ -188,6 +188,12 @@ def best_lanes(channels: int, result: int, target: Target, itemsize: int) -> int
                 best, cost = lanes, price
         lanes //= 2
     return best
+
+
+def reads_in_place(spec: ConvSpec, axis: Axis, target: Target) -> bool:
+    """Whether reading in place pays. Each row of taps widens halves again, for which there must be instructions, or
+    registers to spare."""
+    return is_mostly_interior(axis) and (spec.dtype not in ("f16", "bf16") or target.half)
 
 
 def is_mostly_interior(axis: Axis) -> bool:
@@ -265,18 +271,19 @@ class LaneWgradPlan(NamedTuple):
 
 
 def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, bool]) -> LaneWgradPlan:
-    """The plan for a spec (of role fprop); `channels_last`: x, y have neighbouring channels, and need no widening."""
+    """The plan for a spec (of role fprop); `channels_last`: x, y have neighbouring channels."""
     groups, axes = gather_groups(spec), gather_axes(spec)
     channels = groups.count * groups.result
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = best_lanes(channels, groups.result, target, itemsize)
-    in_place = all(channels_last) and groups.identity and channels >= lanes and is_mostly_interior(axes[2])
+    in_place = all(channels_last) and groups.identity and channels >= lanes and reads_in_place(spec, axes[2], target)
     vectors = 2 if in_place and spec.taps[-1] < 4 and channels >= 2 * lanes else 1
     vectors = max(vectors, -(-groups.result // lanes))
     width = vectors * lanes
     useful = width if groups.result == 1 else width // groups.result * groups.result
     panels = -(-channels // useful)
-    y_packed = not (channels_last[1] and useful == width and channels % width == 0)
+    wide = itemsize == ITEM_BYTES[spec.dtype]
+    y_packed = not (wide and channels_last[1] and useful == width and channels % width == 0)
     sums = prod(spec.taps) * groups.source
     room = target.registers - (7 if target.fma else 8)
     most = max(1, min(9, room // vectors))  # each tap has an address in a register, too

@@ -46,7 +46,7 @@ class LaneCall:
         self.groups, self.axes = gather_groups(spec), gather_axes(spec)
         image, self.channel_stride, *steps = (stride // source.itemsize for stride in source.strides)
         self.image_stride, self.steps = image, [0] * (3 - len(steps)) + steps
-        plan = self.plan = plan_lanes(spec, target, self.channel_stride == 1 and self.number is self.stored)
+        plan = self.plan = plan_lanes(spec, target, self.channel_stride == 1)
         padded = any(side > 0 for pair in spec.padding for side in pair)
         self.leaves_out = role == "fprop" and padded and (plan.in_place or plan.skips)
         self.channels = self.groups.count * self.groups.result
@@ -115,9 +115,8 @@ class LaneCall:
         plan, spec, (d, h, w) = self.plan, self.spec, self.axes
         phases = [row_phase(phase, w.source) for phase in w.phases]
         reach = w.phases[0].target_step * self.channels
-        code = kernel(
-            self.target, "lanes in place", emit_in_place, self.tile, self.number, phases, self.steps[2], reach
-        )
+        arguments = self.tile, self.stored, self.number, phases, self.steps[2], reach
+        code = kernel(self.target, "lanes in place", emit_in_place, *arguments)
         self.entry = code["lanes"]
         taps = (1, 1, 1, *spec.taps)[-3:]
         weight_steps = [taps[1] * taps[2] * plan.width, taps[2] * plan.width, plan.width]
@@ -137,7 +136,7 @@ class LaneCall:
             delta_d[0], delta_h[0], delta_d[1], delta_h[1], self._rows_ahead(h),
         ]  # fmt: skip
         addresses = [runtime.address(table) for table in self.tables]
-        self.words = in_place_params(self.number).pack(0, 0, 0, 0, *words, *addresses)
+        self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
 
     def _rows_ahead(self, h: Axis) -> int:
         """Rows of the source that the next row of results adds, where arrays come from beyond the second cache."""

@@ -45,8 +45,7 @@ class LaneWgradCall:
         (self.x_image, self.x_channel, *self.x_steps), (self.y_image, self.y_channel, *self.y_steps) = (
             _strides(array) for array in (x, y)
         )
-        wide = self.number is self.stored
-        plan = self.plan = plan_lane_wgrad(spec, target, (wide and self.x_channel == 1, wide and self.y_channel == 1))
+        plan = self.plan = plan_lane_wgrad(spec, target, (self.x_channel == 1, self.y_channel == 1))
         self.channels = self.groups.count * self.groups.result
         terms = prod(spec.taps) * self.groups.source
         self.tap_groups = 1 if plan.in_place else -(-terms // plan.group)
@@ -83,7 +82,7 @@ class LaneWgradCall:
     def _prepare_in_place(self) -> None:
         plan, last = self.plan, self.axes[2]
         phase, pitches = row_phase(last.phases[0], last.source), (self.x_steps[2], self.y_steps[2])
-        arguments = plan.lanes, plan.vectors, plan.rows, self.number, phase, pitches
+        arguments = plan.lanes, plan.vectors, plan.rows, self.stored, self.number, phase, pitches
         self.entry = kernel(self.target, "lanes wgrad in place", emit_in_place, *arguments)["sums"]
         steps = [axis.phases[0].step * stride for axis, stride in zip(self.axes, self.x_steps)]
         self.tables = []
@@ -98,7 +97,7 @@ class LaneWgradCall:
         ahead = int(self.spec.bytes > 4 * self.target.l2)
         words += [*taps[:2], *interior(last.phases[0], last.source), delta, ahead]
         addresses = [runtime.address(table) for table in self.tables]
-        self.words = in_place_params(self.number).pack(0, 0, 0, *words, *addresses)
+        self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, *words, *addresses)
 
     def _prepare_packed(self) -> None:
         plan, groups, lanes = self.plan, self.groups, self.target.lanes(self.number.bytes)
