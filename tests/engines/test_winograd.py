@@ -148,6 +148,11 @@ def test_weight_gradient_against_the_reference(seed):
     np.testing.assert_array_equal(results[0], wide.astype(results[0].dtype))
 
 
+def test_a_gradient_whose_classes_hold_one_position_multiplies_no_less():
+    spec = ConvSpec.of(3, 32, 32, (6, 10, 4), (1, 1, 2), dilation=(1, 1, 3), padding=(0, 0, 1))
+    assert "no multiplications are saved" in plan_gradient(spec, Target.host())
+
+
 def test_the_bits_do_not_depend_on_the_batch():
     spec = ConvSpec.of(5, 32, 48, size=(14, 14), taps=(3, 3), padding=1)
     source, w, _ = arrays(spec, "fprop", 0, False)

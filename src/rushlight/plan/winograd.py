@@ -147,7 +147,15 @@ def by_columns(matrix: Matrix) -> Transform:
 
 
 def _mirror(matrix: Matrix, i: int) -> int | None:
-    """The row that equals row i with the sign of every second entry changed, if there is another."""
+    """The row that equals row i with the sign of every second entry changed, if there is another.
+
+    A row without even or without odd entries shares nothing with its mirror image.
+
+    >>> _mirror(((1, 2), (1, -2)), 0), _mirror(((1, 0), (1, 0)), 0), _mirror(((1,), (1,)), 0)
+    (1, None, None)
+    """
+    if not any(matrix[i][::2]) or not any(matrix[i][1::2]):
+        return None
     for j, other in enumerate(matrix):
         plus = all(x == (y if k % 2 == 0 else -y) for k, (x, y) in enumerate(zip(matrix[i], other)))
         minus = all(x == (-y if k % 2 == 0 else y) for k, (x, y) in enumerate(zip(matrix[i], other)))

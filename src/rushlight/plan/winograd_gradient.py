@@ -5,7 +5,7 @@ In: a ConvSpec and a `Target`. Out: a `GradientPlan`, or a sentence. Nothing in 
 
 from __future__ import annotations
 
-from math import lcm
+from math import lcm, prod
 from typing import NamedTuple
 
 from ..ops.spec import ConvSpec
@@ -14,7 +14,7 @@ from .blocking import UNIT, AxisBlocks, Bands
 from .target import Target
 from .tiling import TileAxis, classes, tile_axis, tiles_of_class
 from .winograd import Winograd, tile, winograd
-from .winograd_layer import band_of, forms_of, refusal_of_layer
+from .winograd_layer import GAIN, band_of, forms_of, refusal_of_layer
 
 SUM_BYTES = 16 << 20
 """The sums of all ξ, four times the weight, must stay near: they are read and written for each chunk of tiles."""
@@ -57,6 +57,8 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     apart = ((1, 1, 1) + spec.dilation)[-2:]
     forms = [winograd(k, m) for m, k in forms_of(tuple(zip(taps[1:], apart, extents[1:])))]
     points = forms[0].inputs * forms[1].inputs
+    if prod(form.results * form.taps for form in forms) < GAIN * points:
+        return "too few positions follow each other: no multiplications are saved"
     if 4 * points * taps[0] * spec.in_channels * spec.out_channels // spec.groups > SUM_BYTES:
         return "the sums would take too much memory"
     count = tuple(tiles_of_class(n, d, form.taps) for n, d, form in zip(extents[1:], apart, forms))
