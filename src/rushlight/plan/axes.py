@@ -38,13 +38,14 @@ class Slots(NamedTuple):
     """The packed order of one axis for blocks of `block` results.
 
     Slot j holds source coordinate `step·t0 + coordinates[j]`; tap j of phase p finds result t0 + r in slot
-    `base[p][j] + r`.
+    `base[p][j] + r·apart`.
     """
 
     block: int
     step: int
     coordinates: tuple[int, ...]
     base: tuple[tuple[int, ...], ...]
+    apart: int = 1
 
 
 def forward_phase(taps: int, stride: int, dilation: int, lo: int, out: int) -> Phase:
@@ -82,6 +83,17 @@ def transposed_phases(taps: int, stride: int, dilation: int, lo: int, size: int)
     return tuple(phases)
 
 
+def lay_slots_as_they_are(phase: Phase, block: int) -> Slots:
+    """Slots in the order of the source: results are `step` slots apart, and neighbouring taps are neighbours.
+
+    >>> lay_slots_as_they_are(forward_phase(3, 2, 1, 1, 28), block=4)
+    Slots(block=4, step=2, coordinates=(-1, 0, 1, 2, 3, 4, 5, 6, 7), base=((0, 1, 2),), apart=2)
+    """
+    least, most = min(phase.offsets), max(phase.offsets) + (block - 1) * phase.step
+    base = tuple(offset - least for offset in phase.offsets)
+    return Slots(block, phase.step, tuple(range(least, most + 1)), (base,), phase.step)
+
+
 def lay_slots(phases: Sequence[Phase], block: int, share: bool = True) -> Slots:
     """Lay out the coordinates that blocks of `block` results need, one run of slots a tap.
 
@@ -91,7 +103,7 @@ def lay_slots(phases: Sequence[Phase], block: int, share: bool = True) -> Slots:
     >>> lay_slots([forward_phase(3, 1, 1, 1, 28)], block=4).coordinates
     (-1, 0, 1, 2, 3, 4)
     >>> lay_slots([forward_phase(3, 2, 1, 1, 28)], block=4)
-    Slots(block=4, step=2, coordinates=(-1, 1, 3, 5, 7, 0, 2, 4, 6), base=((0, 5, 1),))
+    Slots(block=4, step=2, coordinates=(-1, 1, 3, 5, 7, 0, 2, 4, 6), base=((0, 5, 1),), apart=1)
     """
     step = phases[0].step
     wanted = sorted({offset for phase in phases for offset in phase.offsets})

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-from .axes import Phase, Slots, lay_slots
+from .axes import Phase, Slots, lay_slots, lay_slots_as_they_are
 
 UNIT = Phase((0,), (0,), 1, 0, 1, 1, 0)
 """The phase of an axis that is not there."""
@@ -50,7 +50,7 @@ class AxisBlocks(NamedTuple):
         for phase, bases in zip(self.phases, self.slots.base):
             lo, hi = max(phase.begin - start, 0), min(phase.end - start, self.block)
             for base in bases:
-                needed.update(range(base + lo, base + hi))
+                needed.update(base + t * self.slots.apart for t in range(lo, hi))
         return frozenset(needed)
 
 
@@ -82,8 +82,9 @@ class Bands(NamedTuple):
         return prod(axis.count for axis in self.axes)
 
 
-def cut_axis(phases: Sequence[Phase], size: int, block: int) -> AxisBlocks:
-    """An axis in blocks of at most `block` positions, all of nearly the same length.
+def cut_axis(phases: Sequence[Phase], size: int, block: int, as_it_is: bool = False) -> AxisBlocks:
+    """An axis in blocks of at most `block` positions, all of nearly the same length; its slots in the order of the
+    source where asked for.
 
     >>> from .axes import forward_phase
     >>> cut_axis([forward_phase(3, 1, 1, 1, 28)], 28, 10)[2:]
@@ -91,7 +92,9 @@ def cut_axis(phases: Sequence[Phase], size: int, block: int) -> AxisBlocks:
     """
     first, extent = min(phase.begin for phase in phases), span_axis(phases)
     count = -(-extent // block)
-    return AxisBlocks(tuple(phases), lay_slots(phases, -(-extent // count)), first, count, size)
+    even = -(-extent // count)
+    slots = lay_slots_as_they_are(phases[0], even) if as_it_is else lay_slots(phases, even)
+    return AxisBlocks(tuple(phases), slots, first, count, size)
 
 
 def span_axis(phases: Sequence[Phase]) -> int:

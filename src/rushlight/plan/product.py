@@ -336,7 +336,10 @@ def choose_bands(
     lanes = target.lanes(size)
 
     def bands_of(block: list[int]) -> Bands:
-        cut = [cut_axis(axis.phases, axis.size, b) for axis, b in zip(axes, block)]
+        cut = [
+            cut_axis(axis.phases, axis.size, b, i == 2 and is_narrow(axis, chunk, lanes))
+            for i, (axis, b) in enumerate(zip(axes, block))
+        ]
         return lay_band(cut, chunk, lanes, size)
 
     def fits(block: list[int]) -> bool:
@@ -358,6 +361,14 @@ def choose_bands(
             best = block[i]
         block[i] = best
     return bands_of(block)
+
+
+def is_narrow(axis: Axis, channels: int, lanes: int) -> bool:
+    """Whether all taps of a row with a stride should be one run of neighbouring slots, as their channels are few."""
+    phase = axis.phases[0]
+    if not 1 < phase.step < len(phase.offsets):
+        return False
+    return channels < lanes and phase.offsets == tuple(range(phase.offsets[0], phase.offsets[-1] + 1))
 
 
 def items_wanted(batch: int, extents: list[int], threads: int) -> Callable[[list[int]], bool]:

@@ -158,7 +158,7 @@ class ProductCall:
         plan, bands = self.plan, self.plan.bands
         if plan.direct:
             return [axis.source * axis.phases[0].step for axis in plan.axes]
-        return [len(bands.axes[1].slots.coordinates) * bands.row, bands.row, bands.pitch]
+        return [len(bands.axes[1].slots.coordinates) * bands.row, bands.row, bands.pitch * bands.axes[2].slots.apart]
 
     def _pack_words(self) -> tuple[int, int]:
         plan = self.plan
@@ -236,7 +236,8 @@ class ProductCall:
         if plan.direct:
             places, step = plan.axes[axis].phases[p].offsets, plan.axes[axis].source
         else:
-            places, step = plan.bands.axes[axis].slots.base[p], self._distances()[axis]
+            slots = plan.bands.axes[axis].slots
+            places, step = slots.base[p], self._distances()[axis] // slots.apart
         return [place * step * self.number.bytes for place in places]
 
     def _runs(self, order: TapOrder, places: list[int], piece: Segment) -> np.ndarray:
