@@ -21,7 +21,7 @@ Every result is summed by one thread in an order that only the layer decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from .ir import Function, Module, Params, Pointer, Value, Variable, i64, ptr, vec
@@ -42,25 +42,26 @@ FRAME = Params(
 )  # fmt: skip
 
 
-def emit_tiles(k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int]) -> None:
-    """Exports `tile<height>` for each height: `tile(a, b, c, frame)`; all tiles share one slow way out."""
+def emit_tiles(
+    k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int], asks: bool = False
+) -> None:
+    """Exports `tile<height>` for each height: `tile(a, b, c, frame)`; all tiles share one slow way out. Where one
+    `asks`, it looks at the frame's `ahead`."""
     finish = _emit_finish(k, number, result, lanes, vectors)
     for height in heights:
-        _emit_tile(k, number, result, lanes, vectors, height, finish)
+        _emit_tile(k, number, result, lanes, vectors, height, finish, asks)
 
 
-def _emit_tile(k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function) -> None:
+def _emit_tile(
+    k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function, asks: bool
+) -> None:
     """for each of `count` tiles:  c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
     with _tiles(k, number, result, height) as (f, p, a, b, c):
         sums = _initial_sums(f, p, number, lanes, vectors, height)
         with _runs(f, p, a, b) as (start, weights, length):
             panel = f.var(ptr(number), weights)
-            line = f.select(p.ahead != 0, 64 // number.bytes, length)
-            with f.loop(0, length, line, sure=True) as first:
-                with f.if_(p.ahead != 0):
-                    for m in range(height):
-                        start[first].bytes(p.pixel * (height + m)).prefetch()
-                with f.loop(first, f.min(first + line, length), sure=True) as i:
+            with _pieces(f, p, number, height, start, length) if asks else nullcontext((0, length)) as piece:
+                with f.loop(*piece, sure=True) as i:
                     _multiply(f, start[i], panel, p.pixel, sums, lanes)
         _leave(f, p, c, sums, number, lanes, finish)
 
@@ -73,6 +74,17 @@ def _tiles(k: Module, number: Type, result: Type, height: int) -> Iterator[tuple
         p = FRAME.read(f, frame)
         with f.loop(0, count, sure=True) as tile:
             yield f, p, a.bytes(tile * (p.pixel * height)), b, c[tile * (p.result * height)]
+
+
+@contextmanager
+def _pieces(f: Function, p, number: Type, height: int, start: Pointer, length: Value) -> Iterator[tuple]:  # noqa: ANN001
+    """A run whole, or in pieces of a line, with each of which the next tile's pixels are asked for that far."""
+    line = f.select(p.ahead != 0, 64 // number.bytes, length)
+    with f.loop(0, length, line, sure=True) as first:
+        with f.if_(p.ahead != 0):
+            for m in range(height):
+                start[first].bytes(p.pixel * (height + m)).prefetch()
+        yield first, f.min(first + line, length)
 
 
 @contextmanager

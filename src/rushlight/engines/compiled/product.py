@@ -27,6 +27,8 @@ from .kernels import pack_entry
 _PHASE = 2 + list(loops_params(f32, f32, f32).fields).index("phase")
 _SEGMENT_CYCLES = 90
 """What a piece of a row with taps of its own costs before it multiplies anything."""
+FAR = 1024
+"""Bytes between the pixels of an array from which the machine does not foresee what is read next."""
 LIMIT = 63
 """The last entry of a table of tiles: more results than that begin like so many."""
 
@@ -149,7 +151,7 @@ class ProductCall:
             plan.panels, plan.register.width, plan.tail.width, plan.last, int(plan.tail.dots),
             plan.summed * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
-            LIMIT, int(activation == "relu"), int(plan.direct and self.spec.bytes > 4 * self.target.l2),
+            LIMIT, int(activation == "relu"), int(self.asks),
         ]  # fmt: skip
         return loops_params(self.stored, self.number, self.result).pack(*words)
 
@@ -170,13 +172,19 @@ class ProductCall:
         self.pack = pack_entry(self.target, form, self.stored, self.number)
         return self.pack.address, self.gather.address
 
+    @property
+    def asks(self) -> bool:
+        """Whether tiles ask ahead for their source: pixels far apart in an array that comes from beyond the caches."""
+        far = self.plan.axes[2].source * self.number.bytes >= FAR
+        return self.plan.direct and far and self.spec.bytes > 4 * self.target.l2
+
     def _steps(self, register: Register) -> np.ndarray:
         """The table of microkernels by pixels left: (height, address, how many)."""
         types, shape = (self.number, self.result), (register.vectors, register.heights)
         if register.dots:
             code = self._kernel("dots", emit_dots, *types, *shape)
         else:
-            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape)
+            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape, *[True] * self.asks)
         self.codes = [*getattr(self, "codes", []), code]
         steps = tile_steps(register.heights, tile_cycles(register, self.number.bytes), LIMIT)
         return np.array([(h, code[f"tile{h}"].address if h else 0, count) for h, count in steps], np.int64)
