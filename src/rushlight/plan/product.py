@@ -321,7 +321,7 @@ def tile_cycles(register: Register, size: int) -> list[float]:
         return [height * register.vectors + 0.5 for height in register.heights]
     share = register.lanes * size / 64
     return [
-        max(height * register.vectors * max(share, 0.5), (height + register.vectors) / 2, 4 * max(share, 0.5)) + 0.3
+        max(height * register.vectors * max(share, 0.5), (height + register.vectors) / 2, 4.0) + 0.3
         for height in register.heights
     ]
 
