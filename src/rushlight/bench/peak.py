@@ -58,7 +58,8 @@ def emit_copy(target: Target) -> Module:
 
 
 def measure_peak(threads: int, rounds: int = 5) -> Peak:
-    """The best of `rounds` of each, about half a second in all."""
+    """The best of `rounds` of each, about half a second in all; of more of the short one, as a system may keep two
+    threads on one core for tens of milliseconds after they slept."""
     import numpy as np
 
     from ..runtime import launch
@@ -67,7 +68,7 @@ def measure_peak(threads: int, rounds: int = 5) -> Peak:
     lanes, turns, items = target.lanes(4), 2_000_000, threads
     out = np.zeros(lanes * items, np.float32)
     fma = jit.kernel("peak_fma", lambda: emit_fma(target), target)["peak_fma"]
-    took = min(_time(launch, fma, _FMA.pack(out.ctypes.data, turns, items), threads) for _ in range(rounds))
+    took = min(_time(launch, fma, _FMA.pack(out.ctypes.data, turns, items), threads) for _ in range(6 * rounds))
     macs = turns * items * _CHAINS * lanes / took
     source, copied = np.ones(_COPIED, np.float32), np.zeros(_COPIED, np.float32)
     copy = jit.kernel("peak_copy", lambda: emit_copy(target), target)["peak_copy"]
