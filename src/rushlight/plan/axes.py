@@ -11,7 +11,8 @@ written `stride` apart: no zero is ever inserted and no useless tap is multiplie
 A block of results [t0, t0 + block) is packed once into slots such that *for every tap* the results t0, t0+1, …
 read consecutive slots `base[k], base[k]+1, …`, whatever the stride or dilation: coordinates of one residue class
 modulo `step` are neighbours, intervals that several taps share are stored once, and coordinates that no tap
-reads are not stored. The machine code therefore knows neither stride nor dilation.
+reads are not stored. The machine code therefore knows neither stride nor dilation. First layers, whose few channels
+make short sums, keep the source's order instead: results are then `step` slots apart, and all taps of a row one sum.
 """
 
 from collections.abc import Sequence
