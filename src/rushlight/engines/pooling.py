@@ -7,7 +7,7 @@ its adjoint a gather.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -58,11 +58,21 @@ def winner_dtype(grid: Windows) -> np.dtype:
     return np.dtype(np.uint8 if prod(grid.taps) <= 256 else np.int32)
 
 
-def laid_like(x: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, empty: Callable = np.empty) -> np.ndarray:
+def order_of(a: np.ndarray, last: int | None = None) -> tuple[list[int], list[int]]:
+    """The axes as they follow each other in memory, `last` behind the others where given; and the way back."""
+    order = sorted(range(a.ndim), key=lambda axis: (axis == last, -a.strides[axis]))
+    return order, sorted(range(a.ndim), key=order.__getitem__)
+
+
+def arranged(order: tuple, shape: Sequence[int], dtype: np.dtype, empty: Callable = np.empty) -> np.ndarray:
+    """An empty array of this shape whose axes follow each other so."""
+    order, back = order
+    return empty(tuple([shape[axis] for axis in order]), dtype).transpose(back)
+
+
+def laid_like(x: np.ndarray, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """An empty array whose axes follow each other in memory as those of x do."""
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
-    back = sorted(range(x.ndim), key=order.__getitem__)
-    return empty([shape[axis] for axis in order], dtype).transpose(back)
+    return arranged(order_of(x), shape, dtype)
 
 
 def _maxima(grid: Windows, x: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 from math import prod
 
@@ -14,7 +13,7 @@ from ...codegen.pool import emit_plane_scatter, emit_pool, emit_scatter, plane_p
 from ...ops.windows import Windows
 from ...plan.pool import Axis, table
 from ...plan.target import Target
-from ..pooling import winner_dtype
+from ..pooling import arranged, order_of, winner_dtype
 from .kernels import addressable, kernel
 
 _FEW = 20_000
@@ -32,10 +31,10 @@ class PoolCall:
         self.copies = inner is None
         if inner is None:
             x, inner = np.ascontiguousarray(x), "positions"
-        self.order = order_of(x, inner)
+        self.order = order_of(x, last_axis(x, inner))
         self.shape = (*x.shape[:2], *grid.out)
         number, winner, axes = _number(x.dtype), _winner(self.chosen), axes_of(grid)
-        y = arranged(self.order, self.shape, x.dtype, np.empty)
+        y = arranged(self.order, self.shape, x.dtype)
         image, channel, *steps = numbers_apart(x)
         self.tables = tables([map(a.inputs, range(a.out)) for a in axes], _three(steps), axes)
         begin, end = axes[2].whole()
@@ -50,8 +49,8 @@ class PoolCall:
         x = self._batched(x)
         if self.copies:
             x = np.ascontiguousarray(x)
-        y = arranged(self.order, self.shape, self.dtype)
-        winners = arranged(self.order, self.shape, self.chosen) if self.wanted else None
+        y = arranged(self.order, self.shape, self.dtype, runtime.empty)
+        winners = arranged(self.order, self.shape, self.chosen, runtime.empty) if self.wanted else None
         words = self.words[:]
         words[2], words[3] = runtime.address(x), runtime.address(y)
         words[4] = runtime.address(winners) if self.wanted else 0
@@ -74,9 +73,9 @@ class PoolGradCall:
         whole = (1, *whole) if self.lead else whole
         winners = self._batched(winners)
         inner = neighbours(winners) or "positions"
-        self.order, self.shape, self.outputs = order_of(winners, inner), whole, winners.shape
-        self.steps = numbers_apart(arranged(self.order, winners.shape, y.dtype, np.empty))
-        x = arranged(self.order, whole, y.dtype, np.empty)
+        self.order, self.shape, self.outputs = order_of(winners, last_axis(winners, inner)), whole, winners.shape
+        self.steps = numbers_apart(arranged(self.order, winners.shape, y.dtype))
+        x = arranged(self.order, whole, y.dtype)
         make = self._of_channels if inner == "channels" else self._of_planes
         make(axes_of(grid), _number(y.dtype), _winner(winners.dtype), numbers_apart(x), target)
         self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
@@ -107,7 +106,7 @@ class PoolGradCall:
 
     def __call__(self, winners: np.ndarray, y: np.ndarray) -> np.ndarray:
         winners, y = self._laid(winners), self._laid(y)
-        x = arranged(self.order, self.shape, self.dtype)
+        x = arranged(self.order, self.shape, self.dtype, runtime.empty)
         words = self.words[:]
         for place, array in zip(self.places, (y, winners, x)):
             words[place] = runtime.address(array)
@@ -119,7 +118,7 @@ class PoolGradCall:
         a = self._batched(a)
         if addressable(a) and numbers_apart(a) == self.steps:
             return a
-        copy = arranged(self.order, self.outputs, a.dtype)
+        copy = arranged(self.order, self.outputs, a.dtype, runtime.empty)
         copy[...] = a
         return copy
 
@@ -141,17 +140,9 @@ def neighbours(a: np.ndarray) -> str | None:
     return "channels" if a.shape[1] == 1 else None
 
 
-def order_of(a: np.ndarray, inner: str) -> tuple[list[int], list[int]]:
-    """The axes as they follow each other in memory, the inner one last; and the way back."""
-    last = 1 if inner == "channels" else a.ndim - 1
-    order = sorted(range(a.ndim), key=lambda axis: (axis == last, -a.strides[axis]))
-    return order, sorted(range(a.ndim), key=order.__getitem__)
-
-
-def arranged(order: tuple, shape: Sequence[int], dtype: np.dtype, empty: object = runtime.empty) -> np.ndarray:
-    """An empty array of this shape whose axes follow each other so."""
-    order, back = order
-    return empty(tuple([shape[axis] for axis in order]), dtype).transpose(back)
+def last_axis(a: np.ndarray, inner: str) -> int:
+    """The axis of what lies side by side."""
+    return 1 if inner == "channels" else a.ndim - 1
 
 
 def numbers_apart(a: np.ndarray) -> list[int]:
