@@ -20,7 +20,7 @@ KERNELS = {
     "spread over a register": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 4), f32, f32, None),
     "skips": (lanewise.emit_packed, Tile(4, 2, (4, 2, 1), False, True), f32, f32, None),
     "gradient in place": (lanewise_wgrad.emit_in_place, 4, 1, 3, f32, f32, ROW, (24, 24)),
-    "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, 0, (2, 2), True),
+    "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, 1, (2, 2), True),
     "gradient spread": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
     "product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 4), f32, f32, (False, True), True, False),
     "direct product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 2), f64, f64, (False, False), False, True),

@@ -28,7 +28,7 @@ from .loops import divide
 class Tile(NamedTuple):
     """What both forms share: the vectors of a tile, the numbers of pixels it may hold, the epilogue; and for bands,
     whether taps outside the source are skipped instead of multiplied by zero, how many channels of a group are spread
-    over its lanes in registers (1 or 0: none), and how many tiles lie side by side in a panel."""
+    over its lanes in registers (1: none are), and how many tiles lie side by side in a panel."""
 
     lanes: int
     vectors: int
@@ -355,7 +355,7 @@ def _sum_taps(f: Function, tile: Tile, taps: Pointer, span: tuple, slot: Pointer
 def channel_sets(spread: int, lanes: int) -> list[range]:
     """The channels of a group whose weights are held together: all, or one by one where a number fills a vector, as it
     then comes from memory and needs no register before it is multiplied."""
-    return [range(j, j + 1) for j in range(lanes)] if spread == lanes else [range(max(1, spread))]
+    return [range(j, j + 1) for j in range(lanes)] if spread == lanes else [range(spread)]
 
 
 def spread_channels(f: Function, at: Pointer, lanes: int, spread: int, channels: Sequence[int]) -> list[Value]:
@@ -363,7 +363,7 @@ def spread_channels(f: Function, at: Pointer, lanes: int, spread: int, channels:
     if spread == lanes:
         return [at[j].broadcast(lanes) for j in channels]
     value = at.load(lanes)
-    if spread <= 1:
+    if spread == 1:
         return [value]
     return [f.shuffle(value, None, [lane // spread * spread + j for lane in range(lanes)]) for j in channels]
 

@@ -42,7 +42,7 @@ class _Sums:
     def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer, spread: int) -> None:
         """One pixel of one tap, all vectors; of its `spread` channels, each a sum of its own."""
         for v, factor in enumerate(factors):
-            channels = range(max(1, spread))
+            channels = range(spread)
             for j, value in zip(channels, spread_channels(self.f, x[v * self.lanes], self.lanes, spread, channels)):
                 self.add_value(which, tap * len(channels) + j, v, factor, value)
 
@@ -220,10 +220,10 @@ def emit_packed(
     k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, spread: int,
     expand: tuple[int, int] | None, y_packed: bool,
 ) -> None:  # fmt: skip
-    """Exports `sums`. `group`: sums at once; `spread`: channels a group that registers spread over its lanes;
+    """Exports `sums`. `group`: sums at once; `spread`: channels a group that registers spread over its lanes (1: none);
     `expand`: channels a group of x and y where the band is widened, else None."""
     width = lanes * vectors
-    tile = _emit_group_tile(k, lanes, vectors, number, group, max(1, spread))
+    tile = _emit_group_tile(k, lanes, vectors, number, group, spread)
     with k.kernel("sums", packed_params(source, number)) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         raw = band[p.raw_place]
@@ -246,7 +246,7 @@ def emit_packed(
                     y = y[block[f"begin_{axis}"] * getattr(p, f"y_{axis}")]
             steps = [p.plane, p.row, p.y_d, p.y_h, p.y_w]
             with f.loop(0, p.tap_groups) as g:
-                taps = p.taps[g * (group // max(1, spread))]
+                taps = p.taps[g * (group // spread)]
                 f.call(tile, band, y, sums[g * (group * width)], taps, first.to(i64), *counts, *steps)
 
         _each_block(f, p, width, panels)

@@ -134,7 +134,8 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     width = vectors * lanes * abreast
     useful = width if groups.result == 1 else width // groups.result * groups.result
     spread = groups.spread(lanes)
-    tiles = tile_sizes(axes[2], vectors, target, in_place, spread if spread < lanes else 1)
+    held = 2 * spread if 1 < spread < lanes else 1  # a group's weights, and what its channels are spread in
+    tiles = tile_sizes(axes[2], vectors, target, in_place, held)
     panels = -(-channels // useful)
     block = choose_block(spec, axes, width * itemsize * band_copies(groups, lanes), panels, target)
     sizes = tiles[1:] if skips else tiles
@@ -204,13 +205,12 @@ def is_mostly_interior(axis: Axis) -> bool:
     return 2 * inside >= axis.result and axis.result - inside <= 16
 
 
-def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool, spread: int = 1) -> tuple[int, ...]:
+def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool, held: int = 1) -> tuple[int, ...]:
     """Pixels a tile, from as many as registers hold down to one.
 
     In place a row's weights take registers, and what is left between borders is rarely a multiple of anything: 8, 5, 3
-    lose little on any width. A band has no borders, and one weight at a time, or one for each of the `spread` channels
-    of a group, with as many registers that they are spread in."""
-    taps = max(len(phase.taps) for phase in axis.phases) if in_place else max(1, 2 * spread * (spread > 1))
+    lose little on any width. A band has no borders, and `held` registers at a time besides its sums."""
+    taps = max(len(phase.taps) for phase in axis.phases) if in_place else held
     # One for the source, two where it is multiplied apart; without operands in memory more are on their way at once.
     spare = {"x86-64": 2, "neon": 4}.get(target.isa, 1)
     most = max(1, (target.registers - spare - taps * vectors) // vectors)

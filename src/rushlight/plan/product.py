@@ -334,12 +334,10 @@ def choose_bands(
     block = [1, 1, min(extents[2], 256)]
     budget = target.l2 * 3 // 8
     lanes = target.lanes(size)
+    as_they_are = False, False, keeps_order(axes[2], chunk, lanes)
 
     def bands_of(block: list[int]) -> Bands:
-        cut = [
-            cut_axis(axis.phases, axis.size, b, i == 2 and is_narrow(axis, chunk, lanes))
-            for i, (axis, b) in enumerate(zip(axes, block))
-        ]
+        cut = [cut_axis(axis.phases, axis.size, b, kept) for axis, b, kept in zip(axes, block, as_they_are)]
         return lay_band(cut, chunk, lanes, size)
 
     def fits(block: list[int]) -> bool:
@@ -363,7 +361,7 @@ def choose_bands(
     return bands_of(block)
 
 
-def is_narrow(axis: Axis, channels: int, lanes: int) -> bool:
+def keeps_order(axis: Axis, channels: int, lanes: int) -> bool:
     """Whether all taps of a row with a stride should be one run of neighbouring slots, as their channels are few."""
     phase = axis.phases[0]
     if not 1 < phase.step < len(phase.offsets):

@@ -51,7 +51,7 @@ class LaneCall:
         self.leaves_out = role == "fprop" and padded and (plan.in_place or plan.skips)
         self.channels = self.groups.count * self.groups.result
         self.tile = Tile(
-            plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips, plan.spread, plan.abreast
+            plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips, max(1, plan.spread), plan.abreast
         )
         sizes = [axis.result for axis in self.axes]
         self.shape = (spec.batch, *sizes[3 - spec.rank :], self.channels)

@@ -120,7 +120,8 @@ class LaneWgradCall:
             y_steps, y_size = [extents[1] * y_bands.row, y_bands.row, plan.width], y_bands.size
         self.scratch_size = y_place + y_size
         expand = None if plan.spread else (groups.source, groups.result)
-        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, plan.spread, expand, plan.y_packed
+        spread = max(1, plan.spread)
+        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, spread, expand, plan.y_packed
         self.entry = kernel(self.target, "lanes wgrad packed", emit_packed, *arguments)["sums"]
         self.packers = [
             pack_entry(self.target, job.form, self.stored, self.number) if job else None for job in (job_x, job_y)

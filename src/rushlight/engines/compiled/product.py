@@ -184,7 +184,7 @@ class ProductCall:
         if register.dots:
             code = self._kernel("dots", emit_dots, *types, *shape)
         else:
-            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape, *[True] * self.asks)
+            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape, self.asks)
         self.codes = [*getattr(self, "codes", []), code]
         steps = tile_steps(register.heights, tile_cycles(register, self.number.bytes), LIMIT)
         return np.array([(h, code[f"tile{h}"].address if h else 0, count) for h, count in steps], np.int64)
