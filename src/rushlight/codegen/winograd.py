@@ -161,25 +161,46 @@ def emit_result(k: Module, form: Form) -> Function:
     ]  # fmt: skip
     with k.function("winograd_result", signature, inline=False) as made:
         f, sums, point, out, row, pixel, down, along, height, width, channels, bias, low = made
-        for v in range(form.vectors):
-            mask = f.mask(channels - v * form.lanes, form.lanes)
-            places, place = [], sums[v * form.lanes]
+        floor, wide = low.splat(form.lanes), form.columns.inputs
+        kept = f.local(form.stored, form.lanes * form.rows.results * form.columns.results)
+        with f.loop(0, form.panel, form.lanes) as v:
+            places, place = [], sums[v]
             for _ in range(form.points):
                 places.append(place.load(form.lanes))
                 place = place[point]
-            wide = form.columns.inputs
             grid = [places[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
-            start, floor = bias[v * form.lanes].load(form.lanes), low.splat(form.lanes)
-            line = out[v * form.lanes]
-            for i, values in enumerate(both_ways(f, rows, columns, grid)):
-                with f.if_(True if i == 0 else height > down * i):
+            start, line, there = bias[v].load(form.lanes), out[v], channels - v
+            results = [
+                [f.max(floor, value + start).to(form.stored) for value in values]
+                for values in both_ways(f, rows, columns, grid)
+            ]
+            last_row, last_pixel = form.rows.results - 1, form.columns.results - 1
+            whole = (there >= form.lanes) & (height > down * last_row) & (width > along * last_pixel)
+            with f.if_(whole):
+                for values in results:
                     place = line
-                    for j, value in enumerate(values):
-                        with f.if_(True if j == 0 else width > along * j):
-                            place.store(f.max(floor, value + start).to(form.stored), mask=mask)
+                    for value in values:
+                        place.store(value)
                         place = place[pixel]
-                line = line[row]
+                    line = line[row]
+            with f.else_():  # one partial store in a loop: sixteen of them are most of the time to compile this kernel
+                _store_part(f, results, kept, out[v], (row, pixel), (down, along), (height, width), there)
     return f
+
+
+def _store_part(
+    f: Function, results: list[list[Value]], kept: Pointer, out: Pointer, steps: tuple[Value, Value],
+    apart: tuple[Value, Value], left: tuple[Value, Value], channels: Value,
+) -> None:  # fmt: skip
+    """Those results of a tile that are inside the image and of one of the `channels`, by way of `kept`."""
+    lanes, wide = results[0][0].type.lanes, len(results[0])
+    for index, value in enumerate(value for values in results for value in values):
+        kept[index * lanes].store(value)
+    mask = f.mask(channels, lanes, out.of)
+    with f.loop(0, len(results)) as i, f.if_(left[0] > apart[0] * i):
+        with f.loop(0, wide) as j, f.if_(left[1] > apart[1] * j):
+            value = kept[(i * wide + j) * lanes].load(lanes)
+            out[i * steps[0]][j * steps[1]].store(value, mask=mask)
 
 
 def emit_filter(k: Module, form: Form) -> Function:
