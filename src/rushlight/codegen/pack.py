@@ -316,6 +316,8 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
     Channels are the outer loop, so that each channel's rows are read in the order of memory."""
     p.places, p.count, p.zeros = p.table_w[p.slots_w + 3], p.table_w[1].load(), p.table_w[2].load()
     p.first = p.table_w[0].load()
+    p.last, p.here = f.max(p.count - p.lanes, 0), f.mask(p.count, p.lanes, p.source.of)
+    p.turned = f.local(p.number, p.lanes * p.lanes)
 
     def clear(line: Pointer) -> None:
         _clear_row(f, p, line)
@@ -341,14 +343,23 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
 
 
 def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, mask: Mask | None) -> None:  # noqa: ANN001
-    """One row of the band, `rows` channels from c on; the chunk's last channel stands in for those beyond it."""
+    """One row of the band, `rows` channels from c on; the chunk's last channel stands in for those beyond it.
+
+    The last square is moved back to where it is whole, so that only rows shorter than a square need their mask."""
     lanes = p.lanes
     starts = [source[f.min(c + r, p.channels - 1) * p.stride_c] for r in range(rows)]
-    with f.loop(0, p.count, lanes) as i:
-        here = f.mask(p.count - i, lanes, source.of)
-        turned = f.transpose([start[i].load(lanes, mask=here).to(p.number) for start in starts])
-        for lane, value in enumerate(turned):
-            line[p.places[i + lane].load()].store(value, mask=mask)
+    with f.loop(0, p.count, lanes) as counter:
+        i = f.min(counter, p.last)
+        turned = f.transpose([start[i].load(lanes, mask=p.here).to(p.number) for start in starts])
+        if mask is None:
+            for lane, value in enumerate(turned):
+                line[p.places[i + lane].load()].store(value)
+        else:
+            for lane, value in enumerate(turned):
+                p.turned[lane * lanes].store(value)
+            with f.loop(0, lanes) as lane:
+                value = p.turned[lane * lanes].load(lanes)
+                line[p.places[i + lane].load()].store(value, mask=mask)
 
 
 _BODIES = {"rows": _pack_rows, "panels": _pack_panels, "columns": _pack_columns, "scattered": _pack_scattered}
