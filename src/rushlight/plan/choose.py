@@ -10,7 +10,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..ops.spec import ConvSpec
-from . import lanewise
+from . import lanewise, planes
 from .target import Target
 from .winograd_gradient import plan_gradient
 from .winograd_layer import WinogradPlan, plan_winograd
@@ -19,7 +19,7 @@ EXACT = "plain sums were asked for (set_exact)"
 
 
 class Choice(NamedTuple):
-    """The algorithm for a layer: lanes, winograd, overlap or product."""
+    """The algorithm for a layer: lanes, planes, winograd, overlap or product."""
 
     algorithm: str
     plan: object | None
@@ -30,6 +30,11 @@ class Choice(NamedTuple):
 
 
 LANES = Choice("lanes", None, ("vectors hold output channels: groups are too small for a matrix product",))
+
+
+PLANES = Choice(
+    "planes", None, ("each channel for itself", "not lanes of channels: rows of the source are contiguous in memory")
+)
 
 
 def overlaps(spec: ConvSpec, kernel: str) -> bool:
@@ -46,15 +51,15 @@ def overlaps(spec: ConvSpec, kernel: str) -> bool:
     return few and room and spec.dilation[0] == 1 and spec.padding[0][0] >= 0 and spec.taps[0] >= spec.stride[0] >= 64
 
 
-def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: bool) -> Choice:
-    """The algorithm of an fprop or dgrad.
+def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: bool, rows: bool = True) -> Choice:
+    """The algorithm of an fprop or dgrad; `rows`: the source's rows are contiguous, its channels are not neighbours.
 
     >>> spec = ConvSpec.of(8, 64, 64, (56,), (5,), stride=2, padding=2)
     >>> choose(spec, "fprop", Target.named("avx2"), 2, exact=False).algorithm
     'product'
     """
     if lanewise.serves(spec):
-        return LANES
+        return PLANES if rows and planes.serves(spec._replace(role=kernel), target) else LANES
     if overlaps(spec, kernel):
         return Choice("overlap", None, ("few channels and long taps: columns of a product, added where they overlap",))
     plan: WinogradPlan | str = EXACT if exact else plan_winograd(spec, kernel, target, threads)

@@ -123,7 +123,7 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     lanes = best_lanes(channels, groups.result, target, itemsize)
     in_place = channels_last and groups.identity and channels >= lanes and reads_in_place(spec, axes[2], target)
     # Two vectors: of memory, to read more at a time; of a narrow band, to have more sums under way.
-    skips = not in_place and spec.taps[-1] >= 8 and share_inside(axes) < 0.9
+    skips = not in_place and leaves_out(spec, axes)
     narrow = skips or axes[2].result // max(1, len(axes[2].phases)) < 10
     wide = (in_place or narrow) and target.registers > 16
     # Results leave in whole cache lines, or two threads write to the halves of one.
@@ -157,6 +157,11 @@ def lines_abreast(lanes: int, itemsize: int, channels: int) -> int:
 def band_copies(groups: Groups, lanes: int) -> int:
     """How many bands of whole panels are held: the packed one, and one more for each channel that is widened."""
     return 1 if groups.spread(lanes) else 1 + groups.source
+
+
+def leaves_out(spec: ConvSpec, axes: list[Axis]) -> bool:
+    """Whether so many long rows of taps fall on padding that it pays to leave those out one by one."""
+    return spec.taps[-1] >= 8 and share_inside(axes) < 0.9
 
 
 def share_inside(axes: list[Axis]) -> float:

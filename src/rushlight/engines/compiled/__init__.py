@@ -29,7 +29,10 @@ name = "compiled"
 
 _REMEMBERED = 512
 _calls: OrderedDict[tuple, Callable] = OrderedDict()
-_CALLS = {"lanes": "lanewise.LaneCall", "product": "product.ProductCall", "overlap": "overlap.OverlapCall"}
+_CALLS = {
+    "lanes": "lanewise.LaneCall", "planes": "planes.PlaneCall", "product": "product.ProductCall",
+    "overlap": "overlap.OverlapCall",
+}  # fmt: skip
 _FLOATS = {"f32", "f64", "f16", "bf16"}
 
 
@@ -158,7 +161,8 @@ def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | N
     target, threads = Target.host(), runtime.team_size()
     if 0 in source.shape:
         return _class("product.ProductCall")(kernel, spec, source, activation, target, threads)
-    choice = choose(spec, kernel, target, threads, get_exact())
+    rows = source.strides[-1] == source.itemsize != source.strides[1]
+    choice = choose(spec, kernel, target, threads, get_exact(), rows)
     if choice.algorithm == "winograd":
         call = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
     else:

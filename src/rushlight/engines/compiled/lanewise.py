@@ -15,10 +15,8 @@ from ...codegen.ir import BY_NAME, f32
 from ...codegen.lanewise import (
     RowPhase,
     Tile,
-    emit_gather,
     emit_in_place,
     emit_packed,
-    gather_params,
     in_place_params,
     packed_params,
 )
@@ -28,6 +26,7 @@ from ...plan.axes import Phase
 from ...plan.blocking import AxisBlocks, Bands, cut_axis
 from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, interior, plan_lanes
 from ...plan.target import Target
+from .gathered import GatheredWeight
 from .kernels import kernel, pack_entry
 from .product import ProductCall
 
@@ -58,14 +57,14 @@ class LaneCall:
         self.order = (0, spec.rank + 1, *range(1, spec.rank + 1))
         self.result_steps = [prod(sizes[i + 1 :]) * self.channels for i in range(3)]
         self.no_bias = np.zeros(self.channels + plan.width, self.dtype)
-        self.weight_key = ("lanes", role, spec.groups, plan.in_place, plan.width, plan.useful)
-        self.weight_table = weight_table(spec, plan)
-        self.gather = kernel(target, "gather", emit_gather, self.stored, self.number)["gather"]
+        key = ("lanes", role, spec.groups, plan.in_place, plan.width, plan.useful)
+        table = weight_table(spec, plan)
+        self.weights = GatheredWeight(key, table, self.stored, self.number, target, threads)
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
-        (packed, finite), address = self._packed(w, memo), runtime.address
+        (packed, finite), address = self.weights(w, memo), runtime.address
         if not finite and self.leaves_out:
             return self._strictly(source, w, bias)
         result = runtime.empty(self.shape, source.dtype)
@@ -83,31 +82,11 @@ class LaneCall:
         runtime.launch(self.entry, words, self.threads_used)
         return result.transpose(self.order)
 
-    # ---------------------------------------------------------------- weights
-
     def _strictly(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
         """A padded zero times an infinite weight is NaN: by the product, which then multiplies every zero."""
         activation = "relu" if self.tile.relu else None
         call = ProductCall("fprop", self.spec, source, activation, self.target, self.threads)
         return call(source, w, bias, None)
-
-    def _packed(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
-        """The packed weight and whether it is finite: from the memo, or packed now."""
-        if memo is None:
-            return self._pack(w)
-        packed = memo.get(self.weight_key)
-        if packed is None:
-            packed = memo[self.weight_key] = self._pack(w)
-        return packed
-
-    def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
-        w = np.ascontiguousarray(w)
-        count = len(self.weight_table)
-        packed = runtime.empty((count,), self.dtype)
-        addresses = runtime.address(w), runtime.address(packed), count, runtime.address(self.weight_table)
-        words = gather_params(self.stored, self.number).pack(*addresses)
-        runtime.launch(self.gather, words, self.threads if count > 32768 else 1)
-        return packed, bool(np.isfinite(packed).all())
 
     # ---------------------------------------------------------------- preparation
 

@@ -1,0 +1,42 @@
+"""Weights of few taps in the order in which a kernel reads them: a table says where each number comes from.
+
+In: the table and a weight. Out: the packed weight, from the parameter's memo where it has not changed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import runtime
+from ...codegen.ir import Type
+from ...codegen.lanewise import emit_gather, gather_params
+from ...plan.target import Target
+from .kernels import kernel
+
+
+class GatheredWeight:
+    """One order of a layer's weight; `key` tells it from other orders of the same parameter."""
+
+    def __init__(self, key: tuple, table: np.ndarray, stored: Type, number: Type, target: Target, threads: int) -> None:
+        self.key, self.table, self.threads = key, np.ascontiguousarray(table, np.int64), threads
+        self.stored, self.number = stored, number
+        self.dtype = np.dtype(np.float64 if number.bits == 64 else np.float32)
+        self.entry = kernel(target, "gather", emit_gather, stored, number)["gather"]
+
+    def __call__(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
+        """The packed weight and whether it is finite: from the memo, or packed now."""
+        if memo is None:
+            return self._pack(w)
+        packed = memo.get(self.key)
+        if packed is None:
+            packed = memo[self.key] = self._pack(w)
+        return packed
+
+    def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
+        w = np.ascontiguousarray(w)
+        count = len(self.table)
+        packed = runtime.empty((count,), self.dtype)
+        addresses = runtime.address(w), runtime.address(packed), count, runtime.address(self.table)
+        words = gather_params(self.stored, self.number).pack(*addresses)
+        runtime.launch(self.entry, words, self.threads if count > 32768 else 1)
+        return packed, bool(np.isfinite(packed).all())

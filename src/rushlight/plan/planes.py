@@ -1,0 +1,165 @@
+"""Depthwise layers over images whose rows are contiguous: the lanes of a vector are neighbouring positions of a row.
+
+In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `PlanePlan`. Next: `codegen.planes` emits its
+kernel.
+
+    y[c][i][t … t + lanes) = Σ over taps   w[c][tap] · x[c][row of (i, tap)][column of tap + t …]
+
+A channel's plane is copied into the first cache with its padding, a block of rows at a time, and results leave as
+planes: nothing is turned, and a source number that is loaded serves the taps above each other, each for a result
+row of its own.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from ..ops.spec import ITEM_BYTES, ConvSpec
+from .blocking import AxisBlocks, cut_axis
+from .lanewise import Axis, gather_axes, gather_groups, leaves_out
+from .lanewise import serves as lanes_serve
+from .target import Target
+
+LEAST = 4
+"""Rows and positions of a result below which planes leave lanes and registers empty."""
+
+TAPS = 7
+"""Taps above each other that are summed from one load; their weights are in registers meanwhile."""
+
+PIECE = 16 << 10
+"""Bytes of results that a thread takes at a time, where there are enough for all."""
+
+
+class PlanePlan(NamedTuple):
+    """How one call is computed."""
+
+    lanes: int
+    rows: int  # of results, below each other, that are summed at once
+    block: tuple[int, int, int]  # positions whose source is copied at once; rows are whole
+    patterns: tuple[tuple[int, ...], ...]  # of taps above each other: slots from the first of them to each
+    groups: tuple[tuple[tuple[int, ...], ...], ...]  # for each pattern, the taps (places in the phase) of each group
+    pitch: int  # numbers from one row of the band to the next
+    piece: int  # channels of an item
+
+    @property
+    def terms(self) -> int:
+        """Taps along d and h that have weights, each with all those along w; the last of a group may repeat none."""
+        return sum(len(pattern) * len(groups) for pattern, groups in zip(self.patterns, self.groups))
+
+
+def serves(spec: ConvSpec, target: Target) -> bool:
+    """Whether planes are a way for this spec, if rows of the source are contiguous and its channels are not.
+
+    >>> serves(ConvSpec.of(8, 32, 32, (112, 112), (3, 3), padding=1, groups=32), Target.named("avx2"))
+    True
+    """
+    if not lanes_serve(spec) or spec.rank < 2 or gather_groups(spec).source != 1:
+        return False
+    axes = gather_axes(spec)
+    if any(len(axis.phases) != 1 or not axis.phases[0].taps for axis in axes):
+        return False
+    if min(axis.result for axis in axes[1:]) < LEAST or leaves_out(spec, axes):
+        return False
+    itemsize = max(4, ITEM_BYTES[spec.dtype])
+    least = _blocks(axes, (1, min(axes[1].result, 8), axes[2].result))
+    return prod(len(axis.slots.coordinates) for axis in least) * itemsize <= target.l2 // 2
+
+
+def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
+    """The plan for a spec that planes serve."""
+    axes = gather_axes(spec)
+    itemsize = max(4, ITEM_BYTES[spec.dtype])
+    lanes = row_lanes(axes[2].result, target.lanes(itemsize), 16 // itemsize)
+    pitch = _pitch(_blocks(axes, (1, 1, axes[2].result))[2], lanes)
+    block = choose_block(axes, pitch, target.l1 * 5 // 8 // itemsize)
+    cut = _blocks(axes, block)
+    block = tuple(axis.block for axis in cut)
+    found = tap_groups(cut[1], TAPS)
+    patterns = tuple(dict.fromkeys(pattern for pattern, _ in found))
+    groups = tuple(tuple(taps for pattern, taps in found if pattern == wanted) for wanted in patterns)
+    rows = tile_rows(block[1], patterns, target)
+    planes, bytes_ = gather_groups(spec), prod(axis.result for axis in axes) * itemsize
+    channels = planes.count * planes.result
+    enough = -(-channels * spec.batch // (8 * max(1, target.cores)))
+    piece = max(1, min(channels, enough, -(-PIECE // bytes_)))
+    return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece)
+
+
+def row_lanes(positions: int, full: int, least: int) -> int:
+    """The shortest vector that needs no more of itself for a row than the longest.
+
+    >>> row_lanes(7, 16, 4), row_lanes(28, 16, 4), row_lanes(56, 8, 4)
+    (8, 16, 8)
+    """
+    lanes = full
+    while lanes > least and -(-positions // (lanes // 2)) == -(-positions // full):
+        lanes //= 2
+    return lanes
+
+
+def tap_groups(axis: AxisBlocks, most: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Taps along h whose source rows are near each other, at most so many: (slots from the first, taps).
+
+    >>> from .axes import forward_phase
+    >>> tap_groups(cut_axis([forward_phase(3, 1, 1, 1, 28)], 28, 28), 7)
+    [((0, 1, 2), (0, 1, 2))]
+    >>> tap_groups(cut_axis([forward_phase(3, 2, 1, 1, 28)], 55, 28), 7)
+    [((0, 1), (0, 2)), ((0,), (1,))]
+    """
+    base = axis.slots.base[0]
+    runs: list[list[int]] = []
+    for tap in sorted(range(len(base)), key=lambda tap: base[tap]):
+        if runs and base[tap] - base[runs[-1][-1]] <= 2:
+            runs[-1].append(tap)
+        else:
+            runs.append([tap])
+    found = []
+    for run in runs:
+        size = -(-len(run) // -(-len(run) // most))
+        for taps in (tuple(run[i : i + size]) for i in range(0, len(run), size)):
+            found.append((tuple(base[tap] - base[taps[0]] for tap in taps), taps))
+    return found
+
+
+def tile_rows(block: int, patterns: tuple[tuple[int, ...], ...], target: Target) -> int:
+    """Result rows of a tile: as many as registers hold beside a group's weights, so that few are computed for nothing.
+
+    >>> tile_rows(14, ((0, 1, 2),), Target.named("avx2")), tile_rows(28, ((0, 1, 2, 3, 4),), Target.named("avx2"))
+    (7, 7)
+    """
+    most = target.registers - max(map(len, patterns)) - (2 if target.fma else 3)
+
+    def cost(rows: int) -> float:
+        """Cycles a tile and column of taps, times the tiles."""
+        each = sum(0.5 * rows * len(p) + 0.75 * (rows + p[-1]) + 0.5 * len(p) + 2 for p in patterns)
+        latency = 4 * max(map(len, patterns))  # each sum is a chain; others go on meanwhile, but not for ever
+        return -(-block // rows) * max(each, latency)
+
+    return min(range(min(block, most, 12), 0, -1), key=cost)
+
+
+def choose_block(axes: list[Axis], pitch: int, room: int) -> tuple[int, int, int]:
+    """Positions (d, h, w) of a block, whole rows, whose band has at most `room` numbers if it can."""
+
+    def needed(d: int, h: int) -> int:
+        return prod(len(axis.slots.coordinates) for axis in _blocks(axes, (d, h, axes[2].result))[:2]) * pitch
+
+    depth, height = axes[0].result, axes[1].result
+    pieces = 1
+    while needed(1, -(-height // pieces)) > room and -(-height // pieces) > 8:
+        pieces += 1
+    height = -(-height // pieces)
+    pieces = 1
+    while -(-depth // pieces) > 1 and needed(-(-depth // pieces), height) > room:
+        pieces += 1
+    return -(-depth // pieces), height, axes[2].result
+
+
+def _blocks(axes: list[Axis], block: tuple[int, int, int]) -> list[AxisBlocks]:
+    return [cut_axis(axis.phases, axis.source, size) for axis, size in zip(axes, block)]
+
+
+def _pitch(axis: AxisBlocks, lanes: int) -> int:
+    """Room for the slots of a row, and for what a vector reads or a copy writes behind them."""
+    return (len(axis.slots.coordinates) + lanes - 1) // lanes * lanes + lanes
