@@ -158,11 +158,12 @@ def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, pitches) -> 
             if phase.left:
                 with f.if_(begin == 0):
                     place_pixels(0, phase.left)
-            middle = lo
-            for pixels in (4, 1):
+            middle, room = lo, k.target.registers - rows * taps * vectors
+            most = next(pixels for pixels in (4, 2, 1) if pixels == 1 or pixels * vectors < room)
+            for pixels in dict.fromkeys((most, 1)):
                 stop = middle + (hi - middle) // pixels * pixels
                 with f.loop(middle, stop, pixels) as t:
-                    if pixels > 1:
+                    if pixels == most:
                         with f.if_(ahead != 0):
                             below = at[t * (phase.step * pitches[0]) + (rows - 1) * delta + x_h]
                             _fetch_ahead(sums, below, across[t * pitches[1] + y_h], pixels, phase, pitches)
@@ -177,7 +178,7 @@ def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, pitches) -> 
 
 def _fetch_ahead(sums: _Sums, x: Pointer, y: Pointer, pixels: int, phase: RowPhase, pitches: tuple[int, int]) -> None:
     """Ask for what the next row of results will be the first to read."""
-    for v in range(sums.vectors):
+    for v in range(0, sums.vectors, max(1, 64 // (sums.lanes * x.of.bytes))):
         for position in range(phase.step * pixels):
             x[(position + min(phase.offsets)) * pitches[0] + v * sums.lanes].prefetch()
         for position in range(pixels):

@@ -282,7 +282,10 @@ def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, b
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = best_lanes(channels, groups.result, target, itemsize)
     in_place = all(channels_last) and groups.identity and channels >= lanes and reads_in_place(spec, axes[2], target)
-    vectors = 2 if in_place and spec.taps[-1] < 4 and channels >= 2 * lanes else 1
+    # Whole cache lines are read where a row of taps leaves room for the sums of two vectors.
+    taps, lines = spec.taps[-1], lanes * itemsize < 64 and target.fma
+    pair = taps < 4 or (lines and 2 * (taps + 1) <= target.registers)
+    vectors = 2 if in_place and pair and channels >= 2 * lanes else 1
     vectors = max(vectors, -(-groups.result // lanes))
     width = vectors * lanes
     useful = width if groups.result == 1 else width // groups.result * groups.result
