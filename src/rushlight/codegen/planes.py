@@ -10,16 +10,15 @@ In: a `Form`, which holds what a plan fixes. Out: the kernel `planes`.
                 for source row:  load once;  for each tap of the group:  sums[row − tap's slot] += weight · loaded
             results
 
-Rows and columns of the band are in the order of slots (`plan.axes`): neither stride nor dilation is known here, but for
-the copy, where `step` positions of the source lie from one slot to the next.
+Rows and columns of the band are in the order of slots (`plan.axes`): neither dilation nor the stride of rows is known
+here. Along the rows the stride is 1: taking every second number of a row costs more than turning squares does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from .ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from .ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
 from .loops import divide
 
 AHEAD = 2048
@@ -32,8 +31,7 @@ class Form(NamedTuple):
     lanes: int
     rows: int
     patterns: tuple[tuple[int, ...], ...]  # of groups of taps: slots from the first tap to each
-    step: int  # along w
-    runs: int  # of slots along w whose sources are `step` apart
+    runs: int  # of slots along w whose sources are neighbours
     shared: bool  # whether several channels read one of the source
     relu: bool
     ahead: bool  # whether memory is asked early for what comes next: source planes behind this one, result rows below
@@ -98,45 +96,32 @@ def _copy_block(f: Function, p, plane: Pointer, band: Pointer, d: Value, h: Valu
 
 
 class _Run(NamedTuple):
-    """Neighbouring slots: the first, how many, the first one's source; and masks for what they have of two vectors."""
+    """Neighbouring slots whose sources are neighbours: the first, how many, the first one's source; and the mask of one
+    vector of them."""
 
     slot: Value
     count: Value
     offset: Value
-    masks: list
+    mask: Mask | None
 
 
 def _run(f: Function, p, r: int, stored: Type) -> _Run:  # noqa: ANN001
     slot, count, offset = (p.run_table[r * 3 + i].load() for i in range(3))
-    lanes, numbers = p.form.lanes, (count - 1) * p.form.step + 1
-    return _Run(slot, count, offset, [f.mask(numbers - begin, lanes, stored) for begin in (0, lanes - 1)])
+    return _Run(slot, count, offset, f.mask(count, p.form.lanes, stored))
 
 
 def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: ANN001
     """Its runs, in order: vectors, the last one moved back; of short ones, what follows is zero or copied next."""
-    lanes, step, number = p.form.lanes, p.form.step, row.of
+    lanes, number = p.form.lanes, row.of
     for run in p.copies:
         start, to = source[run.offset], row[run.slot]
-        if step > 2:
-            with f.loop(0, run.count) as i:
-                to[i].store(start[i * step].load().to(number))
-            continue
         with f.if_(run.count >= lanes), f.loop(0, run.count, lanes, sure=True) as counter:
             i = f.min(counter, run.count - lanes)
             if p.form.ahead:
-                start[i * step].bytes(AHEAD).prefetch()
-            to[i].store(_every(f, start[i * step], lanes, step).to(number))
+                start[i].bytes(AHEAD).prefetch()
+            to[i].store(start[i].load(lanes).to(number))
         with f.else_():
-            to.store(_every(f, start, lanes, step, run.masks).to(number))
-
-
-def _every(f: Function, start: Pointer, lanes: int, step: int, masks: Sequence = (None, None)) -> Value:
-    """Every `step`-th number, one or two; nothing behind the last is read."""
-    first = start.load(lanes, mask=masks[0])
-    if step == 1:
-        return first
-    second = start[lanes - 1].load(lanes, mask=masks[1])
-    return f.shuffle(first, second, [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)])
+            to.store(start.load(lanes, mask=run.mask).to(number))
 
 
 def _sum_block(

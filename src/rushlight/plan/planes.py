@@ -22,7 +22,10 @@ from .lanewise import serves as lanes_serve
 from .target import Target
 
 LEAST = 4
-"""Rows and positions of a result below which planes leave lanes and registers empty."""
+"""Rows of a result below which planes leave registers empty."""
+
+FULL = 0.8
+"""The share of a row's vectors that its positions must fill."""
 
 TAPS = 7
 """Taps above each other that are summed from one load; their weights are in registers meanwhile."""
@@ -59,9 +62,11 @@ def serves(spec: ConvSpec, target: Target) -> bool:
     axes = gather_axes(spec)
     if any(len(axis.phases) != 1 or not axis.phases[0].taps for axis in axes):
         return False
-    if min(axis.result for axis in axes[1:]) < LEAST or leaves_out(spec, axes):
+    itemsize, positions = max(4, ITEM_BYTES[spec.dtype]), axes[2].result
+    lanes = row_lanes(positions, target.lanes(itemsize), 16 // itemsize)
+    filled = positions / (-(-positions // lanes) * lanes)
+    if axes[2].phases[0].step > 1 or axes[1].result < LEAST or filled < FULL or leaves_out(spec, axes):
         return False
-    itemsize = max(4, ITEM_BYTES[spec.dtype])
     least = _blocks(axes, (1, min(axes[1].result, 8), axes[2].result))
     return prod(len(axis.slots.coordinates) for axis in least) * itemsize <= target.l2 // 2
 

@@ -45,12 +45,11 @@ class PlaneCall:
         lines = [axis_lines(axis, step) for axis, step in zip(blocks, [0] * (3 - spec.rank) + steps)]
         starts = np.cumsum([0, *(len(taps) * len(axes[0].phases[0].taps) for taps in plan.groups)])
         self.tables = [
-            lines[0][0], lines[1][0], lines[0][1], lines[1][1], runs(row_offsets(*lines[2]), blocks[2].slots.step),
+            lines[0][0], lines[1][0], lines[0][1], lines[1][1], runs(row_offsets(*lines[2])),
             starts.astype(np.int64), entries, np.array(blocks[2].slots.base[0], np.int64),
         ]  # fmt: skip
-        step, copies = blocks[2].slots.step, len(self.tables[4])
         options = groups.result > 1, activation == "relu", spec.bytes > target.l3 // 2
-        form = Form(plan.lanes, plan.rows, plan.patterns, step, copies, *options)
+        form = Form(plan.lanes, plan.rows, plan.patterns, len(self.tables[4]), *options)
         self.entry = kernel(target, "planes", emit_planes, form, self.stored, self.number)["planes"]
         # Tiles read rows behind the band where their own are fewer, and a vector behind the last.
         self.scratch_size = (slots[0] * slots[1] + plan.rows + 1) * plan.pitch
@@ -110,17 +109,17 @@ def row_offsets(table: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.where(table[line] < 0, table[line], table[line] + shift)
 
 
-def runs(offsets: np.ndarray, step: int) -> np.ndarray:
-    """The runs of slots whose sources are `step` apart: first slot, how many, first source.
+def runs(offsets: np.ndarray) -> np.ndarray:
+    """The runs of slots whose sources are neighbours: first slot, how many, first source.
 
-    >>> runs(np.array([-1, 0, 1, 2, -1, 5, 6]), 1).tolist()
+    >>> runs(np.array([-1, 0, 1, 2, -1, 5, 6])).tolist()
     [[1, 3, 0], [5, 2, 5]]
     """
     found: list[list[int]] = []
     for slot, offset in enumerate(offsets.tolist()):
         if offset < 0:
             continue
-        if found and found[-1][0] + found[-1][1] == slot and found[-1][2] + found[-1][1] * step == offset:
+        if found and found[-1][0] + found[-1][1] == slot and found[-1][2] + found[-1][1] == offset:
             found[-1][1] += 1
         else:
             found.append([slot, 1, offset])
