@@ -166,3 +166,40 @@ def test_lists_of_an_axis_are_each_others_transposes():
         assert forward == {(o, i, k) for i in range(axis.size) for o, k in axis.outputs(i)}
         begin, end = axis.whole()
         assert [o for o in range(axis.out) if len(axis.inputs(o)) == axis.taps] == list(range(begin, end))
+
+
+# -------------------------------------------------------------------- sums over windows
+
+
+def random_sums(rng: random.Random) -> tuple[Windows, np.ndarray, np.ndarray]:
+    """Windows without dilation, with integers to sum and to spread: sums are exact in any order."""
+    rank = rng.randint(1, 3)
+    size = tuple(rng.randint(1, [60, 24, 9][rank - 1]) for _ in range(rank))
+    shape = (rng.choice([1, 2, 3]), rng.choice([1, 3, 8, 17, 50]), *size)[rng.random() < 0.2 :]
+    taps = tuple(rng.randint(1, min(n, 20 if rng.random() < 0.1 else 4)) for n in size)
+    stride, padding = (
+        tuple(rng.randint(*bounds) for bounds in each) for each in zip(*(((1, 4), (0, k // 2)) for k in taps))
+    )
+    grid = windows.pool("pool", rank, shape, taps, stride, padding, 1, rng.random() < 0.5)
+    numbers, dtype = np.random.default_rng(rng.randrange(1 << 30)), rng.choice(["f4", "f8"])
+    x, y = (numbers.integers(-9, 10, (*shape[:-rank], *axes)).astype(dtype) for axes in (size, grid.out))
+    return grid, *(arranged(a, rng) if a.ndim == rank + 2 else a for a in (x, y))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_over_windows_and_their_adjoint(seed):
+    rng = random.Random(seed)
+    for n in range(40):
+        runtime.set_num_threads(1 + n % 3)
+        grid, x, y = random_sums(rng)
+        same_bits(compiled.window_sums(grid, x), pooling.window_sums(grid, x), (grid, x.strides))
+        found, want = compiled.window_sums_grad(grid, x.shape, y), pooling.window_sums_grad(grid, x.shape, y)
+        same_bits(found, want, (grid, y.strides))
+
+
+def test_sums_that_are_not_compiled_numpy_adds():
+    grid = windows.pool("pool", 1, (1, 2, 6), 2, 2, 0)
+    for x in (np.arange(12).reshape(1, 2, 6), np.ones((1, 2, 6), np.float16), np.ones((0, 2, 6), np.float32)):
+        found = compiled.window_sums(grid, x)
+        assert found.dtype == x.dtype and found.tolist() == (x[..., ::2] + x[..., 1::2]).tolist()
+        assert compiled.window_sums_grad(grid, x.shape, found).tolist() == np.repeat(found, 2, axis=-1).tolist()

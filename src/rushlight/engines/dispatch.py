@@ -1,8 +1,8 @@
 """Which engine computes: the compiled one where it can, the reference otherwise, and why not the other.
 
 In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
-call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool` and `max_pool_grad`; it
-declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
+call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool`, `window_sums` and the
+adjoints of the last two; it declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,14 @@ class Ordered:
     def max_pool_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
         """`max_pool_grad` of the first engine that takes it."""
         return self._first("max_pool_grad", grid, arguments)
+
+    def window_sums(self, grid: Windows, x: np.ndarray) -> np.ndarray:
+        """`window_sums` of the first engine that takes it."""
+        return self._first("window_sums", grid, (x,))
+
+    def window_sums_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
+        """`window_sums_grad` of the first engine that takes it."""
+        return self._first("window_sums_grad", grid, arguments)
 
     def _first(self, kernel: str, spec: ConvSpec | Windows, arguments: tuple) -> np.ndarray | tuple:
         for engine in self.engines:

@@ -1,8 +1,8 @@
-"""Maximum pooling in NumPy: its definition, and what computes it where nothing is compiled.
+"""Pooling in NumPy: its definition, and what computes it where nothing is compiled.
 
 In come `Windows` and arrays whose last axes are the windows'; out come the maxima, with the winners: the number of the
 tap that is each window's maximum, counted through all taps in their order. The gradient is a scatter to the winners,
-its adjoint a gather.
+its adjoint a gather. Averages are sums over windows, divided by their caller.
 """
 
 from __future__ import annotations
@@ -42,6 +42,22 @@ def max_pool_gather(grid: Windows, winners: np.ndarray, x: np.ndarray) -> np.nda
     for number, outputs, inputs in meetings(grid):
         np.copyto(y[(..., *outputs)], x[(..., *inputs)], where=winners[(..., *outputs)] == number)
     return y
+
+
+def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:
+    """The sum of each window's entries, tap after tap."""
+    y = np.zeros((*x.shape[: -len(grid.size)], *grid.out), x.dtype)
+    for _, outputs, inputs in meetings(grid):
+        y[(..., *outputs)] += x[(..., *inputs)]
+    return y
+
+
+def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """The adjoint: an array of this shape with the sum of what each position's windows have in y."""
+    x = np.zeros(shape, y.dtype)
+    for _, outputs, inputs in meetings(grid):
+        x[(..., *inputs)] += y[(..., *outputs)]
+    return x
 
 
 def meetings(grid: Windows) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:

@@ -12,11 +12,13 @@ from math import prod
 
 import numpy as np
 
-from rushlight.engines.pooling import max_pool, max_pool_grad
+from rushlight.engines.pooling import max_pool, max_pool_grad, window_sums, window_sums_grad
 from rushlight.ops.meeting import walk
 from rushlight.ops.spec import ConvSpec
 
-__all__ = ["bias_grad", "dgrad", "fprop", "max_pool", "max_pool_grad", "name", "wgrad"]
+__all__ = [
+    "bias_grad", "dgrad", "fprop", "max_pool", "max_pool_grad", "name", "wgrad", "window_sums", "window_sums_grad",
+]  # fmt: skip
 
 name = "reference"
 

@@ -14,16 +14,15 @@ import numpy as np
 from rushlight.autograd.graph import Needs, record
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.engines import dispatch
-from rushlight.engines.pooling import max_pool_gather, meetings
+from rushlight.engines.pooling import arranged, max_pool_gather, meetings, order_of
 from rushlight.errors import message
+from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor, wrap
 
 from . import formula, windows
 from .arguments import integer, not_a_tensor, unsupported_type, wrong_type
 from .conv import code
-from .fold import steps_of
 from .linear_map import linear_map
-from .meeting import walk
 from .windows import Windows
 
 # -- maximum
@@ -113,26 +112,22 @@ def _divisors(grid: Windows, count_include_pad: bool) -> np.ndarray:
 
 
 def _means(grid: Windows, divisor: np.ndarray | int, x: np.ndarray) -> np.ndarray:
-    wide = _wide(x.dtype)
-    sums = np.zeros((*x.shape[: -len(grid.size)], *grid.out), wide)
-    for _, outputs, inputs in walk(*steps_of(grid)):
-        sums[(..., *outputs)] += x[(..., *inputs)]
-    return _divided(sums, divisor).astype(x.dtype, copy=False)
+    sums = dispatch.current().window_sums(grid, x.astype(_wide(x.dtype), copy=False))
+    return _divided(sums, divisor, sums).astype(x.dtype, copy=False)
 
 
 def _spread(grid: Windows, divisor: np.ndarray | int, y: np.ndarray) -> np.ndarray:
-    shares = _divided(y.astype(_wide(y.dtype), copy=False), divisor)
-    x = np.zeros((*y.shape[: -len(grid.size)], *grid.size), shares.dtype)
-    for _, outputs, inputs in walk(*steps_of(grid)):
-        x[(..., *inputs)] += shares[(..., *outputs)]
+    wide = y.astype(_wide(y.dtype), copy=False)
+    shares = _divided(wide, divisor, arranged(order_of(y), y.shape, wide.dtype, allocate))
+    x = dispatch.current().window_sums_grad(grid, (*y.shape[: -len(grid.size)], *grid.size), shares)
     return x.astype(y.dtype, copy=False)
 
 
-def _divided(sums: np.ndarray, divisor: np.ndarray | int) -> np.ndarray:
+def _divided(sums: np.ndarray, divisor: np.ndarray | int, out: np.ndarray) -> np.ndarray:
     """Integers are divided towards zero, as in C."""
     if sums.dtype.kind in "iu":
         return np.trunc(sums / divisor).astype(sums.dtype)
-    return sums / np.asarray(divisor, sums.dtype)
+    return np.divide(sums, np.asarray(divisor, sums.dtype), out=out)
 
 
 def _wide(dtype: np.dtype) -> np.dtype:
@@ -180,14 +175,27 @@ def _adaptive_means(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
 
 
 def _adaptive_spread(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
-    result = y.astype(_wide(y.dtype), copy=False)
-    for axis, count in enumerate(size, y.ndim - len(size)):
+    result, lead, out = y.astype(_wide(y.dtype), copy=False), y.shape[: -len(size)], y.shape[-len(size) :]
+    if all(n and count % n == 0 for n, count in zip(out, size)):
+        return _repeated(size, lead, out, result).astype(y.dtype, copy=False)
+    for axis, count in enumerate(size, len(lead)):
         lines = np.moveaxis(result, axis, 0)
         spread = np.zeros((count, *lines.shape[1:]), result.dtype)
         for index, (start, stop) in enumerate(_bounds(count, lines.shape[0])):
             spread[start:stop] += lines[index] / np.asarray(stop - start, spread.dtype)
         result = np.moveaxis(spread, 0, axis)
     return np.ascontiguousarray(result, dtype=y.dtype)
+
+
+def _repeated(size: tuple[int, ...], lead: tuple[int, ...], out: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """Windows of one size side by side: each has its share in all its places."""
+    lengths = [count // n for n, count in zip(out, size)]
+    shares = (y / np.asarray(prod(lengths), y.dtype)).reshape(
+        *lead, *(n for pair in zip(out, [1] * len(out)) for n in pair)
+    )
+    x = allocate((*lead, *size), y.dtype)
+    x.reshape(*lead, *(n for pair in zip(out, lengths) for n in pair))[...] = shares
+    return x
 
 
 def _check_tensor(op: str, x: Tensor, refused: str) -> None:

@@ -23,6 +23,7 @@ from ...plan.target import Target
 from .. import pooling
 from ..dispatch import Refusal, Unavailable
 from ..exactness import get_exact
+from . import sums
 from .kernels import addressable
 
 name = "compiled"
@@ -109,6 +110,16 @@ def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y:
             return pooling.max_pool_grad(grid, shape, winners, y)
         call = _remember(key, partial(_class("pool.PoolGradCall"), grid, shape, winners, y, Target.host(), key[-1]))
     return call(winners, y)
+
+
+def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:
+    """The sum of each window, subnormals being zero; integers and halves are NumPy's."""
+    return sums.window_sums(grid, x, fprop)
+
+
+def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """The adjoint of `window_sums`."""
+    return sums.window_sums_grad(grid, shape, y, dgrad)
 
 
 def _pools(grid: Windows, a: np.ndarray) -> bool:
