@@ -22,7 +22,7 @@ KERNELS = {
     "gradient in place": (lanewise_wgrad.emit_in_place, 4, 1, 3, f32, f32, ROW, (24, 24)),
     "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, 1, (2, 2), True),
     "gradient spread": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
-    "planes": (planes.emit_planes, planes.Form(4, 6, ((0, 1), (0,)), 2, False, True, True), f32, f32),
+    "planes": (planes.emit_planes, planes.Form(4, 6, ((0, 1), (0,)), 2, True, True), f32, f32),
     "product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 4), f32, f32, (False, True), True, False),
     "direct product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 2), f64, f64, (False, False), False, True),
 }
@@ -71,7 +71,7 @@ def test_channels_of_a_group_are_spread_without_leaving_the_registers():
 
 def test_rows_of_planes_stay_in_registers():
     k = Module(Target.named("avx2"))
-    planes.emit_planes(k, planes.Form(8, 8, ((0, 1, 2),), 1, False, False, False), f32, f32)
+    planes.emit_planes(k, planes.Form(8, 8, ((0, 1, 2),), 1, False, False), f32, f32)
     loop = innermost(compiler.assembly(k.text(), k.target), "planes")
     assert loop.count("vfmadd") == 8 * 3
     assert not re.search(r"ymm\d+, .*rsp|rsp.*, %?ymm", loop), loop

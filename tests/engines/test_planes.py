@@ -1,4 +1,4 @@
-"""Depthwise layers over contiguous images against the reference, exactly."""
+"""Layers of few channels over contiguous images against the reference, exactly."""
 
 import random
 import sys
@@ -19,13 +19,14 @@ from tests.engines.test_wgrad import ISAS
 
 
 def random_planes(rng: random.Random, target: Target, kernel: str) -> ConvSpec:
-    """A geometry that planes serve: narrow and wide rows, strides and dilations, one and more results a channel."""
+    """A geometry that planes serve: narrow and wide rows, strides and dilations, groups of one and of more channels."""
     while True:
-        rank, groups = rng.choice([2, 2, 2, 3]), rng.choice([2, 3, 8, 17, 40])
+        rank, groups = rng.choice([2, 2, 2, 3]), rng.choice([1, 2, 3, 8, 17, 40])
+        summed, made = rng.choice([(1, 1), (1, 1), (1, 3), (2, 2), (3, 1), (4, 4), (4, 7), (8, 2), (1, 20), (20, 1)])
         axes = [random_axis(rng, {2: rng.choice([8, 20, 70]), 3: 9}[rank]) for _ in range(rank)]
         size, taps, stride, dilation, padding = zip(*axes)
         spec = ConvSpec.of(
-            rng.choice([1, 2, 3]), groups, groups * rng.choice([1, 1, 2, 3]), size, taps,
+            rng.choice([1, 2, 3]), groups * summed, groups * made, size, taps,
             stride=(*stride[:-1], 1) if rng.random() < 0.5 else 1, dilation=dilation, padding=padding, groups=groups,
             dtype=rng.choice(["f32", "f32", "f64", "f16", "bf16"]),
         )  # fmt: skip
@@ -104,7 +105,7 @@ def test_they_are_chosen_for_contiguous_rows_alone():
     assert choose(spec, "fprop", target, 2, exact=False).algorithm == "planes"
     assert choose(spec, "fprop", target, 2, exact=False, rows=False).algorithm == "lanes"
     for other in (
-        spec._replace(groups=16),  # two channels a group
+        ConvSpec.of(2, 32, 32, (28, 28), (3, 1), padding=(1, 0), groups=32),  # little is summed from one load
         ConvSpec.of(2, 32, 32, (28,), (3,), padding=1, groups=32),
         ConvSpec.of(2, 32, 32, (28, 28), (31, 31), padding=15, groups=32),  # half of the taps meet padding
         ConvSpec.of(2, 32, 32, (3, 28), (1, 3), groups=32),
@@ -112,6 +113,9 @@ def test_they_are_chosen_for_contiguous_rows_alone():
         ConvSpec.of(2, 32, 32, (28, 28), (3, 3), stride=2, padding=1, groups=32),
     ):
         assert choose(other, "fprop", target, 2, exact=False).algorithm == "lanes"
+    few = ConvSpec.of(2, 8, 3, (28, 28), (3, 3), padding=1)
+    assert choose(few, "fprop", target, 2, exact=False).algorithm == "planes"
+    assert choose(few, "dgrad", target, 2, exact=False).algorithm == "product"
     rows = ConvSpec.of(2, 32, 32, (28, 28), (3, 3), stride=(2, 1), padding=1, groups=32)
     assert choose(rows, "fprop", target, 2, exact=False).algorithm == "planes"
     assert choose(rows, "dgrad", target, 2, exact=False).algorithm == "lanes"

@@ -1,12 +1,12 @@
-"""Depthwise convolution of planes: lanes are neighbouring positions of a row, a channel is computed at a time.
+"""Convolution of planes: lanes are neighbouring positions of a row, a result channel is computed at a time.
 
 In: a `Form`, which holds what a plan fixes. Out: the kernel `planes`.
 
-    for item (some channels of an image):  for channel, for block of its rows:
-        copy the block's source rows into the band; padding is zeros
-        for depth, for rows of a tile, for vectors along the row:
+    for item (some channels of an image):  for group of channels, for block of rows:
+        copy the block's rows of the group's source channels into the band; padding is zeros
+        for result channel, for depth, for rows of a tile, for vectors along the row:
             sums = bias
-            for group of taps above each other (and their depth), for column of taps:
+            for source channel, for depth of taps, for group of taps above each other, for column of taps:
                 for source row:  load once;  for each tap of the group:  sums[row − tap's slot] += weight · loaded
             results
 
@@ -32,20 +32,20 @@ class Form(NamedTuple):
     rows: int
     patterns: tuple[tuple[int, ...], ...]  # of groups of taps: slots from the first tap to each
     runs: int  # of slots along w whose sources are neighbours
-    shared: bool  # whether several channels read one of the source
     relu: bool
     ahead: bool  # whether memory is asked early for what comes next: source planes behind this one, result rows below
 
 
 def planes_params(stored: Type, number: Type) -> Params:
-    """The words of `planes`. An item is `piece` channels of an image; `multiplier` of them read one source channel.
+    """The words of `planes`. An item is `piece` channels of an image; `made` of them read the same `summed` source
+    channels, whose bands are `band_plane` apart.
 
     table_d, table_h, places_d, places_h: as `codegen.pack` has them. run_table: of each run of slots along w, its first
     slot, how many they are, and the source offset of the first. starts: of each pattern's groups among the `entries`,
     each (offset in the band, offset among a channel's weights). columns: the slot of each tap along w."""
     words = [
-        "items", "pieces", "piece", "channels", "multiplier", "image", "channel", "scratch_size", "weight_size",
-        "out_plane", "slots_d", "slots_h", "pitch", "blocks_d", "blocks_h", "block_d", "block_h",
+        "items", "pieces", "piece", "channels", "made", "summed", "image", "channel", "scratch_size", "band_plane",
+        "weight_size", "out_plane", "slots_d", "slots_h", "pitch", "blocks_d", "blocks_h", "block_d", "block_h",
         "out_d", "out_h", "out_w", "taps_w",
     ]  # fmt: skip
     tables = ("table_d", "table_h", "places_d", "places_h", "run_table", "starts", "entries", "columns")
@@ -70,13 +70,16 @@ def emit_planes(k: Module, form: Form, stored: Type, number: Type) -> None:
             begin = piece * p.piece
             end = f.min(begin + p.piece, p.channels)
             source, out = p.source[image * p.image], p.out[image * p.channels * p.out_plane]
-            with f.loop(begin, end, sure=True) as c:
-                plane = source[(c // p.multiplier if form.shared else c) * p.channel]
-                left = (end - c) * p.out_plane  # numbers to the end of the item's results
+            with f.loop(begin // p.made, f.ceil_div(end, p.made), sure=True) as g:
+                planes = source[g * p.summed * p.channel]
+                first, last = f.max(begin, g * p.made), f.min(end, (g + 1) * p.made)
                 with f.loop(0, p.blocks_d, sure=True) as d, f.loop(0, p.blocks_h, sure=True) as h:
-                    _copy_block(f, p, plane, band, d, h)
+                    with f.loop(0, p.summed, sure=True) as j:
+                        _copy_block(f, p, planes[j * p.channel], band[j * p.band_plane], d, h)
                     start = d * p.block_d, h * p.block_h
-                    _sum_block(f, p, band, p.weights[c * p.weight_size], p.bias[c], out[c * p.out_plane], left, start)
+                    with f.loop(first, last, sure=True) as c:
+                        weights, plane = p.weights[c * p.weight_size], out[c * p.out_plane]
+                        _sum_block(f, p, band, weights, p.bias[c], plane, start)
 
 
 def _copy_block(f: Function, p, plane: Pointer, band: Pointer, d: Value, h: Value) -> None:  # noqa: ANN001
@@ -125,9 +128,9 @@ def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: A
 
 
 def _sum_block(
-    f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
+    f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, start: tuple,  # noqa: ANN001
 ) -> None:  # fmt: skip
-    """All results of a block: depth by depth, some rows at a time, vectors along them."""
+    """All results of a channel's block: depth by depth, some rows at a time, vectors along them."""
     lanes, first = p.form.lanes, bias.broadcast(p.form.lanes)
     depths, height = f.min(p.block_d, p.out_d - start[0]), f.min(p.block_h, p.out_h - start[1])
     with f.loop(0, depths, sure=True) as z, f.loop(0, height, p.form.rows, sure=True) as i:
@@ -138,7 +141,7 @@ def _sum_block(
             _sum_tile(f, p, sums, rows[t], weights)
             low = f.const(first.type, 0.0)
             results = [(f.max(low, v.value) if p.form.relu else v.value).to(out.of) for v in sums]
-            _store_rows(f, p, results, out[row + t], height - i, left - row - t)
+            _store_rows(f, p, results, out[row + t], height - i, p.out_plane - row - t)
 
 
 def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> None:  # noqa: ANN001
@@ -161,7 +164,7 @@ def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> No
 
 def _store_rows(f: Function, p, results: list[Value], out: Pointer, rows: Value, left: Value) -> None:  # noqa: ANN001
     """Those of the rows that exist. What a vector has beyond its row is overwritten by the next one, so that only the
-    last rows of an item are stored in part."""
+    last rows of a plane, of which `left` numbers are left, are stored in part."""
     lanes, behind = p.form.lanes, left - p.form.lanes
     with f.if_((rows >= len(results)) & (p.out_w * (len(results) - 1) <= behind)):
         place = out

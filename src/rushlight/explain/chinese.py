@@ -137,8 +137,8 @@ CHINESE: dict[str, str] = {
     "lane by lane: the channels of a group are too few for a matrix product": (
         "按向量的各个分量计算：每组通道太少，不宜作矩阵乘法"
     ),
-    "channel by channel: each output channel reads one input channel, whose rows are contiguous": (
-        "逐个通道计算：每个输出通道只读一个输入通道，而输入通道的各行在内存中是连续的"
+    "channel by channel: few input channels are summed for each, and their rows are contiguous": (
+        "逐个通道计算：每个输出通道只累加少数输入通道，而输入的各行在内存中是连续的"
     ),
     "by the reference engine: nothing is compiled for this dtype or machine": (
         "由参考引擎计算：这种数据类型或机器没有编译的内核"

@@ -341,7 +341,7 @@ ALGORITHMS = {
     "product": "as a matrix product over taps and channels, in blocks that fit registers and caches",
     "winograd": "by Winograd's algorithm: tiles of outputs at once, with fewer multiplications than taps",
     "lanes": "lane by lane: the channels of a group are too few for a matrix product",
-    "planes": "channel by channel: each output channel reads one input channel, whose rows are contiguous",
+    "planes": "channel by channel: few input channels are summed for each, and their rows are contiguous",
     "overlap": "as one matrix product with all taps as its columns, which are added where they overlap",
 }
 

@@ -33,7 +33,7 @@ LANES = Choice("lanes", None, ("vectors hold output channels: groups are too sma
 
 
 PLANES = Choice(
-    "planes", None, ("each channel for itself", "not lanes of channels: rows of the source are contiguous in memory")
+    "planes", None, ("few channels are summed, and rows of the source are contiguous: vectors hold positions of a row",)
 )
 
 
@@ -58,8 +58,10 @@ def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: boo
     >>> choose(spec, "fprop", Target.named("avx2"), 2, exact=False).algorithm
     'product'
     """
+    if rows and planes.serves(spec._replace(role=kernel), target):
+        return PLANES
     if lanewise.serves(spec):
-        return PLANES if rows and planes.serves(spec._replace(role=kernel), target) else LANES
+        return LANES
     if overlaps(spec, kernel):
         return Choice("overlap", None, ("few channels and long taps: columns of a product, added where they overlap",))
     plan: WinogradPlan | str = EXACT if exact else plan_winograd(spec, kernel, target, threads)

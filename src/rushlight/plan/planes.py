@@ -1,13 +1,13 @@
-"""Depthwise layers over images whose rows are contiguous: the lanes of a vector are neighbouring positions of a row.
+"""Layers of few channels over images whose rows are contiguous: lanes are neighbouring positions of a row.
 
 In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `PlanePlan`. Next: `codegen.planes` emits its
 kernel.
 
-    y[c][i][t … t + lanes) = Σ over taps   w[c][tap] · x[c][row of (i, tap)][column of tap + t …]
+    y[c][i][t … t + lanes) = Σ over j, taps   w[c][j][tap] · x[j of c's group][row of (i, tap)][column of tap + t …]
 
-A channel's plane is copied into the first cache with its padding, a block of rows at a time, and results leave as
-planes: nothing is turned, and a source number that is loaded serves the taps above each other, each for a result
-row of its own.
+The planes of a group are copied into the first cache with their padding, a block of rows at a time, and results leave
+as planes: nothing is turned, and a source number that is loaded serves the taps above each other, each for a result row
+of its own.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class PlanePlan(NamedTuple):
 
 
 def serves(spec: ConvSpec, target: Target) -> bool:
-    """Whether planes are a way for this spec, if rows of the source are contiguous and its channels are not.
+    """Whether planes are the way for this spec, if rows of the source are contiguous and its channels are not.
 
     >>> serves(ConvSpec.of(8, 32, 32, (112, 112), (3, 3), padding=1, groups=32), Target.named("avx2"))
     True
     """
-    if not lanes_serve(spec) or spec.rank < 2 or gather_groups(spec).source != 1:
+    if spec.rank < 2 or not _few(spec):
         return False
     axes = gather_axes(spec)
     if any(len(axis.phases) != 1 or not axis.phases[0].taps for axis in axes):
@@ -68,7 +68,18 @@ def serves(spec: ConvSpec, target: Target) -> bool:
     if axes[2].phases[0].step > 1 or axes[1].result < LEAST or filled < FULL or leaves_out(spec, axes):
         return False
     least = _blocks(axes, (1, min(axes[1].result, 8), axes[2].result))
-    return prod(len(axis.slots.coordinates) for axis in least) * itemsize <= target.l2 // 2
+    rows = prod(len(axis.slots.coordinates) for axis in least)
+    return rows * gather_groups(spec).source * itemsize <= target.l2 // 2
+
+
+def _few(spec: ConvSpec) -> bool:
+    """Whether channels are so few, and taps so many, that neither vectors of channels nor a product does better."""
+    made = gather_groups(spec)
+    if spec.taps[-2] < 2 or prod(spec.taps) < 6:  # little is summed from one load
+        return False
+    if made.count > 1:
+        return lanes_serve(spec) and made.source <= 4
+    return made.result <= 4 and made.source <= (20 if made.result == 1 else 8)
 
 
 def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
@@ -77,17 +88,18 @@ def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = row_lanes(axes[2].result, target.lanes(itemsize), 16 // itemsize)
     pitch = _pitch(_blocks(axes, (1, 1, axes[2].result))[2], lanes)
-    block = choose_block(axes, pitch, target.l1 * 5 // 8 // itemsize)
+    made = gather_groups(spec)
+    block = choose_block(axes, pitch, target.l1 * 5 // 8 // itemsize // made.source)
     cut = _blocks(axes, block)
     block = tuple(axis.block for axis in cut)
     found = tap_groups(cut[1], TAPS)
     patterns = tuple(dict.fromkeys(pattern for pattern, _ in found))
     groups = tuple(tuple(taps for pattern, taps in found if pattern == wanted) for wanted in patterns)
     rows = tile_rows(block[1], patterns, target)
-    planes, bytes_ = gather_groups(spec), prod(axis.result for axis in axes) * itemsize
-    channels = planes.count * planes.result
+    channels, bytes_ = made.count * made.result, prod(axis.result for axis in axes) * itemsize
     enough = -(-channels * spec.batch // (8 * max(1, target.cores)))
     piece = max(1, min(channels, enough, -(-PIECE // bytes_)))
+    piece = -(-piece // made.result) * made.result if piece > made.result // 2 else piece
     return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece)
 
 

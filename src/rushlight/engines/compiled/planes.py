@@ -1,4 +1,4 @@
-"""A depthwise convolution of planes, ready to be called: its plan as words and tables, its kernel as an address.
+"""A convolution of planes, ready to be called: its plan as words and tables, its kernel as an address.
 
 In: a ConvSpec and an array like those to come, rows contiguous. Out: a callable that takes arrays of these strides and
 gives results, contiguous as the source's images are.
@@ -40,25 +40,27 @@ class PlaneCall:
         blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(axes, plan.block)]
         sizes, slots = [axis.result for axis in axes], [len(axis.slots.coordinates) for axis in blocks]
         self.shape = (spec.batch, self.channels, *sizes[3 - spec.rank :])
-        entries, table = lay_taps(spec, plan, blocks, self.channels)
+        # Tiles read rows behind the band where their own are fewer, and a vector behind the last.
+        band_plane = slots[0] * slots[1] * plan.pitch
+        self.scratch_size = groups.source * band_plane + (plan.rows + 1) * plan.pitch
+        entries, table = lay_taps(spec, plan, blocks, band_plane)
         self.weights = GatheredWeight(("planes", role, plan.groups), table, self.stored, self.number, target, threads)
         lines = [axis_lines(axis, step) for axis, step in zip(blocks, [0] * (3 - spec.rank) + steps)]
-        starts = np.cumsum([0, *(len(taps) * len(axes[0].phases[0].taps) for taps in plan.groups)])
+        deep = groups.source * len(axes[0].phases[0].taps)
+        starts = np.cumsum([0, *(len(taps) * deep for taps in plan.groups)])
         self.tables = [
             lines[0][0], lines[1][0], lines[0][1], lines[1][1], runs(row_offsets(*lines[2])),
             starts.astype(np.int64), entries, np.array(blocks[2].slots.base[0], np.int64),
         ]  # fmt: skip
-        options = groups.result > 1, activation == "relu", spec.bytes > target.l3 // 2
+        options = activation == "relu", spec.bytes > target.l3 // 2
         form = Form(plan.lanes, plan.rows, plan.patterns, len(self.tables[4]), *options)
         self.entry = kernel(target, "planes", emit_planes, form, self.stored, self.number)["planes"]
-        # Tiles read rows behind the band where their own are fewer, and a vector behind the last.
-        self.scratch_size = (slots[0] * slots[1] + plan.rows + 1) * plan.pitch
         pieces = -(-self.channels // plan.piece)
         self.items = spec.batch * pieces
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
         words = [
-            self.items, pieces, plan.piece, self.channels, groups.result, image, channel, self.scratch_size,
-            len(table) // self.channels, prod(sizes), *slots[:2], plan.pitch,
+            self.items, pieces, plan.piece, self.channels, groups.result, groups.source, image, channel,
+            self.scratch_size, band_plane, len(table) // self.channels, prod(sizes), *slots[:2], plan.pitch,
             blocks[0].count, blocks[1].count, *plan.block[:2], *sizes, len(blocks[2].slots.base[0]),
         ]  # fmt: skip
         addresses = [runtime.address(table) for table in self.tables]
@@ -87,19 +89,28 @@ class PlaneCall:
         ])  # fmt: skip
 
 
-def lay_taps(spec: ConvSpec, plan: PlanePlan, blocks: list[AxisBlocks], channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each group of taps at each depth, its offsets in the band and among a channel's weights; and where in the
-    weight each packed number comes from: [channel][group][tap along w][tap of the group]."""
+def lay_taps(
+    spec: ConvSpec, plan: PlanePlan, blocks: list[AxisBlocks], band_plane: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each group of taps of each source channel and depth, its offsets in the band and among a result channel's
+    weights; and where in the weight each packed number comes from: [channel][group][tap along w][tap of the group]."""
     (d, h, w), extents = (axis.phases[0] for axis in blocks), (1, 1, 1, *spec.taps)[-3:]
     base_d, base_h = (axis.slots.base[0] for axis in blocks[:2])
-    rows = len(blocks[1].slots.coordinates)
+    rows, channels, taps = len(blocks[1].slots.coordinates), gather_groups(spec), prod(spec.taps)
+    # The weight is (out_channels, in_channels / groups, *taps), and the gather's results are either's channels.
+    result, source = np.arange(channels.count * channels.result), taps
+    base = result * channels.source * taps
+    if spec.role == "dgrad":
+        group, inside = result // channels.result, result % channels.result
+        base, source = (group * channels.source * channels.result + inside) * taps, channels.result * taps
     entries: list[tuple[int, int]] = []
     order: list[int] = []
     for groups in plan.groups:
-        for (i, tap_d), group in product(enumerate(d.taps), groups):
-            entries.append(((base_d[i] * rows + base_h[group[0]]) * plan.pitch, len(order)))
-            order += [(tap_d * extents[1] + h.taps[g]) * extents[2] + tap_w for tap_w in w.taps for g in group]
-    table = np.arange(channels)[:, None] * prod(spec.taps) + np.array(order)
+        for j, (i, tap_d), group in product(range(channels.source), enumerate(d.taps), groups):
+            entries.append((j * band_plane + (base_d[i] * rows + base_h[group[0]]) * plan.pitch, len(order)))
+            places = [(tap_d * extents[1] + h.taps[g]) * extents[2] + tap_w for tap_w in w.taps for g in group]
+            order += [j * source + place for place in places]
+    table = base[:, None] + np.array(order)
     return np.array(entries, np.int64), table.reshape(-1)
 
 
