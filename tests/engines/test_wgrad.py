@@ -64,6 +64,16 @@ def test_every_instruction_set(isa):
         np.testing.assert_array_equal(found, reference.wgrad(spec, x, y), err_msg=str(spec))
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("size, stride", [("2x16", "1x3"), ("1x5", "1x2"), ("2x8", "1x2")])
+def test_what_a_stride_leaves_out_does_not_reach_the_padding_below(size, stride, isa):
+    """Squares that are turned write it behind a row, where the next row may begin."""
+    spec = ConvSpec.parse(f"n2_c18_i{size}_o20_k1x1_s{stride}_p0:2x0_g1_f32")
+    x, y = operands(spec, 0)
+    found = WgradCall(spec, x, y, Target.named(isa), 2)(x, y)
+    np.testing.assert_array_equal(found, reference.wgrad(spec, x, y))
+
+
 HALVES = ["n3_c20_i9x11_o33_k3x3_s1_p1_g1", "n1_c300_o130_g1", "n8_c70_o33_g1", "n65_c100_o10_g1", "n1100_c40_o64_g1"]
 HALVES += ["n2_c40_i9x30_o40_k3x3_s1_p1_g40"]
 

@@ -84,6 +84,19 @@ def transposed_phases(taps: int, stride: int, dilation: int, lo: int, size: int)
     return tuple(phases)
 
 
+def interior(phase: Phase, size: int) -> tuple[int, int]:
+    """The results of a phase all of whose taps are inside the source.
+
+    >>> interior(forward_phase(taps=3, stride=1, dilation=1, lo=1, out=28), 28)
+    (1, 27)
+    """
+    if not phase.offsets:
+        return phase.begin, phase.end
+    begin = max(phase.begin, -(min(phase.offsets) // phase.step))
+    end = min(phase.end, (size - 1 - max(phase.offsets)) // phase.step + 1)
+    return (begin, end) if begin < end else (phase.begin, phase.begin)
+
+
 def lay_slots_as_they_are(phase: Phase, block: int) -> Slots:
     """Slots in the order of the source: results are `step` slots apart, and neighbouring taps are neighbours.
 

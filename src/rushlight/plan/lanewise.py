@@ -15,7 +15,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..ops.spec import ITEM_BYTES, ConvSpec
-from .axes import Phase, forward_phase, transposed_phases
+from .axes import Phase, forward_phase, interior, transposed_phases
 from .blocking import UNIT
 from .target import Target
 
@@ -100,19 +100,6 @@ def gather_axes(spec: ConvSpec) -> list[Axis]:
         else:
             axes.append(Axis((forward_phase(taps, stride, dilation, lo, out),), size, out))
     return [Axis((UNIT,), 1, 1)] * (3 - len(axes)) + axes
-
-
-def interior(phase: Phase, size: int) -> tuple[int, int]:
-    """The results of a phase all of whose taps are inside the source.
-
-    >>> interior(forward_phase(taps=3, stride=1, dilation=1, lo=1, out=28), 28)
-    (1, 27)
-    """
-    if not phase.offsets:
-        return phase.begin, phase.end
-    begin = max(phase.begin, -(min(phase.offsets) // phase.step))
-    end = min(phase.end, (size - 1 - max(phase.offsets)) // phase.step + 1)
-    return (begin, end) if begin < end else (phase.begin, phase.begin)
 
 
 def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:

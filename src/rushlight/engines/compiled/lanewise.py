@@ -22,9 +22,9 @@ from ...codegen.lanewise import (
 )
 from ...codegen.pack import Gather
 from ...ops.spec import ConvSpec
-from ...plan.axes import Phase
+from ...plan.axes import Phase, interior
 from ...plan.blocking import AxisBlocks, Bands, cut_axis
-from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, interior, plan_lanes
+from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, plan_lanes
 from ...plan.target import Target
 from .gathered import GatheredWeight
 from .kernels import kernel, pack_entry

@@ -23,9 +23,9 @@ from ...codegen.lanewise_wgrad import (
 )
 from ...codegen.pack import Gather
 from ...ops.spec import ConvSpec
-from ...plan.axes import plain_phase
+from ...plan.axes import interior, plain_phase
 from ...plan.blocking import Bands, cut_axis
-from ...plan.lanewise import gather_axes, gather_groups, interior, plan_lane_wgrad
+from ...plan.lanewise import gather_axes, gather_groups, plan_lane_wgrad
 from ...plan.target import Target
 from ...plan.wgrad import tap_range
 from .kernels import kernel, pack_entry

@@ -16,7 +16,7 @@ from ...codegen.ir import BY_NAME, Type, f32
 from ...codegen.pack import Gather, form_of
 from ...codegen.wgrad import emit_wgrad, finish_params, product_params
 from ...ops.spec import ConvSpec
-from ...plan.axes import Phase, plain_phase
+from ...plan.axes import Phase, interior, plain_phase
 from ...plan.blocking import Bands, cut_axis, lay_band
 from ...plan.target import Target
 from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range
@@ -49,9 +49,11 @@ class Operand:
         bands = lay_band(blocks, side.panel, lanes, itemsize)
         pitch, slots = side.panel if merged else bands.pitch, len(blocks[2].slots.coordinates)
         strides = (*self.axes, self.channel)
-        # Without padding among them, rows need no spare slot between them, nor do images.
-        inside = len(self.phases[2].taps) == 1 and all(0 <= c < self.sizes[2] for c in blocks[2].slots.coordinates)
-        dense = not merged and (form_of(bands, strides) == "rows" or inside)
+        # Rows need no spare slot between them, nor do images, where nothing is written behind them, or only what the
+        # next row then overwrites: squares that are turned write there what a stride leaves out.
+        inside = [interior(phase, size) == (phase.begin, phase.end) for phase, size in zip(self.phases, self.sizes)]
+        alone = len(self.phases[2].taps) == 1 and inside[2] and (self.phases[2].step == 1 or all(inside))
+        dense = not merged and (form_of(bands, strides) == "rows" or alone)
         self.bands = bands._replace(pitch=pitch, row=(slots if dense else slots + 1) * pitch)
         self.image_step = self.bands.rows * self.bands.row if dense else self.bands.size
         self.panel_step = pixels[0] * self.image_step + 64
