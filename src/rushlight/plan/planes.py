@@ -45,11 +45,6 @@ class PlanePlan(NamedTuple):
     pitch: int  # numbers from one row of the band to the next
     piece: int  # channels of an item
 
-    @property
-    def terms(self) -> int:
-        """Taps along d and h that have weights, each with all those along w; the last of a group may repeat none."""
-        return sum(len(pattern) * len(groups) for pattern, groups in zip(self.patterns, self.groups))
-
 
 def serves(spec: ConvSpec, target: Target) -> bool:
     """Whether planes are the way for this spec, if rows of the source are contiguous and its channels are not.
@@ -63,7 +58,7 @@ def serves(spec: ConvSpec, target: Target) -> bool:
     if any(len(axis.phases) != 1 or not axis.phases[0].taps for axis in axes):
         return False
     itemsize, positions = max(4, ITEM_BYTES[spec.dtype]), axes[2].result
-    lanes = row_lanes(positions, target.lanes(itemsize), 16 // itemsize)
+    lanes = row_lanes(positions, target, itemsize)
     filled = positions / (-(-positions // lanes) * lanes)
     if axes[2].phases[0].step > 1 or axes[1].result < LEAST or filled < FULL or leaves_out(spec, axes):
         return False
@@ -86,7 +81,7 @@ def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
     """The plan for a spec that planes serve."""
     axes = gather_axes(spec)
     itemsize = max(4, ITEM_BYTES[spec.dtype])
-    lanes = row_lanes(axes[2].result, target.lanes(itemsize), 16 // itemsize)
+    lanes = row_lanes(axes[2].result, target, itemsize)
     pitch = _pitch(_blocks(axes, (1, 1, axes[2].result))[2], lanes)
     made = gather_groups(spec)
     block = choose_block(axes, pitch, target.l1 * 5 // 8 // itemsize // made.source)
@@ -103,14 +98,15 @@ def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
     return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece)
 
 
-def row_lanes(positions: int, full: int, least: int) -> int:
+def row_lanes(positions: int, target: Target, itemsize: int) -> int:
     """The shortest vector that needs no more of itself for a row than the longest.
 
-    >>> row_lanes(7, 16, 4), row_lanes(28, 16, 4), row_lanes(56, 8, 4)
+    >>> avx512 = Target.named("avx512")
+    >>> row_lanes(7, avx512, 4), row_lanes(28, avx512, 4), row_lanes(56, Target.named("avx2"), 4)
     (8, 16, 8)
     """
-    lanes = full
-    while lanes > least and -(-positions // (lanes // 2)) == -(-positions // full):
+    lanes = full = target.lanes(itemsize)
+    while lanes * itemsize > 16 and -(-positions // (lanes // 2)) == -(-positions // full):
         lanes //= 2
     return lanes
 
@@ -160,7 +156,7 @@ def choose_block(axes: list[Axis], pitch: int, room: int) -> tuple[int, int, int
     """Positions (d, h, w) of a block, whole rows, whose band has at most `room` numbers if it can."""
 
     def needed(d: int, h: int) -> int:
-        return prod(len(axis.slots.coordinates) for axis in _blocks(axes, (d, h, axes[2].result))[:2]) * pitch
+        return prod(len(axis.slots.coordinates) for axis in _blocks(axes[:2], (d, h))) * pitch
 
     depth, height = axes[0].result, axes[1].result
     pieces = 1
@@ -173,7 +169,7 @@ def choose_block(axes: list[Axis], pitch: int, room: int) -> tuple[int, int, int
     return -(-depth // pieces), height, axes[2].result
 
 
-def _blocks(axes: list[Axis], block: tuple[int, int, int]) -> list[AxisBlocks]:
+def _blocks(axes: list[Axis], block: tuple[int, ...]) -> list[AxisBlocks]:
     return [cut_axis(axis.phases, axis.source, size) for axis, size in zip(axes, block)]
 
 
