@@ -132,7 +132,7 @@ def draw(path: str | Path, rows: list[Row], facts: dict, mode: str) -> None:
     axes.barh(range(len(known)), [row.best for row in known], color=[colours[row.category] for row in known])
     axes.axvline(1, color="black", linewidth=1)
     for i, row in enumerate(known):
-        axes.text(row.best * 1.03, i, f"{row.best:.2f}", va="center", fontsize=7)
+        axes.text(max(row.best, 1.0) * 1.03, i, f"{row.best:.2f}", va="center", fontsize=7)
     axes.set_yticks(range(len(known)), [row.name for row in known], fontsize=7)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
