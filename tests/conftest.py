@@ -1,7 +1,12 @@
 """Shared set-up: hypothesis without a database or deadlines, and live tests that step aside without PyTorch."""
 
 import os
+import signal
 import tempfile
+
+# A shell makes what it starts in the background deaf to Ctrl-C, and so the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One thread a process: pytest-xdist already uses the cores, and small cases gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
