@@ -58,6 +58,22 @@ def test_one_weight_serves_layers_of_every_geometry(seed, exact):
         np.testing.assert_allclose(found, want, rtol=0, atol=tolerance, err_msg=f"{kernel} {spec}")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_weight_serves_planes_of_every_geometry(seed):
+    """An axis of one position takes other taps for each stride and padding, and groups change what dgrad sums."""
+    rng, numbers = random.Random(seed), np.random.default_rng(seed)
+    weight, memo = numbers.integers(-3, 4, (24, 1, 4, 3, 3)).astype(np.float32), {}
+    for _ in range(60):
+        size, groups = (rng.choice([1, 1, 6]), rng.choice([7, 8]), rng.choice([7, 8, 14])), rng.choice([6, 12, 24])
+        stride, padding = (rng.choice([1, 2, 4]), 1, 1), ((rng.randint(0, 3), rng.randint(3, 5)), (1, 1), (1, 1))
+        spec = ConvSpec.of(2, groups, 24, size, (4, 3, 3), groups=groups, padding=padding, stride=stride)
+        for kernel, shape in (("fprop", spec.x_shape), ("dgrad", spec.y_shape)):
+            source = numbers.integers(-3, 4, shape).astype(np.float32)
+            found = getattr(compiled, kernel)(spec, source, weight, None, None, memo)
+            np.testing.assert_array_equal(found, getattr(reference, kernel)(spec, source, weight), f"{kernel} {spec}")
+    assert any(key[0] == "planes" for key in memo if isinstance(key, tuple))
+
+
 LAYERS = {
     "dense": (lambda: nn.Conv2d(16, 24, 3, padding=1), (2, 16, 9, 9)),
     "winograd": (lambda: nn.Conv2d(32, 32, 3, padding=1), (2, 32, 20, 20)),

@@ -11,7 +11,7 @@ from ... import runtime
 from ...codegen.ir import Type
 from ...codegen.lanewise import emit_gather, gather_params
 from ...plan.target import Target
-from .kernels import kernel
+from .kernels import kernel, remembered
 
 
 class GatheredWeight:
@@ -25,12 +25,7 @@ class GatheredWeight:
 
     def __call__(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
         """The packed weight and whether it is finite: from the memo, or packed now."""
-        if memo is None:
-            return self._pack(w)
-        packed = memo.get(self.key)
-        if packed is None:
-            packed = memo[self.key] = self._pack(w)
-        return packed
+        return remembered(memo, self.key, lambda: self._pack(w))
 
     def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
         w = np.ascontiguousarray(w)

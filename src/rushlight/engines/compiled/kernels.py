@@ -34,6 +34,16 @@ def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
     emit_pack(k, form, source, number, export=True)
 
 
+def remembered(memo: dict | None, key: object, make: Callable[[], object]) -> object:
+    """What `make` makes of a weight, kept in the weight's memo, which lives until the weight changes."""
+    if memo is None:
+        return make()
+    made = memo.get(key)
+    if made is None:
+        made = memo[key] = make()
+    return made
+
+
 def addressable(a: np.ndarray) -> bool:
     """Whether all strides are whole numbers, none negative."""
     return all(stride >= 0 and stride % a.itemsize == 0 for stride in a.strides) and a.flags.aligned

@@ -44,7 +44,9 @@ class PlaneCall:
         band_plane = slots[0] * slots[1] * plan.pitch
         self.scratch_size = groups.source * band_plane + (plan.rows + 1) * plan.pitch
         entries, table = lay_taps(spec, plan, blocks, band_plane)
-        self.weights = GatheredWeight(("planes", role, plan.groups), table, self.stored, self.number, target, threads)
+        taps = tuple(axis.phases[0].taps for axis in axes)
+        key = ("planes", role, spec.groups, plan.groups, taps)
+        self.weights = GatheredWeight(key, table, self.stored, self.number, target, threads)
         lines = [axis_lines(axis, step) for axis, step in zip(blocks, [0] * (3 - spec.rank) + steps)]
         deep = groups.source * len(axes[0].phases[0].taps)
         starts = np.cumsum([0, *(len(taps) * deep for taps in plan.groups)])

@@ -22,7 +22,7 @@ from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_produc
 from ...plan.target import Target
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from .kernels import kernel as load_kernel
-from .kernels import pack_entry
+from .kernels import pack_entry, remembered
 
 _PHASE = 2 + list(loops_params(f32, f32, f32).fields).index("phase")
 _SEGMENT_CYCLES = 90
@@ -65,7 +65,7 @@ class ProductCall:
         result = runtime.empty(self.shape, self.result_dtype)
         if self.empty:
             return result.transpose(self.order)
-        packed, finite = self._packed(w, memo)
+        packed, finite = remembered(memo, self.weights, lambda: self._pack(w))
         scratch = runtime.empty((self.scratch,), self.dtype)
         words = self.words[:]
         address = runtime.address
@@ -80,16 +80,8 @@ class ProductCall:
 
     # ---------------------------------------------------------------- weights
 
-    def _packed(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
-        """The packed weight, and whether it is finite: from the memo, or packed now."""
-        if memo is None:
-            return self._pack(w)
-        packed = memo.get(self.weights)
-        if packed is None:
-            packed = memo[self.weights] = self._pack(w)
-        return packed
-
     def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The packed weight, and whether it is finite."""
         packed = runtime.empty((self.weights.size,), self.dtype)
         packed[-1] = 0
         w = np.ascontiguousarray(w)

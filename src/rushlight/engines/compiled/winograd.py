@@ -20,6 +20,7 @@ from ...codegen.winograd_loops import emit_layer, emit_weight, filter_params, la
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
 from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
+from .kernels import remembered
 
 _F32 = np.dtype(np.float32)
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -93,22 +94,13 @@ class _Phase:
         scratch: np.ndarray,
     ) -> None:  # fmt: skip
         """Writes the phase's part of the result."""
-        weights = self._filter(w, memo)
+        weights = remembered(memo, self.key, lambda: self._transform(w))
         words, address = self.words[:], runtime.address
         words[3], words[4], words[5] = address(source), address(weights), address(bias)
         words[6], words[7] = address(result) + self.start, address(scratch)
         runtime.launch(self.entry, words, self.threads)
 
     # ---------------------------------------------------------------- weights
-
-    def _filter(self, w: np.ndarray, memo: dict | None) -> np.ndarray:
-        """The transformed weight: from the memo, or transformed now."""
-        if memo is None:
-            return self._transform(w)
-        weights = memo.get(self.key)
-        if weights is None:
-            weights = memo[self.key] = self._transform(w)
-        return weights
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
         """Seen from dgrad the channels change places and the taps run backwards: steps and a start, no copy."""
