@@ -32,9 +32,7 @@ class Choice(NamedTuple):
 LANES = Choice("lanes", None, ("vectors hold output channels: groups are too small for a matrix product",))
 
 
-PLANES = Choice(
-    "planes", None, ("few channels are summed, and rows of the source are contiguous: vectors hold positions of a row",)
-)
+PLANES = Choice("planes", None, ("vectors hold neighbouring positions of a row, so that nothing has to be turned",))
 
 
 def overlaps(spec: ConvSpec, kernel: str) -> bool:
