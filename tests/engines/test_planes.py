@@ -81,7 +81,19 @@ def test_unusual_planes(text):
         if serves(spec._replace(role=kernel), Target.host()):
             given = operands(spec, kernel, rng)
             want = getattr(reference, kernel)(spec, *given)
-            np.testing.assert_array_equal(getattr(compiled, kernel)(spec, *given), want)
+            source, weight, bias, activation = given
+            for threads in (1, 2, 3):
+                found = PlaneCall(kernel, spec, source, activation, Target.host(), threads)(source, weight, bias, None)
+                np.testing.assert_array_equal(found, want, err_msg=f"{kernel} {threads}")
+
+
+def test_few_images_of_few_channels_are_shared_by_their_rows():
+    spec, numbers = ConvSpec.of(1, 2, 2, (9, 300, 64), (3, 3, 3), padding=1, groups=2), np.random.default_rng(0)
+    x, weight = numbers.integers(-4, 5, spec.x_shape).astype("f4"), numbers.integers(-4, 5, spec.w_shape).astype("f4")
+    call = PlaneCall("fprop", spec, x, None, Target.named("avx2", cores=4), 3)
+    assert call.items == 32 and call.plan.parts == 16 and call.plan.block[1] < 300
+    if Target.named("avx2").runs_here():
+        np.testing.assert_array_equal(call(x, weight, None, None), reference.fprop(spec, x, weight))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="guard pages need POSIX")

@@ -2,7 +2,7 @@
 
 In: a `Form`, which holds what a plan fixes. Out: the kernel `planes`.
 
-    for item (some channels of an image):  for group of channels, for block of rows:
+    for item (some channels and blocks of rows of an image):  for group of channels, for block:
         copy the block's rows of the group's source channels into the band; padding is zeros
         for result channel, for depth, for rows of a tile, for vectors along the row:
             sums = bias
@@ -37,16 +37,16 @@ class Form(NamedTuple):
 
 
 def planes_params(stored: Type, number: Type) -> Params:
-    """The words of `planes`. An item is `piece` channels of an image; `made` of them read the same `summed` source
-    channels, whose bands are `band_plane` apart.
+    """The words of `planes`. An item is `piece` channels of an image and one of `parts` of its blocks; `made` channels
+    read the same `summed` source channels, whose bands are `band_plane` apart.
 
     table_d, table_h, places_d, places_h: as `codegen.pack` has them. run_table: of each run of slots along w, its first
     slot, how many they are, and the source offset of the first. starts: of each pattern's groups among the `entries`,
     each (offset in the band, offset among a channel's weights). columns: the slot of each tap along w."""
     words = [
-        "items", "pieces", "piece", "channels", "made", "summed", "image", "channel", "scratch_size", "band_plane",
-        "weight_size", "out_plane", "slots_d", "slots_h", "pitch", "blocks_d", "blocks_h", "block_d", "block_h",
-        "out_d", "out_h", "out_w", "taps_w",
+        "items", "parts", "pieces", "piece", "channels", "made", "summed", "image", "channel", "scratch_size",
+        "band_plane", "weight_size", "out_plane", "slots_d", "slots_h", "pitch", "blocks_d", "blocks_h",
+        "block_d", "block_h", "out_d", "out_h", "out_w", "taps_w",
     ]  # fmt: skip
     tables = ("table_d", "table_h", "places_d", "places_h", "run_table", "starts", "entries", "columns")
     return Params(
@@ -66,20 +66,29 @@ def emit_planes(k: Module, form: Form, stored: Type, number: Type) -> None:
         p.starting = [p.starts[i].load() for i in range(len(form.patterns) + 1)]
         p.last, p.tail = f.max(p.out_w - form.lanes, 0), f.mask(p.out_w, form.lanes, stored)
         with f.claim(p.next, p.items) as item:
-            image, piece = divide(item, p.pieces)
+            some, part = divide(item, p.parts)
+            image, piece = divide(some, p.pieces)
             begin = piece * p.piece
             end = f.min(begin + p.piece, p.channels)
             source, out = p.source[image * p.image], p.out[image * p.channels * p.out_plane]
+            blocks = p.blocks_d * p.blocks_h
+            first_block, last_block = blocks * part // p.parts, blocks * (part + 1) // p.parts
+            at = divide(first_block, p.blocks_h)
             with f.loop(begin // p.made, f.ceil_div(end, p.made), sure=True) as g:
                 planes = source[g * p.summed * p.channel]
                 first, last = f.max(begin, g * p.made), f.min(end, (g + 1) * p.made)
-                with f.loop(0, p.blocks_d, sure=True) as d, f.loop(0, p.blocks_h, sure=True) as h:
+                d_, h_ = (f.var(i64, value) for value in at)
+                with f.loop(first_block, last_block, sure=True):
+                    d, h = d_.value, h_.value
                     with f.loop(0, p.summed, sure=True) as j:
                         _copy_block(f, p, planes[j * p.channel], band[j * p.band_plane], d, h)
                     start = d * p.block_d, h * p.block_h
                     with f.loop(first, last, sure=True) as c:
                         weights, plane = p.weights[c * p.weight_size], out[c * p.out_plane]
-                        _sum_block(f, p, band, weights, p.bias[c], plane, start)
+                        left = f.select(blocks == 1, end - c, 1) * p.out_plane  # what comes later may be overwritten
+                        _sum_block(f, p, band, weights, p.bias[c], plane, left, start)
+                    h_.value = f.select(h + 1 == p.blocks_h, 0, h + 1)
+                    d_.value = f.select(h + 1 == p.blocks_h, d + 1, d)
 
 
 def _copy_block(f: Function, p, plane: Pointer, band: Pointer, d: Value, h: Value) -> None:  # noqa: ANN001
@@ -128,7 +137,7 @@ def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: A
 
 
 def _sum_block(
-    f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, start: tuple,  # noqa: ANN001
+    f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
 ) -> None:  # fmt: skip
     """All results of a channel's block: depth by depth, some rows at a time, vectors along them."""
     lanes, first = p.form.lanes, bias.broadcast(p.form.lanes)
@@ -141,7 +150,7 @@ def _sum_block(
             _sum_tile(f, p, sums, rows[t], weights)
             low = f.const(first.type, 0.0)
             results = [(f.max(low, v.value) if p.form.relu else v.value).to(out.of) for v in sums]
-            _store_rows(f, p, results, out[row + t], height - i, p.out_plane - row - t)
+            _store_rows(f, p, results, out[row + t], height - i, left - row - t)
 
 
 def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> None:  # noqa: ANN001
@@ -164,7 +173,7 @@ def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> No
 
 def _store_rows(f: Function, p, results: list[Value], out: Pointer, rows: Value, left: Value) -> None:  # noqa: ANN001
     """Those of the rows that exist. What a vector has beyond its row is overwritten by the next one, so that only the
-    last rows of a plane, of which `left` numbers are left, are stored in part."""
+    last rows of the `left` numbers are stored in part (planes of such rows are in one part)."""
     lanes, behind = p.form.lanes, left - p.form.lanes
     with f.if_((rows >= len(results)) & (p.out_w * (len(results) - 1) <= behind)):
         place = out

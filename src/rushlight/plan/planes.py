@@ -44,6 +44,7 @@ class PlanePlan(NamedTuple):
     groups: tuple[tuple[tuple[int, ...], ...], ...]  # for each pattern, the taps (places in the phase) of each group
     pitch: int  # numbers from one row of the band to the next
     piece: int  # channels of an item
+    parts: int  # items that share the blocks of those channels
 
 
 def serves(spec: ConvSpec, target: Target) -> bool:
@@ -92,10 +93,14 @@ def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
     groups = tuple(tuple(taps for pattern, taps in found if pattern == wanted) for wanted in patterns)
     rows = tile_rows(block[1], patterns, target)
     channels, bytes_ = made.count * made.result, prod(axis.result for axis in axes) * itemsize
-    enough = -(-channels * spec.batch // (8 * max(1, target.cores)))
+    wanted = 8 * max(1, target.cores)
+    enough = -(-channels * spec.batch // wanted)
     piece = max(1, min(channels, enough, -(-PIECE // bytes_)))
     piece = -(-piece // made.result) * made.result if piece > made.result // 2 else piece
-    return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece)
+    # Where images and channels are few, items share their rows; vectors longer than rows reach into the next block.
+    alone = axes[2].result < lanes
+    parts = 1 if alone else min(cut[0].count * cut[1].count, -(-wanted // (spec.batch * -(-channels // piece))))
+    return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece, parts)
 
 
 def row_lanes(positions: int, target: Target, itemsize: int) -> int:

@@ -58,10 +58,10 @@ class PlaneCall:
         form = Form(plan.lanes, plan.rows, plan.patterns, len(self.tables[4]), *options)
         self.entry = kernel(target, "planes", emit_planes, form, self.stored, self.number)["planes"]
         pieces = -(-self.channels // plan.piece)
-        self.items = spec.batch * pieces
+        self.items = spec.batch * pieces * plan.parts
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
         words = [
-            self.items, pieces, plan.piece, self.channels, groups.result, groups.source, image, channel,
+            self.items, plan.parts, pieces, plan.piece, self.channels, groups.result, groups.source, image, channel,
             self.scratch_size, band_plane, len(table) // self.channels, prod(sizes), *slots[:2], plan.pitch,
             blocks[0].count, blocks[1].count, *plan.block[:2], *sizes, len(blocks[2].slots.base[0]),
         ]  # fmt: skip
@@ -87,7 +87,7 @@ class PlaneCall:
         return "\n".join([
             f"planes: {self.channels} channels, copied in blocks of {plan.block}",
             f"tiles of {plan.rows} rows × 1 vector of {plan.lanes}, taps above each other: {plan.patterns}",
-            f"{self.items} items of {plan.piece} channels for {self.threads_used} threads",
+            f"{self.items} items ({plan.piece} channels, {plan.parts} parts of the rows), {self.threads_used} threads",
         ])  # fmt: skip
 
 
