@@ -317,7 +317,6 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
     p.places, p.count, p.zeros = p.table_w[p.slots_w + 3], p.table_w[1].load(), p.table_w[2].load()
     p.first = p.table_w[0].load()
     p.last, p.here = f.max(p.count - p.lanes, 0), f.mask(p.count, p.lanes, p.source.of)
-    p.turned = f.local(p.number, p.lanes * p.lanes)
 
     def clear(line: Pointer) -> None:
         _clear_row(f, p, line)
@@ -355,11 +354,11 @@ def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, m
             for lane, value in enumerate(turned):
                 line[p.places[i + lane].load()].store(value)
         else:
+            kept = f.local(p.number, lanes * lanes)
             for lane, value in enumerate(turned):
-                p.turned[lane * lanes].store(value)
+                kept[lane * lanes].store(value)
             with f.loop(0, lanes) as lane:
-                value = p.turned[lane * lanes].load(lanes)
-                line[p.places[i + lane].load()].store(value, mask=mask)
+                line[p.places[i + lane].load()].store(kept[lane * lanes].load(lanes), mask=mask)
 
 
 _BODIES = {"rows": _pack_rows, "panels": _pack_panels, "columns": _pack_columns, "scattered": _pack_scattered}

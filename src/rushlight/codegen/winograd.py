@@ -162,7 +162,6 @@ def emit_result(k: Module, form: Form) -> Function:
     with k.function("winograd_result", signature, inline=False) as made:
         f, sums, point, out, row, pixel, down, along, height, width, channels, bias, low = made
         floor, wide = low.splat(form.lanes), form.columns.inputs
-        kept = f.local(form.stored, form.lanes * form.rows.results * form.columns.results)
         with f.loop(0, form.panel, form.lanes) as v:
             places, place = [], sums[v]
             for _ in range(form.points):
@@ -184,16 +183,17 @@ def emit_result(k: Module, form: Form) -> Function:
                         place = place[pixel]
                     line = line[row]
             with f.else_():  # one partial store in a loop: sixteen of them are most of the time to compile this kernel
-                _store_part(f, results, kept, out[v], (row, pixel), (down, along), (height, width), there)
+                _store_part(f, results, out[v], (row, pixel), (down, along), (height, width), there)
     return f
 
 
 def _store_part(
-    f: Function, results: list[list[Value]], kept: Pointer, out: Pointer, steps: tuple[Value, Value],
-    apart: tuple[Value, Value], left: tuple[Value, Value], channels: Value,
+    f: Function, results: list[list[Value]], out: Pointer, steps: tuple[Value, Value], apart: tuple[Value, Value],
+    left: tuple[Value, Value], channels: Value,
 ) -> None:  # fmt: skip
-    """Those results of a tile that are inside the image and of one of the `channels`, by way of `kept`."""
+    """Those results of a tile that are inside the image and of one of the `channels`, by way of memory."""
     lanes, wide = results[0][0].type.lanes, len(results[0])
+    kept = f.local(out.of, lanes * wide * len(results))
     for index, value in enumerate(value for values in results for value in values):
         kept[index * lanes].store(value)
     mask = f.mask(channels, lanes, out.of)
