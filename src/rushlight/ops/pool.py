@@ -190,11 +190,10 @@ def _adaptive_spread(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
 def _repeated(size: tuple[int, ...], lead: tuple[int, ...], out: tuple[int, ...], y: np.ndarray) -> np.ndarray:
     """Windows of one size side by side: each has its share in all its places."""
     lengths = [count // n for n, count in zip(out, size)]
-    shares = (y / np.asarray(prod(lengths), y.dtype)).reshape(
-        *lead, *(n for pair in zip(out, [1] * len(out)) for n in pair)
-    )
+    shares = y / np.asarray(prod(lengths), y.dtype)
     x = allocate((*lead, *size), y.dtype)
-    x.reshape(*lead, *(n for pair in zip(out, lengths) for n in pair))[...] = shares
+    places = x.reshape(*lead, *(extent for pair in zip(out, lengths) for extent in pair))
+    places[...] = np.expand_dims(shares, tuple(range(len(lead) + 1, places.ndim, 2)))
     return x
 
 

@@ -30,8 +30,6 @@ class Choice(NamedTuple):
 
 
 LANES = Choice("lanes", None, ("vectors hold output channels: groups are too small for a matrix product",))
-
-
 PLANES = Choice("planes", None, ("vectors hold neighbouring positions of a row, so that nothing has to be turned",))
 
 

@@ -90,16 +90,16 @@ def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
     block = tuple(axis.block for axis in cut)
     found = tap_groups(cut[1], TAPS)
     patterns = tuple(dict.fromkeys(pattern for pattern, _ in found))
-    groups = tuple(tuple(taps for pattern, taps in found if pattern == wanted) for wanted in patterns)
+    groups = tuple(tuple(taps for other, taps in found if other == pattern) for pattern in patterns)
     rows = tile_rows(block[1], patterns, target)
-    channels, bytes_ = made.count * made.result, prod(axis.result for axis in axes) * itemsize
+    channels, plane_bytes = made.count * made.result, prod(axis.result for axis in axes) * itemsize
     wanted = 8 * max(1, target.cores)
     enough = -(-channels * spec.batch // wanted)
-    piece = max(1, min(channels, enough, -(-PIECE // bytes_)))
+    piece = max(1, min(channels, enough, -(-PIECE // plane_bytes)))
     piece = -(-piece // made.result) * made.result if piece > made.result // 2 else piece
     # Where images and channels are few, items share their rows; vectors longer than rows reach into the next block.
-    alone = axes[2].result < lanes
-    parts = 1 if alone else min(cut[0].count * cut[1].count, -(-wanted // (spec.batch * -(-channels // piece))))
+    blocks = cut[0].count * cut[1].count if axes[2].result >= lanes else 1
+    parts = min(blocks, -(-wanted // (spec.batch * -(-channels // piece))))
     return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece, parts)
 
 
