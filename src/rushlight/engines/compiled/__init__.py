@@ -1,7 +1,8 @@
 """The compiled engine: plans, packs, launches. The only place where plan, codegen and runtime meet.
 
 In: a ConvSpec and NumPy arrays of any strides. Out: a NumPy array, channels-last in memory for results that have
-channels. A call that came before is one look-up, an allocation, a handful of addresses and a launch.
+channels, but contiguous where planes were computed one by one. A call that came before is one look-up, an allocation, a
+handful of addresses and a launch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from ...plan.target import Target
 from .. import pooling
 from ..dispatch import Refusal, Unavailable
 from ..exactness import get_exact
-from . import sums
 from .kernels import addressable
 
 name = "compiled"
@@ -114,11 +114,15 @@ def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y:
 
 def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:
     """The sum of each window, subnormals being zero; integers and halves are NumPy's."""
+    from . import sums
+
     return sums.window_sums(grid, x, fprop)
 
 
 def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np.ndarray:
     """The adjoint of `window_sums`."""
+    from . import sums
+
     return sums.window_sums_grad(grid, shape, y, dgrad)
 
 

@@ -6,10 +6,9 @@ import numpy as np
 
 from ... import runtime
 from ...codegen.bias import bias_params, emit_lines, emit_rows, emit_totals, totals_params
-from ...codegen.ir import BY_NAME, f32
 from ...plan.bias import Layout, layout_of, plan_bias
 from ...plan.target import Target
-from .kernels import kernel
+from .kernels import kernel, number_types
 
 _FEW = 20_000
 """Numbers, up to which one thread is quicker than a team."""
@@ -22,9 +21,8 @@ class BiasCall:
     result's type, the first launch writes the result."""
 
     def __init__(self, dtype: str, y: np.ndarray, target: Target, threads: int) -> None:
-        stored = BY_NAME[dtype]
-        number = f32 if stored.kind == "h" else stored
-        self.channels, self.dtype, self.sums_dtype = y.shape[1], y.dtype, _NUMPY[number.name]
+        stored, number, self.sums_dtype = number_types(dtype)
+        self.channels, self.dtype = y.shape[1], y.dtype
         layout = _layout(y)
         self.copies = layout is None
         layout = layout or _layout(np.empty(y.shape, np.int8))
@@ -70,6 +68,3 @@ def _offsets(layout: Layout) -> np.ndarray:
     for size, distance in layout.images:
         offsets = (offsets[:, None] + np.arange(size, dtype=np.int64) * distance).ravel()  # (images so far · size,)
     return offsets
-
-
-_NUMPY = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}

@@ -5,13 +5,28 @@ In: the table and a weight. Out: the packed weight, from the parameter's memo wh
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from ... import runtime
 from ...codegen.ir import Type
 from ...codegen.lanewise import emit_gather, gather_params
+from ...ops.spec import ConvSpec
+from ...plan.lanewise import gather_groups
 from ...plan.target import Target
 from .kernels import kernel, remembered
+
+
+def channel_places(spec: ConvSpec, channel: np.ndarray) -> tuple[np.ndarray, int]:
+    """Where in the weight each result channel of the gather that `spec.role` asks for has its first tap, and how much
+    further on the next source channel's is."""
+    groups, count = gather_groups(spec), prod(spec.taps)
+    output = spec.in_channels // spec.groups * count  # numbers of an output channel
+    if spec.role == "dgrad":
+        group, inside = channel // groups.result, channel % groups.result
+        return group * groups.source * output + inside * count, output
+    return channel * output, count
 
 
 class GatheredWeight:
@@ -25,7 +40,7 @@ class GatheredWeight:
 
     def __call__(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
         """The packed weight and whether it is finite: from the memo, or packed now."""
-        return remembered(memo, self.key, lambda: self._pack(w))
+        return remembered(memo, self.key, self._pack, w)
 
     def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
         w = np.ascontiguousarray(w)

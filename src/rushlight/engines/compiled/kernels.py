@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...codegen import jit
-from ...codegen.ir import Module, Type
+from ...codegen.ir import BY_NAME, Module, Type, f32
 from ...codegen.pack import emit_pack
 from ...plan.target import Target
 
@@ -34,13 +34,20 @@ def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
     emit_pack(k, form, source, number, export=True)
 
 
-def remembered(memo: dict | None, key: object, make: Callable[[], object]) -> object:
-    """What `make` makes of a weight, kept in the weight's memo, which lives until the weight changes."""
+def number_types(dtype: str) -> tuple[Type, Type, np.dtype]:
+    """What a spec's numbers are in memory, and in registers (halves are float32 there); and the latter as NumPy's."""
+    stored = BY_NAME[dtype]
+    number = f32 if stored.kind == "h" else stored
+    return stored, number, np.dtype(np.float32 if number is f32 else np.float64)
+
+
+def remembered(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
+    """`make(w)`, kept in the memo of that weight, which lives until the weight changes."""
     if memo is None:
-        return make()
+        return make(w)
     made = memo.get(key)
     if made is None:
-        made = memo[key] = make()
+        made = memo[key] = make(w)
     return made
 
 

@@ -11,7 +11,6 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...codegen.ir import BY_NAME, f32
 from ...codegen.lanewise import (
     RowPhase,
     Tile,
@@ -26,8 +25,8 @@ from ...plan.axes import Phase, interior
 from ...plan.blocking import AxisBlocks, Bands, cut_axis
 from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, plan_lanes
 from ...plan.target import Target
-from .gathered import GatheredWeight
-from .kernels import kernel, pack_entry
+from .gathered import GatheredWeight, channel_places
+from .kernels import kernel, number_types, pack_entry
 from .product import ProductCall
 
 
@@ -39,9 +38,7 @@ class LaneCall:
     ) -> None:
         self.spec = spec = spec._replace(role=role)
         self.target, self.threads = target, threads
-        self.stored = BY_NAME[spec.dtype]
-        self.number = f32 if self.stored.kind == "h" else self.stored
-        self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
         self.groups, self.axes = gather_groups(spec), gather_axes(spec)
         image, self.channel_stride, *steps = (stride // source.itemsize for stride in source.strides)
         self.image_stride, self.steps = image, [0] * (3 - len(steps)) + steps
@@ -222,18 +219,13 @@ class LaneCall:
 def weight_table(spec: ConvSpec, plan: LanePlan) -> np.ndarray:
     """Where in the weight each packed number comes from, −1 for none: [panel][taps][source channel][lane]."""
     groups, count = gather_groups(spec), prod(spec.taps)
-    strides = (spec.in_channels // spec.groups * count, count)
     lane = np.arange(plan.width)
     channel = np.arange(plan.panels)[:, None] * plan.useful + lane
     if plan.in_place:  # the last panel is moved back
         channel = np.minimum(np.arange(plan.panels)[:, None] * plan.width, groups.count - plan.width) + lane
     used = (lane < plan.useful) & (channel < groups.count * groups.result)
-    group, inside = channel // groups.result, channel % groups.result
-    deep = np.arange(groups.source)
-    if spec.role == "dgrad":  # w[group · cog + j][inside]
-        base = (group * groups.source * strides[0] + inside * strides[1])[:, None, :] + (deep * strides[0])[:, None]
-    else:
-        base = (channel * strides[0])[:, None, :] + (deep * strides[1])[:, None]
+    places, apart = channel_places(spec, channel)
+    base = places[:, None, :] + (np.arange(groups.source) * apart)[:, None]
     table = base[:, None] + np.arange(count).reshape(1, -1, 1, 1)
     return np.where(used[:, None, None, :], table, -1).reshape(-1)
 

@@ -12,7 +12,6 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...codegen.ir import BY_NAME, f32
 from ...codegen.lanewise_wgrad import (
     emit_finish,
     emit_in_place,
@@ -28,7 +27,7 @@ from ...plan.blocking import Bands, cut_axis
 from ...plan.lanewise import gather_axes, gather_groups, plan_lane_wgrad
 from ...plan.target import Target
 from ...plan.wgrad import tap_range
-from .kernels import kernel, pack_entry
+from .kernels import kernel, number_types, pack_entry
 from .lanewise import row_phase
 
 
@@ -38,9 +37,7 @@ class LaneWgradCall:
     def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
         self.spec = spec = spec._replace(role="fprop")
         self.target = target
-        self.stored = BY_NAME[spec.dtype]
-        self.number = f32 if self.stored.kind == "h" else self.stored
-        self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
         self.groups, self.axes = gather_groups(spec), gather_axes(spec)
         (self.x_image, self.x_channel, *self.x_steps), (self.y_image, self.y_channel, *self.y_steps) = (
             _strides(array) for array in (x, y)

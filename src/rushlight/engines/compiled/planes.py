@@ -12,7 +12,6 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...codegen.ir import BY_NAME, f32
 from ...codegen.pack import axis_lines
 from ...codegen.planes import Form, emit_planes, planes_params
 from ...ops.spec import ConvSpec
@@ -20,8 +19,8 @@ from ...plan.blocking import AxisBlocks, cut_axis
 from ...plan.lanewise import gather_axes, gather_groups
 from ...plan.planes import PlanePlan, plan_planes
 from ...plan.target import Target
-from .gathered import GatheredWeight
-from .kernels import kernel
+from .gathered import GatheredWeight, channel_places
+from .kernels import kernel, number_types
 
 
 class PlaneCall:
@@ -31,9 +30,7 @@ class PlaneCall:
         self, role: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
     ) -> None:
         spec = spec._replace(role=role)
-        self.stored = BY_NAME[spec.dtype]
-        self.number = f32 if self.stored.kind == "h" else self.stored
-        self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
         plan, groups, axes = plan_planes(spec, target), gather_groups(spec), gather_axes(spec)
         self.plan, self.channels = plan, groups.count * groups.result
         image, channel, *steps = (stride // source.itemsize for stride in source.strides)
@@ -98,21 +95,16 @@ def lay_taps(
     weights; and where in the weight each packed number comes from: [channel][group][tap along w][tap of the group]."""
     (d, h, w), extents = (axis.phases[0] for axis in blocks), (1, 1, 1, *spec.taps)[-3:]
     base_d, base_h = (axis.slots.base[0] for axis in blocks[:2])
-    rows, channels, taps = len(blocks[1].slots.coordinates), gather_groups(spec), prod(spec.taps)
-    # The weight is (out_channels, in_channels / groups, *taps), and the gather's results are either's channels.
-    result, source = np.arange(channels.count * channels.result), taps
-    base = result * channels.source * taps
-    if spec.role == "dgrad":
-        group, inside = result // channels.result, result % channels.result
-        base, source = (group * channels.source * channels.result + inside) * taps, channels.result * taps
+    rows, channels = len(blocks[1].slots.coordinates), gather_groups(spec)
+    first, apart = channel_places(spec, np.arange(channels.count * channels.result))
     entries: list[tuple[int, int]] = []
     order: list[int] = []
     for groups in plan.groups:
         for j, (i, tap_d), group in product(range(channels.source), enumerate(d.taps), groups):
             entries.append((j * band_plane + (base_d[i] * rows + base_h[group[0]]) * plan.pitch, len(order)))
             places = [(tap_d * extents[1] + h.taps[g]) * extents[2] + tap_w for tap_w in w.taps for g in group]
-            order += [j * source + place for place in places]
-    table = base[:, None] + np.array(order)
+            order += [j * apart + place for place in places]
+    table = first[:, None] + np.array(order)
     return np.array(entries, np.int64), table.reshape(-1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ... import runtime
 from ...codegen import jit
-from ...codegen.ir import BY_NAME, f32
+from ...codegen.ir import f32
 from ...codegen.pack import Gather
 from ...codegen.product import PHASE, emit_dots, emit_loops, emit_tiles, loops_params
 from ...codegen.weights import WeightOrder, emit_weights, row_tables, weight_words, weights_params
@@ -22,7 +22,7 @@ from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_produc
 from ...plan.target import Target
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from .kernels import kernel as load_kernel
-from .kernels import pack_entry, remembered
+from .kernels import number_types, pack_entry, remembered
 
 _PHASE = 2 + list(loops_params(f32, f32, f32).fields).index("phase")
 _SEGMENT_CYCLES = 90
@@ -41,9 +41,7 @@ class ProductCall:
         widened: bool = False,
     ) -> None:  # fmt: skip
         self.target, self.threads, self.spec, self.kernel = target, threads, spec, kernel
-        self.stored = BY_NAME[spec.dtype]
-        self.number = f32 if self.stored.kind == "h" else self.stored
-        self.dtype = np.dtype(np.float32 if self.number is f32 else np.float64)
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
         self.result, self.result_dtype = (self.number, self.dtype) if widened else (self.stored, source.dtype)
         channels, extents = (spec.out_channels, spec.out) if kernel == "fprop" else (spec.in_channels, spec.size)
         self.shape = (spec.batch, *extents, channels)
@@ -65,7 +63,7 @@ class ProductCall:
         result = runtime.empty(self.shape, self.result_dtype)
         if self.empty:
             return result.transpose(self.order)
-        packed, finite = remembered(memo, self.weights, lambda: self._pack(w))
+        packed, finite = remembered(memo, self.weights, self._pack, w)
         scratch = runtime.empty((self.scratch,), self.dtype)
         words = self.words[:]
         address = runtime.address

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...codegen.ir import BY_NAME, Type, f32
+from ...codegen.ir import Type
 from ...codegen.pack import Gather, form_of
 from ...codegen.wgrad import emit_wgrad, finish_params, product_params
 from ...ops.spec import ConvSpec
@@ -20,7 +20,7 @@ from ...plan.axes import Phase, interior, plain_phase
 from ...plan.blocking import Bands, cut_axis, lay_band
 from ...plan.target import Target
 from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range
-from .kernels import kernel, pack_entry
+from .kernels import kernel, number_types, pack_entry
 
 REACH = 512
 """Channels that are packed in one pass over the pixels."""
@@ -49,8 +49,8 @@ class Operand:
         bands = lay_band(blocks, side.panel, lanes, itemsize)
         pitch, slots = side.panel if merged else bands.pitch, len(blocks[2].slots.coordinates)
         strides = (*self.axes, self.channel)
-        # Rows need no spare slot between them, nor do images, where nothing is written behind them, or only what the
-        # next row then overwrites: squares that are turned write there what a stride leaves out.
+        # Rows need no spare slot between them, nor do images, where nothing is written behind them but zeros, or what
+        # the next row overwrites. Squares that are turned write there what a stride leaves out: not above padding.
         inside = [interior(phase, size) == (phase.begin, phase.end) for phase, size in zip(self.phases, self.sizes)]
         alone = len(self.phases[2].taps) == 1 and inside[2] and (self.phases[2].step == 1 or all(inside))
         dense = not merged and (form_of(bands, strides) == "rows" or alone)
@@ -102,9 +102,7 @@ class WgradCall:
         self.shape, self.result_dtype = spec.w_shape, x.dtype
         self.threads_used = threads if spec.macs > 100_000 else 1
         self.spec, x, y = flattened(spec, x, y)
-        source = BY_NAME[spec.dtype]
-        number = f32 if source.kind == "h" else source
-        self.dtype = np.dtype(np.float32 if number is f32 else np.float64)
+        source, number, self.dtype = number_types(spec.dtype)
         self._plan(x, y, source, number, target)
         plan, (left, right) = self.plan, self.operands
         packed = (left.packed, right.packed)

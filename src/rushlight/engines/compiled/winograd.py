@@ -94,7 +94,7 @@ class _Phase:
         scratch: np.ndarray,
     ) -> None:  # fmt: skip
         """Writes the phase's part of the result."""
-        weights = remembered(memo, self.key, lambda: self._transform(w))
+        weights = remembered(memo, self.key, self._transform, w)
         words, address = self.words[:], runtime.address
         words[3], words[4], words[5] = address(source), address(weights), address(bias)
         words[6], words[7] = address(result) + self.start, address(scratch)
