@@ -347,8 +347,11 @@ def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, m
     The last square is moved back to where it is whole, so that only rows shorter than a square need their mask."""
     lanes = p.lanes
     starts = [source[f.min(c + r, p.channels - 1) * p.stride_c] for r in range(rows)]
+    ahead = f.select(c + 2 * rows <= p.channels, p.stride_c * rows, 0)
     with f.loop(0, p.count, lanes) as counter:
         i = f.min(counter, p.last)
+        for start in starts:
+            start[i + ahead].prefetch()
         turned = f.transpose([start[i].load(lanes, mask=p.here).to(p.number) for start in starts])
         if mask is None:
             for lane, value in enumerate(turned):
