@@ -82,9 +82,11 @@ class Bands(NamedTuple):
         return prod(axis.count for axis in self.axes)
 
 
-def cut_axis(phases: Sequence[Phase], size: int, block: int, as_it_is: bool = False) -> AxisBlocks:
-    """An axis in blocks of at most `block` positions, all of nearly the same length; its slots in the order of the
-    source where asked for.
+def cut_axis(
+    phases: Sequence[Phase], size: int, block: int, as_it_is: bool = False, multiple: int = 1
+) -> AxisBlocks:
+    """An axis in blocks of about `block` positions at most, all of nearly the same length and of a `multiple` where
+    there are several; its slots in the order of the source where asked for.
 
     >>> from .axes import forward_phase
     >>> cut_axis([forward_phase(3, 1, 1, 1, 28)], 28, 10)[2:]
@@ -93,6 +95,9 @@ def cut_axis(phases: Sequence[Phase], size: int, block: int, as_it_is: bool = Fa
     first, extent = min(phase.begin for phase in phases), span_axis(phases)
     count = -(-extent // block)
     even = -(-extent // count)
+    if count > 1:
+        even = -(-even // multiple) * multiple
+        count = -(-extent // even)
     slots = lay_slots_as_they_are(phases[0], even) if as_it_is else lay_slots(phases, even)
     return AxisBlocks(tuple(phases), slots, first, count, size)
 

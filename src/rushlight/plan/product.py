@@ -23,10 +23,6 @@ CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
 """Rows of a panel that are summed at a time (300 KB of a panel 32 wide, which then stays in the second cache), and
 channels (so that a block of 64 positions stays there, too)."""
 
-FAR_ROWS = 288
-"""The same for weights that come from beyond the caches and short vectors, whose tiles read them fast: larger blocks of
-positions read them less often."""
-
 
 class Source(NamedTuple):
     """How the array that is read lies in memory: strides in numbers; `wide` where its numbers need no widening."""
@@ -144,10 +140,9 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     halves = spec.dtype in ("f16", "bf16")
     register, tail, panels = panels_of(made, summed * taps, target, size)
     weights = spec.groups * panels * register.width * summed * taps * size
-    far = weights >= target.l3 // 2 and lanes * size < 64
-    chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes, FAR_ROWS if far else CHUNK_ROWS)
+    chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes)
     direct = is_direct(axes, source, made, size, lanes)
-    bands = choose_bands(axes, batch, chunk, spec.groups * panels, target, threads, size)
+    bands = choose_bands(axes, batch, chunk, spec.groups * panels, register.heights[0], target, threads, size)
     parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
     order = tuple(tap_orders(spec.taps, axes, bands))
     return ProductPlan(
@@ -269,13 +264,13 @@ def taps_of_result(axes: tuple[Axis, ...]) -> int:
     return prod(max(len(phase.taps) for phase in axis.phases) for axis in axes)
 
 
-def chunk_of(channels: int, taps: int, lanes: int, rows: int = CHUNK_ROWS) -> int:
+def chunk_of(channels: int, taps: int, lanes: int) -> int:
     """Channels summed at a time: whole vectors, chunks of nearly the same size.
 
     >>> chunk_of(512, 9, 16), chunk_of(3, 49, 16), chunk_of(2048, 1, 16)
     (256, 3, 1024)
     """
-    most = max(lanes, min(rows // max(taps, 1), CHUNK_CHANNELS))
+    most = max(lanes, min(CHUNK_ROWS // max(taps, 1), CHUNK_CHANNELS))
     if channels <= most:
         return channels
     count = -(-channels // most)
@@ -327,9 +322,10 @@ def tile_cycles(register: Register, size: int) -> list[float]:
 
 
 def choose_bands(
-    axes: tuple[Axis, ...], batch: int, chunk: int, units: int, target: Target, threads: int, size: int
+    axes: tuple[Axis, ...], batch: int, chunk: int, units: int, height: int, target: Target, threads: int, size: int
 ) -> Bands:
-    """Blocks whose band fits into the second cache, large enough to use the weights often, and enough of them."""
+    """Blocks whose band fits into the second cache, large enough to use the weights often, and enough of them; rows
+    are cut into whole tiles of `height`."""
     extents = [span_axis(axis.phases) for axis in axes]
     block = [1, 1, min(extents[2], 256)]
     budget = target.l2 * 3 // 8
@@ -337,7 +333,8 @@ def choose_bands(
     as_they_are = False, False, keeps_order(axes[2], chunk, lanes)
 
     def bands_of(block: list[int]) -> Bands:
-        cut = [cut_axis(axis.phases, axis.size, b, kept) for axis, b, kept in zip(axes, block, as_they_are)]
+        sized = zip(axes, block, as_they_are, (1, 1, height))
+        cut = [cut_axis(axis.phases, axis.size, b, kept, multiple) for axis, b, kept, multiple in sized]
         return lay_band(cut, chunk, lanes, size)
 
     def fits(block: list[int]) -> bool:
@@ -380,9 +377,9 @@ def items_wanted(batch: int, extents: list[int], threads: int) -> Callable[[list
 
 
 def parts_of(items: int, units: int, threads: int, weights: int, target: Target) -> int:
-    """Into how many ranges of panels the work of a block is split: all threads have some, and weights that are too
-    large for the last cache are read in pieces, each for all blocks."""
-    pieces = -(-4 * weights // target.l3) if weights > target.l3 // 2 and items > 1 else 1
+    """Into how many ranges of panels the work of a block is split: all threads have some, and weights that would fill
+    an eighth of the last cache, which others use too, are read in pieces of half of that, each for all blocks."""
+    pieces = -(-16 * weights // target.l3) if 8 * weights >= target.l3 and items > 1 else 1
     if threads > 1 and items < 4 * threads:
         pieces = max(pieces, -(-4 * threads // items))
     return max(1, min(units, pieces))
