@@ -48,8 +48,8 @@ DIRECT_PACKED = 1024
 FAR = 256
 """Bytes between pixels from which an operand is packed."""
 
-PANEL = 48
-"""Channels of a packed panel of the left operand, about: whole cache lines."""
+PANEL = 24
+"""Channels of a packed panel of the left operand, about: few enough that its pixels stay in the first cache."""
 
 
 class RegisterBlock(NamedTuple):
