@@ -100,6 +100,23 @@ def test_registers_hold_a_tile_its_weights_and_a_pixel():
                 assert block.heights[-1] == 1
 
 
+def test_rows_that_leave_usual_tiles_empty_have_lower_ones():
+    for size, height in [(14, 4), (28, 6), (56, 6)]:
+        spec = ConvSpec.of(8, 512, 512, (size, size), (3, 3), stride=2, padding=1)
+        assert {plan.register.heights[0] for plan in plans(spec, target="avx2")} == {height}
+        assert {plan.register.heights[0] for plan in plans(spec, target="avx512")} == {14}
+    # Results of few channels left over are summed in an order of their own: for any batch or none.
+    for batch in (1, 8):
+        spec = ConvSpec.of(batch, 64, 49, (14, 14), (3, 3), stride=2, padding=1)
+        assert all(plan.tail.dots and plan.register.vectors == 2 for plan in plans(spec, target="avx2"))
+
+
+def test_large_weights_are_read_in_pieces():
+    for channels, pieces in [(256, 1), (1024, 8)]:
+        spec = ConvSpec.of(4096, channels, channels, (), ())
+        assert {plan.parts for plan in plans(spec, target="avx2")} == {pieces}
+
+
 def test_reasons_are_given():
     small_groups = ConvSpec.of(1, 8, 8, (9,), (3,), groups=8)
     assert choose(small_groups, "fprop", TARGETS["avx2"], 1, False).algorithm == "lanes"

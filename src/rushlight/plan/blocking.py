@@ -82,9 +82,7 @@ class Bands(NamedTuple):
         return prod(axis.count for axis in self.axes)
 
 
-def cut_axis(
-    phases: Sequence[Phase], size: int, block: int, as_it_is: bool = False, multiple: int = 1
-) -> AxisBlocks:
+def cut_axis(phases: Sequence[Phase], size: int, block: int, as_it_is: bool = False, multiple: int = 1) -> AxisBlocks:
     """An axis in blocks of about `block` positions at most, all of nearly the same length and of a `multiple` where
     there are several; its slots in the order of the source where asked for.
 

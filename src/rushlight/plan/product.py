@@ -18,10 +18,14 @@ from ..ops.spec import ConvSpec
 from .axes import Phase, forward_phase, transposed_phases
 from .blocking import UNIT, Bands, cut_axis, lay_band, span_axis
 from .target import Target
+from .tiles import cost_of, row_costs, segments, tap_sets
 
 CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
 """Rows of a panel that are summed at a time (300 KB of a panel 32 wide, which then stays in the second cache), and
 channels (so that a block of 64 positions stays there, too)."""
+
+WORTH = 0.95
+"""What other tiles must cost of the usual ones to be used."""
 
 
 class Source(NamedTuple):
@@ -138,7 +142,7 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     lanes = target.lanes(size)
     taps = prod(spec.taps)
     halves = spec.dtype in ("f16", "bf16")
-    register, tail, panels = panels_of(made, summed * taps, target, size)
+    register, tail, panels = choose_panels(made, summed * taps, axes[2], target, size)
     weights = spec.groups * panels * register.width * summed * taps * size
     chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes)
     direct = is_direct(axes, source, made, size, lanes)
@@ -277,12 +281,24 @@ def chunk_of(channels: int, taps: int, lanes: int) -> int:
     return -(-channels // count // lanes) * lanes
 
 
-def panels_of(made: int, rows: int, target: Target, size: int) -> tuple[Register, Register, int]:
+def choose_panels(made: int, rows: int, axis: Axis, target: Target, size: int) -> tuple[Register, Register, int]:
     """The register block of all panels, that of the last one, and how many panels cover `made` channels.
 
+    Rows that leave much of the usual tiles empty (7 results of tiles of 6) have lower and wider ones. Dot products sum
+    in an order of their own, which must not depend on how long rows are: axes that are one row where the batch joins
+    them."""
+    found = [panels_of(made, rows, target, size, widest) for widest in widest_blocks(target, size)]
+    if len(found) == 1 or any(tail.dots for _, tail, _ in found):
+        return found[0]
+    usual, other = (row_price(axis, *panels, size) for panels in found)
+    return found[1] if other < WORTH * usual else found[0]
+
+
+def panels_of(made: int, rows: int, target: Target, size: int, widest: Register) -> tuple[Register, Register, int]:
+    """The same for panels of the `widest` block.
+
     Up to three channels left over, of long sums, are dot products: vectors along k waste nothing then."""
-    blocks = register_blocks(target, size)
-    widest = blocks[-1]
+    blocks = [block for block in register_blocks(target, size) if block.width <= widest.width]
     panels = -(-made // widest.width)
     left = made - (panels - 1) * widest.width
     tail = next(block for block in blocks if block.width >= left)
@@ -295,12 +311,30 @@ _DOT_HEIGHTS = {1: (8, 4, 2, 1), 2: (6, 3, 2, 1), 3: (3, 2, 1)}
 """Heights of dot tiles in 16 registers, by their channels."""
 
 
+def row_price(axis: Axis, register: Register, tail: Register, panels: int, size: int) -> float:
+    """What a row of results of all panels costs, in cycles a summed channel."""
+    price = 0.0
+    for block, count in ((register, panels - 1), (tail, 1)):
+        costs = row_costs(block.heights, tile_cycles(block, size))
+        for phase in axis.phases:
+            pieces = segments(tap_sets(phase, axis.size), costs, block.heights[0])
+            price += count * sum(cost_of(p.end - p.begin, costs, block.heights[0]) * len(p.taps) for p in pieces)
+    return price
+
+
+def widest_blocks(target: Target, size: int) -> list[Register]:
+    """The blocks of panels that are not the last: of two vectors, and of three where those make lower tiles."""
+    return [b for b in register_blocks(target, size) if b.lanes == target.lanes(size) and b.vectors > 1]
+
+
 def register_blocks(target: Target, size: int) -> list[Register]:
     """Register blocks by ascending width."""
     lanes = target.lanes(size)
     shapes = [(lanes, 1), (lanes, 2)]
     if lanes * size >= 32:
         shapes += [(lanes // 2, 1), (lanes // 2, 3)]
+    if lanes * size == 32:
+        shapes += [(lanes, 3)]
     found = []
     for width, vectors in sorted(shapes, key=lambda shape: shape[0] * shape[1]):
         spare = 1 if target.fma else 2
