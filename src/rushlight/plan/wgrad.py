@@ -19,7 +19,7 @@ chunks are added in order: the bits depend on nothing else.
 from __future__ import annotations
 
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import NamedTuple
 
 from ..ops.spec import ITEM_BYTES, ConvSpec
@@ -231,18 +231,31 @@ def is_far(spec: ConvSpec, distance: int) -> bool:
     return distance >= FAR and again and spec.batch * prod(spec.out) > 4 * FEW
 
 
+def wants_room(spec: ConvSpec, target: Target, itemsize: int) -> bool:
+    """Whether y is packed for the sake of its last vector: where it has fewer channels a group than the shortest
+    vector, or a number (33) that fills tiles badly without a partial vector, and enough is done with the copy."""
+    rows, columns = [spec.in_channels // spec.groups], spec.out_channels // spec.groups
+    packed, in_place = (best_register(rows, columns, target, itemsize, padded)[1] for padded in (True, False))
+    return packed < in_place * (0.87 if in_place == inf or prod(spec.taps) > 4 else 0)
+
+
 def best_register(
-    rows: list[int], columns: int, target: Target, itemsize: int, padded: bool, choices: tuple[int, ...] = (2, 1, 3, 4)
+    rows: list[int],
+    columns: int,
+    target: Target,
+    itemsize: int,
+    padded: bool,
+    choices: tuple[int, ...] = (2, 1, 3, 4, 5),
 ) -> tuple:
     """The tile of the least time over a result of `rows` × `columns`, and that time in cycles a pixel.
 
     With `padded` columns a tile may be wider than the result. `choices` are the numbers of vectors to try."""
-    best: tuple = (None, float("inf"))
+    best: tuple = (None, inf)
     lanes = target.lanes(itemsize)
     while lanes * itemsize >= 16:
         per_cycle = 2 if lanes * itemsize < 64 else 1
         for vectors in choices:
-            if vectors * lanes > columns and not (padded and vectors == 1):
+            if vectors * lanes > (-(-columns // lanes) * lanes if padded else columns):
                 continue
             spare = 1 if target.fma else 2
             most = (target.registers - vectors - spare) // vectors

@@ -19,7 +19,7 @@ from ...ops.spec import ConvSpec
 from ...plan.axes import Phase, interior, plain_phase
 from ...plan.blocking import Bands, cut_axis, lay_band
 from ...plan.target import Target
-from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range
+from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range, wants_room
 from .kernels import kernel, number_types, pack_entry
 
 REACH = 512
@@ -145,10 +145,10 @@ class WgradCall:
         """The operands and the plan, and the functions that pack what cannot be read in place."""
         spec, half = self.spec, number is not source
         phases, sizes, outs = zip(*axes_of(spec))
-        narrow = is_narrow(spec)
+        narrow, size = is_narrow(spec), number.bytes
         sides = {
             "x": Operand(spec, x, phases, sizes, half or narrow),
-            "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, half or few(spec)),
+            "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, half or wants_room(spec, target, size)),
         }
         plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
         self.turned = plan.left.name == "x"
@@ -241,11 +241,6 @@ def is_even(array: np.ndarray) -> bool:
     """Whether the positions of an array follow each other at one distance, so that they are one axis without a copy."""
     axes = [(size, stride) for size, stride in zip(array.shape[2:], array.strides[2:]) if size > 1]
     return all(outer == size * inner for (_, outer), (size, inner) in pairwise(axes))
-
-
-def few(spec: ConvSpec) -> bool:
-    """Whether y has fewer channels a group than the shortest vector, so that it must be padded."""
-    return spec.out_channels // spec.groups < 4
 
 
 def result_tables(plan: ProductPlan, taps: tuple[int, ...], panel: int) -> tuple[list, list, np.ndarray]:
