@@ -15,12 +15,14 @@ chunk and `pitch` are undefined; slots that only results outside the problem wou
 Calling it: `pack(job, source, band, block_d, block_h, block_w, channels)`. `job` is the address of the words of
 `Gather.words`, `source` the array at its image and first channel, and the block numbers count from 0 along each axis.
 
-How the source lies in memory decides which of four functions serves (`form_of`):
+How the source lies in memory decides which of five functions serves (`form_of`):
 * rows: channels are neighbours (channels-last): every slot is a copy of a piece of memory;
 * panels: the same into several bands `next` numbers apart, one for every `panel` channels, in one pass over the source
   (for the other forms that is a call a panel);
 * columns: positions along w are neighbours (contiguous PyTorch layout): squares of lanes × lanes are turned in
   registers, and each position's vector of channels goes to its slot;
+* across: the same where positions along h are neighbours, those along w are not (contiguous arrays whose axes have
+  changed places: taps along depth alone);
 * scattered: any strides, number by number.
 """
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from ..plan.blocking import AxisBlocks, Bands
     from .types import Type
 
-FORMS = ("rows", "panels", "columns", "scattered")
+FORMS = ("rows", "panels", "columns", "across", "scattered")
 
 # The words of a job. `places`, for each axis a pair a block: its line in the axis' table, and what its source offsets
 # lie further on (blocks without padding share one line, so that tables are small whatever the size). A line is,
@@ -46,9 +48,11 @@ FORMS = ("rows", "panels", "columns", "scattered")
 #   rows: [slot] the same; the first slot of a run whose sources are `pitch` apart as they are, and how many those are;
 #   columns: first source offset, how many positions, how many zero slots, [slots_w] the zero slots' places in the
 #   band's row, [position] the places of the positions, padded with the place of the spare slot to whole vectors.
-# Where panels may `overlap`, the last one is moved back so that it is as long as the others.
+# Where panels may `overlap`, the last one is moved back so that it is as long as the others. `plane`, `row` and `pitch`
+# are the distances of slots along d, h and w, `room` is what a slot has room for. Of `across`, h and w have changed
+# places in all of these.
 JOB = Params(
-    slots_d=i64, slots_h=i64, slots_w=i64, pitch=i64, row=i64, stride_c=i64, line=i64,
+    slots_d=i64, slots_h=i64, slots_w=i64, plane=i64, row=i64, pitch=i64, room=i64, stride_c=i64, line=i64,
     table_d=ptr(i64), table_h=ptr(i64), table_w=ptr(i64),
     places_d=ptr(i64), places_h=ptr(i64), places_w=ptr(i64),
     panel=i64, next=i64, overlap=i64,
@@ -72,17 +76,23 @@ class Gather:
         self.form = form_of(bands, strides)
         if self.form == "rows" and panels and panels[0] >= lanes:
             self.form = "panels"
-        lines = [axis_lines(axis, stride) for axis, stride in zip(bands.axes, strides)]
+        slots = [len(axis.slots.coordinates) for axis in bands.axes]
+        steps = [slots[1] * bands.row, bands.row, bands.pitch]
+        clip = [True, self.form != "across", True]  # which has no room for what nobody needs
+        lines = [axis_lines(*some) for some in zip(bands.axes, strides, clip)]
+        sizes = [axis.size for axis in bands.axes]
+        if self.form == "across":
+            for rows in (lines, slots, steps, sizes):
+                rows[1], rows[2] = rows[2], rows[1]
         tables, places = [table for table, _ in lines], [place for _, place in lines]
-        if self.form == "columns":
-            tables[2] = columns_table(tables[2], bands.axes[2].size, bands.pitch, lanes)
+        if self.form in ("columns", "across"):
+            tables[2] = columns_table(tables[2], sizes[2], steps[2], lanes, self.form == "columns")
         elif self.form == "rows":
             tables[2] = np.hstack([tables[2], runs(tables[2], bands.pitch, lanes)])
         self._tables = tables + places
-        slots = [len(axis.slots.coordinates) for axis in bands.axes]
         addresses = [table.ctypes.data for table in self._tables]
         packed = JOB.pack(
-            *slots, bands.pitch, bands.row, strides[3], tables[2].shape[1], *addresses, *(panels or (0, 0, 0))
+            *slots, *steps, bands.pitch, strides[3], tables[2].shape[1], *addresses, *(panels or (0, 0, 0))
         )
         self.words = np.frombuffer(packed, np.int64)
         self.address = self.words.ctypes.data
@@ -90,20 +100,25 @@ class Gather:
 
 def form_of(bands: Bands, strides: tuple[int, int, int, int]) -> str:
     """Which pack function suits an array with these strides of d, h, w and channels."""
-    stride_w, stride_c = strides[2:]
+    _, stride_h, stride_w, stride_c = strides
     if stride_c == 1 or bands.channels == 1:
         return "rows"
-    axis = bands.axes[2]
-    coordinates = axis.slots.coordinates
-    dense = not coordinates or max(coordinates) - min(coordinates) < _SPARSE * len(coordinates)
-    return "columns" if stride_w == 1 and dense else "scattered"
+    if stride_w == 1 and spread(bands.axes[2].slots.coordinates) < _SPARSE:
+        return "columns"
+    return "across" if stride_h == 1 and spread(bands.axes[1].slots.coordinates) == 1 else "scattered"
 
 
-def axis_lines(axis: AxisBlocks, stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """The lines of an axis, and for each block its line and its shift: −1 on the padding, −2 where not needed."""
+def spread(coordinates: tuple[int, ...]) -> float:
+    """How many positions there are from the first to the last for each of them."""
+    return (max(coordinates) - min(coordinates) + 1) / len(coordinates) if coordinates else 1
+
+
+def axis_lines(axis: AxisBlocks, stride: int, clip: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """The lines of an axis, and for each block its line and its shift: −1 on the padding, −2 where not needed, which
+    is told apart if asked to `clip`."""
     coordinates = np.array(axis.slots.coordinates, np.int64)
     starts = (axis.first + np.arange(axis.count, dtype=np.int64) * axis.block) * axis.slots.step
-    clipped = dict(axis.clipped())
+    clipped = dict(axis.clipped()) if clip else {}
     least, most = (coordinates.min(), coordinates.max()) if len(coordinates) else (0, 0)
     whole = (starts + least >= 0) & (starts + most < axis.size)
     whole[list(clipped)] = False
@@ -119,8 +134,11 @@ def axis_lines(axis: AxisBlocks, stride: int) -> tuple[np.ndarray, np.ndarray]:
     return np.vstack([table, (coordinates - least) * stride]), places
 
 
-def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int) -> np.ndarray:
-    """The lines of `columns` for an axis of `size` source positions that are neighbours in memory."""
+def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int, spare: bool) -> np.ndarray:
+    """The lines of `columns` for an axis of `size` source positions that are neighbours in memory.
+
+    Positions that nobody needs, and those behind the last one that fill a square, go to the `spare` slot; without one
+    all are needed, and those behind go where the last one goes after them."""
     used = offsets >= 0
     first = np.where(used, offsets, size).min(axis=1, initial=size)
     last = offsets.max(axis=1, initial=-1)
@@ -132,6 +150,10 @@ def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int) -> np.
     table[line, 3 + (np.cumsum(offsets == -1, axis=1) - 1)[line, slot]] = slot * pitch
     line, slot = np.nonzero(used)
     table[line, 3 + slots + offsets[line, slot] - first[line]] = slot * pitch
+    if not spare:
+        ends = 3 + slots + counts[:, None]
+        behind = np.arange(table.shape[1]) >= ends
+        table = np.where(behind, np.take_along_axis(table, np.maximum(ends - 1, 0), axis=1), table)
     return table
 
 
@@ -161,10 +183,12 @@ def emit_pack(k: Module, form: str, source: Type, number: Type, export: bool = F
         ("job", ptr(i64)), ("source", ptr(source)), ("band", ptr(number)),
         ("block_d", i64), ("block_h", i64), ("block_w", i64), ("channels", i64),
     ]  # fmt: skip
-    body = _BODIES[form]
+    body = _BODIES["columns" if form == "across" else form]
     name = f"pack_{form}_{source.name}_{number.name}"
     with k.function(name, signature, inline=False, export=export) as made:
         f, job, source_, band, block_d, block_h, block_w, channels = made
+        if form == "across":
+            block_h, block_w = block_w, block_h
         p = JOB.read(f, job)
         p.number, p.lanes, p.channels, p.band = number, k.lanes(number), channels, band
         places = [p.places_d[block_d * 2], p.places_h[block_h * 2], p.places_w[block_w * 2]]
@@ -183,7 +207,7 @@ def _each_row(f: Function, p, fill, clear) -> None:  # noqa: ANN001
     """For every row of the band: `fill(source row, band row)`, or `clear(band row)` on the padding."""
     with f.loop(0, p.slots_d) as d:
         from_d = p.table_d[d].load()
-        plane = p.band[d * p.slots_h * p.row]
+        plane = p.band[d * p.plane]
         with f.loop(0, p.slots_h) as h:
             from_h, line = p.table_h[h].load(), plane[h * p.row]
             skipped = f.min(from_d, from_h)
@@ -332,9 +356,9 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
             _clear_slot(f, p, line[p.table_w[z + 3].load()])
 
     _each_row(f, p, pad, clear)
-    # Junk may follow the last channels where the pitch has room for a whole vector; else few are stored at a time.
+    # Junk may follow the last channels where a slot has room for a whole vector; else few are stored at a time.
     whole, few = p.channels - p.left, min(4, p.lanes)
-    stop = f.select(p.pitch >= whole + p.lanes, p.channels, whole)
+    stop = f.select(p.room >= whole + p.lanes, p.channels, whole)
     with f.loop(0, stop, p.lanes) as c:
         squares(c, p.lanes, None)
     with f.loop(stop, p.channels, few) as c:
@@ -354,13 +378,14 @@ def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, m
             start[i + ahead].prefetch()
         turned = f.transpose([start[i].load(lanes, mask=p.here).to(p.number) for start in starts])
         if mask is None:
-            for lane, value in enumerate(turned):
+            for lane, value in reversed(list(enumerate(turned))):
                 line[p.places[i + lane].load()].store(value)
         else:
             kept = f.local(p.number, lanes * lanes)
             for lane, value in enumerate(turned):
                 kept[lane * lanes].store(value)
-            with f.loop(0, lanes) as lane:
+            with f.loop(0, lanes) as count:
+                lane = lanes - 1 - count
                 line[p.places[i + lane].load()].store(kept[lane * lanes].load(lanes), mask=mask)
 
 
