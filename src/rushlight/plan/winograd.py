@@ -203,11 +203,11 @@ def tile(count: tuple[int, int], images: int, wanted: int) -> Tiling:
     """Items of about `wanted` tiles, for images of `count` (rows, columns) of tiles; nearly equal parts.
 
     >>> tile((14, 14), 8, 56), tile((2, 2), 8, 28), tile((1, 1000), 1, 56)
-    (Tiling(images=1, rows=4, columns=14), Tiling(images=7, rows=2, columns=2), Tiling(images=1, rows=1, columns=56))
+    (Tiling(images=1, rows=4, columns=14), Tiling(images=8, rows=2, columns=2), Tiling(images=1, rows=1, columns=56))
     """
     rows, columns = count
     if rows * columns <= wanted:
-        return Tiling(min(images, wanted // (rows * columns)), rows, columns)
+        return Tiling(_even(images, wanted * 4 // 3 // (rows * columns)), rows, columns)
     columns = _even(columns, min(columns, wanted))
     return Tiling(1, _even(rows, max(1, wanted // columns)), columns)
 
