@@ -12,6 +12,7 @@ from rushlight.engines import dispatch, reference
 from rushlight.engines.compiled.winograd import WinogradCall
 from rushlight.engines.compiled.winograd_gradient import WinogradGradientCall
 from rushlight.ops.spec import ConvSpec
+from rushlight.plan import winograd_gradient
 from rushlight.plan.target import Target
 from rushlight.plan.winograd_gradient import plan_gradient
 from rushlight.plan.winograd_layer import plan_winograd
@@ -146,6 +147,19 @@ def test_weight_gradient_against_the_reference(seed):
     x, y = x.astype("f4"), y.astype("f4")
     wide = WinogradGradientCall(plan, spec._replace(dtype="f32"), x, y, Target.host(), 2)(x, y)
     np.testing.assert_array_equal(results[0], wide.astype(results[0].dtype))
+
+
+def test_sums_that_are_large_are_made_some_panels_at_a_time(monkeypatch):
+    monkeypatch.setattr(winograd_gradient, "SUM_BYTES", 1 << 20)
+    spec = ConvSpec.of(2, 64, 150, (16, 17), (3, 3), padding=1)
+    plan = plan_gradient(spec, Target.host())
+    assert plan.panels * 8 < 150
+    x, _, _ = arrays(spec, "fprop", 0, False)
+    y, _, _ = arrays(spec, "dgrad", 1, False)
+    results = [WinogradGradientCall(plan, spec, x, y, Target.host(), threads)(x, y) for threads in (1, 2, 3)]
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+    near(spec, results[0], reference.wgrad(spec, x.astype("f8"), y.astype("f8")))
+    assert "too much memory" in plan_gradient(spec._replace(batch=8), Target.host())
 
 
 def test_a_gradient_whose_classes_hold_one_position_multiplies_no_less():

@@ -17,7 +17,8 @@ from .winograd import Winograd, tile, winograd
 from .winograd_layer import GAIN, band_of, forms_of, refusal_of_layer
 
 SUM_BYTES = 16 << 20
-"""The sums of all ξ, four times the weight, must stay near: they are read and written for each chunk of tiles."""
+"""The sums of all ξ, four times the weight, must stay near: they are read and written for each chunk of tiles. Larger
+ones are made a quarter of this at a time, where the spread tiles of each operand take no more than all of it."""
 
 SPREAD_BYTES = 2 << 20
 """Transformed tiles of each operand at a time."""
@@ -34,6 +35,7 @@ class GradientPlan(NamedTuple):
     tiles_x: tuple[TileAxis, TileAxis]  # along rows and columns
     tiles_y: tuple[TileAxis, TileAxis]
     units: int  # at a time
+    panels: int  # of output channels whose sums are held at a time: all, but where all units are spread at once
     vectors: int
     height: int
 
@@ -59,8 +61,6 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     points = forms[0].inputs * forms[1].inputs
     if prod(form.results * form.taps for form in forms) < GAIN * points:
         return "too few positions follow each other: no multiplications are saved"
-    if 4 * points * taps[0] * spec.in_channels * spec.out_channels // spec.groups > SUM_BYTES:
-        return "the sums would take too much memory"
     count = tuple(tiles_of_class(n, d, form.taps) for n, d, form in zip(extents[1:], apart, forms))
     parts = [classes(n, d) for n, d in zip(extents[1:], apart)]
     covered = count[0] * parts[0] * forms[0].taps * count[1] * parts[1] * forms[1].taps
@@ -73,13 +73,19 @@ def plan_gradient(spec: ConvSpec, target: Target) -> GradientPlan | str:
     lanes = target.lanes(4)
     vectors = 2 if spec.out_channels > lanes else 1
     height = 8 if target.registers >= 32 else 6 if target.fma else 4
-    panels = {"x": lcm(height, lanes), "y": vectors * lanes}
+    widths = {"x": lcm(height, lanes), "y": vectors * lanes}
     (x, tiles_x), (y, tiles_y) = (
-        _bands(spec, operand, forms, tiling[1:], depths, panel) for operand, panel in panels.items()
+        _bands(spec, operand, forms, tiling[1:], depths, width) for operand, width in widths.items()
     )
-    slots = len(x.axes[0].slots.coordinates)
-    units = max(1, wanted // (len(tiles_x[0].places) * len(tiles_x[1].places) * slots))
-    return GradientPlan(*forms, taps[0], x, y, tiles_x, tiles_y, units, vectors, height)
+    tiles = len(tiles_x[0].places) * len(tiles_x[1].places) * len(x.axes[0].slots.coordinates)
+    units, panels = max(1, wanted // tiles), -(-spec.out_channels // widths["y"])
+    sums = 4 * points * taps[0] * spec.in_channels * spec.out_channels
+    if sums > SUM_BYTES:
+        units = spec.batch * prod(axis.count for axis in y.axes)
+        if units * tiles * 4 * points * most > SUM_BYTES:
+            return "the sums would take too much memory"
+        panels = max(1, panels * SUM_BYTES // 4 // sums)
+    return GradientPlan(*forms, taps[0], x, y, tiles_x, tiles_y, units, panels, vectors, height)
 
 
 def _bands(

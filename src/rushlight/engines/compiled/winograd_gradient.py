@@ -91,10 +91,11 @@ class WinogradGradientCall:
         self.channels, self.results = spec.in_channels, spec.out_channels
         self.rows = -(-self.channels // form.height) * form.height
         self.panels = -(-self.results // form.panel)
-        self.sums = plan.depth_taps * form.points * self.panels * self.rows * form.panel
+        self.point = self.rows * form.panel
+        self.sums = plan.depth_taps * form.points * plan.panels * self.point
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        plan, form, address = self.plan, self.form, runtime.address
+        plan, address = self.plan, runtime.address
         w = runtime.empty(self.spec.w_shape, self.dtype)
         sums = runtime.empty((self.sums,), _F32)
         spread = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
@@ -106,17 +107,31 @@ class WinogradGradientCall:
             for operand, source, into in zip((self.x, self.y), (x, y), spread):
                 words = operand.words(address(source), address(into), address(scratch), first, count)
                 runtime.launch(operand.entry, words, self.threads)
-            words = SUM.pack(
-                *map(address, (*spread, sums)), plan.depth_taps, self.slots.ctypes.data, form.points, self.panels,
-                self.channels, self.rows, plan.y.axes[0].block, count * plan.tiles,
-                self.x.next, self.y.next, self.x.point, self.y.point, int(first > 0),
-            )  # fmt: skip
-            runtime.launch(self.sum, words, self.threads)
-        stride, point = self.channels * form.taps, self.rows * form.panel
-        sizes = self.channels, self.results, self.panels, point, stride
-        words = finish_params(form.stored).pack(address(sums), address(w), *sizes)
-        runtime.launch(self.finish, words, self.threads)
+            for panel in range(0, self.panels, plan.panels):
+                panels = min(plan.panels, self.panels - panel)
+                self._sum(*map(address, (*spread, sums)), panel, panels, count * plan.tiles, first > 0)
+                if first + count == units:
+                    self._finish(address(sums), address(w), panel, panels)
         return w
+
+    def _sum(self, x: int, y: int, sums: int, panel: int, panels: int, tiles: int, add: bool) -> None:
+        """The sums of some panels of output channels over the tiles that are spread."""
+        plan = self.plan
+        words = SUM.pack(
+            x, y + panel * self.y.next * _F32.itemsize, sums, plan.depth_taps, self.slots.ctypes.data,
+            self.form.points, panels, self.channels, self.rows, plan.y.axes[0].block, tiles,
+            self.x.next, self.y.next, self.x.point, self.y.point, int(add),
+        )  # fmt: skip
+        runtime.launch(self.sum, words, self.threads)
+
+    def _finish(self, sums: int, w: int, panel: int, panels: int) -> None:
+        """The weight's output channels of these panels."""
+        form, stride = self.form, self.channels * self.form.taps
+        first = panel * form.panel
+        results = min(panels * form.panel, self.results - first)
+        w += first * stride * self.dtype.itemsize
+        words = finish_params(form.stored).pack(sums, w, self.channels, results, panels, self.point, stride)
+        runtime.launch(self.finish, words, self.threads)
 
     def describe(self) -> str:
         """The plan for people."""
