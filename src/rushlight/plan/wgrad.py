@@ -45,8 +45,8 @@ DIRECT = 2048
 DIRECT_PACKED = 1024
 """The same, where panels of that many pixels are packed and should stay in the second cache."""
 
-FAR = 256
-"""Bytes between pixels from which an operand is packed."""
+FAR, PAGE = 256, 4096
+"""Bytes between pixels from which an operand is packed, and from which it is so for less."""
 
 PANEL = 24
 """Channels of a packed panel of the left operand, about: few enough that its pixels stay in the first cache."""
@@ -226,9 +226,10 @@ def is_narrow(spec: ConvSpec) -> bool:
 
 
 def is_far(spec: ConvSpec, distance: int) -> bool:
-    """Whether pixels lie too many bytes apart to be read in place again and again."""
-    again = min(spec.in_channels * prod(spec.taps), spec.out_channels) // spec.groups >= 48
-    return distance >= FAR and again and spec.batch * prod(spec.out) > 4 * FEW
+    """Whether pixels lie too many bytes apart to be read in place again and again; those of a page and more share
+    one set of the first cache."""
+    again = min(spec.in_channels * prod(spec.taps), spec.out_channels) // spec.groups
+    return distance >= FAR and again >= (32 if distance >= PAGE else 48) and spec.batch * prod(spec.out) > 4 * FEW
 
 
 def wants_room(spec: ConvSpec, target: Target, itemsize: int) -> bool:
