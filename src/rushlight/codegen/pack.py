@@ -368,7 +368,8 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
 def _turn(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, mask: Mask | None) -> None:  # noqa: ANN001
     """One row of the band, `rows` channels from c on; the chunk's last channel stands in for those beyond it.
 
-    The last square is moved back to where it is whole, so that only rows shorter than a square need their mask."""
+    The last square is moved back to where it is whole, so that only rows shorter than a square need their mask. Such a
+    row's last position is stored after what fills the square behind it. The next channels are asked for meanwhile."""
     lanes = p.lanes
     starts = [source[f.min(c + r, p.channels - 1) * p.stride_c] for r in range(rows)]
     ahead = f.select(c + 2 * rows <= p.channels, p.stride_c * rows, 0)

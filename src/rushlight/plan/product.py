@@ -285,8 +285,8 @@ def choose_panels(made: int, rows: int, axis: Axis, target: Target, size: int) -
     """The register block of all panels, that of the last one, and how many panels cover `made` channels.
 
     Rows that leave much of the usual tiles empty (7 results of tiles of 6) have lower and wider ones. Dot products sum
-    in an order of their own, which must not depend on how long rows are: axes that are one row where the batch joins
-    them."""
+    in an order of their own, and images that follow each other are one row: layers with dot products keep the usual
+    tiles, or their bits would depend on the batch."""
     found = [panels_of(made, rows, target, size, widest) for widest in widest_blocks(target, size)]
     if len(found) == 1 or any(tail.dots for _, tail, _ in found):
         return found[0]
