@@ -62,6 +62,10 @@ _SPARSE = 4
 """Positions that are read for nothing a needed one, from which on single numbers are cheaper than squares."""
 
 
+_AHEAD = 12
+"""Slots ahead of which the source's lines are asked for."""
+
+
 class Gather:
     """The tables of one source array: `form` names the function, `words.ctypes.data` is its `job`.
 
@@ -253,6 +257,9 @@ def _pack_rows(f: Function, p) -> None:  # noqa: ANN001
         with f.loop(0, p.slots_w - count) as i:
             j = f.select(i < begin, i, i + count)
             offset, slot = p.table_w[j].load(), line[j * p.pitch]
+            # The channels of one group are a line or two, far from the next slot's.
+            later = p.table_w[f.min(j + _AHEAD, p.slots_w - 1)].load()
+            source[f.max(later, 0)].prefetch()
             with f.if_(offset >= 0):
                 _copy(f, p, source[offset], slot)
             with f.if_(offset == -1):
