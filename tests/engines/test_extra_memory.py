@@ -19,6 +19,7 @@ SMALL = 512 << 10
 PROBLEMS = {
     "3x3": "n8_c64_i56x56_o64_k3x3_s1_p1_g1_f32",
     "3x3, small images": "n8_c512_i7x7_o512_k3x3_s1_p1_g1_f32",
+    "3x3, a wide layer": "n8_c512_i14x14_o512_k3x3_s1_p1_g1_f32",
     "3x3, a weight larger than the images": "n1_c512_i4x4_o512_k3x3_s1_p1_g1_f32",
     "strided": "n4_c64_i57x57_o128_k3x3_s2_p1_g1_f32",
     "dilated": "n2_c64_i40x40_o64_k3x3_s1_p2_d2_g1_f32",
@@ -43,7 +44,8 @@ sums as many. They are larger than the arrays only where the weight is, on image
 what their phases or classes need: 100 numbers for 16 with four taps and a stride of two."""
 
 SPREAD = 4 << 20
-"""Bytes of transformed x and y that a weight's gradient holds at a time; they do not grow with the layer."""
+"""Bytes of transformed x and y that a weight's gradient holds at a time. Wide layers hold all of them, up to 16 MB of
+each, and fewer sums instead: less than the exception above."""
 
 
 @pytest.fixture
