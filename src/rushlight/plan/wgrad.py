@@ -145,6 +145,9 @@ def tap_range(offset: int, step: int, size: int, out: int) -> tuple[int, int]:
     return begin, max(begin, min(out, (size - 1 - offset) // step + 1))
 
 
+COPIED = 0.87
+"""What tiles of a packed operand must cost of those in place, so that its copy pays."""
+
 FEW = 8
 """Pixels up to which a weight gradient costs no more than writing it."""
 
@@ -237,7 +240,7 @@ def wants_room(spec: ConvSpec, target: Target, itemsize: int) -> bool:
     vector, or a number (33) that fills tiles badly without a partial vector, and enough is done with the copy."""
     rows, columns = [spec.in_channels // spec.groups], spec.out_channels // spec.groups
     packed, in_place = (best_register(rows, columns, target, itemsize, padded)[1] for padded in (True, False))
-    return packed < in_place * (0.87 if in_place == inf or prod(spec.taps) > 4 else 0)
+    return in_place == inf or (prod(spec.taps) > 4 and packed < COPIED * in_place)
 
 
 def best_register(
