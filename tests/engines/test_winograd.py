@@ -149,6 +149,21 @@ def test_weight_gradient_against_the_reference(seed):
     np.testing.assert_array_equal(results[0], wide.astype(results[0].dtype))
 
 
+def test_one_tile_an_image_reads_no_more_weights_than_it_must():
+    for size, channels, inputs in [(4, 512, 4), (4, 256, 6), (7, 512, 6)]:
+        for kernel in ("fprop", "dgrad"):
+            plans = [
+                plan_winograd(
+                    ConvSpec.of(batch, channels, channels, (size, size), (3, 3), padding=1), kernel, target, 2
+                )
+                for batch in (1, 64)
+                for target in (Target.host(), Target.named("avx2"))
+            ]
+            assert {phase.rows.inputs for plan in plans for phase in plan.phases} == {inputs}
+    spec = ConvSpec.of(3, 528, 512, (4, 3), (3, 3), padding=1)
+    check(random.Random(0), spec, "fprop", 0)
+
+
 def test_sums_that_are_large_are_made_some_panels_at_a_time(monkeypatch):
     monkeypatch.setattr(winograd_gradient, "SUM_BYTES", 1 << 20)
     spec = ConvSpec.of(2, 64, 150, (16, 17), (3, 3), padding=1)

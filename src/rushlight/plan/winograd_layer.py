@@ -11,6 +11,7 @@ its spatial size; batch and threads only decide how tiles are grouped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -26,6 +27,10 @@ from .winograd import Tiling, Winograd, tile, winograd
 INPUTS = {1: 8, 2: 6}
 """Inputs of a tile along an axis, by the number of transformed axes. Errors grow with it: 36 points a tile of an image
 leave 1e-6 to 2e-6 in the norm, 8 points a tile of a line 1e-6."""
+
+FEWER, LARGE_BYTES = {1: 8, 2: 4}, 32 << 20
+"""Inputs of tiles where one tile would cover an image and its transformed weights were larger than this: smaller tiles
+multiply more, but a few images read fewer weights (16 instead of 36 for 9)."""
 
 TAPS = {1: range(2, 8), 2: range(2, 6)}
 """Taps along a transformed axis."""
@@ -125,7 +130,7 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     phases = [tuple(lines[i] for i in order) for lines in lines_of(spec, kernel)]
     direct = winograd_ = 0.0
     for lines in phases:
-        before, after = _cycles(lines, summed, made, target)
+        before, after = _cycles(lines, spec.groups, summed, made, target)
         direct, winograd_ = direct + before, winograd_ + after
     gain = direct / winograd_
     if gain < (STRIDED_GAIN if any(line.stride > 1 for line in phases[0]) else GAIN):
@@ -195,7 +200,7 @@ def refusal_of_layer(spec: ConvSpec, kernel: str) -> str:
     return ""
 
 
-def forms_of(lines: tuple[tuple[int, int, int], tuple[int, int, int]]) -> list[tuple[int, int]]:
+def forms_of(lines: Sequence[tuple[int, int, int]], inputs: dict[int, int] = INPUTS) -> list[tuple[int, int]]:
     """Results and taps of a tile along the last two axes, given as (taps, dilation, extent): the tiles that multiply
     least often; the largest of equals.
 
@@ -205,19 +210,26 @@ def forms_of(lines: tuple[tuple[int, int, int], tuple[int, int, int]]) -> list[t
     transformed = sum(taps > 1 for taps, _, _ in lines)
     found = []
     for taps, dilation, extent in lines:
-        most = INPUTS[transformed] + 1 - taps if taps > 1 else 1
+        most = max(1, inputs[transformed] + 1 - taps) if taps > 1 else 1
         _, results = min((tiles_of_class(extent, dilation, m) * (m + taps - 1), -m) for m in range(1, most + 1))
         found.append((-results, taps))
     return found
 
 
-def _forms(lines: tuple[Line, ...]) -> tuple[Winograd, Winograd]:
-    return tuple(winograd(*form) for form in forms_of([(n.taps, n.dilation, n.extent) for n in lines[1:]]))
+def _forms(lines: tuple[Line, Line, Line], weights: int) -> tuple[Winograd, Winograd]:
+    """The forms of a phase along rows and columns, for so many weights a tap."""
+    moving = [(n.taps, n.dilation, n.extent) for n in lines[1:]]
+    forms = forms_of(moving)
+    alone = lines[0].extent == 1 and all(extent <= results for (results, _), (_, _, extent) in zip(forms, moving))
+    points = prod(results + taps - 1 for results, taps in forms)
+    if alone and 4 * points * lines[0].taps * weights > LARGE_BYTES and max(n.taps for n in lines[1:]) <= 3:
+        forms = forms_of(moving, FEWER)
+    return tuple(winograd(*form) for form in forms)
 
 
-def _cycles(lines: tuple[Line, Line, Line], summed: int, made: int, target: Target) -> tuple[float, float]:
+def _cycles(lines: tuple[Line, Line, Line], groups: int, summed: int, made: int, target: Target) -> tuple[float, float]:
     """Cycles of the direct sum and of Winograd's, for one image; both by multiply-adds."""
-    rows, columns = _forms(lines)
+    rows, columns = _forms(lines, groups * summed * made)
     lanes = target.lanes(4)
     wide = -(-made // _panel(made, lanes)) * _panel(made, lanes)
     tiles = prod(
@@ -241,7 +253,7 @@ def _panel(made: int, lanes: int) -> int:
 def _plan_phase(
     spec: ConvSpec, lines: tuple[Line, Line, Line], summed: int, made: int, target: Target, threads: int
 ) -> PhasePlan:
-    forms = rows, columns = _forms(lines)
+    forms = rows, columns = _forms(lines, spec.groups * summed * made)
     lanes = target.lanes(4)
     panel = _panel(made, lanes)
     panels = -(-made // panel)
