@@ -128,14 +128,15 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
         return "there are no results"
     order = order_of(spec)
     phases = [tuple(lines[i] for i in order) for lines in lines_of(spec, kernel)]
+    forms = [_forms(lines, spec.groups * summed * made) for lines in phases]
     direct = winograd_ = 0.0
-    for lines in phases:
-        before, after = _cycles(lines, spec.groups, summed, made, target)
+    for lines, form in zip(phases, forms):
+        before, after = _cycles(lines, form, summed, made, target)
         direct, winograd_ = direct + before, winograd_ + after
     gain = direct / winograd_
     if gain < (STRIDED_GAIN if any(line.stride > 1 for line in phases[0]) else GAIN):
         return f"Winograd's multiplications and transforms are {1 / gain:.2f} of the direct sum's: too little is gained"
-    plans = tuple(_plan_phase(spec, lines, summed, made, target, threads) for lines in phases)
+    plans = tuple(_plan_phase(spec, *phase, summed, made, target, threads) for phase in zip(phases, forms))
     if 4 * spec.groups * summed * made * sum(plan.points for plan in plans) > FILTER_BYTES:
         return "the transformed weights would take too much memory"
     return WinogradPlan(kernel, spec.groups, summed, made, order, plans)
@@ -210,7 +211,7 @@ def forms_of(lines: Sequence[tuple[int, int, int]], inputs: dict[int, int] = INP
     transformed = sum(taps > 1 for taps, _, _ in lines)
     found = []
     for taps, dilation, extent in lines:
-        most = max(1, inputs[transformed] + 1 - taps) if taps > 1 else 1
+        most = inputs[transformed] + 1 - taps if taps > 1 else 1
         _, results = min((tiles_of_class(extent, dilation, m) * (m + taps - 1), -m) for m in range(1, most + 1))
         found.append((-results, taps))
     return found
@@ -227,14 +228,16 @@ def _forms(lines: tuple[Line, Line, Line], weights: int) -> tuple[Winograd, Wino
     return tuple(winograd(*form) for form in forms)
 
 
-def _cycles(lines: tuple[Line, Line, Line], groups: int, summed: int, made: int, target: Target) -> tuple[float, float]:
+def _cycles(
+    lines: tuple[Line, Line, Line], forms: tuple[Winograd, Winograd], summed: int, made: int, target: Target
+) -> tuple[float, float]:
     """Cycles of the direct sum and of Winograd's, for one image; both by multiply-adds."""
-    rows, columns = _forms(lines, groups * summed * made)
+    rows, columns = forms
     lanes = target.lanes(4)
     wide = -(-made // _panel(made, lanes)) * _panel(made, lanes)
     tiles = prod(
         tiles_of_class(n.extent, n.dilation, form.results) * classes(n.extent, n.dilation)
-        for n, form in zip(lines[1:], (rows, columns))
+        for n, form in zip(lines[1:], forms)
     )
     points, depth, parts = rows.inputs * columns.inputs, lines[0], prod(n.stride for n in lines)
     pairs = prod(n.pairs for n in lines)
@@ -251,9 +254,10 @@ def _panel(made: int, lanes: int) -> int:
 
 
 def _plan_phase(
-    spec: ConvSpec, lines: tuple[Line, Line, Line], summed: int, made: int, target: Target, threads: int
-) -> PhasePlan:
-    forms = rows, columns = _forms(lines, spec.groups * summed * made)
+    spec: ConvSpec, lines: tuple[Line, Line, Line], forms: tuple[Winograd, Winograd], summed: int, made: int,
+    target: Target, threads: int,
+) -> PhasePlan:  # fmt: skip
+    rows, columns = forms
     lanes = target.lanes(4)
     panel = _panel(made, lanes)
     panels = -(-made // panel)
