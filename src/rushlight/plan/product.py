@@ -18,7 +18,7 @@ from ..ops.spec import ConvSpec
 from .axes import Phase, forward_phase, transposed_phases
 from .blocking import UNIT, Bands, cut_axis, lay_band, span_axis
 from .target import Target
-from .tiles import cost_of, row_costs, segments, tap_sets
+from .tiles import Segment, cost_of, row_costs, segments, tap_sets
 
 CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
 """Rows of a panel that are summed at a time (300 KB of a panel 32 wide, which then stays in the second cache), and
@@ -290,7 +290,8 @@ def choose_panels(made: int, rows: int, axis: Axis, target: Target, size: int) -
     found = [panels_of(made, rows, target, size, widest) for widest in widest_blocks(target, size)]
     if len(found) == 1 or any(tail.dots for _, tail, _ in found):
         return found[0]
-    usual, other = (row_price(axis, *panels, size) for panels in found)
+    sets = [tap_sets(phase, axis.size) for phase in axis.phases]
+    usual, other = (row_price(sets, *panels, size) for panels in found)
     return found[1] if other < WORTH * usual else found[0]
 
 
@@ -311,13 +312,13 @@ _DOT_HEIGHTS = {1: (8, 4, 2, 1), 2: (6, 3, 2, 1), 3: (3, 2, 1)}
 """Heights of dot tiles in 16 registers, by their channels."""
 
 
-def row_price(axis: Axis, register: Register, tail: Register, panels: int, size: int) -> float:
-    """What a row of results of all panels costs, in cycles a summed channel."""
+def row_price(sets: list[list[Segment]], register: Register, tail: Register, panels: int, size: int) -> float:
+    """What a row of results of all panels costs, in cycles a summed channel, for the tap sets of its phases."""
     price = 0.0
     for block, count in ((register, panels - 1), (tail, 1)):
         costs = row_costs(block.heights, tile_cycles(block, size))
-        for phase in axis.phases:
-            pieces = segments(tap_sets(phase, axis.size), costs, block.heights[0])
+        for phase in sets:
+            pieces = segments(phase, costs, block.heights[0])
             price += count * sum(cost_of(p.end - p.begin, costs, block.heights[0]) * len(p.taps) for p in pieces)
     return price
 
