@@ -47,7 +47,7 @@ FORMS = ("rows", "panels", "columns", "across", "scattered")
 #   panels, scattered: [slot] the same;
 #   rows: [slot] the same; the first slot of a run whose sources are `pitch` apart as they are, and how many those are;
 #   columns: first source offset, how many positions, how many zero slots, [slots_w] the zero slots' places in the
-#   band's row, [position] the places of the positions, padded with the place of the spare slot to whole vectors.
+#   band's row, [position] the places of the positions, padded with that of the last one to whole vectors.
 # Where panels may `overlap`, the last one is moved back so that it is as long as the others. `plane`, `row` and `pitch`
 # are the distances of slots along d, h and w, `room` is what a slot has room for. Of `across`, h and w have changed
 # places in all of these.
@@ -90,7 +90,7 @@ class Gather:
                 rows[1], rows[2] = rows[2], rows[1]
         tables, places = [table for table, _ in lines], [place for _, place in lines]
         if self.form in ("columns", "across"):
-            tables[2] = columns_table(tables[2], sizes[2], steps[2], lanes, self.form == "columns")
+            tables[2] = columns_table(tables[2], sizes[2], steps[2], lanes)
         elif self.form == "rows":
             tables[2] = np.hstack([tables[2], runs(tables[2], bands.pitch, lanes)])
         self._tables = tables + places
@@ -138,11 +138,11 @@ def axis_lines(axis: AxisBlocks, stride: int, clip: bool = True) -> tuple[np.nda
     return np.vstack([table, (coordinates - least) * stride]), places
 
 
-def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int, spare: bool) -> np.ndarray:
+def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int) -> np.ndarray:
     """The lines of `columns` for an axis of `size` source positions that are neighbours in memory.
 
-    Positions that nobody needs, and those behind the last one that fill a square, go to the `spare` slot; without one
-    all are needed, and those behind go where the last one goes after them."""
+    Positions between others that nobody needs go to the spare slot (`across` has none, and needs all of them); those
+    behind the last one, which fill a square, go where the last one goes after them."""
     used = offsets >= 0
     first = np.where(used, offsets, size).min(axis=1, initial=size)
     last = offsets.max(axis=1, initial=-1)
@@ -154,11 +154,8 @@ def columns_table(offsets: np.ndarray, size: int, pitch: int, lanes: int, spare:
     table[line, 3 + (np.cumsum(offsets == -1, axis=1) - 1)[line, slot]] = slot * pitch
     line, slot = np.nonzero(used)
     table[line, 3 + slots + offsets[line, slot] - first[line]] = slot * pitch
-    if not spare:
-        ends = 3 + slots + counts[:, None]
-        behind = np.arange(table.shape[1]) >= ends
-        table = np.where(behind, np.take_along_axis(table, np.maximum(ends - 1, 0), axis=1), table)
-    return table
+    ends = 3 + slots + counts[:, None]
+    return np.where(np.arange(table.shape[1]) < ends, table, np.take_along_axis(table, ends - 1, axis=1))
 
 
 def runs(offsets: np.ndarray, pitch: int, lanes: int) -> np.ndarray:
