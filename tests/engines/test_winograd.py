@@ -120,12 +120,21 @@ def check(rng, spec, kernel, seed):
     calls = [WinogradCall(plan, spec, source, activation, Target.host(), i + 1) for i, plan in enumerate(plans)]
     results = [call(source, w, b, None) for call in calls]
     assert all(np.array_equal(results[0], other) for other in results[1:])
+    for layout in layouts(w):
+        np.testing.assert_array_equal(results[0], calls[1](source, layout, b, None))
     exact = [a if a is None else a.astype("f8") for a in (source, w, b)]
     near(spec, results[0], getattr(reference, kernel)(spec, *exact, activation))
     source, w, b = (a if a is None else a.astype("f4") for a in (source, w, b))
     wide = spec._replace(dtype="f32")
     call = WinogradCall(plan_winograd(wide, kernel, Target.host(), 2), wide, source, activation, Target.host(), 2)
     np.testing.assert_array_equal(results[0], call(source, w, b, None).astype(results[0].dtype))
+
+
+def layouts(w):
+    """The same weight with input channels, output channels, or nothing but every second number as neighbours."""
+    yield np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 1, -1)), -1, 1)
+    yield np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 0, -1)), -1, 0)
+    yield np.repeat(w, 2, axis=-1)[..., ::2]
 
 
 def near(spec, found, wanted):

@@ -167,7 +167,12 @@ def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span,
     """Squares of lanes × inner, turned; the last lane stands in for those beyond it."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
     with f.loop(*span, lanes) as j:
-        mask = f.mask(span[1] - j, lanes, start.of)
-        rows = f.transpose([source[j].load(lanes, mask=mask).to(target.of) for source in sources])
-        for q, value in enumerate(rows):
+        for q, value in enumerate(square(f, sources, j, span[1], target.of)):
             target[_row(f, p, o, j + q) * width].store(_note(f, p, value))
+
+
+def square(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:
+    """Numbers j, j + 1, … of every source, turned: vector q holds number j + q of each. From `stop` on they are 0."""
+    lanes = len(sources)
+    mask = f.mask(stop - j, lanes, sources[0].of)
+    return f.transpose([source[j].load(lanes, mask=mask).to(number) for source in sources])

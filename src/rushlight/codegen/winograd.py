@@ -6,7 +6,7 @@ In: a `Form`, which holds what a layer fixes. Out: functions in a module, called
     data    6×6 inputs of a tile, channels innermost     →  36 numbers a channel, `spread[ξ][tile][channel]`
     product spread[ξ] (tiles × channels) · filter[ξ] (channels × outputs), one small matrix product a ξ
     result  36 sums a tile and output channel            →  4×4 results, bias and ReLU, stored where they belong
-    filter  3×3 taps                                     →  36 numbers an (input, output) pair, `[panel][ξ][ci][NR]`
+    filter  (`codegen.winograd_weights`) 3×3 taps        →  36 numbers an (input, output) pair, `[panel][ξ][ci][NR]`
 
 Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1.
 What is transformed is float32: halves are widened as bands are packed and as taps are read, and results are rounded to
@@ -201,39 +201,3 @@ def _store_part(
         with f.loop(0, wide) as j, f.if_(left[1] > apart[1] * j):
             value = kept[(i * wide + j) * lanes].load(lanes)
             out[i * steps[0]][j * steps[1]].store(value, mask=mask)
-
-
-def emit_filter(k: Module, form: Form) -> Function:
-    """`filter(w, lane, row, column, count, target, point)`: one input channel of one vector of output channels.
-
-    `w` is tap (0, 0); `lane`, `row` and `column` are the steps to the next output channel and taps (negative for a
-    flipped filter); lanes from `count` on are 0. target[ξ·point] = G g Gᵀ.
-    """
-    rows, columns = by_columns_of(form.rows.filter), by_columns_of(form.columns.filter)
-    signature = [
-        ("w", ptr(form.stored)), ("lane", i64), ("row", i64), ("column", i64), ("count", i64),
-        ("target", ptr(f32)), ("point", i64),
-    ]  # fmt: skip
-    with k.function("winograd_filter", signature, inline=False) as made:
-        f, w, lane, row, column, count, target, point = made
-        taps = [(i, j) for i in range(form.rows.taps) for j in range(form.columns.taps)]
-        gathered = f.local(form.stored, form.lanes * len(taps))
-        for t in range(len(taps)):
-            gathered[t * form.lanes].store(f.const(vec(form.stored, form.lanes), 0.0))
-        with f.loop(0, count) as n:
-            first = w[n * lane]
-            for t, (i, j) in enumerate(taps):
-                gathered[t * form.lanes][n].store(first[row * i][column * j].load())
-        wide = form.columns.taps
-        loaded = [gathered[t * form.lanes].load(form.lanes).to(f32) for t in range(len(taps))]
-        for line in both_ways(f, rows, columns, [loaded[i * wide : (i + 1) * wide] for i in range(form.rows.taps)]):
-            for value in line:
-                target.store(value)
-                target = target[point]
-    return f
-
-
-def by_columns_of(matrix: tuple) -> Transform:
-    """G as plain steps, a row each: it is applied once a weight, so shared sums are not worth their rounding."""
-    rows = tuple(Step(tuple((x, j) for j, x in enumerate(row) if x)) for row in matrix)
-    return Transform(len(matrix[0]), (), rows)

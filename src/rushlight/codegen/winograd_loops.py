@@ -1,6 +1,6 @@
-"""The loops around Winograd's transforms: one kernel for the layer, one that transforms its weight.
+"""The loops around Winograd's transforms: the kernel of a layer.
 
-In: a `Form`, the pack form of the source. Out: a module with the kernel "winograd" and one with the kernel "filter".
+In: a `Form`, the pack form of the source. Out: a module with the kernel "winograd".
 
     for item in (image group, depth block, row block, column block, part of the panels):      # claimed by threads
         for image in group, for chunk of channels:
@@ -19,7 +19,7 @@ from functools import cache
 from ..plan.target import Target
 from .ir import Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr
 from .pack import emit_pack
-from .winograd import Form, emit_data, emit_filter, emit_product, emit_result
+from .winograd import Form, emit_data, emit_product, emit_result
 
 
 @cache
@@ -27,11 +27,11 @@ def layer_params(stored: Type) -> Params:
     """The words of "winograd".
 
     `capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-    in numbers; `point` is the distance from one ξ to the next in the spread data, `width` that from one tile to the
-    next; `channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of each depth tap,
-    `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the first slot and
-    first position of each tile of a block, `reach` the positions of a block, `step` those from one result of a tile to
-    the next."""
+    in numbers; `point` is the distance from one ξ to the next in the spread data, `weight` in the filter, `width` that
+    from one tile to the next; `channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of
+    each depth tap, `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the
+    first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one
+    result of a tile to the next."""
     return Params(
         job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
         images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
@@ -39,39 +39,8 @@ def layer_params(stored: Type) -> Params:
         slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), planes=ptr(i64), rows=i64, columns=i64,
         places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
         out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
-        band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, thread_size=i64,
+        band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
     )  # fmt: skip
-
-
-@cache
-def filter_params(stored: Type) -> Params:
-    """The words of "filter"; steps are in numbers."""
-    return Params(
-        w=ptr(stored), filter=ptr(f32), channels=i64, results=i64, panels=i64, group_panels=i64, taps_d=i64,
-        group=i64, lane=i64, channel=i64, depth=i64, row=i64, column=i64,
-    )  # fmt: skip
-
-
-def emit_weight(target: Target, form: Form) -> Module:
-    """The kernel "filter": filter[panel][depth tap][ξ][channel][lane of the panel] from a weight of any strides.
-
-    `panels` counts those of all groups; `channels` and `results` are those of one."""
-    k = Module(target)
-    transform = emit_filter(k, form)
-    with k.kernel("filter", filter_params(form.stored)) as (f, p), f.claim(p.next, p.panels * p.taps_d) as item:
-        panel, tap = item // p.taps_d, item % p.taps_d
-        point = p.channels * form.panel
-        target_ = p.filter[item * point * form.points]
-        group, part = panel // p.group_panels, panel % p.group_panels
-        source = p.w[group * p.group + part * form.panel * p.lane][tap * p.depth]
-        with f.loop(0, p.channels, sure=True) as c:
-            for v in range(form.vectors):
-                first = part * form.panel + v * form.lanes
-                count = f.max(f.min(p.results - first, form.lanes), 0)
-                lane = source[v * form.lanes * p.lane][c * p.channel]
-                place = target_[c * form.panel + v * form.lanes]
-                f.call(transform, lane, p.lane, p.row, p.column, count, place, point)
-    return k
 
 
 def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
@@ -134,13 +103,13 @@ def _panel(
     group, part = panel // p.group_panels, panel % p.group_panels
     made = group * p.made + part * form.panel
     spread = spread[group * p.summed]
-    weights = p.filter[panel * p.taps_d * form.points * p.summed * form.panel]
+    weights = p.filter[panel * p.taps_d * form.points * p.weight]
     depth = d * p.block_d
     with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
         with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
             slot = p.base_d[tap].load() + z
             factors = spread[(slot * form.points + xi) * p.point]
-            weight = weights[(tap * form.points + xi) * p.summed * form.panel]
+            weight = weights[(tap * form.points + xi) * p.weight]
             _products(f, p, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
         with f.loop(0, count, sure=True) as image:
             base = out[image * p.out_image + (depth + z) * p.out_d + made]

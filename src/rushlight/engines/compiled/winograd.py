@@ -6,8 +6,10 @@ results.
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Sequence
+from itertools import product
+from operator import mul
 
 import numpy as np
 
@@ -16,13 +18,16 @@ from ...codegen import jit
 from ...codegen.ir import BY_NAME
 from ...codegen.pack import Gather
 from ...codegen.winograd import Form
-from ...codegen.winograd_loops import emit_layer, emit_weight, filter_params, layer_params
+from ...codegen.winograd_loops import emit_layer, layer_params
+from ...codegen.winograd_weights import Walk, emit_weight, filter_params, walk_of
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
-from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
+from ...plan.winograd_layer import PhasePlan, WinogradPlan
 from .kernels import remembered
 
 _F32 = np.dtype(np.float32)
+_TURNED = 12 << 10
+"""Bytes of a weight that are turned at a time: they are to stay in the first cache."""
 _LOW = {None: float("-inf"), "relu": 0.0}
 
 
@@ -83,8 +88,11 @@ class _Phase:
         self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored)
         self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
         self._load()
+        # Not a multiple of 4096 bytes: the ξ of a weight share no cache set.
+        self.point = layer.summed * self.form.panel + 16
         self.words = self._words(source, extents, activation)
-        self.filter_size = self.panels * plan.points * layer.summed * self.form.panel
+        self.filter_size = self.panels * plan.points * self.point
+        self.tap_order = self._tap_order()
         forms = plan.rows.results, plan.columns.results
         taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
         self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
@@ -103,23 +111,47 @@ class _Phase:
     # ---------------------------------------------------------------- weights
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
-        """Seen from dgrad the channels change places and the taps run backwards: steps and a start, no copy."""
-        layer, plan, weights = self.layer, self.plan, runtime.empty((self.filter_size,), _F32)
-        if plan.classes > 1:
-            w = by_classes(w, plan.lines)
-        co, ci, *taps = (stride // w.itemsize for stride in w.strides)
-        group = co * self.spec.out_channels // layer.groups
-        if layer.kernel == "dgrad":
-            co, ci = ci, co
-        steps = self._in_order([0] * (3 - len(taps)) + taps)
-        start = runtime.address(w) + w.itemsize * sum(step * line.first for step, line in zip(steps, plan.lines))
-        steps = [step * line.turn for step, line in zip(steps, plan.lines)]
-        words = filter_params(self.form.stored).pack(
-            start, runtime.address(weights), layer.summed, layer.made, self.panels, plan.panels,
-            plan.depth_taps, group, co, ci, *steps,
+        """Seen from dgrad the channels change places and the taps run backwards."""
+        layer, plan, form = self.layer, self.plan, self.form
+        walk, (lane, channel) = self._walk(w)
+        if walk is None:
+            w = np.ascontiguousarray(w)
+            walk, (lane, channel) = self._walk(w)
+        taps = math.prod(self.spec.taps)
+        block = max(1, min(layer.summed, _TURNED // (taps * form.panel * 4)))
+        # A square that is turned may end as many rows behind the last one as a vector has lanes.
+        room = (block * taps + form.lanes * max(walk.inner_row, 1)) * form.panel
+        weights, scratch = runtime.empty((self.filter_size,), _F32), runtime.empty((room * self.threads,), _F32)
+        words = filter_params(form.stored).pack(
+            runtime.address(w), runtime.address(weights), runtime.address(scratch), room, self.tap_order.ctypes.data,
+            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, taps, self.point,
+            -(-layer.summed // block), block, w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups),
+            lane, channel, *walk,
         )  # fmt: skip
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
+
+    def _walk(self, w: np.ndarray) -> tuple[Walk | None, tuple[int, int]]:
+        """How the weight is walked, and its distances between lanes and between channels that are summed."""
+        co, ci, *taps = (stride // w.itemsize for stride in w.strides)
+        lane, channel = (ci, co) if self.layer.kernel == "dgrad" else (co, ci)
+        follows = all(a == b * n for a, b, n in zip(taps, taps[1:], self.spec.taps[1:]))
+        return walk_of(lane, channel, taps[-1], math.prod(self.spec.taps)) if follows else None, (lane, channel)
+
+    def _tap_order(self) -> np.ndarray:
+        """For each depth tap (or class) the place of each of its taps in the weight, −1 where it has none."""
+        plan, order = self.plan, self.layer.order
+        sizes = [((1,) * (3 - self.spec.rank) + self.spec.taps)[axis] for axis in order]
+        apart = [math.prod(((1,) * (3 - self.spec.rank) + self.spec.taps)[axis + 1 :]) for axis in order]
+        depth, high, wide = plan.lines
+        found = [
+            [line.first + line.turn * (tap * line.stride + part) for line, tap, part in zip(plan.lines, taps, parts)]
+            for parts in product(range(depth.stride), range(high.stride), range(wide.stride))
+            for taps in product(range(depth.taps), range(high.taps), range(wide.taps))
+        ]
+        return np.array([
+            sum(map(mul, taps, apart)) if all(tap < size for tap, size in zip(taps, sizes)) else -1 for taps in found
+        ], np.int64)  # fmt: skip
 
     # ---------------------------------------------------------------- preparation
 
@@ -172,7 +204,7 @@ class _Phase:
             *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
             *plan.extents[1:], self.panels, plan.panels,
             plane * extents[0], *steps,
-            bands.row, bands.pitch, band, capacity, point, self.thread_size,
+            bands.row, bands.pitch, band, capacity, point, self.point, self.thread_size,
         )  # fmt: skip
 
     def _depth_slots(self, plane: int) -> tuple[np.ndarray, np.ndarray]:
@@ -197,19 +229,3 @@ class _Phase:
             f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
             f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads",
         ]
-
-
-def by_classes(w: np.ndarray, lines: Sequence[Line]) -> np.ndarray:
-    """A weight with a first axis of classes, each with the taps that read it: tap q of class r is tap q·stride + r.
-
-    >>> by_classes(np.arange(3.0).reshape(1, 1, 3), [Line(1, 1, 1, 1, 0)] * 2 + [Line(2, 1, 9, 4, 0, stride=2)])[0, 0]
-    array([[[0., 2.]],
-    <BLANKLINE>
-           [[1., 0.]]])
-    """
-    w = w.reshape(*w.shape[:2], *(1,) * (4 - w.ndim), *w.shape[2:])
-    (high, tall), (wide, long) = ((line.stride, line.taps) for line in lines[1:])
-    whole = np.zeros((*w.shape[:2], tall * high, long * wide), w.dtype)
-    whole[:, :, : w.shape[2], : w.shape[3]] = w
-    parts = whole.reshape(*w.shape[:2], tall, high, long, wide).transpose(0, 1, 3, 5, 2, 4)
-    return np.ascontiguousarray(parts).reshape(*w.shape[:2], high * wide, tall, long)
