@@ -37,7 +37,7 @@ class Params:
     def read(self, f: Function, where: Pointer) -> Fields:
         """Load every field; at the entry of a kernel."""
         loaded = Fields()
-        words = where.to(i64)
+        words = loaded.words = where.to(i64)
         loaded.next, loaded.ticket = words[0], words[1]
         for index, (name, type) in enumerate(self.fields.items()):
             value = words[2 + index].to(type).load()
@@ -48,5 +48,6 @@ class Params:
 class Fields:
     """The loaded fields of a `Params`, as attributes."""
 
+    words: Pointer  # all of them, to hand on
     next: Pointer
     ticket: Pointer

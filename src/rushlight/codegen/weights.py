@@ -25,16 +25,22 @@ from .product import unravel
 from .types import Type
 
 
+_PIECE = 512
+"""Numbers of a lane that are packed at a time."""
+
+
 # row = row_outer[o] + row_inner[j]·scale[o]; inner entries below 0 (padding to whole vectors) go to the spare row.
 def weights_params(source: Type, number: Type) -> Params:
-    """The words of the kernel `weights`. An item is a panel of a group and a piece of inner and outer.
+    """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed.
 
-    `not_finite` becomes 1 where some weight is infinite or NaN."""
+    Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; a run lies `stride_outer`
+    behind the one before it. `not_finite` becomes 1 where some weight is infinite or NaN."""
     return Params(
         w=ptr(source), packed=ptr(number), not_finite=ptr(number),
-        items=i64, panels=i64, pieces_o=i64, pieces_j=i64, piece_o=i64, piece_j=i64,
-        lanes=i64, inner=i64, outer=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
-        width=i64, tail=i64, last=i64, dots=i64, rows=i64, row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64),
+        items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, summed=i64, chunk=i64, taps=i64,
+        inner=i64, inner_channel=i64, outer_channel=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
+        stride_channel=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64,
+        row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64), places=ptr(i64),
     )  # fmt: skip
 
 
@@ -74,8 +80,8 @@ class WeightOrder(NamedTuple):
         return self.groups * (self.rows + 1) * ((self.panels - 1) * self.width + self.tail) + 64
 
 
-def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`row_inner` (padded to whole vectors), `row_outer` and `scale`."""
+def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
+    """`row_inner` (padded to whole vectors), `row_outer`, `scale` and `places`."""
     channel = np.arange(order.summed, dtype=np.int64)
     chunk = channel // order.chunk
     scale = np.minimum(order.chunk, order.summed - chunk * order.chunk)
@@ -87,52 +93,67 @@ def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, np.ndarray, 
     else:
         inner = places
     padding = np.full(-len(inner) % lanes + lanes, -1, np.int64)
-    return np.concatenate([inner, padding]), np.ascontiguousarray(base), np.ascontiguousarray(scale)
+    tables = np.concatenate([inner, padding]), base, scale, places
+    return tuple(np.ascontiguousarray(table) for table in tables)
 
 
 def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int) -> list[int]:
-    """The words after the two pointers."""
+    """The words after the three pointers."""
     taps, ci, co = order.taps, order.in_channels, order.out_channels
     forward = order.kernel == "fprop"
-    inner, outer = (ci * taps, 1) if forward else (taps, co)
     across, stride_lane = (co, ci * taps) if forward else (ci, taps)
-    piece_j = max(lanes, 256) // lanes * lanes
-    piece_o = max(1, 256 // inner)
-    pieces_j, pieces_o = -(-inner // piece_j), -(-outer // piece_o)
-    items = order.groups * order.panels * pieces_o * pieces_j
+    piece = max(lanes, _PIECE // taps // lanes * lanes)
+    pieces = -(-order.summed // piece)
+    items = order.groups * order.panels * pieces
     addresses = [table.ctypes.data for table in tables]
     return [
-        items, order.panels, pieces_o, pieces_j, piece_o, piece_j,
-        across, inner, outer, co * ci * taps, stride_lane, ci * taps,
-        order.width, order.tail, order.last, int(order.dots), order.rows, *addresses,
+        items, order.panels, pieces, piece, across, order.summed, order.chunk, taps,
+        *((0, taps, 0) if forward else (taps, 0, 1)), co * ci * taps, stride_lane, ci * taps,
+        taps if forward else ci * taps, order.width, order.tail, order.last, int(order.dots), order.rows, *addresses,
     ]  # fmt: skip
 
 
 def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
-    """Exports the kernel `weights`; `lanes` divides the panels' widths."""
-    with k.kernel("weights", weights_params(source, number)) as (f, p), f.claim(p.next, p.items) as item:
-        group, panel, piece_o, piece_j = unravel(f, item, p.panels, p.pieces_o, p.pieces_j)
-        width = f.select(panel == p.panels - 1, p.tail, p.width)
-        rows = p.rows + 1
+    """Exports the kernel `weights`, and `weights_panel(words, group, panel, first, stop, target)`, which packs channels
+    `first` to `stop` of one panel alone; `lanes` divides the panels' widths."""
+    params = weights_params(source, number)
+    pack = _emit_panel(k, params, lanes)
+    with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items) as item:
+        group, panel, piece = unravel(f, item, p.panels, p.pieces)
+        rows, first = p.rows + 1, piece * p.piece
         target = p.packed[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width]
-        first, stop = piece_o * p.piece_o, piece_j * p.piece_j
-        span = (stop, f.min(stop + p.piece_j, p.inner))
-        turned = f.both(panel == p.panels - 1, p.dots != 0)
-        step = f.select(turned, f.const(i64, 1), f.const(i64, lanes))
+        f.call(pack, p.words, group, panel, first, f.min(first + p.piece, p.summed), target)
+
+
+def _emit_panel(k: Module, params: Params, lanes: int) -> Function:
+    """Channels `first` to `stop` (pieces and chunks are whole vectors of them) of one panel, which is at `target`."""
+    number = params.fields["packed"].of
+    signature = [("words", ptr(i64)), *((name, i64) for name in ("group", "panel", "first", "stop"))]
+    signature.append(("target", ptr(number)))
+    with k.function("weights_panel", signature, inline=False, export=True, distinct=False) as made:
+        f, words, group, panel, first, stop, target = made
+        p = params.read(f, words)
         p.sum = f.var(vec(number, lanes), 0.0)  # of weight · 0: NaN from the first that is not finite
-        with f.loop(0, width, step) as v, f.loop(first, f.min(first + p.piece_o, p.outer)) as o:
-            lane = f.select(panel == p.panels - 1, p.last, panel * p.width) + v
-            start = p.w[group * p.stride_group + o * p.stride_outer]
-            with f.if_(turned):
-                _scatter(f, p, start[lane * p.stride_lane], target[v * rows], o, span)
-            with f.else_():
+        is_last = panel == p.panels - 1
+        width = f.select(is_last, p.tail, p.width)
+        start = p.w[group * p.stride_group]
+        lane = f.select(is_last, p.last, panel * p.width)
+        with f.if_(f.both(is_last, p.dots != 0)):
+            with f.loop(0, width, sure=True) as v:
+                _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
+        with f.else_():
+            span = first * p.inner_channel, p.inner + stop * p.inner_channel
+            outer = first * p.outer_channel, f.max(stop * p.outer_channel, 1)
+            with f.loop(0, width, lanes, sure=True) as v, f.loop(*outer, sure=True) as o:
+                source = start[o * p.stride_outer]
                 with f.if_(p.stride_lane == 1):
-                    _copy(f, p, start, target[v], width, lane, o, span, lanes)
+                    _copy(f, p, source, target[v], width, lane + v, o, span, lanes)
                 with f.else_():
-                    _turn(f, p, start, target[v], width, lane, o, span, lanes)
+                    _turn(f, p, source, target[v], width, lane + v, o, span, lanes)
         total = f.sum_lanes(p.sum.value)
         with f.if_(total != total):
             p.not_finite.store(1.0)
+    return f
 
 
 def _note(f: Function, p, value: Value) -> Value:  # noqa: ANN001
@@ -147,12 +168,23 @@ def _row(f: Function, p, o: Value, j: Value) -> Value:  # noqa: ANN001
     return f.select(inner < 0, p.rows, row)
 
 
-def _scatter(f: Function, p, start: Pointer, target: Pointer, o: Value, span) -> None:  # noqa: ANN001
-    """One channel of a turned panel: its row, number by number."""
-    with f.loop(*span) as j:
-        number = start[j].load().to(target.of)
-        _note(f, p, number.splat(p.sum.type.lanes))
-        target[_row(f, p, o, j)].store(number)
+def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop: Value, lanes: int) -> None:  # noqa: ANN001
+    """A row of a turned panel, whose vectors hold channels that are summed: squares of them × taps, turned."""
+    with f.if_(p.stride_channel == 1), f.loop(first, stop, lanes, sure=True) as c:
+        some = f.mask(stop - c, lanes, start.of)
+        value = _note(f, p, start[c].load(lanes, mask=some).to(target.of))
+        target[c].store(value, mask=f.mask(stop - c, lanes, target.of))
+    with f.else_(), f.loop(first, stop, lanes, sure=True) as c:
+        chunk = c // p.chunk * p.chunk
+        line, apart = target[chunk * (p.taps - 1) + c], f.min(p.chunk, p.summed - chunk)
+        sources = [start[f.min(c + r, stop - 1) * p.stride_channel] for r in range(lanes)]
+        mask = f.mask(stop - c, lanes, target.of)
+        turned = f.local(target.of, lanes * lanes)
+        with f.loop(0, p.taps, lanes, sure=True) as t:
+            for q, value in enumerate(square(f, sources, t, p.taps, target.of)):
+                turned[q * lanes].store(_note(f, p, value))
+            with f.loop(0, f.min(p.taps - t, lanes), sure=True) as q:
+                line[p.places[t + q].load() * apart].store(turned[q * lanes].load(lanes), mask=mask)
 
 
 def _copy(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001

@@ -24,13 +24,13 @@ class OverlapCall:
     ) -> None:
         self.spec, self.relu = spec, activation == "relu"
         columns = spec.in_channels * spec.taps[0]
-        flat = ConvSpec.of(spec.batch, spec.out_channels, columns, spec.out, (1,), dtype=spec.dtype)
-        self.product = ProductCall("fprop", flat, source, None, target, threads, widened=True)
+        # The adjoint, too, of a layer with one tap and all columns as its channels: the weight is taken as it lies.
+        flat = ConvSpec.of(spec.batch, columns, spec.out_channels, spec.out, (1,), dtype=spec.dtype)
+        self.product = ProductCall("dgrad", flat, source, None, target, threads, widened=True)
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
         spec, (taps,), (stride,) = self.spec, self.spec.taps, self.spec.stride
-        rows = w.reshape(spec.out_channels, -1).T[..., None]
-        columns = self.product(source, rows, None, memo).transpose(0, 2, 1)
+        columns = self.product(source, w.reshape(spec.out_channels, -1, 1), None, memo).transpose(0, 2, 1)
         columns = columns.reshape(spec.batch, spec.out[0], spec.in_channels, taps).transpose(0, 2, 1, 3)
         lo, (size,), length = spec.padding[0][0], spec.size, spec.out[0]
         blocks = max(-(-taps // stride) + length - 1, -(-(lo + size) // stride))
