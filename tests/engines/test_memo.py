@@ -79,7 +79,9 @@ LAYERS = {
     "winograd": (lambda: nn.Conv2d(32, 32, 3, padding=1), (2, 32, 20, 20)),
     "depthwise": (lambda: nn.Conv2d(32, 32, 3, padding=1, groups=32), (2, 32, 9, 9)),
     "transposed": (lambda: nn.ConvTranspose2d(16, 8, 4, stride=2), (2, 16, 6, 6)),
-    "linear": (lambda: nn.Linear(33, 17), (5, 33)),
+    "linear": (lambda: nn.Linear(133, 17), (5, 133)),
+    "small images": (lambda: nn.Conv2d(64, 48, 3, padding=1), (1, 64, 5, 5)),
+    "one tap": (lambda: nn.Conv2d(130, 40, 1), (1, 130, 4, 4)),
 }
 
 
@@ -126,7 +128,14 @@ CHANGES = [by_optimiser, in_place, by_state_dict, by_data, in_data, by_view, by_
 
 
 def results(layer, x):
-    """Forward and the gradient of the input: both read packed weights."""
+    """Forward and the gradient of the input: both read packed weights, which are kept from the second use on."""
+    first, *others = (once(layer, x) for _ in range(3))
+    for other in others:
+        assert all(torch.equal(a, b) for a, b in zip(first, other))
+    return first
+
+
+def once(layer, x):
     x = x.clone().requires_grad_()
     layer.zero_grad()
     y = layer(x)
@@ -162,3 +171,34 @@ def test_an_edit_through_an_old_view_is_seen():
     F.conv1d(x, weight)
     view.fill_(0)
     assert not F.conv1d(x, weight)[:, 2:4].any()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 1e38])
+def test_weights_that_are_not_finite_meet_padding_alike_at_every_use(number, exact):
+    """A weight that is packed while it is used is known to be finite only afterwards."""
+    torch.set_exact(exact)
+    layer, x = nn.Conv2d(64, 48, 3, padding=1, stride=2 if exact else 1), torch.randn(1, 64, 5, 5)
+    layer.requires_grad_(False)
+    with torch.no_grad():
+        layer.weight[5, 7, 0, 0] = number
+        uses = [layer(x).numpy() for _ in range(3)]
+        spec = ConvSpec.of(1, 64, 48, (5, 5), (3, 3), stride=layer.stride, padding=1)
+        wanted = reference.fprop(spec, *(a.numpy() for a in (x, layer.weight, layer.bias)))
+    for use in uses:
+        np.testing.assert_array_equal(use, uses[0])
+        if exact:
+            np.testing.assert_array_equal(np.isfinite(use), np.isfinite(wanted))
+
+
+def test_a_weight_used_once_is_not_kept():
+    """Nothing is kept of a weight that changes before its second use."""
+    numbers = np.random.default_rng(0)
+    w, memo = numbers.standard_normal((300, 400, 1)).astype(np.float32), {}
+    spec = ConvSpec.of(3, 400, 300, (1,), (1,))
+    x = numbers.standard_normal(spec.x_shape).astype(np.float32)
+    uses = []
+    for kept in (0, 1, 1):
+        uses.append(compiled.fprop(spec, x, w, None, None, memo))
+        assert sum(made is not None for made in memo.values()) == kept
+    assert all(np.array_equal(uses[0], use) for use in uses)

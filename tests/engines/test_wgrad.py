@@ -133,3 +133,21 @@ def test_memory_beyond_operands_and_result_is_less_than_they_are():
         call = WgradCall(spec, x, y, Target.named("avx512"), 2)
         extra = call.chunks * call.chunk_size + 2 * call.scratch_size
         assert extra * 4 <= spec.bytes, (text, extra)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_images_of_one_position_are_rows_of_a_matrix(rank, groups):
+    """As a squeeze-and-excite layer has them: all images are one product, whatever their strides."""
+    spec = ConvSpec.of(37, 48, 40, (1,) * rank, (1,) * rank, groups=groups)
+    rng = np.random.default_rng(rank)
+    x = rng.standard_normal((37, 60, *spec.size)).astype(np.float32)[:, :48]
+    y, w = (rng.standard_normal(shape).astype(np.float32) for shape in (spec.y_shape, spec.w_shape))
+    near(compiled.wgrad(spec, x, y), reference.wgrad(spec, x, y))
+    near(compiled.fprop(spec, x, w), reference.fprop(spec, x, w))
+    near(compiled.dgrad(spec, y, w), reference.dgrad(spec, y, w))
+
+
+def near(found, wanted):
+    assert found.shape == wanted.shape
+    assert np.linalg.norm(found - wanted) <= 1e-6 * np.linalg.norm(wanted)

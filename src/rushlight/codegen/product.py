@@ -12,6 +12,7 @@ What an item computes (an image n, a block of positions, a range of panels of ou
     for group, for chunk of its channels:
         pack the block's source into the band                       # unless the source is read where it is
         for phase, for panel of output channels:
+            pack the panel's weights                                # unless all were packed before
             for each row of the block's results, for each tile of it:
                 tile += Σ over runs (offset, length), k < length:  band[pixel + offset + k] · weights[panel][k]
 
@@ -243,7 +244,9 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
 
     items: images × parts × blocks; `a_*`: from one result to the next in the band (or in the source itself, where
     `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries;
-    `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`.
+    `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`. Where
+    `fuse` is not 0, it is `weights_panel` (`codegen.weights`), which packs each panel as it is needed, for its words
+    `weight_job`, into `place` of a thread's scratch; `band` is how much of that a thread has.
     """
     return Params(
         x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), band=i64,
@@ -255,6 +258,7 @@ def loops_params(source: Type, number: Type, result: Type) -> Params:
         groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
         panels=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64, taps=i64,
         phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, ahead=i64,
+        fuse=i64, weight_job=ptr(i64), place=i64,
     )  # fmt: skip
 
 
@@ -264,6 +268,7 @@ def emit_loops(k: Module, source: Type, number: Type, result: Type) -> None:
         p.number, p.size = number, number.bytes
         p.frame = f.local(i64, len(FRAME.fields) + 2)
         band = p.scratch[p.ticket.fetch_add(1) * p.band]
+        p.panel = band[p.place]
         with f.claim(p.next, p.items) as item:
             _item(f, p, band, item)
 
@@ -353,7 +358,11 @@ def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: 
     channel = group * p.group_out + first
     rows = p.rows + 1  # one row more takes what nobody needs when weights are packed
     across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
-    b = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width + row * across]
+    kept = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width]
+    with f.if_(p.fuse != 0):
+        channel_ = place["chunk"] * p.chunk
+        f.call_address(p.fuse, p.weight_job, group, panel, channel_, channel_ + place["channels"], p.panel)
+    b = f.select(p.fuse != 0, p.panel, kept)[row * across]
     zero, begins, ends = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
     bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
     add, relu = f.select(begins, zero, f.const(i64, 1)), f.select(ends, p.relu, zero)

@@ -24,17 +24,19 @@ from .ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
 from .product import unravel
 from .types import Type
 
+AHEAD = 128
+"""Numbers of a lane from those that are packed to those that are asked for."""
 
-_PIECE = 512
-"""Numbers of a lane that are packed at a time."""
+_PIECE, _ROWS = 512, 16
+"""What is packed of a panel at a time: numbers of a lane in fprop; channels in dgrad, each a row of all panels."""
 
 
 # row = row_outer[o] + row_inner[j]·scale[o]; inner entries below 0 (padding to whole vectors) go to the spare row.
 def weights_params(source: Type, number: Type) -> Params:
     """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed.
 
-    Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; a run lies `stride_outer`
-    behind the one before it. `not_finite` becomes 1 where some weight is infinite or NaN."""
+    Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; runs are `stride_outer`
+    apart. `not_finite` becomes 1 where some weight is infinite or NaN."""
     return Params(
         w=ptr(source), packed=ptr(number), not_finite=ptr(number),
         items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, summed=i64, chunk=i64, taps=i64,
@@ -102,7 +104,7 @@ def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int)
     taps, ci, co = order.taps, order.in_channels, order.out_channels
     forward = order.kernel == "fprop"
     across, stride_lane = (co, ci * taps) if forward else (ci, taps)
-    piece = max(lanes, _PIECE // taps // lanes * lanes)
+    piece = max(lanes, _PIECE // taps // lanes * lanes) if forward else _ROWS
     pieces = -(-order.summed // piece)
     items = order.groups * order.panels * pieces
     addresses = [table.ctypes.data for table in tables]
@@ -118,8 +120,9 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
     `first` to `stop` of one panel alone; `lanes` divides the panels' widths."""
     params = weights_params(source, number)
     pack = _emit_panel(k, params, lanes)
-    with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items) as item:
-        group, panel, piece = unravel(f, item, p.panels, p.pieces)
+    with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items, 16) as item:
+        # Panels are the fastest: in dgrad they are neighbours in memory.
+        group, piece, panel = unravel(f, item, p.pieces, p.panels)
         rows, first = p.rows + 1, piece * p.piece
         target = p.packed[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width]
         f.call(pack, p.words, group, panel, first, f.min(first + p.piece, p.summed), target)
@@ -142,37 +145,34 @@ def _emit_panel(k: Module, params: Params, lanes: int) -> Function:
             with f.loop(0, width, sure=True) as v:
                 _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
         with f.else_():
-            span = first * p.inner_channel, p.inner + stop * p.inner_channel
             outer = first * p.outer_channel, f.max(stop * p.outer_channel, 1)
-            with f.loop(0, width, lanes, sure=True) as v, f.loop(*outer, sure=True) as o:
-                source = start[o * p.stride_outer]
-                with f.if_(p.stride_lane == 1):
-                    _copy(f, p, source, target[v], width, lane + v, o, span, lanes)
-                with f.else_():
-                    _turn(f, p, source, target[v], width, lane + v, o, span, lanes)
+            with f.if_(p.stride_lane == 1), f.loop(0, width, lanes, sure=True) as v:
+                _copy(f, p, start[lane + v], target[v], width, p.lanes - lane - v, outer, lanes)
+            with f.else_():
+                span = first * p.inner_channel, p.inner + stop * p.inner_channel
+                with f.loop(*outer, sure=True) as o, f.loop(0, width, lanes, sure=True) as v:
+                    _turn(f, p, start[o * p.stride_outer], target[v], width, lane + v, o, span, lanes)
         total = f.sum_lanes(p.sum.value)
         with f.if_(total != total):
             p.not_finite.store(1.0)
     return f
 
 
-def _note(f: Function, p, value: Value) -> Value:  # noqa: ANN001
-    """Remember whether the weights of a vector are finite."""
-    p.sum.value = f.fma(value, f.const(value.type, 0.0), p.sum.value)
-    return value
-
-
-def _row(f: Function, p, o: Value, j: Value) -> Value:  # noqa: ANN001
-    inner = p.row_inner[j].load()
-    row = p.row_outer[o].load() + inner * p.scale[o].load()
-    return f.select(inner < 0, p.rows, row)
+def _noted(f: Function, p, values: list[Value]) -> list[Value]:  # noqa: ANN001
+    """Remember whether some number of these vectors is not finite: their sum is not, then. (Nor may it be where they
+    are very large; what is done about it does no harm.)"""
+    total = values
+    while len(total) > 1:
+        total = [a + b for a, b in zip(total[::2], total[1::2])] + total[len(total) & -2 :]
+    p.sum.value = f.fma(total[0], f.const(total[0].type, 0.0), p.sum.value)
+    return values
 
 
 def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop: Value, lanes: int) -> None:  # noqa: ANN001
     """A row of a turned panel, whose vectors hold channels that are summed: squares of them × taps, turned."""
     with f.if_(p.stride_channel == 1), f.loop(first, stop, lanes, sure=True) as c:
         some = f.mask(stop - c, lanes, start.of)
-        value = _note(f, p, start[c].load(lanes, mask=some).to(target.of))
+        [value] = _noted(f, p, [start[c].load(lanes, mask=some).to(target.of)])
         target[c].store(value, mask=f.mask(stop - c, lanes, target.of))
     with f.else_(), f.loop(first, stop, lanes, sure=True) as c:
         chunk = c // p.chunk * p.chunk
@@ -181,26 +181,41 @@ def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop
         mask = f.mask(stop - c, lanes, target.of)
         turned = f.local(target.of, lanes * lanes)
         with f.loop(0, p.taps, lanes, sure=True) as t:
-            for q, value in enumerate(square(f, sources, t, p.taps, target.of)):
-                turned[q * lanes].store(_note(f, p, value))
+            for q, value in enumerate(_noted(f, p, square(f, sources, t, p.taps, target.of))):
+                turned[q * lanes].store(value)
             with f.loop(0, f.min(p.taps - t, lanes), sure=True) as q:
                 line[p.places[t + q].load() * apart].store(turned[q * lanes].load(lanes), mask=mask)
 
 
-def _copy(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
-    """Lanes are neighbours in memory (a single tap's dgrad): rows are copied."""
-    mask = f.mask(p.lanes - lane, lanes, start.of)
-    with f.loop(*span) as j:
-        value = start[lane].load(lanes, mask=mask).to(target.of)
-        target[_row(f, p, o, j) * width].store(_note(f, p, value))
+def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, lanes: int) -> None:  # noqa: ANN001
+    """Lanes are neighbours in memory (a single tap's dgrad): a row a channel."""
+    mask = f.mask(there, lanes, start.of)
+    with f.loop(*outer, sure=True) as o:
+        row = start[o * p.stride_outer]
+        row[AHEAD].prefetch()
+        [value] = _noted(f, p, [row.load(lanes, mask=mask).to(target.of)])
+        target[o * width].store(value)
 
 
 def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
-    """Squares of lanes × inner, turned; the last lane stands in for those beyond it."""
+    """Squares of lanes × inner, turned; the last lane stands in for those beyond it. The rows of one tap follow each
+    other; others are where the table says."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
-    with f.loop(*span, lanes) as j:
-        for q, value in enumerate(square(f, sources, j, span[1], target.of)):
-            target[_row(f, p, o, j + q) * width].store(_note(f, p, value))
+    first, stop = span
+    whole = f.select(p.taps == 1, (stop - first) // lanes * lanes, 0)
+    with f.loop(first, first + whole, lanes) as j:
+        for source in sources:
+            source[j + AHEAD].prefetch()
+        row = target[j * width]
+        for value in _noted(f, p, f.transpose([source[j].load(lanes).to(target.of) for source in sources])):
+            row.store(value)
+            row = row[width]
+    base, scale = p.row_outer[o].load(), p.scale[o].load()
+    with f.loop(first + whole, stop, lanes) as j:
+        for q, value in enumerate(_noted(f, p, square(f, sources, j, stop, target.of))):
+            inner = p.row_inner[j + q].load()
+            row = f.select(inner < 0, p.rows, base + inner * scale)
+            target[row * width].store(value)
 
 
 def square(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:

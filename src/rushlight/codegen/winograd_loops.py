@@ -5,7 +5,7 @@ In: a `Form`, the pack form of the source. Out: a module with the kernel "winogr
     for item in (image group, depth block, row block, column block, part of the panels):      # claimed by threads
         for image in group, for chunk of channels:
             pack the block's band;  for each depth slot, tile: data → spread[depth slot][ξ][tile][channel]
-        for panel in part, for depth in block:
+        for panel in part, for depth in block:                # its weights transformed first, unless all were before
             for ξ: for tap in depth taps, for rows of tiles: product → sums[ξ][tile][panel]
             for each tile: result → out
 Every output is summed over the channels in their order within one product, the depth taps in theirs: the bits
@@ -31,7 +31,8 @@ def layer_params(stored: Type) -> Params:
     from one tile to the next; `channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of
     each depth tap, `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the
     first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one
-    result of a tile to the next."""
+    result of a tile to the next. Where `fuse` is not 0, it is `filter_panel` (`codegen.winograd_weights`), which
+    transforms each panel as it is needed, for its words `weight_job`, into `place` of a thread's scratch."""
     return Params(
         job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
         images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
@@ -40,6 +41,7 @@ def layer_params(stored: Type) -> Params:
         places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
         out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
         band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
+        fuse=i64, weight_job=ptr(i64), weight_blocks=i64, place=i64, turned=i64,
     )  # fmt: skip
 
 
@@ -55,6 +57,7 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
         band, spread = mine, mine[p.band_size]
         point = p.point  # numbers from one ξ to the next
         sums = spread[p.slots_d * point * form.points]
+        p.own, p.turned_place = mine[p.place], mine[p.turned]
         blocks = p.blocks_d * p.blocks_h * p.blocks_w
         groups = f.ceil_div(p.images, p.group)
         with f.claim(p.next, groups * blocks * p.parts) as item:
@@ -103,7 +106,9 @@ def _panel(
     group, part = panel // p.group_panels, panel % p.group_panels
     made = group * p.made + part * form.panel
     spread = spread[group * p.summed]
-    weights = p.filter[panel * p.taps_d * form.points * p.weight]
+    with f.if_(p.fuse != 0):
+        f.call_address(p.fuse, p.weight_job, panel, f.const(i64, 0), p.weight_blocks, p.own, p.turned_place)
+    weights = f.select(p.fuse != 0, p.own, p.filter[panel * p.taps_d * form.points * p.weight])
     depth = d * p.block_d
     with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
         with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:

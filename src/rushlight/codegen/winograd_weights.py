@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from ..plan.target import Target
 from ..plan.winograd import Step, Transform
-from .ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr
-from .weights import square
+from .ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
+from .weights import AHEAD, square
 from .winograd import Form, both_ways
 
 
@@ -70,26 +70,40 @@ def walk_of(lane: int, channel: int, tap: int, taps: int) -> Walk | None:
 
 
 def emit_weight(target: Target, form: Form) -> Module:
-    """The kernel "filter"."""
+    """The kernel "filter", and `filter_panel(words, panel, begin, end, target, turned)`, which transforms blocks
+    `begin` to `end` of the channels of one panel alone."""
     k = Module(target)
-    transform = _emit_transform(k, form)
+    panel_of = _emit_panel(k, form, _emit_transform(k, form))
     with k.kernel("filter", filter_params(form.stored)) as (f, p):
         turned = p.scratch[p.ticket.fetch_add(1) * p.room]
-        zeros = f.local(f32, form.lanes)
-        zeros.store(f.const(f.vector(f32, [0.0] * form.lanes).type, 0.0))
         with f.claim(p.next, p.panels * p.blocks) as item:
-            panel, first = item // p.blocks, item % p.blocks * p.block
-            group, lane = panel // p.group_panels, panel % p.group_panels * form.panel
+            panel, block = item // p.blocks, item % p.blocks
+            into = p.filter[panel * p.depth_taps * form.points * p.point]
+            f.call(panel_of, p.words, panel, block, block + 1, into, turned)
+    return k
+
+
+def _emit_panel(k: Module, form: Form, transform: Function) -> Function:
+    signature = [("words", ptr(i64)), *((name, i64) for name in ("panel", "begin", "end"))]
+    signature += [("target", ptr(f32)), ("turned", ptr(f32))]
+    with k.function("filter_panel", signature, inline=False, export=True, distinct=False) as made:
+        f, words, panel, begin, end, target, turned = made
+        p = filter_params(form.stored).read(f, words)
+        zeros = f.local(f32, form.lanes)
+        zeros.store(f.const(vec(f32, form.lanes), 0.0))
+        group, lane = panel // p.group_panels, panel % p.group_panels * form.panel
+        with f.loop(begin, end, sure=True) as block:
+            first = block * p.block
             count = f.min(p.block, p.channels - first)
             source = p.w[group * p.group + lane * p.lane + first * p.channel]
             with f.loop(0, form.panel, form.lanes, sure=True) as v:
                 _turn(f, p, source, v, p.results - lane, turned[v], count, form)
             with f.loop(0, count, sure=True) as c, f.loop(0, p.depth_taps, sure=True) as tap:
-                into = p.filter[(panel * p.depth_taps + tap) * form.points * p.point + (first + c) * form.panel]
+                into = target[tap * form.points * p.point + (first + c) * form.panel]
                 order, taps = p.order[tap * (form.rows.taps * form.columns.taps)], turned[c * p.taps * form.panel]
                 with f.loop(0, form.panel, form.lanes, sure=True) as v:
                     f.call(transform, taps[v], zeros, order, into[v], p.point)
-    return k
+    return f
 
 
 def _turn(
@@ -105,10 +119,20 @@ def _turn(
             turned[(o * p.outer_row + i * p.inner_row) * form.panel].store(vector.to(f32))
     with f.else_():
         starts = [source[f.min(v + r, there - 1) * p.lane] for r in range(form.lanes)]
+        ahead = f.select(p.outer_channel == 0, AHEAD, p.outer_step * 8)
         with f.loop(0, outer, sure=True) as o, f.loop(0, inner, form.lanes, sure=True) as i:
-            rows = square(f, [start[o * p.outer_step] for start in starts], i, inner, f32)
-            for q, row in enumerate(rows):
-                turned[(o * p.outer_row + (i + q) * p.inner_row) * form.panel].store(row)
+            here = [start[o * p.outer_step] for start in starts]
+            row = turned[(o * p.outer_row + i * p.inner_row) * form.panel]
+            for start in here:
+                start[i + ahead].prefetch()
+            with f.if_(inner - i == 1):  # the ninth of 3×3 taps
+                last = f.const(vec(form.stored, form.lanes), 0.0)
+                for r, start in enumerate(here):
+                    last = f.insert(last, r, start[i].load())
+                row.store(last.to(f32))
+            with f.else_():
+                for q, vector in enumerate(square(f, here, i, inner, f32)):
+                    row[q * p.inner_row * form.panel].store(vector)
 
 
 def _emit_transform(k: Module, form: Form) -> Function:

@@ -24,6 +24,9 @@ CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
 """Rows of a panel that are summed at a time (300 KB of a panel 32 wide, which then stays in the second cache), and
 channels (so that a block of 64 positions stays there, too)."""
 
+FEW, RUN = 2, 128
+"""Blocks up to which, and numbers in a row from which, weights are read panel by panel where they are used."""
+
 WORTH = 0.95
 """What other tiles must cost of the usual ones to be used."""
 
@@ -124,6 +127,14 @@ class ProductPlan(NamedTuple):
         return self.batch * self.bands.blocks * self.parts
 
     @property
+    def once(self) -> bool:
+        """Whether a weight that is used once is packed panel by panel where it is needed, not all before: few blocks
+        need it, and a panel is read in runs that are long enough (in dgrad its channels are far apart)."""
+        run = self.tap_count * (self.summed if self.kernel == "fprop" else self.register.width)
+        few = self.batch * self.bands.blocks <= FEW and all(len(axis.phases) == 1 for axis in self.axes)
+        return few and run >= RUN
+
+    @property
     def places(self) -> tuple[int, ...]:
         """The place of each tap in the order of summation; taps that meet no result come last."""
         order = [tap for phase in self.orders for tap in phase.taps]
@@ -170,7 +181,7 @@ def problem_axes(spec: ConvSpec, kernel: str, source: Source) -> tuple[int, int,
     axes = longest_last(merge_plain(axes))
     images = plain_axis(spec.batch, source.image, channels * prod(extents))
     merged = merge_plain([images, *axes])
-    if axes and merged[0] == images:
+    if len(merged) > 1 and merged[0] == images:
         batch, stride, rest = spec.batch, source.image, merged[1:]
     else:
         batch, stride, rest = 1, 0, merged

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..ops.spec import ConvSpec
 from .axes import forward_phase, transposed_phases
 from .blocking import AxisBlocks, Bands, cut_axis
-from .product import register_blocks
+from .product import FEW, register_blocks
 from .target import Target
 from .tiling import TileAxis, classes, tile_axis, tiles_of_class
 from .winograd import Tiling, Winograd, tile, winograd
@@ -99,6 +99,10 @@ class PhasePlan(NamedTuple):
     def depth_taps(self) -> int:
         """What is summed one by one: taps of the first axis, or classes of the source."""
         return self.lines[0].taps * self.classes
+
+    def once(self, batch: int) -> bool:
+        """Whether weights that are used once are transformed panel by panel where they are needed: few items do."""
+        return -(-batch // self.images) * self.bands.blocks <= FEW
 
     @property
     def points(self) -> int:

@@ -43,8 +43,20 @@ def number_types(dtype: str) -> tuple[Type, Type, np.dtype]:
 
 def remembered(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
     """`make(w)`, kept in the memo of that weight, which lives until the weight changes."""
+    return make(w) if memo is None else _made(memo, key, make, w)
+
+
+def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object | None:
+    """The same where a weight can be packed while it is used, too: None at the first use, which may be the only one."""
     if memo is None:
-        return make(w)
+        return None
+    if key not in memo:
+        memo[key] = None
+        return None
+    return _made(memo, key, make, w)
+
+
+def _made(memo: dict, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
     made = memo.get(key)
     if made is None:
         made = memo[key] = make(w)

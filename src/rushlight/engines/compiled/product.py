@@ -22,9 +22,9 @@ from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_produc
 from ...plan.target import Target
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from .kernels import kernel as load_kernel
-from .kernels import number_types, pack_entry, remembered
+from .kernels import number_types, pack_entry, remembered, worth_packing
 
-_PHASE = 2 + list(loops_params(f32, f32, f32).fields).index("phase")
+_BAND, _PHASE, _FUSE = (2 + list(loops_params(f32, f32, f32).fields).index(name) for name in ("band", "phase", "fuse"))
 _SEGMENT_CYCLES = 90
 """What a piece of a row with taps of its own costs before it multiplies anything."""
 FAR = 1024
@@ -63,18 +63,38 @@ class ProductCall:
         result = runtime.empty(self.shape, self.result_dtype)
         if self.empty:
             return result.transpose(self.order)
-        packed, finite = remembered(memo, self.weights, self._pack, w)
-        scratch = runtime.empty((self.scratch,), self.dtype)
-        words = self.words[:]
-        address = runtime.address
-        words[2], words[3], words[4], words[6] = address(source), address(packed), address(result), address(scratch)
-        if self.strictness_matters and not finite:
-            words[_PHASE] = self._strictly()
+        keep = worth_packing if self.plan.once else remembered
+        kept = keep(memo, self.weights, self._pack, w)
+        words, address = self.words[:], runtime.address
+        words[2], words[4] = address(source), address(result)
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.dtype)
             words[5] = address(bias)
+        if kept is None:
+            finite = self._launch_fused(words, w)
+            if not self.strictness_matters or finite:
+                return result.transpose(self.order)
+            kept = self._pack(w)
+        packed, finite = kept
+        scratch = runtime.empty((self.scratch,), self.dtype)
+        words[3], words[6] = address(packed), address(scratch)
+        if self.strictness_matters and not finite:
+            words[_PHASE] = self._strictly()
         runtime.launch(self.entry, words, self.threads_used)
         return result.transpose(self.order)
+
+    def _launch_fused(self, words: array, w: np.ndarray) -> bool:
+        """Run with weights that are packed panel by panel where they are used; whether they are finite."""
+        w = np.ascontiguousarray(w)
+        flag, each = np.zeros(1, self.dtype), self.place + self.panel_size
+        scratch = runtime.empty((each * self.threads_used,), self.dtype)
+        job = self.weight_words[:]
+        job[2], job[4] = runtime.address(w), runtime.address(flag)
+        mine = words[:]
+        mine[6], mine[_BAND] = runtime.address(scratch), each
+        mine[_FUSE : _FUSE + 3] = array("q", (self.panel_entry, job.buffer_info()[0], self.place))
+        runtime.launch(self.entry, mine, self.threads_used)
+        return not flag[0]
 
     # ---------------------------------------------------------------- weights
 
@@ -109,12 +129,15 @@ class ProductCall:
         )  # fmt: skip
         widths = [register.width for register in (plan.register, plan.tail) if not register.dots]
         lanes = math.gcd(*widths, self.target.lanes(number.bytes))
-        self.weight_entry = self._kernel("weights", emit_weights, stored, number, lanes)["weights"]
+        code = self._kernel("weights", emit_weights, stored, number, lanes)
+        self.weight_entry, self.panel_entry = code["weights"], code["weights_panel"].address
         self.row_tables = row_tables(self.weights, lanes)
         words = weight_words(self.weights, self.row_tables, lanes)
         self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
         self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
         self.scratch = 64 if plan.direct else plan.bands.size * self.threads
+        self.place = 0 if plan.direct else -(-plan.bands.size // 16) * 16
+        self.panel_size = -(-((plan.summed * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
         self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
         self.kept: list[np.ndarray] = []  # tables whose addresses are in others
         self.strictness_matters, self.strict_phases = False, None
@@ -141,7 +164,7 @@ class ProductCall:
             plan.panels, plan.register.width, plan.tail.width, plan.last, int(plan.tail.dots),
             plan.summed * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
-            LIMIT, int(activation == "relu"), int(self.asks),
+            LIMIT, int(activation == "relu"), int(self.asks), 0, 0, 0,
         ]  # fmt: skip
         return loops_params(self.stored, self.number, self.result).pack(*words)
 

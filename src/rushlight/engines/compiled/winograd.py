@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from array import array
 from itertools import product
 from operator import mul
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ... import runtime
 from ...codegen import jit
-from ...codegen.ir import BY_NAME
+from ...codegen.ir import BY_NAME, f32
 from ...codegen.pack import Gather
 from ...codegen.winograd import Form
 from ...codegen.winograd_loops import emit_layer, layer_params
@@ -23,9 +24,10 @@ from ...codegen.winograd_weights import Walk, emit_weight, filter_params, walk_o
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
 from ...plan.winograd_layer import PhasePlan, WinogradPlan
-from .kernels import remembered
+from .kernels import remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
+_SIZE, _FUSE = (2 + list(layer_params(f32).fields).index(name) for name in ("thread_size", "fuse"))
 _TURNED = 12 << 10
 """Bytes of a weight that are turned at a time: they are to stay in the first cache."""
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -93,6 +95,8 @@ class _Phase:
         self.words = self._words(source, extents, activation)
         self.filter_size = self.panels * plan.points * self.point
         self.tap_order = self._tap_order()
+        self.weight_block = max(1, min(layer.summed, _TURNED // (math.prod(spec.taps) * self.form.panel * 4)))
+        self.weight_blocks = -(-layer.summed // self.weight_block)
         forms = plan.rows.results, plan.columns.results
         taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
         self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
@@ -102,34 +106,49 @@ class _Phase:
         scratch: np.ndarray,
     ) -> None:  # fmt: skip
         """Writes the phase's part of the result."""
-        weights = remembered(memo, self.key, self._transform, w)
+        keep = worth_packing if self.plan.once(self.spec.batch) else remembered
+        weights = keep(memo, self.key, self._transform, w)
         words, address = self.words[:], runtime.address
-        words[3], words[4], words[5] = address(source), address(weights), address(bias)
+        words[3], words[5] = address(source), address(bias)
         words[6], words[7] = address(result) + self.start, address(scratch)
+        if weights is None:
+            w, job, room = self._weight_job(w)
+            each = self.thread_size + self.filter_size // self.panels + room
+            own = runtime.empty((each * self.threads,), _F32)
+            words[7], words[_SIZE] = address(own), each
+            place = self.thread_size, self.thread_size + self.filter_size // self.panels
+            words[_FUSE:] = array("q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, *place))
+        else:
+            words[4] = address(weights)
         runtime.launch(self.entry, words, self.threads)
 
     # ---------------------------------------------------------------- weights
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
         """Seen from dgrad the channels change places and the taps run backwards."""
+        weights = runtime.empty((self.filter_size,), _F32)
+        w, words, room = self._weight_job(w)
+        scratch = runtime.empty((room * self.threads,), _F32)
+        words[3], words[4] = runtime.address(weights), runtime.address(scratch)
+        runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
+        return weights
+
+    def _weight_job(self, w: np.ndarray) -> tuple[np.ndarray, array, int]:
+        """The weight as it will be read, the words for its transform, and the scratch of a thread."""
         layer, plan, form = self.layer, self.plan, self.form
         walk, (lane, channel) = self._walk(w)
         if walk is None:
             w = np.ascontiguousarray(w)
             walk, (lane, channel) = self._walk(w)
-        taps = math.prod(self.spec.taps)
-        block = max(1, min(layer.summed, _TURNED // (taps * form.panel * 4)))
+        taps, block = math.prod(self.spec.taps), self.weight_block
         # A square that is turned may end as many rows behind the last one as a vector has lanes.
         room = (block * taps + form.lanes * max(walk.inner_row, 1)) * form.panel
-        weights, scratch = runtime.empty((self.filter_size,), _F32), runtime.empty((room * self.threads,), _F32)
-        words = filter_params(form.stored).pack(
-            runtime.address(w), runtime.address(weights), runtime.address(scratch), room, self.tap_order.ctypes.data,
+        return w, filter_params(form.stored).pack(
+            runtime.address(w), 0, 0, room, self.tap_order.ctypes.data,
             layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, taps, self.point,
-            -(-layer.summed // block), block, w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups),
+            self.weight_blocks, block, w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups),
             lane, channel, *walk,
-        )  # fmt: skip
-        runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
-        return weights
+        ), room  # fmt: skip
 
     def _walk(self, w: np.ndarray) -> tuple[Walk | None, tuple[int, int]]:
         """How the weight is walked, and its distances between lanes and between channels that are summed."""
@@ -170,6 +189,7 @@ class _Phase:
         layer = jit.kernel(f"winograd {key} {pack}", lambda: emit_layer(target, form, pack), target)
         weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
         self.entry, self.filter_entry = layer["winograd"], weight["filter"]
+        self.panel_entry = weight["filter_panel"].address
 
     def _words(self, source: np.ndarray, extents: tuple[int, ...], activation: str | None) -> object:
         layer, plan, form, bands = self.layer, self.plan, self.form, self.plan.bands
@@ -205,6 +225,7 @@ class _Phase:
             *plan.extents[1:], self.panels, plan.panels,
             plane * extents[0], *steps,
             bands.row, bands.pitch, band, capacity, point, self.point, self.thread_size,
+            0, 0, 0, 0, 0,
         )  # fmt: skip
 
     def _depth_slots(self, plane: int) -> tuple[np.ndarray, np.ndarray]:
