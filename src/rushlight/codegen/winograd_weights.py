@@ -76,7 +76,7 @@ def emit_weight(target: Target, form: Form) -> Module:
     panel_of = _emit_panel(k, form, _emit_transform(k, form))
     with k.kernel("filter", filter_params(form.stored)) as (f, p):
         turned = p.scratch[p.ticket.fetch_add(1) * p.room]
-        with f.claim(p.next, p.panels * p.blocks) as item:
+        with f.claim(p.next, p.panels * p.blocks, 4) as item:
             panel, block = item // p.blocks, item % p.blocks
             into = p.filter[panel * p.depth_taps * form.points * p.point]
             f.call(panel_of, p.words, panel, block, block + 1, into, turned)
