@@ -47,6 +47,10 @@ CLASSES = 64
 """Dilated axes fall into classes; the tiles of all of them are done together, so there must not be many."""
 
 
+MANY = 28
+"""Tiles of an item from which its weights are transformed at every use."""
+
+
 class Line(NamedTuple):
     """One axis of one phase: result u reads the source at `u − low`, `u − low + dilation`, …, with the taps
     `first`, `first + turn`, … of the weight, and lies at `start + u·step` of the result."""
@@ -103,6 +107,12 @@ class PhasePlan(NamedTuple):
     def once(self, batch: int) -> bool:
         """Whether weights that are used once are transformed panel by panel where they are needed: few items do."""
         return -(-batch // self.images) * self.bands.blocks <= FEW
+
+    def kept(self, batch: int) -> bool:
+        """Whether they are kept from the second use on. Where an item has many tiles, transforming them anew is a few
+        hundredths of its time, and kept they are up to four times the weight."""
+        tiles = self.images * prod(len(axis.places) for axis in self.tiles)
+        return not self.once(batch) or tiles < MANY
 
     @property
     def points(self) -> int:

@@ -56,11 +56,23 @@ def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], o
     return _made(memo, key, make, w)
 
 
+def packed_in_use(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:
+    """The same where a packed weight is never worth its memory."""
+
+
 def _made(memo: dict, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
     made = memo.get(key)
     if made is None:
         made = memo[key] = make(w)
     return made
+
+
+KEEPING = {
+    remembered: "packed before they are used, and kept",
+    worth_packing: "packed where they are used the first time; kept from the second on",
+    packed_in_use: "packed where they are used, every time",
+}
+"""What becomes of packed weights, for people."""
 
 
 def addressable(a: np.ndarray) -> bool:

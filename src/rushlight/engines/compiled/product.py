@@ -21,8 +21,8 @@ from ...ops.spec import ConvSpec
 from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_product, tile_cycles
 from ...plan.target import Target
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
+from .kernels import KEEPING, number_types, pack_entry, remembered, worth_packing
 from .kernels import kernel as load_kernel
-from .kernels import number_types, pack_entry, remembered, worth_packing
 
 _BAND, _PHASE, _FUSE = (2 + list(loops_params(f32, f32, f32).fields).index(name) for name in ("band", "phase", "fuse"))
 _SEGMENT_CYCLES = 90
@@ -63,8 +63,7 @@ class ProductCall:
         result = runtime.empty(self.shape, self.result_dtype)
         if self.empty:
             return result.transpose(self.order)
-        keep = worth_packing if self.plan.once else remembered
-        kept = keep(memo, self.weights, self._pack, w)
+        kept = self.keep(memo, self.weights, self._pack, w)
         words, address = self.words[:], runtime.address
         words[2], words[4] = address(source), address(result)
         if bias is not None:
@@ -136,6 +135,7 @@ class ProductCall:
         self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
         self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
         self.scratch = 64 if plan.direct else plan.bands.size * self.threads
+        self.keep = worth_packing if plan.once else remembered
         self.place = 0 if plan.direct else -(-plan.bands.size // 16) * 16
         self.panel_size = -(-((plan.summed * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
         self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
@@ -290,5 +290,6 @@ class ProductCall:
             f"source {how}; chunks of {plan.chunk} channels; block {[axis.block for axis in bands.axes]}",
             f"registers {plan.register.heights[0]}×{plan.register.vectors} of {plan.register.lanes}, "
             f"last panel {plan.tail.heights[0]}×{plan.tail.vectors} of {plan.tail.lanes}, {plan.panels} panels",
-            f"{plan.items} items ({plan.parts} parts of the panels) for {self.threads_used} threads",
+            f"{plan.items} items ({plan.parts} parts of the panels) for {self.threads_used} threads; "
+            f"weights {KEEPING[self.keep]}",
         ])  # fmt: skip

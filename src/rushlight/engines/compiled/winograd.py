@@ -24,7 +24,7 @@ from ...codegen.winograd_weights import Walk, emit_weight, filter_params, walk_o
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
 from ...plan.winograd_layer import PhasePlan, WinogradPlan
-from .kernels import remembered, worth_packing
+from .kernels import KEEPING, packed_in_use, remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
 _SIZE, _FUSE = (2 + list(layer_params(f32).fields).index(name) for name in ("thread_size", "fuse"))
@@ -57,10 +57,14 @@ class WinogradCall:
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
         result = runtime.empty(self.shape, self.dtype)
-        scratch = runtime.empty((max(phase.thread_size for phase in self.phases) * self.threads,), _F32)
+        weights = [phase.weights(w, memo) for phase in self.phases]
+        sizes = [
+            phase.fused_size if packed is None else phase.thread_size for phase, packed in zip(self.phases, weights)
+        ]
+        scratch = runtime.empty((max(sizes) * self.threads,), _F32)
         padded = self._bias(bias)
-        for phase in self.phases:
-            phase.run(source, w, padded, memo, result, scratch)
+        for phase, packed in zip(self.phases, weights):
+            phase.run(source, w, packed, padded, result, scratch)
         return result.transpose(self.order)
 
     def _bias(self, bias: np.ndarray | None) -> np.ndarray:
@@ -93,62 +97,71 @@ class _Phase:
         # Not a multiple of 4096 bytes: the ξ of a weight share no cache set.
         self.point = layer.summed * self.form.panel + 16
         self.words = self._words(source, extents, activation)
-        self.filter_size = self.panels * plan.points * self.point
-        self.tap_order = self._tap_order()
-        self.weight_block = max(1, min(layer.summed, _TURNED // (math.prod(spec.taps) * self.form.panel * 4)))
-        self.weight_blocks = -(-layer.summed // self.weight_block)
+        self._prepare_weights()
         forms = plan.rows.results, plan.columns.results
         taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
         self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
 
+    def _prepare_weights(self) -> None:
+        plan, panel, taps = self.plan, self.form.panel, math.prod(self.spec.taps)
+        self.tap_order = self._tap_order()
+        self.weight_block = max(1, min(self.layer.summed, _TURNED // (taps * panel * 4)))
+        self.weight_blocks = -(-self.layer.summed // self.weight_block)
+        # A square that is turned may end as many channels behind the last one as a vector has lanes.
+        self.turned = (self.weight_block + self.form.lanes) * taps * panel
+        self.filter_size = self.panels * plan.points * self.point
+        self.fused_size = self.thread_size + plan.points * self.point + self.turned
+        self.keep = remembered
+        if plan.once(self.spec.batch):
+            # With several phases, each turns the taps of all of them again.
+            several = len(self.layer.phases) > 1
+            self.keep = worth_packing if several or plan.kept(self.spec.batch) else packed_in_use
+
     def run(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray, memo: dict | None, result: np.ndarray,
+        self, source: np.ndarray, w: np.ndarray, packed: np.ndarray | None, bias: np.ndarray, result: np.ndarray,
         scratch: np.ndarray,
     ) -> None:  # fmt: skip
-        """Writes the phase's part of the result."""
-        keep = worth_packing if self.plan.once(self.spec.batch) else remembered
-        weights = keep(memo, self.key, self._transform, w)
+        """Writes the phase's part of the result, with packed weights or, without, packing each panel as it goes."""
         words, address = self.words[:], runtime.address
         words[3], words[5] = address(source), address(bias)
         words[6], words[7] = address(result) + self.start, address(scratch)
-        if weights is None:
-            w, job, room = self._weight_job(w)
-            each = self.thread_size + self.filter_size // self.panels + room
-            own = runtime.empty((each * self.threads,), _F32)
-            words[7], words[_SIZE] = address(own), each
-            place = self.thread_size, self.thread_size + self.filter_size // self.panels
-            words[_FUSE:] = array("q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, *place))
+        if packed is None:
+            w, job = self._weight_job(w)
+            words[_SIZE], turned = self.fused_size, self.fused_size - self.turned
+            words[_FUSE:] = array(
+                "q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, self.thread_size, turned)
+            )
         else:
-            words[4] = address(weights)
+            words[4] = address(packed)
         runtime.launch(self.entry, words, self.threads)
 
     # ---------------------------------------------------------------- weights
 
+    def weights(self, w: np.ndarray, memo: dict | None) -> np.ndarray | None:
+        """The transformed weights; None where they are transformed in use."""
+        return self.keep(memo, self.key, self._transform, w)
+
     def _transform(self, w: np.ndarray) -> np.ndarray:
-        """Seen from dgrad the channels change places and the taps run backwards."""
-        weights = runtime.empty((self.filter_size,), _F32)
-        w, words, room = self._weight_job(w)
-        scratch = runtime.empty((room * self.threads,), _F32)
+        """All of them, whose kernel takes them panel by panel."""
+        weights, scratch = runtime.empty((self.filter_size,), _F32), runtime.empty((self.turned * self.threads,), _F32)
+        w, words = self._weight_job(w)
         words[3], words[4] = runtime.address(weights), runtime.address(scratch)
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
 
-    def _weight_job(self, w: np.ndarray) -> tuple[np.ndarray, array, int]:
-        """The weight as it will be read, the words for its transform, and the scratch of a thread."""
+    def _weight_job(self, w: np.ndarray) -> tuple[np.ndarray, array]:
+        """The weight as it will be read, and the words for its transform."""
         layer, plan, form = self.layer, self.plan, self.form
         walk, (lane, channel) = self._walk(w)
         if walk is None:
             w = np.ascontiguousarray(w)
             walk, (lane, channel) = self._walk(w)
-        taps, block = math.prod(self.spec.taps), self.weight_block
-        # A square that is turned may end as many rows behind the last one as a vector has lanes.
-        room = (block * taps + form.lanes * max(walk.inner_row, 1)) * form.panel
         return w, filter_params(form.stored).pack(
-            runtime.address(w), 0, 0, room, self.tap_order.ctypes.data,
-            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, taps, self.point,
-            self.weight_blocks, block, w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups),
-            lane, channel, *walk,
-        ), room  # fmt: skip
+            runtime.address(w), 0, 0, self.turned, self.tap_order.ctypes.data,
+            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, math.prod(self.spec.taps), self.point,
+            self.weight_blocks, self.weight_block,
+            w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups), lane, channel, *walk,
+        )  # fmt: skip
 
     def _walk(self, w: np.ndarray) -> tuple[Walk | None, tuple[int, int]]:
         """How the weight is walked, and its distances between lanes and between channels that are summed."""
@@ -248,5 +261,6 @@ class _Phase:
             f"F({rows.results}×{columns.results}, {rows.taps}×{columns.taps}): {rows.inputs * columns.inputs} "
             f"multiplications a tile for {sums}",
             f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
-            f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads",
+            f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads; "
+            f"weights {KEEPING[self.keep]}",
         ]
