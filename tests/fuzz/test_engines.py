@@ -53,6 +53,11 @@ def run(case: Case, arrays: tuple, threads: int) -> np.ndarray:
         setattr(call, name, threads)
     again = function(case.spec, *arrays)
     np.testing.assert_array_equal(again, found, err_msg=f"{case}: once more on {threads} threads")
+    if threads == 2 and case.kernel != "wgrad":
+        memo: dict = {}
+        for use in ("first", "second"):
+            again = function(case.spec, *arrays, memo)
+            np.testing.assert_array_equal(again, found, err_msg=f"{case}: {use} use of a weight with a memo")
     return again
 
 

@@ -51,11 +51,13 @@ def check(case: Case, side: str) -> None:
     arrays = case.arrays()
     want = getattr(reference, case.kernel)(case.spec, *arrays)
     arrays = [fenced(array, side) for array in arrays]
+    memo: list = [] if case.kernel == "wgrad" else [{}]
+    want = want.astype("f8")
+    bounds = {"rtol": 2 * ROUNDING[case.spec.dtype], "atol": 1e-5 * np.linalg.norm(want)}
     with guard.guarding(side):
-        found = getattr(compiled, case.kernel)(case.spec, *arrays)
-        found, want = found.astype("f8"), want.astype("f8")
-        bounds = {"rtol": 2 * ROUNDING[case.spec.dtype], "atol": 1e-5 * np.linalg.norm(want)}
-        np.testing.assert_allclose(found, want, **bounds, err_msg=str(case))
+        for _ in range(1 + len(memo)):  # a weight's first use may pack it otherwise than its second
+            found = getattr(compiled, case.kernel)(case.spec, *arrays, *memo)
+            np.testing.assert_allclose(found.astype("f8"), want, **bounds, err_msg=str(case))
     compiled._calls.clear()
 
 
