@@ -41,7 +41,7 @@ def weights_params(source: Type, number: Type) -> Params:
         w=ptr(source), packed=ptr(number), not_finite=ptr(number),
         items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, summed=i64, chunk=i64, taps=i64,
         inner=i64, inner_channel=i64, outer_channel=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
-        stride_channel=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64,
+        stride_channel=i64, width=i64, tail=i64, last=i64, rows=i64,
         row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64), places=ptr(i64),
     )  # fmt: skip
 
@@ -70,6 +70,12 @@ class WeightOrder(NamedTuple):
     def summed(self) -> int:
         """Channels of a group that are summed over."""
         return self.in_channels if self.kernel == "fprop" else self.out_channels
+
+    def form(self, lanes: int) -> str:
+        """How panels are packed: rows copied, one tap's channels turned into rows that follow each other, or any."""
+        if self.taps > 1 or (self.kernel == "fprop" and self.summed < lanes):
+            return "turn"
+        return "line" if self.kernel == "fprop" else "copy"
 
     @property
     def rows(self) -> int:
@@ -111,15 +117,15 @@ def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int)
     return [
         items, order.panels, pieces, piece, across, order.summed, order.chunk, taps,
         *((0, taps, 0) if forward else (taps, 0, 1)), co * ci * taps, stride_lane, ci * taps,
-        taps if forward else ci * taps, order.width, order.tail, order.last, int(order.dots), order.rows, *addresses,
+        taps if forward else ci * taps, order.width, order.tail, order.last, order.rows, *addresses,
     ]  # fmt: skip
 
 
-def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
+def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, dots: bool) -> None:
     """Exports the kernel `weights`, and `weights_panel(words, group, panel, first, stop, target)`, which packs channels
-    `first` to `stop` of one panel alone; `lanes` divides the panels' widths."""
+    `first` to `stop` of one panel alone; `lanes` divides the panels' widths. `form` is that of the order."""
     params = weights_params(source, number)
-    pack = _emit_panel(k, params, lanes)
+    pack = _emit_panel(k, params, lanes, form, dots)
     with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items, 16) as item:
         # Panels are the fastest: in dgrad they are neighbours in memory.
         group, piece, panel = unravel(f, item, p.pieces, p.panels)
@@ -128,7 +134,7 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int) -> None:
         f.call(pack, p.words, group, panel, first, f.min(first + p.piece, p.summed), target)
 
 
-def _emit_panel(k: Module, params: Params, lanes: int) -> Function:
+def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) -> Function:
     """Channels `first` to `stop` (pieces and chunks are whole vectors of them) of one panel, which is at `target`."""
     number = params.fields["packed"].of
     signature = [("words", ptr(i64)), *((name, i64) for name in ("group", "panel", "first", "stop"))]
@@ -138,20 +144,21 @@ def _emit_panel(k: Module, params: Params, lanes: int) -> Function:
         p = params.read(f, words)
         p.sum = f.var(vec(number, lanes), 0.0)  # of weight · 0: NaN from the first that is not finite
         is_last = panel == p.panels - 1
-        width = f.select(is_last, p.tail, p.width)
+        width, lane = f.select(is_last, p.tail, p.width), f.select(is_last, p.last, panel * p.width)
         start = p.w[group * p.stride_group]
-        lane = f.select(is_last, p.last, panel * p.width)
-        with f.if_(f.both(is_last, p.dots != 0)):
-            with f.loop(0, width, sure=True) as v:
-                _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
+        turned = is_last if dots else False
+        with f.if_(turned), f.loop(0, width, sure=True) as v:
+            _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
         with f.else_():
+            span = first * p.inner_channel, p.inner + stop * p.inner_channel
             outer = first * p.outer_channel, f.max(stop * p.outer_channel, 1)
-            with f.if_(p.stride_lane == 1), f.loop(0, width, lanes, sure=True) as v:
-                _copy(f, p, start[lane + v], target[v], width, p.lanes - lane - v, outer, lanes)
-            with f.else_():
-                span = first * p.inner_channel, p.inner + stop * p.inner_channel
+            if form == "copy":
+                with f.loop(0, width, lanes, sure=True) as v:
+                    _copy(f, p, start[lane + v], target[v], width, p.lanes - lane - v, outer, lanes)
+            else:
+                turn = _line if form == "line" else _turn
                 with f.loop(*outer, sure=True) as o, f.loop(0, width, lanes, sure=True) as v:
-                    _turn(f, p, start[o * p.stride_outer], target[v], width, lane + v, o, span, lanes)
+                    turn(f, p, start[o * p.stride_outer], target[v], width, lane + v, o, span, lanes)
         total = f.sum_lanes(p.sum.value)
         with f.if_(total != total):
             p.not_finite.store(1.0)
@@ -197,22 +204,25 @@ def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, 
         target[o * width].store(value)
 
 
-def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
-    """Squares of lanes × inner, turned; the last lane stands in for those beyond it. The rows of one tap follow each
-    other; others are where the table says."""
+def _line(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+    """One tap: squares of lanes × channels, turned into rows that follow each other; the last square is moved back."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
-    first, stop = span
-    whole = f.select(p.taps == 1, (stop - first) // lanes * lanes, 0)
-    with f.loop(first, first + whole, lanes) as j:
+    with f.loop(*span, lanes, sure=True) as first:
+        j = f.min(first, span[1] - lanes)
+        row = target[j * width]
         for source in sources:
             source[j + AHEAD].prefetch()
-        row = target[j * width]
         for value in _noted(f, p, f.transpose([source[j].load(lanes).to(target.of) for source in sources])):
             row.store(value)
             row = row[width]
+
+
+def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+    """Squares of lanes × inner, turned, into the rows that the tables say; the last lane stands in for those beyond."""
+    sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
     base, scale = p.row_outer[o].load(), p.scale[o].load()
-    with f.loop(first + whole, stop, lanes) as j:
-        for q, value in enumerate(_noted(f, p, square(f, sources, j, stop, target.of))):
+    with f.loop(*span, lanes, sure=True) as j:
+        for q, value in enumerate(_noted(f, p, square(f, sources, j, span[1], target.of))):
             inner = p.row_inner[j + q].load()
             row = f.select(inner < 0, p.rows, base + inner * scale)
             target[row * width].store(value)

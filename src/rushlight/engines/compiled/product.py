@@ -128,7 +128,7 @@ class ProductCall:
         )  # fmt: skip
         widths = [register.width for register in (plan.register, plan.tail) if not register.dots]
         lanes = math.gcd(*widths, self.target.lanes(number.bytes))
-        code = self._kernel("weights", emit_weights, stored, number, lanes)
+        code = self._kernel("weights", emit_weights, stored, number, lanes, self.weights.form(lanes), plan.tail.dots)
         self.weight_entry, self.panel_entry = code["weights"], code["weights_panel"].address
         self.row_tables = row_tables(self.weights, lanes)
         words = weight_words(self.weights, self.row_tables, lanes)
