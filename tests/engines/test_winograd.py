@@ -135,6 +135,8 @@ def layouts(w):
     yield np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 1, -1)), -1, 1)
     yield np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 0, -1)), -1, 0)
     yield np.repeat(w, 2, axis=-1)[..., ::2]
+    # An axis of one tap has any stride.
+    yield np.lib.stride_tricks.as_strided(w, w.shape, [step if n > 1 else 0 for step, n in zip(w.strides, w.shape)])
 
 
 def near(spec, found, wanted):

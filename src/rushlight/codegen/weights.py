@@ -31,7 +31,6 @@ _PIECE, _ROWS = 512, 16
 """What is packed of a panel at a time: numbers of a lane in fprop; channels in dgrad, each a row of all panels."""
 
 
-# row = row_outer[o] + row_inner[j]·scale[o]; inner entries below 0 (padding to whole vectors) go to the spare row.
 def weights_params(source: Type, number: Type) -> Params:
     """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed.
 
@@ -89,7 +88,8 @@ class WeightOrder(NamedTuple):
 
 
 def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
-    """`row_inner` (padded to whole vectors), `row_outer`, `scale` and `places`."""
+    """`row_inner`, `row_outer`, `scale`, `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o], and to
+    the spare row where row_inner[j] is below 0, beyond the run's end."""
     channel = np.arange(order.summed, dtype=np.int64)
     chunk = channel // order.chunk
     scale = np.minimum(order.chunk, order.summed - chunk * order.chunk)
@@ -135,7 +135,8 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, d
 
 
 def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) -> Function:
-    """Channels `first` to `stop` (pieces and chunks are whole vectors of them) of one panel, which is at `target`."""
+    """Channels `first` to `stop` (pieces and chunks are whole vectors of them) of one panel, which is at `target`. A
+    few rows before `first` may be written, too, with what belongs there."""
     number = params.fields["packed"].of
     signature = [("words", ptr(i64)), *((name, i64) for name in ("group", "panel", "first", "stop"))]
     signature.append(("target", ptr(number)))
@@ -166,8 +167,8 @@ def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) ->
 
 
 def _noted(f: Function, p, values: list[Value]) -> list[Value]:  # noqa: ANN001
-    """Remember whether some number of these vectors is not finite: their sum is not, then. (Nor may it be where they
-    are very large; what is done about it does no harm.)"""
+    """These vectors; `p.sum` remembers whether some number of them is not finite: their sum is not, then. (Nor may it
+    be where they are very large; what is done about it does no harm.)"""
     total = values
     while len(total) > 1:
         total = [a + b for a, b in zip(total[::2], total[1::2])] + total[len(total) & -2 :]

@@ -6,7 +6,7 @@ In: a `Form`, which holds what a layer fixes. Out: functions in a module, called
     data    6×6 inputs of a tile, channels innermost     →  36 numbers a channel, `spread[ξ][tile][channel]`
     product spread[ξ] (tiles × channels) · filter[ξ] (channels × outputs), one small matrix product a ξ
     result  36 sums a tile and output channel            →  4×4 results, bias and ReLU, stored where they belong
-    filter  (`codegen.winograd_weights`) 3×3 taps        →  36 numbers an (input, output) pair, `[panel][ξ][ci][NR]`
+    filter  (`codegen.winograd_weights`) 3×3 taps        →  36 numbers a pair, `[panel][depth tap][ξ][ci][NR]`
 
 Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1.
 What is transformed is float32: halves are widened as bands are packed and as taps are read, and results are rounded to

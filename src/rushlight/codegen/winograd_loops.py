@@ -32,7 +32,8 @@ def layer_params(stored: Type) -> Params:
     each depth tap, `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the
     first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one
     result of a tile to the next. Where `fuse` is not 0, it is `filter_panel` (`codegen.winograd_weights`), which
-    transforms each panel as it is needed, for its words `weight_job`, into `place` of a thread's scratch."""
+    transforms each panel as it is needed, for its words `weight_job`, all its `weight_blocks`, into `place` of a
+    thread's scratch, by way of `turned` there."""
     return Params(
         job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
         images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,

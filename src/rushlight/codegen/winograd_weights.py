@@ -110,7 +110,7 @@ def _turn(
     f: Function, p, source: Pointer, v: Value, there: Value, turned: Pointer, count: Value, form: Form,  # noqa: ANN001
 ) -> None:  # fmt: skip
     """A vector of the panel for all channels and taps of a block: lanes v, v + 1, … of the `there` that exist; lanes
-    beyond hold any number."""
+    beyond hold any number. Where lanes are no neighbours, those of a run are."""
     inner, outer = p.inner + p.inner_channel * count, p.outer + p.outer_channel * count
     with f.if_(p.lane == 1):
         mask = f.mask(there - v, form.lanes, source.of)

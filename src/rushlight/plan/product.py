@@ -25,7 +25,7 @@ CHUNK_ROWS, CHUNK_CHANNELS = 2400, 1024
 channels (so that a block of 64 positions stays there, too)."""
 
 FEW, RUN = 2, 128
-"""Blocks up to which, and numbers in a row from which, weights are read panel by panel where they are used."""
+"""Blocks up to which, and numbers in a row from which, a weight is packed where it is used the first time."""
 
 WORTH = 0.95
 """What other tiles must cost of the usual ones to be used."""

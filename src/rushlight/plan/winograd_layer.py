@@ -36,7 +36,7 @@ TAPS = {1: range(2, 8), 2: range(2, 6)}
 """Taps along a transformed axis."""
 
 FILTER_BYTES = 64 << 20
-"""Transformed weights may take this much; they are four times the weight."""
+"""Transformed weights may take this much, kept or not; they are four times the weight."""
 
 
 GAIN, STRIDED_GAIN = 1.15, 1.5
@@ -48,7 +48,7 @@ CLASSES = 64
 
 
 MANY = 28
-"""Tiles of an item from which its weights are transformed at every use."""
+"""Tiles of an item from which weights that few items need are transformed at every use."""
 
 
 class Line(NamedTuple):
@@ -105,7 +105,8 @@ class PhasePlan(NamedTuple):
         return self.lines[0].taps * self.classes
 
     def once(self, batch: int) -> bool:
-        """Whether weights that are used once are transformed panel by panel where they are needed: few items do."""
+        """Whether weights that are used once are transformed panel by panel where they are needed: few blocks of
+        images do."""
         return -(-batch // self.images) * self.bands.blocks <= FEW
 
     def kept(self, batch: int) -> bool:

@@ -57,7 +57,7 @@ def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], o
 
 
 def packed_in_use(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:
-    """The same where a packed weight is never worth its memory."""
+    """Always None: where a packed weight is never worth its memory."""
 
 
 def _made(memo: dict, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:

@@ -73,7 +73,7 @@ class ProductCall:
             finite = self._launch_fused(words, w)
             if not self.strictness_matters or finite:
                 return result.transpose(self.order)
-            kept = self._pack(w)
+            kept = remembered(memo, self.weights, self._pack, w)
         packed, finite = kept
         scratch = runtime.empty((self.scratch,), self.dtype)
         words[3], words[6] = address(packed), address(scratch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from itertools import product
+from itertools import pairwise, product
 from operator import mul
 
 import numpy as np
@@ -82,14 +82,14 @@ class WinogradCall:
 
 
 class _Phase:
-    """One phase of the results: kernels, words, transformed weights."""
+    """One phase of the results: kernels, words, and how its weights are transformed."""
 
     def __init__(
         self, layer: WinogradPlan, plan: PhasePlan, spec: ConvSpec, extents: tuple[int, ...], source: np.ndarray,
         activation: str | None, target: Target, threads: int,
     ) -> None:  # fmt: skip
         self.layer, self.plan, self.target, self.threads, self.spec = layer, plan, target, threads, spec
-        self.panels = layer.groups * plan.panels
+        self.panels, self.taps = layer.groups * plan.panels, math.prod(spec.taps)
         stored = BY_NAME[spec.dtype]
         self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored)
         self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
@@ -103,14 +103,14 @@ class _Phase:
         self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
 
     def _prepare_weights(self) -> None:
-        plan, panel, taps = self.plan, self.form.panel, math.prod(self.spec.taps)
+        plan, panel, taps = self.plan, self.form.panel, self.taps
         self.tap_order = self._tap_order()
         self.weight_block = max(1, min(self.layer.summed, _TURNED // (taps * panel * 4)))
         self.weight_blocks = -(-self.layer.summed // self.weight_block)
         # A square that is turned may end as many channels behind the last one as a vector has lanes.
         self.turned = (self.weight_block + self.form.lanes) * taps * panel
         self.filter_size = self.panels * plan.points * self.point
-        self.fused_size = self.thread_size + plan.points * self.point + self.turned
+        self.fused_size = -(-(self.thread_size + plan.points * self.point + self.turned) // 64) * 64
         self.keep = remembered
         if plan.once(self.spec.batch):
             # With several phases, each turns the taps of all of them again.
@@ -127,10 +127,9 @@ class _Phase:
         words[6], words[7] = address(result) + self.start, address(scratch)
         if packed is None:
             w, job = self._weight_job(w)
-            words[_SIZE], turned = self.fused_size, self.fused_size - self.turned
-            words[_FUSE:] = array(
-                "q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, self.thread_size, turned)
-            )
+            place = self.thread_size, self.thread_size + self.plan.points * self.point
+            words[_SIZE] = self.fused_size
+            words[_FUSE:] = array("q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, *place))
         else:
             words[4] = address(packed)
         runtime.launch(self.entry, words, self.threads)
@@ -142,7 +141,7 @@ class _Phase:
         return self.keep(memo, self.key, self._transform, w)
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
-        """All of them, whose kernel takes them panel by panel."""
+        """The transformed weights of all panels."""
         weights, scratch = runtime.empty((self.filter_size,), _F32), runtime.empty((self.turned * self.threads,), _F32)
         w, words = self._weight_job(w)
         words[3], words[4] = runtime.address(weights), runtime.address(scratch)
@@ -158,28 +157,28 @@ class _Phase:
             walk, (lane, channel) = self._walk(w)
         return w, filter_params(form.stored).pack(
             runtime.address(w), 0, 0, self.turned, self.tap_order.ctypes.data,
-            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, math.prod(self.spec.taps), self.point,
+            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, self.taps, self.point,
             self.weight_blocks, self.weight_block,
             w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups), lane, channel, *walk,
         )  # fmt: skip
 
     def _walk(self, w: np.ndarray) -> tuple[Walk | None, tuple[int, int]]:
-        """How the weight is walked, and its distances between lanes and between channels that are summed."""
+        """How the weight is walked, and its distances between lanes and between channels that are summed. Axes of one
+        tap may have any stride."""
         co, ci, *taps = (stride // w.itemsize for stride in w.strides)
         lane, channel = (ci, co) if self.layer.kernel == "dgrad" else (co, ci)
-        follows = all(a == b * n for a, b, n in zip(taps, taps[1:], self.spec.taps[1:]))
-        return walk_of(lane, channel, taps[-1], math.prod(self.spec.taps)) if follows else None, (lane, channel)
+        moved = [(step, count) for step, count in zip(taps, self.spec.taps) if count > 1]
+        follows = all(step == after * count for (step, _), (after, count) in pairwise(moved))
+        return walk_of(lane, channel, moved[-1][0], self.taps) if follows else None, (lane, channel)
 
     def _tap_order(self) -> np.ndarray:
         """For each depth tap (or class) the place of each of its taps in the weight, −1 where it has none."""
-        plan, order = self.plan, self.layer.order
-        sizes = [((1,) * (3 - self.spec.rank) + self.spec.taps)[axis] for axis in order]
-        apart = [math.prod(((1,) * (3 - self.spec.rank) + self.spec.taps)[axis + 1 :]) for axis in order]
-        depth, high, wide = plan.lines
+        lines, three = self.plan.lines, (1,) * (3 - self.spec.rank) + self.spec.taps
+        sizes, apart = self._in_order(three), self._in_order([math.prod(three[axis + 1 :]) for axis in range(3)])
         found = [
-            [line.first + line.turn * (tap * line.stride + part) for line, tap, part in zip(plan.lines, taps, parts)]
-            for parts in product(range(depth.stride), range(high.stride), range(wide.stride))
-            for taps in product(range(depth.taps), range(high.taps), range(wide.taps))
+            [line.first + line.turn * (tap * line.stride + part) for line, tap, part in zip(lines, taps, parts)]
+            for parts in product(*(range(line.stride) for line in lines))
+            for taps in product(*(range(line.taps) for line in lines))
         ]
         return np.array([
             sum(map(mul, taps, apart)) if all(tap < size for tap, size in zip(taps, sizes)) else -1 for taps in found
