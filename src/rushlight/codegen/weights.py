@@ -88,8 +88,8 @@ class WeightOrder(NamedTuple):
 
 
 def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
-    """`row_inner`, `row_outer`, `scale` and `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o]; to
-    the spare row where row_inner[j] is below 0, beyond the run's end."""
+    """`row_inner`, `row_outer`, `scale` and `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o],
+    to the spare row where row_inner[j] is below 0, beyond the run's end."""
     channel = np.arange(order.summed, dtype=np.int64)
     chunk = channel // order.chunk
     scale = np.minimum(order.chunk, order.summed - chunk * order.chunk)
