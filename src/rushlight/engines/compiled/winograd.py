@@ -20,7 +20,7 @@ from ...codegen.ir import BY_NAME, f32
 from ...codegen.pack import Gather
 from ...codegen.winograd import Form
 from ...codegen.winograd_loops import emit_layer, layer_params
-from ...codegen.winograd_weights import Walk, emit_weight, filter_params, walk_of
+from ...codegen.winograd_weights import emit_weight, filter_params, walk_of
 from ...ops.spec import ConvSpec
 from ...plan.target import Target
 from ...plan.winograd_layer import PhasePlan, WinogradPlan
@@ -104,7 +104,7 @@ class _Phase:
 
     def _prepare_weights(self) -> None:
         plan, panel, taps = self.plan, self.form.panel, self.taps
-        self.tap_order = self._tap_order()
+        self.tap_order, self.jobs = self._tap_order(), {}
         self.weight_block = max(1, min(self.layer.summed, _TURNED // (taps * panel * 4)))
         self.weight_blocks = -(-self.layer.summed // self.weight_block)
         # A square that is turned may end as many channels behind the last one as a vector has lanes.
@@ -149,27 +149,31 @@ class _Phase:
         return weights
 
     def _weight_job(self, w: np.ndarray) -> tuple[np.ndarray, array]:
-        """The weight as it will be read, and the words for its transform."""
-        layer, plan, form = self.layer, self.plan, self.form
-        walk, (lane, channel) = self._walk(w)
-        if walk is None:
-            w = np.ascontiguousarray(w)
-            walk, (lane, channel) = self._walk(w)
-        return w, filter_params(form.stored).pack(
-            runtime.address(w), 0, 0, self.turned, self.tap_order.ctypes.data,
-            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, self.taps, self.point,
-            self.weight_blocks, self.weight_block,
-            w.strides[0] // w.itemsize * (self.spec.out_channels // layer.groups), lane, channel, *walk,
-        )  # fmt: skip
+        """The weight as it will be read, and the words for its transform (made once for weights of its strides)."""
+        if w.strides not in self.jobs:
+            self.jobs[w.strides] = self._walk_words(w)
+        words = self.jobs[w.strides]
+        if words is None:
+            return self._weight_job(np.ascontiguousarray(w))
+        words = words[:]
+        words[2] = runtime.address(w)
+        return w, words
 
-    def _walk(self, w: np.ndarray) -> tuple[Walk | None, tuple[int, int]]:
-        """How the weight is walked, and its distances between lanes and between channels that are summed. Axes of one
-        tap may have any stride."""
-        co, ci, *taps = (stride // w.itemsize for stride in w.strides)
-        lane, channel = (ci, co) if self.layer.kernel == "dgrad" else (co, ci)
-        moved = [(step, count) for step, count in zip(taps, self.spec.taps) if count > 1]
+    def _walk_words(self, w: np.ndarray) -> array | None:
+        """Words that walk along what is dense in a weight of these strides; None where nothing is."""
+        layer, plan = self.layer, self.plan
+        co, ci, *steps = (stride // w.itemsize for stride in w.strides)
+        lane, channel = (ci, co) if layer.kernel == "dgrad" else (co, ci)
+        moved = [(step, count) for step, count in zip(steps, self.spec.taps) if count > 1]  # others have any stride
         follows = all(step == after * count for (step, _), (after, count) in pairwise(moved))
-        return walk_of(lane, channel, moved[-1][0], self.taps) if follows else None, (lane, channel)
+        walk = walk_of(lane, channel, moved[-1][0], self.taps) if follows else None
+        if walk is None:
+            return None
+        return filter_params(self.form.stored).pack(
+            0, 0, 0, self.turned, self.tap_order.ctypes.data,
+            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, self.taps, self.point,
+            self.weight_blocks, self.weight_block, co * (self.spec.out_channels // layer.groups), lane, channel, *walk,
+        )  # fmt: skip
 
     def _tap_order(self) -> np.ndarray:
         """For each depth tap (or class) the place of each of its taps in the weight, −1 where it has none."""
