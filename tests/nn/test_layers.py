@@ -139,3 +139,13 @@ def test_errors_of_a_call_name_the_layer(layer, shape):
     with pytest.raises(RuntimeError) as failure:
         nn.Sequential(layer)(torch.zeros(shape))
     assert str(failure.value).endswith(f"Layer: {layer!r}") and str(failure.value).count("Layer: ") == 1
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 0), (0, 4), (0, 0)])
+def test_a_linear_layer_without_features_has_gradients_of_nothing_and_zeros(inputs, outputs):
+    """As in PyTorch: a sum over no outputs is 0."""
+    x, w = torch.randn(2, inputs, requires_grad=True), torch.randn(outputs, inputs, requires_grad=True)
+    y = torch.nn.functional.linear(x, w)
+    y.backward(torch.ones_like(y))
+    assert y.shape == (2, outputs) and not y.any()
+    assert x.grad.shape == x.shape and w.grad.shape == w.shape and not x.grad.any() and not w.grad.any()

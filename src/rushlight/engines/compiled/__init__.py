@@ -225,6 +225,6 @@ def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:
         return f"no activation {activation!r}"
     if not source.dtype.isnative:
         return "foreign byte order"
-    if not spec.in_channels:
+    if not spec.in_channels or not spec.out_channels:
         return "no channels: there is nothing to sum"
     return ""
