@@ -189,10 +189,6 @@ def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | N
 def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
     if 0 in x.shape:
         return _class("product_wgrad.EmptyWgrad")(spec, x.dtype)
-    if spec.rank and spec.size == spec.out == spec.taps == (1,) * spec.rank and not any(map(any, spec.padding)):
-        flat = ConvSpec.of(spec.batch, spec.in_channels, spec.out_channels, groups=spec.groups, dtype=spec.dtype)
-        call = _choose_wgrad(flat, x[(...,) + (0,) * spec.rank], y[(...,) + (0,) * spec.rank])
-        return lambda x, y: call(x.reshape(x.shape[:2]), y.reshape(y.shape[:2])).reshape(spec.w_shape)
     target, threads = Target.host(), runtime.team_size()
     choice = choose_gradient(spec, target, get_exact())
     if choice.algorithm == "winograd" and 0 not in y.shape:

@@ -225,16 +225,18 @@ class WgradCall:
 
 
 def flattened(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> tuple[ConvSpec, np.ndarray, np.ndarray]:
-    """A layer of one tap whose positions follow each other at one distance, as one of a single axis: long rows."""
-    plain = spec.rank > 1 and prod(spec.taps) == 1 and set(spec.stride) == {1} and not any(map(any, spec.padding))
-    if not plain or not all(is_even(array) for array in (x, y)):
-        return spec, x, y
+    """A layer of one tap whose positions follow each other at one distance, as one of a single axis: long rows. Of one
+    position alone, as one without axes: its rows are the images."""
     positions = prod(spec.size)
+    axes = 1 if positions > 1 else 0
+    plain = prod(spec.taps) == 1 and (not axes or set(spec.stride) == {1}) and not any(map(any, spec.padding))
+    if not plain or spec.rank <= axes or not all(is_even(array) for array in (x, y)):
+        return spec, x, y
+    ones, rest = (1,) * axes, (positions,) * axes
     flat = spec._replace(
-        size=(positions,), taps=(1,), stride=(1,), dilation=(1,), padding=((0, 0),), input_dilation=(1,)
+        size=rest, taps=ones, stride=ones, dilation=ones, padding=((0, 0),) * axes, input_dilation=ones
     )
-    shapes = (array.shape[:2] for array in (x, y))
-    return flat, *(array.reshape(*shape, positions) for array, shape in zip((x, y), shapes))
+    return flat, *(array.reshape(*array.shape[:2], *rest) for array in (x, y))
 
 
 def is_even(array: np.ndarray) -> bool:
