@@ -43,7 +43,12 @@ def number_types(dtype: str) -> tuple[Type, Type, np.dtype]:
 
 def remembered(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
     """`make(w)`, kept in the memo of that weight, which lives until the weight changes."""
-    return make(w) if memo is None else _made(memo, key, make, w)
+    if memo is None:
+        return make(w)
+    made = memo.get(key)
+    if made is None:
+        made = memo[key] = make(w)
+    return made
 
 
 def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object | None:
@@ -53,18 +58,11 @@ def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], o
     if key not in memo:
         memo[key] = None
         return None
-    return _made(memo, key, make, w)
+    return remembered(memo, key, make, w)
 
 
 def packed_in_use(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:
     """Always None: where a packed weight is never worth its memory."""
-
-
-def _made(memo: dict, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
-    made = memo.get(key)
-    if made is None:
-        made = memo[key] = make(w)
-    return made
 
 
 KEEPING = {
