@@ -34,6 +34,10 @@ class Params:
         """Values in the order of the fields, as the words that `runtime.launch` takes. Addresses are integers."""
         return array("q", (0, 0, *values))
 
+    def place(self, name: str) -> int:
+        """Which word a field is."""
+        return 2 + list(self.fields).index(name)
+
     def read(self, f: Function, where: Pointer) -> Fields:
         """Load every field; at the entry of a kernel."""
         loaded = Fields()

@@ -109,11 +109,11 @@ class PhasePlan(NamedTuple):
         images do."""
         return -(-batch // self.images) * self.bands.blocks <= FEW
 
-    def kept(self, batch: int) -> bool:
-        """Whether they are kept from the second use on. Where an item has many tiles, transforming them anew is a few
+    @property
+    def kept(self) -> bool:
+        """Whether those are kept from the second use on. Where an item has many tiles, transforming them anew is a few
         hundredths of its time, and kept they are up to four times the weight."""
-        tiles = self.images * prod(len(axis.places) for axis in self.tiles)
-        return not self.once(batch) or tiles < MANY
+        return self.images * prod(len(axis.places) for axis in self.tiles) < MANY
 
     @property
     def points(self) -> int:

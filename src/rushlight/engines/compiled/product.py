@@ -24,7 +24,7 @@ from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from .kernels import KEEPING, number_types, pack_entry, remembered, worth_packing
 from .kernels import kernel as load_kernel
 
-_BAND, _PHASE, _FUSE = (2 + list(loops_params(f32, f32, f32).fields).index(name) for name in ("band", "phase", "fuse"))
+_BAND, _PHASE, _FUSE = map(loops_params(f32, f32, f32).place, ("band", "phase", "fuse"))
 _SEGMENT_CYCLES = 90
 """What a piece of a row with taps of its own costs before it multiplies anything."""
 FAR = 1024

@@ -27,7 +27,7 @@ from ...plan.winograd_layer import PhasePlan, WinogradPlan
 from .kernels import KEEPING, packed_in_use, remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
-_SIZE, _FUSE = (2 + list(layer_params(f32).fields).index(name) for name in ("thread_size", "fuse"))
+_SIZE, _FUSE = map(layer_params(f32).place, ("thread_size", "fuse"))
 _TURNED = 12 << 10
 """Bytes of a weight that are turned at a time: they are to stay in the first cache."""
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -115,7 +115,7 @@ class _Phase:
         if plan.once(self.spec.batch):
             # With several phases, each turns the taps of all of them again.
             several = len(self.layer.phases) > 1
-            self.keep = worth_packing if several or plan.kept(self.spec.batch) else packed_in_use
+            self.keep = worth_packing if several or plan.kept else packed_in_use
 
     def run(
         self, source: np.ndarray, w: np.ndarray, packed: np.ndarray | None, bias: np.ndarray, result: np.ndarray,
