@@ -273,6 +273,13 @@ def emit_loops(k: Module, source: Type, number: Type, result: Type) -> None:
             _item(f, p, band, item)
 
 
+def panel_place(p, group: Value, panel: Value) -> Value:  # noqa: ANN001
+    """Where a panel begins among the packed weights: each has a row that takes what nobody needs, and the last of a
+    group its own width."""
+    rows = p.rows + 1
+    return group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width
+
+
 def unravel(f: Function, index: Value, *extents: Value) -> list[Value]:
     """index as digits in mixed radix, the last one fastest; the first extent is not needed."""
     digits = []
@@ -356,20 +363,18 @@ def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: 
     first = f.select(is_tail, p.last, panel * p.width)
     columns = f.min(width, p.group_out - first)
     channel = group * p.group_out + first
-    rows = p.rows + 1  # one row more takes what nobody needs when weights are packed
     across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
-    kept = p.w[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width]
     with f.if_(p.fuse != 0):
         channel_ = place["chunk"] * p.chunk
         f.call_address(p.fuse, p.weight_job, group, panel, channel_, channel_ + place["channels"], p.panel)
-    b = f.select(p.fuse != 0, p.panel, kept)[row * across]
+    b = f.select(p.fuse != 0, p.panel, p.w[panel_place(p, group, panel)])[row * across]
     zero, begins, ends = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
     bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
     add, relu = f.select(begins, zero, f.const(i64, 1)), f.select(ends, p.relu, zero)
     plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - relu)
     frame["tap"].store(place["channels"] * across * p.size)
     frame["bias"].store(f.select(begins, bias, zero))
-    for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, rows, add, relu, plain)):
+    for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, p.rows + 1, add, relu, plain)):
         frame[name].store(value)
     return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
 

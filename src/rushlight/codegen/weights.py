@@ -16,12 +16,13 @@ same memory read with the roles exchanged, so one function serves both. It walks
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
 from .ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
-from .product import unravel
+from .product import panel_place, unravel
 from .types import Type
 
 AHEAD = 128
@@ -129,8 +130,7 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, d
     with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items, 16) as item:
         # Panels are the fastest: in dgrad they are neighbours in memory.
         group, piece, panel = unravel(f, item, p.pieces, p.panels)
-        rows, first = p.rows + 1, piece * p.piece
-        target = p.packed[group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width]
+        first, target = piece * p.piece, p.packed[panel_place(p, group, panel)]
         f.call(pack, p.words, group, panel, first, f.min(first + p.piece, p.summed), target)
 
 
@@ -147,10 +147,10 @@ def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) ->
         is_last = panel == p.panels - 1
         width, lane = f.select(is_last, p.tail, p.width), f.select(is_last, p.last, panel * p.width)
         start = p.w[group * p.stride_group]
-        turned = is_last if dots else False
-        with f.if_(turned), f.loop(0, width, sure=True) as v:
-            _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
-        with f.else_():
+        if dots:
+            with f.if_(is_last), f.loop(0, width, sure=True) as v:
+                _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
+        with f.else_() if dots else nullcontext():
             span = first * p.inner_channel, p.inner + stop * p.inner_channel
             outer = first * p.outer_channel, f.max(stop * p.outer_channel, 1)
             if form == "copy":
