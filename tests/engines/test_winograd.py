@@ -16,7 +16,7 @@ from rushlight.plan import winograd_gradient
 from rushlight.plan.target import Target
 from rushlight.plan.winograd_gradient import plan_gradient
 from rushlight.plan.winograd_layer import plan_winograd
-from tests.fuzz.geometries import DTYPES, ROUNDING
+from tests.fuzz.geometries import DTYPES, ROUNDING, laid_out
 
 
 def draw(rng):
@@ -57,7 +57,7 @@ def arrays(spec, kernel, seed, channels_last):
     shape = spec.x_shape if kernel == "fprop" else spec.y_shape
     source = rng.standard_normal(shape).astype(dtype)
     if channels_last:
-        source = np.moveaxis(np.ascontiguousarray(np.moveaxis(source, 1, -1)), -1, 1)
+        source = laid_out(source, "channels last")
     made = spec.out_channels if kernel == "fprop" else spec.in_channels
     return source, rng.standard_normal(spec.w_shape).astype(dtype), rng.standard_normal(made).astype(dtype)
 
@@ -132,7 +132,7 @@ def check(rng, spec, kernel, seed):
 
 def layouts(w):
     """The same weight with input channels, output channels, or nothing but every second number as neighbours."""
-    yield np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 1, -1)), -1, 1)
+    yield laid_out(w, "channels last")
     yield np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 0, -1)), -1, 0)
     yield np.repeat(w, 2, axis=-1)[..., ::2]
     # An axis of one tap has any stride.
