@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 # Tests of the layer family itself, which pass on both engines.
-FAMILY = tests/ops tests/nn tests/autograd tests/parity tests/examples_test tests/fuzz/test_identities.py
+FAMILY = tests/rules tests/ops tests/nn tests/autograd tests/parity tests/examples_test tests/fuzz/test_identities.py
 DATA ?=
 
 .PHONY: demo test check parity sweep bench clean

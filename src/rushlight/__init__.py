@@ -15,7 +15,7 @@ import importlib
 __version__ = "0.1.0"
 
 _NAMES = {
-    "dtypes": (
+    "core.dtypes": (
         "dtype bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 half short "
         "long double float int finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
     ),
@@ -68,9 +68,9 @@ _NAMES = {
     ),
     "checkpoint": "save load",
     "runtime.cpus": "set_num_threads get_num_threads",
-    "codegen.debug": "set_debug",
-    "engines.dispatch": "get_engine set_engine",
-    "engines.exactness": "get_exact set_exact",
+    "compiler.debug": "set_debug",
+    "backends.registry": "get_engine set_engine",
+    "backends.exactness": "get_exact set_exact",
     "ops.shapes": "output_shape",
     "explain.summary": "summary",
     "explain.equalities": "compare",
@@ -135,9 +135,8 @@ _SUBMODULES = frozenset(
         "checkpoint",
         "cuda",
         "datasets",
-        "dtypes",
-        "engines",
-        "errors",
+        "core",
+        "backends",
         "explain",
         "nn",
         "ops",

@@ -45,10 +45,10 @@ def _cores() -> str:
 
 
 def _engine() -> str:
-    from rushlight.engines import dispatch
+    from rushlight.backends import registry
 
-    choice = dispatch.get_engine()
-    runs = " then ".join(engine.name for engine in getattr(dispatch.current(), "engines", ()))
+    choice = registry.get_engine()
+    runs = " then ".join(engine.name for engine in getattr(registry.current(), "engines", ()))
     return f"{choice} ({runs})" if runs else choice
 
 

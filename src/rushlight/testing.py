@@ -10,7 +10,7 @@ from numbers import Number
 
 import numpy as np
 
-from rushlight import dtypes
+from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import as_tensor
 

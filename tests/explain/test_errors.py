@@ -5,7 +5,7 @@ import pytest
 import rushlight
 from rushlight import nn
 from rushlight.nn import functional as F
-from rushlight.ops.hints import HINT
+from rushlight.rules.hints import HINT
 
 WRONG = [
     (nn.Conv1d(16, 33, 3), (20, 50, 16)),

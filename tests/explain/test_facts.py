@@ -7,7 +7,7 @@ import pytest
 
 import rushlight as torch
 from rushlight import nn
-from rushlight.engines import dispatch, reference
+from rushlight.backends import reference, registry
 from rushlight.nn import functional as F
 
 from .layers import draw
@@ -17,7 +17,7 @@ LAYERS = 1200
 
 @pytest.fixture(autouse=True)
 def reference_engine():
-    with dispatch.using(reference):
+    with registry.using(reference):
         yield
 
 

@@ -8,7 +8,7 @@ import rushlight.explain.text
 from rushlight.explain.chinese import CHINESE
 from rushlight.explain.table import TITLES
 from rushlight.explain.text import ALGORITHMS, MODES, SPREAD
-from rushlight.ops import formula
+from rushlight.rules import formula
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXPLAIN = Path(rushlight.explain.text.__file__).parent

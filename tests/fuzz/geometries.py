@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
 
-from rushlight.ops.spec import ConvSpec
+from rushlight.rules.spec import ConvSpec
 
 DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
 ROUNDING = {"f32": 0.0, "f64": 0.0, "f16": 2.0**-11, "bf16": 2.0**-8}

@@ -13,8 +13,9 @@ from hypothesis import given, seed, settings
 pytest.importorskip("llvmlite")
 
 from rushlight import runtime
-from rushlight.engines import compiled, reference
-from rushlight.engines.exactness import get_exact, set_exact
+from rushlight.backends import cpu as compiled
+from rushlight.backends import reference
+from rushlight.backends.exactness import get_exact, set_exact
 from rushlight.plan.choose import choose, choose_gradient
 from rushlight.plan.target import Target
 from rushlight.runtime import cpus

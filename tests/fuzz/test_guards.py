@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 pytest.importorskip("llvmlite")
 
 from rushlight import runtime
-from rushlight.engines import compiled, reference
-from rushlight.engines.exactness import set_exact
+from rushlight.backends import cpu as compiled
+from rushlight.backends import reference
+from rushlight.backends.exactness import set_exact
 from rushlight.plan.target import Target
 from rushlight.runtime import guard
 from tests.fuzz.geometries import ROUNDING, Case, cases, specs, winograd_specs

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rushlight
-from rushlight.engines import dispatch
+from rushlight.backends import registry
 from rushlight.nn import functional as F
 
 FLOATS = [rushlight.float16, rushlight.bfloat16, rushlight.float32, rushlight.float64]
@@ -129,21 +129,21 @@ class Recorder:
     def fprop(self, spec, *arguments):
         self.specs.append(str(spec))
         if not self.takes:
-            raise dispatch.Refusal("not today")
-        return dispatch.reference.fprop(spec, *arguments)
+            raise registry.Refusal("not today")
+        return registry.reference.fprop(spec, *arguments)
 
 
 def test_linear_and_convolution_share_the_engine():
     engine = Recorder(takes=True)
-    with dispatch.using(engine):
+    with registry.using(engine):
         F.linear(draw(128, 20), draw(30, 20))
         F.conv1d(draw(1, 20, 128), draw(30, 20, 1))
     assert engine.specs == ["n128_c20_o30_g1_f32", "n1_c20_i128_o30_k1_s1_p0_g1_f32"]
 
 
 def test_a_refusal_is_recorded_and_the_next_engine_computes():
-    dispatch.refusals.clear()
-    with dispatch.using(dispatch.Ordered(Recorder(takes=False), dispatch.reference)):
+    registry.refusals.clear()
+    with registry.using(registry.Ordered(Recorder(takes=False), registry.reference)):
         y = F.linear(draw(2, 3), draw(4, 3))
     assert y.shape == (2, 4)
-    assert dispatch.refusals[-1] == ("recorder", "fprop", "n2_c3_o4_g1_f32", "not today")
+    assert registry.refusals[-1] == ("recorder", "fprop", "n2_c3_o4_g1_f32", "not today")

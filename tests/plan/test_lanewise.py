@@ -5,12 +5,12 @@ from math import prod
 
 import pytest
 
-from rushlight.ops.spec import ConvSpec
 from rushlight.plan.lanewise import plan_lane_wgrad, plan_lanes, serves
 from rushlight.plan.target import Target
 from rushlight.plan.wgrad import plan_product
-from tests.engines.test_compiled import random_spec
-from tests.engines.test_lanewise import random_lanes
+from rushlight.rules.spec import ConvSpec
+from tests.backends.test_compiled import random_spec
+from tests.backends.test_lanewise import random_lanes
 
 ISAS = ("avx512", "avx2", "x86-64", "neon")
 

@@ -6,10 +6,10 @@ from math import prod
 
 import pytest
 
-from rushlight.ops.spec import ConvSpec
 from rushlight.plan.choose import choose
 from rushlight.plan.product import Source, plan_product, register_blocks
 from rushlight.plan.target import Target
+from rushlight.rules.spec import ConvSpec
 
 TARGETS = {isa: Target.named(isa) for isa in ("x86-64", "avx2", "avx512", "neon")}
 

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from rushlight.ops.spec import ConvSpec
+from rushlight.rules.spec import ConvSpec
 
 
 def sample(seed):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rushlight.engines import reference
-from rushlight.ops.spec import ConvSpec
+from rushlight.backends import reference
+from rushlight.rules.spec import ConvSpec
 
 from . import oracle
 from .samples import integers, sample

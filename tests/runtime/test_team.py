@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rushlight import runtime
-from rushlight.codegen import jit
-from rushlight.codegen.ir import Module, Params, f32, i64, ptr
+from rushlight.compiler import jit
+from rushlight.language.ir import Module, Params, f32, i64, ptr
 from rushlight.plan.target import Target
 from rushlight.runtime import team
 

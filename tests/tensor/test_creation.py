@@ -173,7 +173,7 @@ def test_size(t):
 def test_bfloat16_without_ml_dtypes_says_what_to_install(monkeypatch):
     import sys
 
-    from rushlight import dtypes
+    from rushlight.core import dtypes
 
     monkeypatch.setattr(dtypes.bfloat16, "_numpy", None)
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)

@@ -15,7 +15,7 @@ import numpy as np
 from rushlight.autograd.graph import Node, edge_of
 from rushlight.autograd.hooks import run_tensor_hooks
 from rushlight.autograd.modes import mode
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.runtime.memory import is_recycled
 from rushlight.tensor.core import Tensor, method, version_of, wrap
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.autograd.graph import Gradients, Needs, Node, record
 from rushlight.autograd.modes import mode
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, version_of, wrap
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.autograd.hooks import Handle, NodeHooks
 from rushlight.autograd.modes import mode
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, refresh
 
 _sequence = itertools.count()

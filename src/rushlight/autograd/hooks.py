@@ -9,7 +9,7 @@ import itertools
 import weakref
 from collections.abc import Callable
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method
 
 _keys = itertools.count()

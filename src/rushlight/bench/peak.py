@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from ..codegen import jit
-from ..codegen.ir import Module, Params, f32, i64, ptr, vec
+from ..compiler import jit
+from ..language.ir import Module, Params, f32, i64, ptr, vec
 from ..plan.target import Target
 
 _FMA = Params(out=ptr(f32), turns=i64, items=i64)

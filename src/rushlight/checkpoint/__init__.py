@@ -30,8 +30,8 @@ def save(obj: Any, f: str | os.PathLike | BinaryIO) -> None:
     >>> torch.load(file)
     {'weight': tensor([1., 1.]), 'epoch': 3}
     """
-    from rushlight.atomic_file import replacing
     from rushlight.checkpoint.writer import write
+    from rushlight.core.atomic_file import replacing
 
     if not isinstance(f, (str, os.PathLike)):
         return write(obj, f)

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.checkpoint import storages
 from rushlight.checkpoint.storages import CheckpointError
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.nn.parameter import Parameter, UninitializedParameter
 from rushlight.tensor import Tensor, wrap
 from rushlight.tensor.size import Size, device

@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.atomic_file import replacing
 from rushlight.checkpoint.storages import CheckpointError
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.atomic_file import replacing
+from rushlight.core.errors import message
 from rushlight.tensor import Tensor, wrap
 
 # What the format calls a type.

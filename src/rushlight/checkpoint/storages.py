@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pickle import UnpicklingError
 
-from rushlight import dtypes
+from rushlight.core import dtypes
 
 STORAGE_DTYPES = {
     "FloatStorage": dtypes.float32,

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.checkpoint import storages
+from rushlight.core import dtypes
 from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor import Tensor
 from rushlight.tensor.size import Size, device

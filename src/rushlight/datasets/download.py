@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from rushlight.atomic_file import replacing
-from rushlight.errors import message
+from rushlight.core.atomic_file import replacing
+from rushlight.core.errors import message
 
 _TIMEOUT = 30.0  # seconds without a byte
 _PIECE = 1 << 16

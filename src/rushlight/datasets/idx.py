@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rushlight.errors import bytes_in_words, message
+from rushlight.core.errors import bytes_in_words, message
 
 _UNSIGNED_BYTES = 8
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from rushlight.core.errors import message
 from rushlight.datasets.images import LabelledImages, read_pair
-from rushlight.errors import message
 
 
 class MNIST(LabelledImages):

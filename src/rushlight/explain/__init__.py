@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 
 if TYPE_CHECKING:
     from .explanation import Explanation

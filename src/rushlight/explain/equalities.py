@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor
 
 from .lines import wrapped

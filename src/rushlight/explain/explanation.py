@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 
 from .facts import Axis, Facts
 from .words import Words, terminal_is_ascii

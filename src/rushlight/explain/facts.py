@@ -9,14 +9,14 @@ from __future__ import annotations
 from math import gcd, prod
 from typing import NamedTuple
 
-from rushlight.engines.exactness import get_exact
-from rushlight.ops import features, formula, geometry, windows
-from rushlight.ops.arguments import AXES, integers
-from rushlight.ops.formula import Expression, Formula
-from rushlight.ops.rules import Pairs, Request
-from rushlight.ops.spec import ITEM_BYTES, ConvSpec
+from rushlight.backends.exactness import get_exact
 from rushlight.plan.choose import Choice, choose
 from rushlight.plan.target import Target
+from rushlight.rules import features, formula, geometry, windows
+from rushlight.rules.arguments import AXES, integers
+from rushlight.rules.formula import Expression, Formula
+from rushlight.rules.rules import Pairs, Request
+from rushlight.rules.spec import ITEM_BYTES, ConvSpec
 
 from .reading import CONV, FLATTEN, FOLD, LINEAR, PAD, TRANSPOSED, UNFOLD, Asked, Shape, weight_shape
 
@@ -276,7 +276,7 @@ def _linear(asked: Asked, x: Shape) -> Facts:
 def _flatten(asked: Asked, x: Shape) -> Facts:
     import numpy as np
 
-    from rushlight.engines.dispatch import hollow
+    from rushlight.backends.registry import hollow
     from rushlight.tensor import wrap
 
     given = asked.arguments

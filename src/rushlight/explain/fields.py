@@ -10,9 +10,9 @@ from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
 
-from rushlight.ops.formula import SPAN
-from rushlight.ops.spec import ConvSpec
-from rushlight.ops.windows import Windows
+from rushlight.rules.formula import SPAN
+from rushlight.rules.spec import ConvSpec
+from rushlight.rules.windows import Windows
 from rushlight.tensor.core import Tensor
 
 from .facts import Facts

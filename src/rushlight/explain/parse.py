@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 
-from rushlight.errors import message
-from rushlight.ops.arguments import PADDING_MODES
-from rushlight.ops.geometry import PADDING_NAMES
+from rushlight.core.errors import message
+from rushlight.rules.arguments import PADDING_MODES
+from rushlight.rules.geometry import PADDING_NAMES
 
 from .reading import Asked, Shape, of_class, of_function, unknown, way_of
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 
 Shape = tuple[int, ...]
 
@@ -121,7 +121,7 @@ def of_class(name: str, arguments: tuple, keywords: dict[str, object], text: str
 
 
 def _checked_weight(name: str, way: str, values: dict) -> Shape:
-    from rushlight.ops.construction import check_layer
+    from rushlight.rules.construction import check_layer
 
     if way == LINEAR:
         check_layer(name, values["in_features"], values["out_features"])

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rushlight.ops import windows
 from rushlight.ops.shapes import Batches, batch_symbol, grown, in_batches, run, shapes_in, stand_in, with_batches
+from rushlight.rules import windows
 from rushlight.tensor.core import Tensor
 
 from .facts import Axis, Facts, facts_of, grid_axes

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from rushlight.ops.hints import HINT
 from rushlight.ops.shapes import Batches
+from rushlight.rules.hints import HINT
 
 from .facts import Axis, Facts
 from .lines import fill, width_of, wrapped
@@ -135,7 +135,7 @@ def _stopped(stop: Stop, say: Words, width: int) -> Iterator[str]:
 
 
 def _totals(summary: Summary, say: Words, width: int) -> Iterator[str]:
-    from rushlight.errors import bytes_in_words
+    from rushlight.core.errors import bytes_in_words
 
     macs = summary.macs
     work = say.plain(f"{grouped(macs.factor)}·{macs.symbol}") if isinstance(macs, Batches) else grouped(macs)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from rushlight.errors import bytes_in_words
-from rushlight.ops import formula
-from rushlight.ops.arguments import AXES
-from rushlight.ops.formula import Formula
-from rushlight.ops.hints import HINT
+from rushlight.core.errors import bytes_in_words
+from rushlight.rules import formula
+from rushlight.rules.arguments import AXES
+from rushlight.rules.formula import Formula
+from rushlight.rules.hints import HINT
 
 from .facts import Axis, Facts
 from .lines import WIDTH, fill, width_of, wrapped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight.dtypes import dtype as DType
+from rushlight.core.dtypes import dtype as DType
 from rushlight.nn import functional_activation as A
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import Parameter

@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
-from rushlight.dtypes import dtype as DType
-from rushlight.errors import message
+from rushlight.core.dtypes import dtype as DType
+from rushlight.core.errors import message
 from rushlight.nn.lazy import LazyModuleMixin
 from rushlight.nn.linear import reset_as_torch
 from rushlight.nn.module import CALL_ERRORS, Module, name_layer
 from rushlight.nn.parameter import Parameter, UninitializedParameter
-from rushlight.ops.construction import check_layer
 from rushlight.ops.conv import code, conv_transpose, convolution
-from rushlight.ops.formula import CONV_OUTPUT, TRANSPOSED_OUTPUT
-from rushlight.ops.geometry import convolution as check_convolution
-from rushlight.ops.geometry import transposed as check_transposed
+from rushlight.rules.construction import check_layer
+from rushlight.rules.formula import CONV_OUTPUT, TRANSPOSED_OUTPUT
+from rushlight.rules.geometry import convolution as check_convolution
+from rushlight.rules.geometry import transposed as check_transposed
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty
 

@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import record
-from rushlight.dtypes import dtype as DType
-from rushlight.errors import message
-from rushlight.ops.arguments import unsupported_type
+from rushlight.core.dtypes import dtype as DType
+from rushlight.core.errors import message
 from rushlight.ops.conv import code
+from rushlight.rules.arguments import unsupported_type
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.inplace import change
 from rushlight.tensor.pointwise import apply_floating

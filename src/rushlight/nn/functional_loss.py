@@ -13,10 +13,10 @@ import numpy as np
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import is_grad_enabled
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating, logsigmoid
-from rushlight.ops.arguments import TYPE_NAMES
 from rushlight.ops.conv import code
+from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.core import Tensor, quiet, wrap
 from rushlight.tensor.shape import broadcast_tensors
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import no_grad
-from rushlight.dtypes import HALVES
-from rushlight.errors import message
+from rushlight.core.dtypes import HALVES
+from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating
 from rushlight.tensor.core import Tensor, wrap
 

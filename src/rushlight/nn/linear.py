@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rushlight.dtypes import dtype as DType
+from rushlight.core.dtypes import dtype as DType
 from rushlight.nn import functional as F
 from rushlight.nn import init
 from rushlight.nn.lazy import LazyModuleMixin
 from rushlight.nn.module import CALL_ERRORS, Module, name_layer
 from rushlight.nn.parameter import Parameter, UninitializedParameter
-from rushlight.ops.construction import check_layer
+from rushlight.rules.construction import check_layer
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty
 

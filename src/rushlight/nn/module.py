@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from types import NoneType
 from typing import Any
 
-from rushlight import dtypes
 from rushlight.autograd.modes import no_grad
+from rushlight.core import dtypes
 from rushlight.nn.hooks import HOOK_TABLES, Hooked
 from rushlight.nn.parameter import Buffer, Parameter, is_lazy
 from rushlight.nn.state_dict import Stateful

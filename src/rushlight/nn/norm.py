@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight import dtypes
+from rushlight.core import dtypes
 from rushlight.nn import functional_norm as N
 from rushlight.nn import init
 from rushlight.nn.lazy import LazyModuleMixin

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, wrap
 from rushlight.tensor.size import Size, check_device
 

@@ -7,7 +7,7 @@ from typing import Any
 from rushlight.nn import functional as F
 from rushlight.nn.conv import each_axis
 from rushlight.nn.module import Module, shown
-from rushlight.ops.formula import CONV_OUTPUT
+from rushlight.rules.formula import CONV_OUTPUT
 from rushlight.tensor.core import Tensor
 
 Sizes = int | tuple[int, ...]

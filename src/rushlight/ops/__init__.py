@@ -1,1 +1,1 @@
-"""What the layers compute: geometry as integers, and the differentiable operations on tensors."""
+"""The differentiable operations of the layer family on tensors; what is legal and how large it is say `rules`."""

@@ -2,7 +2,7 @@
 
 In come tensors and a call's arguments; out comes a tensor whose gradients of any order are again convolutions:
 `fprop`, `dgrad` and `wgrad` are one trilinear form, so each is differentiated by the other two. The arguments are
-checked by `geometry`, the numbers computed by the engine that `dispatch` chooses.
+checked by `geometry`, the numbers computed by the engine that `registry` chooses.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from rushlight import dtypes
 from rushlight.autograd.graph import Gradients, Needs, record
-from rushlight.engines import dispatch
+from rushlight.backends import registry
+from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor, wrap
 
-from .arguments import not_a_tensor
-from .geometry import Call, known_convolution, known_transposed
+from ..rules.arguments import not_a_tensor
+from ..rules.geometry import Call, known_convolution, known_transposed
+from ..rules.spec import ConvSpec
 from .pad import pad_axes
-from .spec import ConvSpec
 
 FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
 _CODES = {
@@ -123,7 +123,7 @@ def _raise_no_tensor(op: str, **tensors: object) -> None:
 def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
     """x and w to y."""
     array = None if bias is None else bias._array
-    y = wrap(dispatch.current().fprop(spec, x._array, w._array, array, None, w._memo()))
+    y = wrap(registry.current().fprop(spec, x._array, w._array, array, None, w._memo()))
     record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
     return y
 
@@ -131,14 +131,14 @@ def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name
 def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
     """y and w to x."""
     array = None if bias is None else bias._array
-    x = wrap(dispatch.current().dgrad(spec, y._array, w._array, array, None, w._memo()))
+    x = wrap(registry.current().dgrad(spec, y._array, w._array, array, None, w._memo()))
     record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
     return x
 
 
 def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
     """x and y to w."""
-    w = wrap(dispatch.current().wgrad(spec, x._array, y._array))
+    w = wrap(registry.current().wgrad(spec, x._array, y._array))
     record(name, w, (x, y), partial(_wgrad_rule, spec), (x, y))
     return w
 
@@ -170,4 +170,4 @@ def bias_grad(spec: ConvSpec, grad: Tensor) -> Tensor:
     """The bias's gradient: the sum over batch and positions."""
     if grad.requires_grad:
         return grad.sum((0, *range(2, grad.ndim)))
-    return wrap(dispatch.current().bias_grad(spec, grad._array))
+    return wrap(registry.current().bias_grad(spec, grad._array))

@@ -13,12 +13,12 @@ import numpy as np
 
 from rushlight.tensor.core import Tensor
 
-from . import windows
-from .arguments import not_a_tensor, unsupported_type
+from ..rules import windows
+from ..rules.arguments import not_a_tensor, unsupported_type
+from ..rules.meeting import walk
+from ..rules.windows import Windows
 from .conv import code
 from .linear_map import linear_map
-from .meeting import walk
-from .windows import Windows
 
 
 def unfold(x: Tensor, kernel_size: object, dilation: object = 1, padding: object = 0, stride: object = 1) -> Tensor:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from rushlight.tensor.core import Tensor
 
+from ..rules.features import broadcasts
+from ..rules.features import linear as geometry
 from .conv import fprop, shapes
-from .features import broadcasts
-from .features import linear as geometry
 
 
 def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight.autograd.graph import Needs, record
-from rushlight.engines import dispatch
+from rushlight.backends import registry
 from rushlight.tensor.core import Tensor, wrap
 
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
@@ -29,7 +29,7 @@ def linear_map(
 
     `linear_part` is `forward` without what it adds to the linear map (the value that a pad fills with).
     """
-    y = wrap(dispatch.evaluate(shape, x._array.dtype, forward, x._array))
+    y = wrap(registry.evaluate(shape, x._array.dtype, forward, x._array))
     before = x._array.shape
 
     def rule(needs: Needs, grad: Tensor) -> tuple[Tensor | None]:

@@ -18,10 +18,10 @@ import numpy as np
 from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor
 
-from .arguments import not_a_tensor
+from ..rules.arguments import not_a_tensor
+from ..rules.rules import Pairs
+from ..rules.windows import pad as geometry
 from .linear_map import linear_map
-from .rules import Pairs
-from .windows import pad as geometry
 
 NODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
 

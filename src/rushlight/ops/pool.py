@@ -13,17 +13,17 @@ import numpy as np
 
 from rushlight.autograd.graph import Needs, record
 from rushlight.autograd.modes import is_grad_enabled
-from rushlight.engines import dispatch
-from rushlight.engines.pooling import arranged, max_pool_gather, meetings, order_of
-from rushlight.errors import message
+from rushlight.backends import registry
+from rushlight.backends.reference.pooling import arranged, max_pool_gather, meetings, order_of
+from rushlight.core.errors import message
 from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor, wrap
 
-from . import formula, windows
-from .arguments import integer, not_a_tensor, unsupported_type, wrong_type
+from ..rules import formula, windows
+from ..rules.arguments import integer, not_a_tensor, unsupported_type, wrong_type
+from ..rules.windows import Windows
 from .conv import code
 from .linear_map import linear_map
-from .windows import Windows
 
 # -- maximum
 
@@ -44,12 +44,12 @@ def max_pool(
     shape = x._array.shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = (*shape[:-rank], *grid.out)
-    if isinstance(dispatch.current(), dispatch.Shapes):
-        y, indices = wrap(dispatch.hollow(out, x._array.dtype)), dispatch.hollow(out, np.dtype(np.int64))
+    if isinstance(registry.current(), registry.Shapes):
+        y, indices = wrap(registry.hollow(out, x._array.dtype)), registry.hollow(out, np.dtype(np.int64))
         record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, indices))
         return (y, wrap(indices)) if return_indices else y
     wanted = return_indices or (x.requires_grad and is_grad_enabled())
-    values, winners = dispatch.current().max_pool(grid, x._array, wanted)
+    values, winners = registry.current().max_pool(grid, x._array, wanted)
     y = wrap(values)
     if wanted:
         record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, winners))
@@ -62,7 +62,7 @@ def _max_rule(grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs:
 
 
 def _scatter(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return dispatch.current().max_pool_grad(grid, shape, winners, y)
+    return registry.current().max_pool_grad(grid, shape, winners, y)
 
 
 def _positions(grid: Windows, winners: np.ndarray) -> np.ndarray:
@@ -112,14 +112,14 @@ def _divisors(grid: Windows, count_include_pad: bool) -> np.ndarray:
 
 
 def _means(grid: Windows, divisor: np.ndarray | int, x: np.ndarray) -> np.ndarray:
-    sums = dispatch.current().window_sums(grid, x.astype(_wide(x.dtype), copy=False))
+    sums = registry.current().window_sums(grid, x.astype(_wide(x.dtype), copy=False))
     return _divided(sums, divisor, sums).astype(x.dtype, copy=False)
 
 
 def _spread(grid: Windows, divisor: np.ndarray | int, y: np.ndarray) -> np.ndarray:
     wide = y.astype(_wide(y.dtype), copy=False)
     shares = _divided(wide, divisor, arranged(order_of(y), y.shape, wide.dtype, allocate))
-    x = dispatch.current().window_sums_grad(grid, (*y.shape[: -len(grid.size)], *grid.size), shares)
+    x = registry.current().window_sums_grad(grid, (*y.shape[: -len(grid.size)], *grid.size), shares)
     return x.astype(y.dtype, copy=False)
 
 

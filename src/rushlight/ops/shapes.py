@@ -12,10 +12,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from rushlight import dtypes
 from rushlight.autograd.modes import set_grad_enabled
-from rushlight.engines import dispatch
-from rushlight.errors import message
+from rushlight.backends import registry
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.random import fork_rng
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.size import Size
@@ -79,12 +79,12 @@ def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: o
 def run(layer: Callable, input_shapes: tuple, arguments: dict[str, object], graph: bool = False) -> object:
     """Call a stand-in on hollow tensors; with `graph`, results know what they were computed from."""
     kind = _dtype_of(layer)
-    inputs = [wrap(dispatch.hollow(tuple(shape), kind)) for shape in input_shapes]
+    inputs = [wrap(registry.hollow(tuple(shape), kind)) for shape in input_shapes]
     if graph:
         for tensor in inputs:
             tensor.requires_grad_()
     # A lazy layer draws its weights and a dropout its mask: the random stream is put back.
-    with set_grad_enabled(graph), dispatch.using(dispatch.Shapes()), fork_rng():
+    with set_grad_enabled(graph), registry.using(registry.Shapes()), fork_rng():
         return layer(*inputs, **arguments)
 
 

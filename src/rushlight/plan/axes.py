@@ -2,7 +2,7 @@
 
 In: the integers of one axis of a ConvSpec. Out: `Phase`s (the residue classes of a transposed axis; one phase
 for a forward axis) and `Slots` (how the needed coordinates lie next to each other in a packed band). Next:
-`plan.blocking` chooses block sizes, `codegen` walks the slots.
+`plan.blocking` chooses block sizes, `kernels` walk the slots.
 
 Forward, result position t and tap k read the source at `step·t + offset[k]`. Along a transposed axis the
 results fall into `stride` residue classes, each of which is a forward gather with step 1 over its own taps,

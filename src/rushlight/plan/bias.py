@@ -1,7 +1,7 @@
 """The bias's gradient: how an array lies, and the pieces that it is summed in.
 
 In: shape and strides of y (batch, channels, *positions), in numbers. Out: a `BiasPlan`, which says what one thread adds
-up at a time. Next: `codegen.bias` emits the kernels. Nothing here depends on threads, so bits do not either.
+up at a time. Next: `kernels.bias` emits the kernels. Nothing here depends on threads, so bits do not either.
 
 Everything but the channels is one sum. Its axes that follow each other at one distance are `positions`; those in front
 of them, as a slice leaves them, count `images`, which may lie anywhere.

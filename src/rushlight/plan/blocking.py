@@ -1,7 +1,7 @@
 """Blocks: how the positions of a result fall into pieces of work whose packed source stays in the cache.
 
 In: the phases of three axes (`plan.axes`), channel counts, and a `Target`. Out: `Bands`, which says how a block's
-source is packed (`codegen.pack` makes the tables from it), and numbers for the loops of the kernels. One-pixel
+source is packed (`kernels.pack` makes the tables from it), and numbers for the loops of the kernels. One-pixel
 results, taps far outside the source and axes without taps are all just short lists here.
 """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from ..ops.spec import ConvSpec
+from ..rules.spec import ConvSpec
 from . import lanewise, planes
 from .target import Target
 from .winograd_gradient import plan_gradient

@@ -1,6 +1,6 @@
 """Convolutions whose groups have few channels: every lane of a vector is a result channel of its own.
 
-In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `LanePlan`. Next: `codegen.lanewise` emits its
+In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `LanePlan`. Next: `kernels.lanewise` emits its
 kernel.
 
     y[pixel, c] = Σ over taps, j   w[tap, j, c] · x[pixel at tap, source channel j of c's group]
@@ -14,7 +14,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from ..ops.spec import ITEM_BYTES, ConvSpec
+from ..rules.spec import ITEM_BYTES, ConvSpec
 from .axes import Phase, forward_phase, interior, transposed_phases
 from .blocking import UNIT
 from .target import Target

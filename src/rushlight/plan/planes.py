@@ -1,6 +1,6 @@
 """Layers of few channels over images whose rows are contiguous: lanes are neighbouring positions of a row.
 
-In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `PlanePlan`. Next: `codegen.planes` emits its
+In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `PlanePlan`. Next: `kernels.planes` emits its
 kernel.
 
     y[c][i][t … t + lanes) = Σ over j, taps   w[c][j][tap] · x[j of c's group][row of (i, tap)][column of tap + t …]
@@ -15,7 +15,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from ..ops.spec import ITEM_BYTES, ConvSpec
+from ..rules.spec import ITEM_BYTES, ConvSpec
 from .blocking import AxisBlocks, cut_axis
 from .lanewise import Axis, gather_axes, gather_groups, leaves_out
 from .lanewise import serves as lanes_serve

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ..ops.windows import Windows
+    from ..rules.windows import Windows
 
 
 class Axis(NamedTuple):

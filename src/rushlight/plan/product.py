@@ -1,7 +1,7 @@
 """The plan of a product layer: register blocks, panels, chunks, blocks, and whether the source needs packing.
 
 In: a ConvSpec, which kernel (fprop or dgrad), how the source lies in memory, a `Target` and a number of threads.
-Out: a `ProductPlan`, from which `engines.compiled` makes the words of the kernels of `codegen.product`.
+Out: a `ProductPlan`, from which `backends.cpu` makes the words of the kernels of `kernels.product`.
 
 What decides the order of summation (chunks, the order of taps) follows from the layer alone. What may depend on batch
 and threads (blocks, parts) only decides who computes what.
@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from ..ops.spec import ConvSpec
+from ..rules.spec import ConvSpec
 from .axes import Phase, forward_phase, transposed_phases
 from .blocking import UNIT, Bands, cut_axis, lay_band, span_axis
 from .target import Target
@@ -60,7 +60,7 @@ class Axis(NamedTuple):
 class Register(NamedTuple):
     """A register block: tiles of up to `heights[0]` pixels × `vectors` registers of `lanes` channels.
 
-    With one lane, vectors run along the sum instead (`codegen.product.emit_dots`)."""
+    With one lane, vectors run along the sum instead (`kernels.product.emit_dots`)."""
 
     lanes: int
     vectors: int

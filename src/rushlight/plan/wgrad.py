@@ -1,7 +1,7 @@
 """The weight gradient as a matrix product over pixels: which registers, blocks, parts and chunks.
 
-In: a ConvSpec and a `Target`. Out: a `ProductPlan`. Next: `codegen.wgrad` emits the kernel of its register block, and
-`engines.compiled` turns the rest into tables.
+In: a ConvSpec and a `Target`. Out: a `ProductPlan`. Next: `kernels.wgrad` emits the kernel of its register block, and
+`backends.cpu` turns the rest into tables.
 
     w[co, ci, k] = Σ over pixels  x[pixel at tap k, ci] · y[pixel, co]
 
@@ -22,7 +22,7 @@ from itertools import product
 from math import inf, prod
 from typing import NamedTuple
 
-from ..ops.spec import ITEM_BYTES, ConvSpec
+from ..rules.spec import ITEM_BYTES, ConvSpec
 from .axes import Phase, forward_phase
 from .blocking import UNIT
 from .target import Target

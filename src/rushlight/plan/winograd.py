@@ -1,6 +1,6 @@
 """Winograd's minimal filtering F(m, r): the matrices, from exact fractions, and cheap ways to apply them.
 
-In: the number of results m and of taps r. Out: `Transform`s, short lists of multiply-adds that `codegen.winograd`
+In: the number of results m and of taps r. Out: `Transform`s, short lists of multiply-adds that `kernels.winograd`
 emits over vectors of channels and that `evaluate` runs on anything that adds and multiplies (tests use fractions).
 
 m results of an r-tap filter need m + r − 1 multiplications instead of m·r:  y = Aᵀ[(G g) ⊙ (Bᵀ d)], for d the

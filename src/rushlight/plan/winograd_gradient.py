@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import lcm, prod
 from typing import NamedTuple
 
-from ..ops.spec import ConvSpec
+from ..rules.spec import ConvSpec
 from .axes import Phase, forward_phase, lay_slots
 from .blocking import UNIT, AxisBlocks, Bands
 from .target import Target

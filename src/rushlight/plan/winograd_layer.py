@@ -1,7 +1,7 @@
 """The plan of a layer that runs by Winograd's algorithm, or why it does not.
 
 In: a ConvSpec, which kernel (fprop or dgrad), a `Target` and a number of threads. Out: a `WinogradPlan`, from which
-`engines.compiled.winograd` makes the words of the kernels of `codegen.winograd_loops`; or a sentence.
+`backends.cpu.winograd` makes the words of the kernels of `kernels.winograd_loops`; or a sentence.
 
 A transposed layer's results fall into phases (`plan.axes`), each of which is a layer of stride 1 with taps of its own
 and is planned as one. The source of a layer with a stride falls into classes, each with taps of its own, which are
@@ -16,7 +16,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from ..ops.spec import ConvSpec
+from ..rules.spec import ConvSpec
 from .axes import forward_phase, transposed_phases
 from .blocking import AxisBlocks, Bands, cut_axis
 from .product import FEW, register_blocks

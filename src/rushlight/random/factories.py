@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.random import distributions
 from rushlight.random.fill import checked_generator, fill_bernoulli, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import Generator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.random.stream import STATE_WORDS, WordStream
 from rushlight.tensor.size import CPU, check_device, device
 
@@ -132,7 +132,7 @@ def _unsigned(seed: int) -> int:
 
 
 def _state_bytes(state: object) -> bytes:
-    from rushlight.dtypes import uint8
+    from rushlight.core.dtypes import uint8
     from rushlight.tensor import Tensor
 
     if not isinstance(state, Tensor):

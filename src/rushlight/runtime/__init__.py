@@ -1,6 +1,6 @@
 """Running kernels: how many threads, launching them, and the memory that they work in.
 
-In: an `Entry` of `codegen.jit` and its packed words. Out: the kernel has run. Results lie in arrays of `empty`, whose
+In: an `Entry` of `compiler.jit` and its packed words. Out: the kernel has run. Results lie in arrays of `empty`, whose
 memory is recycled.
 """
 

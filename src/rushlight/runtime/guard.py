@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .. import pages
+from ..core import pages
 from . import memory
 
 _PATTERN = 0xA5

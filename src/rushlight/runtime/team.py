@@ -4,10 +4,10 @@ In: an `Entry` (its address, its `call`), the words of its `Params`, a number of
 work: each thread that calls it claims items until none are left. So a team only has to call it from n threads and
 wait for those that came; fewer than n is slower, never wrong, and no thread needs a number.
 
-On Linux the team is our own: threads of the C library that run `codegen.team`. On macOS it is Grand Central Dispatch;
-elsewhere, Python threads (4 µs a launch). Ours takes 0.6 to 1.8 µs on two threads, as GOMP_parallel does on an idle
-machine; where the cores have other work, libgomp took 11 ms in the median, since it waits for every thread to come and
-look, and ours 9 µs. In a forked child libgomp hangs; ours is made anew.
+On Linux the team is our own: threads of the C library that run `runtime.team_program`. On macOS it is Grand Central
+Dispatch; elsewhere, Python threads (4 µs a launch). Ours takes 0.6 to 1.8 µs on two threads, as GOMP_parallel does on
+an idle machine; where the cores have other work, libgomp took 11 ms in the median, since it waits for every thread to
+come and look, and ours 9 µs. In a forked child libgomp hangs; ours is made anew.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .. import pages
-from ..codegen import team as layout
-from ..codegen.team import team_code
+from ..core import pages
 from . import cpus
+from . import team_program as layout
+from .team_program import team_code
 
 if TYPE_CHECKING:
-    from ..codegen.jit import Entry
+    from ..compiler.jit import Entry
 
 Team = Callable[["Entry", int, int], None]
 

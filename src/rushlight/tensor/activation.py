@@ -9,9 +9,9 @@ from functools import partial
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.autograd.graph import Needs, record
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.pointwise import apply_floating

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight import memory
-from rushlight.errors import bytes_in_words, message
+from rushlight.core import memory
+from rushlight.core.errors import bytes_in_words, message
 from rushlight.runtime.memory import empty
 
 _SMALL = 1 << 24  # bytes; below this nothing is asked of the operating system

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.operands import Operand, is_number, pair, pair_floating, result_type
 
@@ -306,7 +306,7 @@ def _where_not(mask: np.ndarray, value: Tensor) -> Tensor:
 @method("float_power")
 def float_power(input: Operand, exponent: Operand) -> Tensor:
     """`input ** exponent` in float64."""
-    from rushlight import dtypes
+    from rushlight.core import dtypes
 
     double = [t.to(dtypes.float64) if isinstance(t, Tensor) else float(t) for t in (input, exponent)]
     return pow(*double)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.dtypes import FLOATING
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.dtypes import FLOATING
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.operands import Operand, dtype_of, in_dtype, is_number, pair, result_type
 

@@ -13,9 +13,9 @@ from contextvars import Context
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.autograd import modes
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor.size import CPU, Size, device
 
 

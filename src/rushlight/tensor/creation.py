@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, empty_like_array, preserve_format

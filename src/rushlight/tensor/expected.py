@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from rushlight.ops.arguments import not_a_tensor
+from rushlight.rules.arguments import not_a_tensor
 from rushlight.tensor.core import Tensor
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.autograd.modes import mode
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap, wrap_view
 from rushlight.tensor.operands import is_number, number_in_dtype
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.autograd.graph import Gradients, Needs, Node, edge_of, record
 from rushlight.autograd.modes import mode
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
 from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype

@@ -11,8 +11,8 @@ import warnings
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, version_of, wrap
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.pointwise import cast

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.autograd.graph import Needs, record
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor, method, wrap, wrap_view
 

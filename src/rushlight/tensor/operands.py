@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.dtypes import FLOATING, HALVES, INTEGER
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, quiet, wrap
 
 Operand = Tensor | float | int | bool

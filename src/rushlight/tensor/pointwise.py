@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.autograd.graph import Gradients, Needs, record
-from rushlight.dtypes import FLOATING, HALVES
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.dtypes import FLOATING, HALVES
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import empty_like_array
 from rushlight.tensor.operands import Operand, in_dtype

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from rushlight import dtypes
-from rushlight.dtypes import FLOATING
+from rushlight.core import dtypes
+from rushlight.core.dtypes import FLOATING
 from rushlight.tensor.core import Tensor
 
 

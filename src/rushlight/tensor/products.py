@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight import dtypes
 from rushlight.autograd.graph import Gradients, Needs, record
-from rushlight.dtypes import FLOATING
-from rushlight.errors import message
+from rushlight.core import dtypes
+from rushlight.core.dtypes import FLOATING
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type

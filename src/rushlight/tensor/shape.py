@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.layout import check_dim
@@ -89,7 +89,7 @@ def view(self: Tensor, *shape: int) -> Tensor:
     RuntimeError where a view of contiguous memory (a transpose, say) has no such view. Results of layers may lie
     channels-last where PyTorch's are contiguous: they are copied, as `reshape` does.
     """
-    from rushlight import dtypes
+    from rushlight.core import dtypes
 
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         if self.requires_grad:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import SupportsIndex
 
-from rushlight.errors import message
+from rushlight.core.errors import message
 
 
 class Size(tuple):

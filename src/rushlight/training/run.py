@@ -13,7 +13,7 @@ import numpy as np
 
 import rushlight as torch
 from rushlight import nn, optim
-from rushlight.errors import message
+from rushlight.core.errors import message
 from rushlight.training.model import build
 from rushlight.training.sources import Source
 from rushlight.utils.data import DataLoader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rushlight.ops.hints import HINT
+from rushlight.rules.hints import HINT
 
 from ..facts import Facts
 from ..lines import wrapped

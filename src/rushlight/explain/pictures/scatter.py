@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 from math import prod
 
-from rushlight.ops.meeting import meet
+from rushlight.rules.meeting import meet
 
 from ..facts import Axis, Facts
 from ..text import MODES, alike

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import dtypes
+from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import tensor
 from rushlight.tensor.interchange import from_numpy

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from rushlight import dtypes
+from rushlight.core import dtypes
 from rushlight.random.factories import multinomial, randint, randperm
 from rushlight.random.generator import Generator
 from rushlight.tensor.creation import as_tensor, empty

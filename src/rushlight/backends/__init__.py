@@ -1,0 +1,1 @@
+"""Who computes: the NumPy reference, the compiled kernels for the CPU, or shapes alone; `registry` chooses."""

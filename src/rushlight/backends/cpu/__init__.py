@@ -1,0 +1,226 @@
+"""The compiled engine: plans, packs, launches. The only place where plan, kernels and runtime meet.
+
+In: a ConvSpec and NumPy arrays of any strides. Out: a NumPy array, channels-last in memory for results that have
+channels, but contiguous where planes were computed one by one. A call that came before is one look-up, an allocation, a
+handful of addresses and a launch.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+
+import numpy as np
+
+from ... import runtime
+from ...compiler import debug, jit
+from ...plan.choose import Choice, choose, choose_gradient
+from ...plan.pool import covered
+from ...plan.target import Target
+from ...rules.spec import ConvSpec
+from ...rules.windows import Windows
+from ..exactness import get_exact
+from ..protocol import Refusal, Unavailable
+from ..reference import pooling
+from .kernels import addressable
+
+name = "compiled"
+
+_REMEMBERED = 512
+_calls: OrderedDict[tuple, Callable] = OrderedDict()
+_CALLS = {
+    "lanes": "lanewise.LaneCall", "planes": "planes.PlaneCall", "product": "product.ProductCall",
+    "overlap": "overlap.OverlapCall",
+}  # fmt: skip
+_FLOATS = {"f32", "f64", "f16", "bf16"}
+
+
+def fprop(
+    spec: ConvSpec,
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    activation: str | None = None,
+    memo: dict | None = None,
+) -> np.ndarray:
+    """`y[n, co, o] = activation(bias[co] + Σ x[n, ci, i]·w[co, ci, k])`; Refusal for what it cannot do."""
+    return _run("fprop", spec, x, w, bias, activation, memo)
+
+
+def dgrad(
+    spec: ConvSpec,
+    y: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    activation: str | None = None,
+    memo: dict | None = None,
+) -> np.ndarray:
+    """The adjoint in x, `activation(bias[ci] + Σ y[n, co, o]·w[co, ci, k])`; Refusal for what it cannot do."""
+    return _run("dgrad", spec, y, w, bias, activation, memo)
+
+
+def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The adjoint in w; Refusal for what it cannot do."""
+    if not addressable(x):
+        x = np.ascontiguousarray(x)
+    if not addressable(y):
+        y = np.ascontiguousarray(y)
+    key = ("wgrad", spec, x.strides, y.strides, runtime.team_size(), get_exact())
+    call = _calls.get(key)
+    if call is None:
+        call = _prepare(key, spec, x, None, partial(_choose_wgrad, spec, x, y))
+    return call(x, y)
+
+
+def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
+    """The adjoint in the bias: the sum of y over everything but its channels; Refusal for what it cannot do."""
+    dtype = spec.dtype
+    if dtype not in _FLOATS or not y.dtype.isnative:
+        raise Refusal(f"no sum of {y.dtype} is compiled")
+    if 0 in y.shape:
+        return np.zeros(y.shape[1], y.dtype)
+    if not addressable(y):
+        y = np.ascontiguousarray(y)
+    key = ("bias", dtype, y.shape, y.strides, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        call = _remember(key, partial(_class("bias.BiasCall"), dtype, y, Target.host(), runtime.team_size()))
+    return call(y)
+
+
+def max_pool(grid: Windows, x: np.ndarray, wanted: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The largest entry of each window, and the winners if wanted. What is not compiled NumPy does: it sums nothing."""
+    key = ("max_pool", grid, x.dtype, x.shape, x.strides, wanted, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        if not _pools(grid, x):
+            return pooling.max_pool(grid, x, wanted)
+        call = _remember(key, partial(_class("pool.PoolCall"), grid, x, wanted, Target.host(), key[-1]))
+    return call(x)
+
+
+def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The adjoint at these winners."""
+    key = ("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        if not _pools(grid, y):
+            return pooling.max_pool_grad(grid, shape, winners, y)
+        call = _remember(key, partial(_class("pool.PoolGradCall"), grid, shape, winners, y, Target.host(), key[-1]))
+    return call(winners, y)
+
+
+def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:
+    """The sum of each window, subnormals being zero; integers and halves are NumPy's."""
+    from . import sums
+
+    return sums.window_sums(grid, x, fprop)
+
+
+def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """The adjoint of `window_sums`."""
+    from . import sums
+
+    return sums.window_sums_grad(grid, shape, y, dgrad)
+
+
+def _pools(grid: Windows, a: np.ndarray) -> bool:
+    """Whether a pooling is compiled: of floats, where every window holds an entry."""
+    return a.dtype.char in "fd" and a.dtype.isnative and 0 not in a.shape and covered(grid)
+
+
+def _run(
+    kernel: str,
+    spec: ConvSpec,
+    source: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None,
+    activation: str | None,
+    memo: dict | None,
+) -> np.ndarray:
+    key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size(), get_exact())
+    call = _calls.get(key)
+    if call is None:
+        choose = partial(_choose, kernel, spec, source, activation)
+        call = _prepare(key, spec, source, activation, choose)
+    return call(source, w, bias, memo)
+
+
+def _prepare(
+    key: tuple, spec: ConvSpec, source: np.ndarray, activation: str | None, choose: Callable[[], Callable]
+) -> Callable:
+    reason = refusal(spec, source, activation)
+    if reason:
+        raise Refusal(reason)
+    return _remember(key, choose)
+
+
+def _remember(key: tuple, make: Callable[[], Callable]) -> Callable:
+    """What `make` makes. A compiler that is not there is a reason to decline; whatever else fails here is a bug."""
+    try:
+        call = _calls[key] = make()
+    except jit.CompilerMissing as missing:
+        raise Unavailable(str(missing)) from missing
+    while len(_calls) > _REMEMBERED:
+        _calls.popitem(last=False)
+    return call
+
+
+def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
+    """The call of the best algorithm."""
+    if not addressable(source):
+        call = _choose(kernel, spec, np.ascontiguousarray(source), activation)
+        return lambda source, *others: call(np.ascontiguousarray(source), *others)
+    target, threads = Target.host(), runtime.team_size()
+    if 0 in source.shape:
+        return _class("product.ProductCall")(kernel, spec, source, activation, target, threads)
+    rows = source.strides[-1] == source.itemsize != source.strides[1]
+    choice = choose(spec, kernel, target, threads, get_exact(), rows)
+    if choice.algorithm == "winograd":
+        call = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
+    else:
+        make = _class(_CALLS[choice.algorithm])
+        call = make(kernel, spec, source, activation, target, threads)
+    return _shown(kernel, spec, choice, call)
+
+
+def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
+    if 0 in x.shape:
+        return _class("product_wgrad.EmptyWgrad")(spec, x.dtype)
+    target, threads = Target.host(), runtime.team_size()
+    choice = choose_gradient(spec, target, get_exact())
+    if choice.algorithm == "winograd" and 0 not in y.shape:
+        call = _class("winograd_gradient.WinogradGradientCall")(choice.plan, spec, x, y, target, threads)
+        return _shown("wgrad", spec, choice, call)
+    make = _class("lanewise_wgrad.LaneWgradCall" if choice.algorithm == "lanes" else "product_wgrad.WgradCall")
+    return _shown("wgrad", spec, choice, make(spec, x, y, target, threads))
+
+
+def _class(path: str) -> type:
+    """The class of an algorithm's calls; its planner and emitters are imported when a layer first needs them."""
+    module, name = path.split(".")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def _shown(kernel: str, spec: ConvSpec, choice: Choice, call: Callable) -> Callable:
+    """The call, its plan shown where RUSHLIGHT_DEBUG=plan asks for it."""
+    if debug.wanted("plan"):
+        debug.show("plan", f"{kernel} {spec}", f"{choice}\n{call.describe()}")
+    return call
+
+
+def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:
+    """Why this engine does not take a call; empty where it does."""
+    if spec.dtype not in _FLOATS:
+        return f"{spec.dtype} is not compiled: floating point only"
+    if any(step != 1 for step in spec.input_dilation):
+        return "input dilation is not compiled"
+    if activation not in (None, "relu"):
+        return f"no activation {activation!r}"
+    if not source.dtype.isnative:
+        return "foreign byte order"
+    if not spec.in_channels or not spec.out_channels:
+        return "no channels: there is nothing to sum"
+    return ""

@@ -1,0 +1,52 @@
+"""Weights of few taps in the order in which a kernel reads them: a table says where each number comes from.
+
+In: the table and a weight. Out: the packed weight, from the parameter's memo where it has not changed.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...kernels.lanewise import emit_gather, gather_params
+from ...language.ir import Type
+from ...plan.lanewise import gather_groups
+from ...plan.target import Target
+from ...rules.spec import ConvSpec
+from .kernels import kernel, remembered
+
+
+def channel_places(spec: ConvSpec, channel: np.ndarray) -> tuple[np.ndarray, int]:
+    """Where in the weight each result channel of the gather that `spec.role` asks for has its first tap, and how much
+    further on the next source channel's is."""
+    groups, count = gather_groups(spec), prod(spec.taps)
+    output = spec.in_channels // spec.groups * count  # numbers of an output channel
+    if spec.role == "dgrad":
+        group, inside = channel // groups.result, channel % groups.result
+        return group * groups.source * output + inside * count, output
+    return channel * output, count
+
+
+class GatheredWeight:
+    """One order of a layer's weight; `key` tells it from other orders of the same parameter."""
+
+    def __init__(self, key: tuple, table: np.ndarray, stored: Type, number: Type, target: Target, threads: int) -> None:
+        self.key, self.table, self.threads = key, np.ascontiguousarray(table, np.int64), threads
+        self.stored, self.number = stored, number
+        self.dtype = np.dtype(np.float64 if number.bits == 64 else np.float32)
+        self.entry = kernel(target, "gather", emit_gather, stored, number)["gather"]
+
+    def __call__(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
+        """The packed weight and whether it is finite: from the memo, or packed now."""
+        return remembered(memo, self.key, self._pack, w)
+
+    def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
+        w = np.ascontiguousarray(w)
+        count = len(self.table)
+        packed = runtime.empty((count,), self.dtype)
+        addresses = runtime.address(w), runtime.address(packed), count, runtime.address(self.table)
+        words = gather_params(self.stored, self.number).pack(*addresses)
+        runtime.launch(self.entry, words, self.threads if count > 32768 else 1)
+        return packed, bool(np.isfinite(packed).all())

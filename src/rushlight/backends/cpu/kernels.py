@@ -1,0 +1,78 @@
+"""Kernels by what they are made of: one place for their keys, so that layers share what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...compiler import jit
+from ...kernels.pack import emit_pack
+from ...language.ir import BY_NAME, Module, Type, f32
+from ...plan.target import Target
+
+
+def kernel(target: Target, title: str, emit: Callable[..., None], *arguments: object) -> jit.Code:
+    """The code of `emit(module, *arguments)`; title and arguments, as text, are its key."""
+
+    def build() -> Module:
+        k = Module(target)
+        emit(k, *arguments)
+        return k
+
+    key = " ".join([title, *(a.name if isinstance(a, Type) else str(a) for a in arguments)])
+    return jit.kernel(key, build, target)
+
+
+def pack_entry(target: Target, form: str, source: Type, number: Type) -> jit.Entry:
+    """The function that packs sources of type `source` that lie as `form` says (see `kernels.pack`)."""
+    code = kernel(target, f"pack_{form}", _emit_pack, form, source, number)
+    return code[f"pack_{form}_{source.name}_{number.name}"]
+
+
+def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
+    emit_pack(k, form, source, number, export=True)
+
+
+def number_types(dtype: str) -> tuple[Type, Type, np.dtype]:
+    """What a spec's numbers are in memory, and in registers (halves are float32 there); and the latter as NumPy's."""
+    stored = BY_NAME[dtype]
+    number = f32 if stored.kind == "h" else stored
+    return stored, number, np.dtype(np.float32 if number is f32 else np.float64)
+
+
+def remembered(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
+    """`make(w)`, kept in the memo of that weight, which lives until the weight changes."""
+    if memo is None:
+        return make(w)
+    made = memo.get(key)
+    if made is None:
+        made = memo[key] = make(w)
+    return made
+
+
+def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object | None:
+    """The same where a weight can be packed while it is used, too: None at the first use, which may be the only one."""
+    if memo is None:
+        return None
+    if key not in memo:
+        memo[key] = None
+        return None
+    return remembered(memo, key, make, w)
+
+
+def packed_in_use(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:
+    """Always None: where a packed weight is never worth its memory."""
+
+
+KEEPING = {
+    remembered: "packed before they are used, and kept",
+    worth_packing: "packed where they are used the first time; kept from the second on",
+    packed_in_use: "packed where they are used, every time",
+}
+"""What becomes of packed weights, for people."""
+
+
+def addressable(a: np.ndarray) -> bool:
+    """Whether all strides are whole numbers, none negative."""
+    return all(stride >= 0 and stride % a.itemsize == 0 for stride in a.strides) and a.flags.aligned

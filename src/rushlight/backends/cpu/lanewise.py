@@ -1,0 +1,285 @@
+"""A lane convolution, ready to be called: its plan as words and tables, its kernels as addresses.
+
+In: a ConvSpec and an array like those to come. Out: a callable that takes arrays of these strides and gives results.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...kernels.lanewise import RowPhase, Tile, emit_in_place, emit_packed, in_place_params, packed_params
+from ...kernels.pack import Gather
+from ...plan.axes import Phase, interior
+from ...plan.blocking import AxisBlocks, Bands, cut_axis
+from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, plan_lanes
+from ...plan.target import Target
+from ...rules.spec import ConvSpec
+from .gathered import GatheredWeight, channel_places
+from .kernels import kernel, number_types, pack_entry
+from .product import ProductCall
+
+
+class LaneCall:
+    """One prepared layer; call it with (source, weight, bias, memo)."""
+
+    def __init__(
+        self, role: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
+    ) -> None:
+        self.spec = spec = spec._replace(role=role)
+        self.target, self.threads = target, threads
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
+        self.groups, self.axes = gather_groups(spec), gather_axes(spec)
+        image, self.channel_stride, *steps = (stride // source.itemsize for stride in source.strides)
+        self.image_stride, self.steps = image, [0] * (3 - len(steps)) + steps
+        plan = self.plan = plan_lanes(spec, target, self.channel_stride == 1)
+        padded = any(side > 0 for pair in spec.padding for side in pair)
+        self.leaves_out = role == "fprop" and padded and (plan.in_place or plan.skips)
+        self.channels = self.groups.count * self.groups.result
+        self.tile = Tile(
+            plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips, max(1, plan.spread), plan.abreast
+        )
+        sizes = [axis.result for axis in self.axes]
+        self.shape = (spec.batch, *sizes[3 - spec.rank :], self.channels)
+        self.order = (0, spec.rank + 1, *range(1, spec.rank + 1))
+        self.result_steps = [prod(sizes[i + 1 :]) * self.channels for i in range(3)]
+        self.no_bias = np.zeros(self.channels + plan.width, self.dtype)
+        key = ("lanes", role, spec.groups, plan.in_place, plan.width, plan.useful)
+        table = weight_table(spec, plan)
+        self.weights = GatheredWeight(key, table, self.stored, self.number, target, threads)
+        (self._prepare_in_place if plan.in_place else self._prepare_packed)()
+        self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
+
+    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+        (packed, finite), address = self.weights(w, memo), runtime.address
+        if not finite and self.leaves_out:
+            return self._strictly(source, w, bias)
+        result = runtime.empty(self.shape, source.dtype)
+        words = self.words[:]
+        if bias is None:
+            bias = self.no_bias
+        else:
+            padded = self.no_bias.copy()
+            padded[: self.channels] = bias
+            bias = padded
+        words[2], words[3], words[4], words[5] = address(source), address(packed), address(bias), address(result)
+        if not self.plan.in_place:
+            scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
+            words[6] = address(scratch)
+        runtime.launch(self.entry, words, self.threads_used)
+        return result.transpose(self.order)
+
+    def _strictly(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """A padded zero times an infinite weight is NaN: by the product, which then multiplies every zero."""
+        activation = "relu" if self.tile.relu else None
+        call = ProductCall("fprop", self.spec, source, activation, self.target, self.threads)
+        return call(source, w, bias, None)
+
+    # ---------------------------------------------------------------- preparation
+
+    def _prepare_in_place(self) -> None:
+        plan, spec, (d, h, w) = self.plan, self.spec, self.axes
+        phases = [row_phase(phase, w.source) for phase in w.phases]
+        reach = w.phases[0].target_step * self.channels
+        arguments = self.tile, self.stored, self.number, phases, self.steps[2], reach
+        code = kernel(self.target, "lanes in place", emit_in_place, *arguments)
+        self.entry = code["lanes"]
+        taps = (1, 1, 1, *spec.taps)[-3:]
+        weight_steps = [taps[1] * taps[2] * plan.width, taps[2] * plan.width, plan.width]
+        table_d, delta_d = row_table(d, self.steps[0], weight_steps[0])
+        table_h, delta_h = row_table(h, self.steps[1], weight_steps[1])
+        self.tables = [table_d, table_h, phase_table(w, self.channels)]
+        rows = d.result * h.result
+        first = min(p.begin for p in w.phases)
+        extent = max(p.end for p in w.phases) - first
+        row_block, piece = share_rows(spec.batch, rows, extent)
+        row_blocks, pieces = -(-rows // row_block), -(-extent // piece)
+        self.items = spec.batch * row_blocks * pieces
+        words = [
+            spec.batch, rows, h.result, first, pieces, piece, row_blocks, row_block,
+            plan.panels, plan.panels, 1, self.channels,
+            self.image_stride, self.result_steps[0] * d.result, self.result_steps[1], prod(taps) * plan.width,
+            delta_d[0], delta_h[0], delta_d[1], delta_h[1], self._rows_ahead(h),
+        ]  # fmt: skip
+        addresses = [runtime.address(table) for table in self.tables]
+        self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
+
+    def _rows_ahead(self, h: Axis) -> int:
+        """Rows of the source that the next row of results adds, where arrays come from beyond the second cache."""
+        if self.spec.bytes <= 4 * self.target.l2:
+            return 0
+        offsets = h.phases[0].offsets
+        dense = len(offsets) > 1 and abs(offsets[1] - offsets[0]) == 1
+        return min(h.phases[0].step, len(offsets)) if dense else 1
+
+    def _prepare_packed(self) -> None:
+        plan, groups, spec = self.plan, self.groups, self.spec
+        blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(self.axes, plan.block)]
+        slots = [len(axis.slots.coordinates) for axis in blocks]
+        channels = plan.useful // groups.result * groups.source
+        pitch = plan.width if plan.spread else -(-channels // plan.lanes) * plan.lanes
+        bands = Bands(tuple(blocks), channels, pitch, (slots[2] + 1) * pitch)
+        job = Gather(bands, (*self.steps, self.channel_stride), self.target.lanes(self.number.bytes))
+        row = bands.row if plan.spread else slots[2] * plan.width
+        band_size = slots[0] * slots[1] * row + plan.width
+        expand = None if plan.spread else (groups.source, groups.result)
+        self.scratch_size = band_size + 64 if plan.spread else band_size * groups.source + bands.size
+        code = kernel(self.target, "lanes packed", emit_packed, self.tile, self.stored, self.number, expand)
+        self.entry, self.packer = code["lanes"], pack_entry(self.target, job.form, self.stored, self.number)
+        lists = self._combinations(blocks, (slots[1] * row, row, plan.width), band_size)
+        self.tables = [job, *lists]
+        self.items = spec.batch * prod(axis.count for axis in blocks) * plan.panels
+        words = [
+            self.packer.address, spec.batch, *(axis.block for axis in blocks), *(axis.count for axis in blocks),
+            plan.panels, plan.useful, self.channels, *(axis.first for axis in blocks),
+            self.image_stride, self.channel_stride, channels, groups.count * groups.source,
+            prod(spec.taps) * groups.source * plan.width, len(lists[0]),
+            row, slots[1] * row, band_size, slots[0] * slots[1], slots[2], bands.row, pitch,
+            self.result_steps[0] * self.axes[0].result, *self.result_steps, self.scratch_size,
+        ]  # fmt: skip
+        addresses = [job.address, *(runtime.address(table) for table in lists)]
+        self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
+
+    def _combinations(self, blocks: list[AxisBlocks], steps: tuple[int, int, int], band_size: int) -> list[np.ndarray]:
+        """The phases of three axes combined; the taps of each, in one list or by rows; what is inside the source."""
+        table, taps, rows, reach = [], [], [], []
+        for places in product(*(enumerate(axis.phases) for axis in blocks)):
+            phases = [phase for _, phase in places]
+            bases = [axis.slots.base[number] for (number, _), axis in zip(places, blocks)]
+            counts = len(taps), len(rows), len(reach)
+            if self.plan.skips:
+                taps += self._taps(phases, bases, steps, band_size, (2,))
+                for (slot, weight), d, h in self._tap_rows(phases, bases, steps):
+                    rows.append((slot, weight, *d, *h))
+                reach += reaches(phases[2], blocks[2].size, self.listed)
+            else:
+                taps += self._taps(phases, bases, steps, band_size, (0, 1, 2))
+            start = sum(phase.target_start * step for phase, step in zip(phases, self.result_steps))
+            ahead = [phase.target_step * step for phase, step in zip(phases, self.result_steps)]
+            spans = [bound for phase in phases for bound in (phase.begin, phase.end)]
+            lengths = len(taps) - counts[0], counts[1], len(rows) - counts[1], counts[2]
+            table.append((*spans, start, *ahead, counts[0], *lengths))
+        return [np.array(entries or [[0] * 6], np.int64) for entries in (table, taps, rows, reach)]
+
+    def _taps(self, phases: list, bases: list, steps: tuple, band_size: int, axes: tuple) -> list[tuple[int, int]]:
+        """(slot offset, weight offset) of the taps of some axes with all source channels of a group that bands hold."""
+        deep, width = self.groups.source, self.plan.width
+        extents = (1, 1, 1, *self.spec.taps)[-3:]
+        found = []
+        for chosen in product(*(range(len(phases[axis].taps)) for axis in axes)):
+            slot, tap = 0, 0
+            for axis, j in zip(axes, chosen):
+                slot += bases[axis][j] * steps[axis]
+                tap = tap * extents[axis] + phases[axis].taps[j]
+            found += [(slot + j * band_size, (tap * deep + j) * width) for j in range(self.listed)]
+        return found
+
+    @property
+    def listed(self) -> int:
+        """Source channels of a group that have entries of their own among the taps."""
+        return 1 if self.plan.spread else self.groups.source
+
+    def _tap_rows(self, phases: list, bases: list, steps: tuple) -> list[tuple]:
+        """Rows of taps as ((slot offset, weight offset), positions inside along d, along h)."""
+        (d, h, _), extents = phases, (1, 1, 1, *self.spec.taps)[-3:]
+        line = extents[2] * self.groups.source * self.plan.width
+        return [
+            (
+                (bases[0][i] * steps[0] + bases[1][j] * steps[1], (d.taps[i] * extents[1] + h.taps[j]) * line),
+                positions_inside(d, i, self.axes[0].source),
+                positions_inside(h, j, self.axes[1].source),
+            )
+            for i in range(len(d.taps))
+            for j in range(len(h.taps))
+        ]
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        how = "read in place" if plan.in_place else f"packed in blocks of {plan.block}, {self.scratch_size} numbers"
+        return "\n".join([
+            f"lanes: {self.groups.count} groups of {self.groups.source} → {self.groups.result} channels",
+            f"source {how}",
+            f"tiles of {plan.tiles} pixels × {plan.vectors} vectors of {plan.lanes}, {plan.abreast} abreast; "
+            f"{plan.panels} panels",
+            f"{self.items} items for {self.threads_used} threads",
+        ])  # fmt: skip
+
+
+def weight_table(spec: ConvSpec, plan: LanePlan) -> np.ndarray:
+    """Where in the weight each packed number comes from, −1 for none: [panel][taps][source channel][lane]."""
+    groups, count = gather_groups(spec), prod(spec.taps)
+    lane = np.arange(plan.width)
+    channel = np.arange(plan.panels)[:, None] * plan.useful + lane
+    if plan.in_place:  # the last panel is moved back
+        channel = np.minimum(np.arange(plan.panels)[:, None] * plan.width, groups.count - plan.width) + lane
+    used = (lane < plan.useful) & (channel < groups.count * groups.result)
+    places, apart = channel_places(spec, channel)
+    base = places[:, None, :] + (np.arange(groups.source) * apart)[:, None]
+    table = base[:, None] + np.arange(count).reshape(1, -1, 1, 1)
+    return np.where(used[:, None, None, :], table, -1).reshape(-1)
+
+
+def row_table(axis: Axis, stride: int, weight_step: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """For each result: taps inside the source, and offsets of the first in source and weight; and their distances."""
+    table = np.zeros((axis.result, 3), np.int64)
+    gap = (0, 0)
+    for phase in axis.phases:
+        if len(phase.taps) > 1:
+            gap = ((phase.offsets[1] - phase.offsets[0]) * stride, (phase.taps[1] - phase.taps[0]) * weight_step)
+        for t in range(phase.begin, phase.end):
+            first, count = inside(phase, t, axis.source)
+            if count:
+                entry = count, (phase.step * t + phase.offsets[first]) * stride, phase.taps[first] * weight_step
+                table[phase.target_step * t + phase.target_start] = entry
+    return table, gap
+
+
+def inside(phase: Phase, t: int, size: int) -> tuple[int, int]:
+    """The first tap that finds result t's source inside, and how many do."""
+    found = [j for j, offset in enumerate(phase.offsets) if 0 <= phase.step * t + offset < size]
+    return (found[0], len(found)) if found else (0, 0)
+
+
+def positions_inside(phase: Phase, j: int, size: int) -> tuple[int, int]:
+    """The positions from which a tap falls inside the source."""
+    return -(phase.offsets[j] // phase.step), (size - 1 - phase.offsets[j]) // phase.step + 1
+
+
+def reaches(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
+    """For each position of a phase, which part of a row's list of taps is inside.
+
+    Tiles look at their first and last position only, so those that no tap reaches (in the gaps of a dilation) have the
+    part of a neighbour: the parts move one way along the row."""
+    found = [inside(phase, t, size) for t in range(phase.begin, phase.end)]
+    part = next((entry for entry in found if entry[1]), (0, 0))
+    for t, entry in enumerate(found):
+        part = found[t] = entry if entry[1] else part
+    return [(first * deep, (first + count) * deep) for first, count in found]
+
+
+def row_phase(phase: Phase, size: int) -> RowPhase:
+    """A phase of the last axis, and what is inside of its borders."""
+    begin, end = interior(phase, size)
+    left, right = (
+        tuple(inside(phase, t, size) for t in positions)
+        for positions in (range(phase.begin, begin), range(end, phase.end))
+    )
+    return RowPhase(phase.taps, phase.offsets, phase.step, left, right)
+
+
+def phase_table(axis: Axis, channels: int) -> np.ndarray:
+    """The phases of the last axis: first position, interior, place of position 0 in the result."""
+    rows = [(p.begin, *interior(p, axis.source), p.target_start * channels) for p in axis.phases]
+    return np.array(rows, np.int64)
+
+
+def share_rows(images: int, rows: int, extent: int) -> tuple[int, int]:
+    """Rows and positions of an item, so that there are some dozen items, fixed by the geometry."""
+    wanted = -(-16 // max(images, 1))
+    blocks = min(wanted, max(1, rows // 2))
+    pieces = min(-(-wanted // blocks), max(1, extent // 64))
+    return -(-rows // blocks), -(-extent // pieces)

@@ -1,0 +1,185 @@
+"""The weight gradient of a lane convolution, ready to be called.
+
+In: a ConvSpec whose groups are small, and arrays like those to come. Out: a callable that takes arrays of these
+strides and gives w.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...kernels.lanewise_wgrad import (
+    emit_finish,
+    emit_in_place,
+    emit_packed,
+    finish_params,
+    in_place_params,
+    packed_params,
+)
+from ...kernels.pack import Gather
+from ...plan.axes import interior, plain_phase
+from ...plan.blocking import Bands, cut_axis
+from ...plan.lanewise import gather_axes, gather_groups, plan_lane_wgrad
+from ...plan.target import Target
+from ...plan.wgrad import tap_range
+from ...rules.spec import ConvSpec
+from .kernels import kernel, number_types, pack_entry
+from .lanewise import row_phase
+
+
+class LaneWgradCall:
+    """One prepared weight gradient; call it with (x, y)."""
+
+    def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
+        self.spec = spec = spec._replace(role="fprop")
+        self.target = target
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
+        self.groups, self.axes = gather_groups(spec), gather_axes(spec)
+        (self.x_image, self.x_channel, *self.x_steps), (self.y_image, self.y_channel, *self.y_steps) = (
+            _strides(array) for array in (x, y)
+        )
+        plan = self.plan = plan_lane_wgrad(spec, target, (self.x_channel == 1, self.y_channel == 1))
+        self.channels = self.groups.count * self.groups.result
+        terms = prod(spec.taps) * self.groups.source
+        self.tap_groups = 1 if plan.in_place else -(-terms // plan.group)
+        self.listed = 1 if plan.spread else self.groups.source  # channels with slots of their own
+        self.taps_size = (terms if plan.in_place else self.tap_groups * plan.group) * plan.width
+        self.chunk_size = plan.panels * self.taps_size
+        self.scratch_size = 0
+        (self._prepare_in_place if plan.in_place else self._prepare_packed)()
+        self.items = plan.chunks * -(-plan.panels // plan.panel_group)
+        self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
+        self.place = self._places()
+        self.finish = kernel(target, "lanes wgrad finish", emit_finish, self.number, self.stored)["finish"]
+        words = len(self.place), plan.chunks, self.chunk_size, runtime.address(self.place)
+        self.finish_words = finish_params(self.number, self.stored).pack(0, 0, *words)
+        self.result_dtype = x.dtype
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        address = runtime.address
+        result = runtime.empty(self.spec.w_shape, self.result_dtype)
+        sums = runtime.empty((self.plan.chunks * self.chunk_size,), self.dtype)
+        words = self.words[:]
+        words[2], words[3], words[4] = address(x), address(y), address(sums)
+        if not self.plan.in_place:
+            scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
+            words[5] = address(scratch)
+        runtime.launch(self.entry, words, self.threads_used)
+        words = self.finish_words[:]
+        words[2], words[3] = address(sums), address(result)
+        runtime.launch(self.finish, words, self.threads_used if result.size > 20_000 else 1)
+        return result
+
+    # ---------------------------------------------------------------- preparation
+
+    def _prepare_in_place(self) -> None:
+        plan, last = self.plan, self.axes[2]
+        phase, pitches = row_phase(last.phases[0], last.source), (self.x_steps[2], self.y_steps[2])
+        arguments = plan.lanes, plan.vectors, plan.rows, self.stored, self.number, phase, pitches
+        self.entry = kernel(self.target, "lanes wgrad in place", emit_in_place, *arguments)["sums"]
+        steps = [axis.phases[0].step * stride for axis, stride in zip(self.axes, self.x_steps)]
+        self.tables = []
+        for axis, stride in zip(self.axes[:2], self.x_steps):
+            phase = axis.phases[0]
+            rows = [(o * stride, *tap_range(o, phase.step, axis.source, axis.result)) for o in phase.offsets]
+            self.tables.append(np.array(rows, np.int64))
+        counts = [-(-axis.result // block) for axis, block in zip(self.axes, plan.block)]
+        taps = (1, 1, 1, *self.spec.taps)[-3:]
+        delta = (self.tables[1][1, 0] - self.tables[1][0, 0]).item() if taps[1] > 1 else 0
+        words = self._common(counts, plan.block, steps, self.y_steps)
+        ahead = int(self.spec.bytes > 4 * self.target.l2)
+        words += [*taps[:2], *interior(last.phases[0], last.source), delta, ahead]
+        addresses = [runtime.address(table) for table in self.tables]
+        self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, *words, *addresses)
+
+    def _prepare_packed(self) -> None:
+        plan, groups, lanes = self.plan, self.groups, self.target.lanes(self.number.bytes)
+        blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(self.axes, plan.block)]
+        slots = [len(axis.slots.coordinates) for axis in blocks]
+        channels = plan.useful // groups.result * groups.source
+        pitch = plan.width if plan.spread else -(-channels // plan.lanes) * plan.lanes
+        bands = Bands(tuple(blocks), channels, pitch, (slots[2] + 1) * pitch)
+        job_x = Gather(bands, (*self.x_steps, self.x_channel), lanes)
+        row = bands.row if plan.spread else slots[2] * plan.width
+        band_size = slots[0] * slots[1] * row + plan.width
+        raw_place = 0 if plan.spread else band_size * groups.source
+        y_place = raw_place + bands.size
+        y_steps, job_y, y_size = self.y_steps, None, 0
+        if plan.y_packed:
+            pieces = [cut_axis([plain_phase(a.result)], a.result, block) for a, block in zip(self.axes, plan.block)]
+            extents = [piece.block for piece in pieces]
+            y_bands = Bands(tuple(pieces), plan.useful, plan.width, (extents[2] + 1) * plan.width)
+            job_y = Gather(y_bands, (*self.y_steps, self.y_channel), lanes)
+            y_steps, y_size = [extents[1] * y_bands.row, y_bands.row, plan.width], y_bands.size
+        self.scratch_size = y_place + y_size
+        expand = None if plan.spread else (groups.source, groups.result)
+        spread = max(1, plan.spread)
+        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, spread, expand, plan.y_packed
+        self.entry = kernel(self.target, "lanes wgrad packed", emit_packed, *arguments)["sums"]
+        self.packers = [
+            pack_entry(self.target, job.form, self.stored, self.number) if job else None for job in (job_x, job_y)
+        ]
+        taps = self._tap_slots(blocks, (slots[1] * row, row, plan.width), band_size)
+        self.tables = [job_x, job_y, taps]
+        counts = [axis.count for axis in blocks]
+        words = [
+            *self._common(counts, [axis.block for axis in blocks], [0, 0, 0], y_steps),
+            *(packer.address if packer else 0 for packer in self.packers),
+            self.x_channel, self.y_channel, channels, groups.count * groups.source, self.tap_groups,
+            self.scratch_size, raw_place, y_place, row, slots[1] * row, band_size,
+            slots[0] * slots[1], slots[2], bands.row, pitch,
+        ]  # fmt: skip
+        addresses = [job_x.address, job_y.address if job_y else 0, runtime.address(taps)]
+        self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
+
+    def _common(self, counts: list[int], block: list[int], x_steps: list[int], y_steps: list[int]) -> list[int]:
+        plan = self.plan
+        return [
+            plan.chunks, plan.panels, -(-plan.panels // plan.panel_group), plan.panel_group, plan.useful, self.channels,
+            self.taps_size, self.spec.batch * prod(counts), *counts, *block, *(axis.result for axis in self.axes),
+            self.x_image, self.y_image, *x_steps, *y_steps,
+        ]  # fmt: skip
+
+    def _tap_slots(self, blocks: list, steps: tuple[int, ...], band_size: int) -> np.ndarray:
+        """The slot of each tap and source channel; the last one again where the last group is not full."""
+        bases = [axis.slots.base[0] for axis in blocks]
+        slots = [
+            sum(base * step for base, step in zip(tap, steps)) + j * band_size
+            for tap in product(*bases)
+            for j in range(self.listed)
+        ]
+        missing = self.tap_groups * self.plan.group // max(1, self.plan.spread) - len(slots)
+        return np.array(slots + slots[-1:] * missing, np.int64)
+
+    def _places(self) -> np.ndarray:
+        """Where each number of the weight is among the sums of a chunk."""
+        plan, deep, taps = self.plan, self.groups.source, prod(self.spec.taps)
+        channel = np.arange(self.channels)
+        if plan.in_place:  # the last panel is moved back
+            panel = np.minimum(channel // plan.width, plan.panels - 1)
+            lane = channel - np.minimum(panel * plan.width, self.channels - plan.width)
+        else:
+            panel, lane = channel // plan.useful, channel % plan.useful
+        start = (panel * self.taps_size + lane)[:, None, None]
+        inner = (np.arange(taps) * deep + np.arange(deep)[:, None]) * plan.width  # (j, tap)
+        return (start + inner).reshape(-1).astype(np.int64)
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        how = "read in place" if plan.in_place else f"packed in blocks of {plan.block}"
+        return "\n".join([
+            f"by lanes: {self.groups.count} groups of {self.groups.source} by {self.groups.result}, {how}",
+            f"{plan.group} taps at once × {plan.vectors} vectors of {plan.lanes}, {plan.panels} panels",
+            f"{self.items} items ({plan.chunks} chunks of the pixels) for {self.threads_used} threads",
+        ])  # fmt: skip
+
+
+def _strides(array: np.ndarray) -> tuple[int, ...]:
+    """Strides in numbers: image, channel, and three axes."""
+    image, channel, *steps = (stride // array.itemsize for stride in array.strides)
+    return image, channel, *[0] * (3 - len(steps)), *steps

@@ -1,0 +1,181 @@
+"""Maximum pooling and its gradient, ready to be called."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...kernels.pool import emit_plane_scatter, emit_pool, emit_scatter, plane_params, pool_params
+from ...language.ir import Type, f32, f64, i8, i32
+from ...plan.pool import Axis, table
+from ...plan.target import Target
+from ...rules.windows import Windows
+from ..reference.pooling import arranged, order_of, winner_dtype
+from .kernels import addressable, kernel
+
+_FEW = 20_000
+"""Entries read, up to which one thread is quicker than a team."""
+
+
+class PoolCall:
+    """One prepared pooling; call it with x: (maxima, winners or None)."""
+
+    def __init__(self, grid: Windows, x: np.ndarray, wanted: bool, target: Target, threads: int) -> None:
+        self.lead = x.ndim - len(grid.size) == 1  # channels lead: no batch
+        self.wanted, self.dtype, self.chosen = wanted, x.dtype, winner_dtype(grid)
+        x = self._batched(x)
+        inner = neighbours(x)
+        self.copies = inner is None
+        if inner is None:
+            x, inner = np.ascontiguousarray(x), "positions"
+        self.order = order_of(x, last_axis(x, inner))
+        self.shape = (*x.shape[:2], *grid.out)
+        number, winner, axes = _number(x.dtype), _winner(self.chosen), axes_of(grid)
+        y = arranged(self.order, self.shape, x.dtype)
+        image, channel, *steps = numbers_apart(x)
+        self.tables = tables([map(a.inputs, range(a.out)) for a in axes], _three(steps), axes)
+        begin, end = axes[2].whole()
+        self.words = pool_params(number, winner).pack(
+            0, 0, 0, *map(runtime.address, self.tables), *x.shape[:2], *(a.out for a in axes), image, channel,
+            *_five(numbers_apart(y)), begin, end, axes[2].stride,
+        )  # fmt: skip
+        self.entry = kernel(target, "pool", emit_pool, number, winner, inner, wanted)["pool"]
+        self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
+
+    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        x = self._batched(x)
+        if self.copies:
+            x = np.ascontiguousarray(x)
+        y = arranged(self.order, self.shape, self.dtype, runtime.empty)
+        winners = arranged(self.order, self.shape, self.chosen, runtime.empty) if self.wanted else None
+        words = self.words[:]
+        words[2], words[3] = runtime.address(x), runtime.address(y)
+        words[4] = runtime.address(winners) if self.wanted else 0
+        runtime.launch(self.entry, words, self.threads)
+        if self.lead:
+            return y[0], winners[0] if self.wanted else None
+        return y, winners
+
+    def _batched(self, x: np.ndarray) -> np.ndarray:
+        return x[None] if self.lead else x
+
+
+class PoolGradCall:
+    """One prepared gradient; call it with winners and y: the array of shape `whole` that y is scattered to."""
+
+    def __init__(
+        self, grid: Windows, whole: tuple[int, ...], winners: np.ndarray, y: np.ndarray, target: Target, threads: int
+    ) -> None:
+        self.lead, self.dtype = len(whole) - len(grid.size) == 1, y.dtype
+        whole = (1, *whole) if self.lead else whole
+        winners = self._batched(winners)
+        inner = neighbours(winners) or "positions"
+        self.order, self.shape, self.outputs = order_of(winners, last_axis(winners, inner)), whole, winners.shape
+        self.steps = numbers_apart(arranged(self.order, winners.shape, y.dtype))
+        x = arranged(self.order, whole, y.dtype)
+        make = self._of_channels if inner == "channels" else self._of_planes
+        make(axes_of(grid), _number(y.dtype), _winner(winners.dtype), numbers_apart(x), target)
+        self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
+
+    def _of_channels(self, axes: list[Axis], number: Type, winner: Type, to: list[int], target: Target) -> None:
+        image, channel, *steps = self.steps
+        self.tables = tables([map(a.outputs, range(a.size)) for a in axes], _three(steps), axes)
+        self.words = pool_params(number, winner).pack(
+            0, 0, 0, *map(runtime.address, self.tables), *self.shape[:2], *(a.size for a in axes), image, channel,
+            *_five(to), 0, 0, 0,
+        )  # fmt: skip
+        self.places = 2, 4, 3
+        self.entry = kernel(target, "pool scatter", emit_scatter, number, winner)["scatter"]
+
+    def _of_planes(self, axes: list[Axis], number: Type, winner: Type, to: list[int], target: Target) -> None:
+        image, channel, *steps = _five(self.steps)
+        to_image, to_channel, *far = _five(to)
+        taps = product(*(range(axis.taps) for axis in axes))
+        offsets = [sum((k * a.dilation - a.padding) * s for k, a, s in zip(tap, axes, far)) for tap in taps]
+        self.tables = [np.array(offsets, np.int64)]
+        self.words = plane_params(number, winner).pack(
+            0, 0, 0, runtime.address(self.tables[0]), *self.shape[:2], image, channel, to_image, to_channel,
+            *(a.out for a in axes), *steps[:2], *(a.stride * s for a, s in zip(axes, far)),
+            *(a.size for a in axes), *far[:2],
+        )  # fmt: skip
+        self.places = 2, 3, 4
+        self.entry = kernel(target, "pool scatter planes", emit_plane_scatter, number, winner)["scatter"]
+
+    def __call__(self, winners: np.ndarray, y: np.ndarray) -> np.ndarray:
+        winners, y = self._laid(winners), self._laid(y)
+        x = arranged(self.order, self.shape, self.dtype, runtime.empty)
+        words = self.words[:]
+        for place, array in zip(self.places, (y, winners, x)):
+            words[place] = runtime.address(array)
+        runtime.launch(self.entry, words, self.threads)
+        return x[0] if self.lead else x
+
+    def _laid(self, a: np.ndarray) -> np.ndarray:
+        """The same numbers where the kernel looks for them: winners and what belongs to them lie alike, densely."""
+        a = self._batched(a)
+        if addressable(a) and numbers_apart(a) == self.steps:
+            return a
+        copy = arranged(self.order, self.outputs, a.dtype, runtime.empty)
+        copy[...] = a
+        return copy
+
+    def _batched(self, a: np.ndarray) -> np.ndarray:
+        return a[None] if self.lead else a
+
+
+# -- how arrays lie
+
+
+def neighbours(a: np.ndarray) -> str | None:
+    """What lies side by side in (batch, channels, …): channels, or positions along the last axis; None: neither."""
+    if not addressable(a):
+        return None
+    if a.strides[1] == a.itemsize and a.shape[1] > 1:
+        return "channels"
+    if a.strides[-1] == a.itemsize:
+        return "positions"
+    return "channels" if a.shape[1] == 1 else None
+
+
+def last_axis(a: np.ndarray, inner: str) -> int:
+    """The axis of what lies side by side."""
+    return 1 if inner == "channels" else a.ndim - 1
+
+
+def numbers_apart(a: np.ndarray) -> list[int]:
+    """Strides in numbers; 0 along axes of one entry."""
+    return [0 if size == 1 else stride // a.itemsize for size, stride in zip(a.shape, a.strides)]
+
+
+# -- three axes from one, two or three
+
+
+def axes_of(grid: Windows) -> list[Axis]:
+    """The windows along depth, height and width; of those that are not there, a single tap."""
+    given = [Axis(*numbers) for numbers in zip(*grid)]
+    return _three(given, Axis(1, 1, 1, 1, 0, 1))
+
+
+def _three(numbers: list, missing: object = 0) -> list:
+    return [missing] * (3 - len(numbers)) + list(numbers)
+
+
+def _five(steps: list[int]) -> list[int]:
+    return [*steps[:2], *_three(steps[2:])]
+
+
+def tables(lists: list, steps: list[int], axes: list[Axis]) -> list[np.ndarray]:
+    """One table an axis; the taps of the last axis count singly."""
+    weights = [axes[1].taps * axes[2].taps, axes[2].taps, 1]
+    return [np.array(table(some, *rest), np.int64) for some, *rest in zip(lists, steps, weights)]
+
+
+def _number(dtype: np.dtype) -> Type:
+    return f64 if dtype.itemsize == 8 else f32
+
+
+def _winner(dtype: np.dtype) -> Type:
+    return i8 if dtype.itemsize == 1 else i32

@@ -1,0 +1,295 @@
+"""A product layer, ready to be called: its plan as words and tables, its kernels as addresses.
+
+In: a ConvSpec and an array like those to come. Out: a callable that takes arrays of these strides and gives results.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable
+
+import numpy as np
+
+from ... import runtime
+from ...compiler import jit
+from ...kernels.pack import Gather
+from ...kernels.product import PHASE, emit_dots, emit_loops, emit_tiles, loops_params
+from ...kernels.weights import WeightOrder, emit_weights, row_tables, weight_words, weights_params
+from ...language.ir import f32
+from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_product, tile_cycles
+from ...plan.target import Target
+from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
+from ...rules.spec import ConvSpec
+from .kernels import KEEPING, number_types, pack_entry, remembered, worth_packing
+from .kernels import kernel as load_kernel
+
+_BAND, _PHASE, _FUSE = map(loops_params(f32, f32, f32).place, ("band", "phase", "fuse"))
+_SEGMENT_CYCLES = 90
+"""What a piece of a row with taps of its own costs before it multiplies anything."""
+FAR = 1024
+"""Bytes between the pixels of an array from which the machine does not foresee what is read next."""
+LIMIT = 63
+"""The last entry of a table of tiles: more results than that begin like so many."""
+
+
+class ProductCall:
+    """One prepared layer; call it with (source, weight, bias, memo). `widened`: results of halves stay float32."""
+
+    def __init__(
+        self, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int,
+        widened: bool = False,
+    ) -> None:  # fmt: skip
+        self.target, self.threads, self.spec, self.kernel = target, threads, spec, kernel
+        self.stored, self.number, self.dtype = number_types(spec.dtype)
+        self.result, self.result_dtype = (self.number, self.dtype) if widened else (self.stored, source.dtype)
+        channels, extents = (spec.out_channels, spec.out) if kernel == "fprop" else (spec.in_channels, spec.size)
+        self.shape = (spec.batch, *extents, channels)
+        self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
+        self.empty = 0 in self.shape
+        if not self.empty:
+            self.plan = self._plan(source)
+            self._load(activation)
+
+    def _plan(self, source: np.ndarray) -> ProductPlan:
+        image, channel, *spatial = (stride // source.itemsize for stride in source.strides)
+        wide = self.stored is self.number
+        return plan_product(
+            self.spec, self.kernel, Source(image, channel, tuple(spatial), wide), self.target, self.threads,
+            self.number.bytes,
+        )  # fmt: skip
+
+    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+        result = runtime.empty(self.shape, self.result_dtype)
+        if self.empty:
+            return result.transpose(self.order)
+        kept = self.keep(memo, self.weights, self._pack, w)
+        words, address = self.words[:], runtime.address
+        words[2], words[4] = address(source), address(result)
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.dtype)
+            words[5] = address(bias)
+        if kept is None:
+            finite = self._launch_fused(words, w)
+            if not self.strictness_matters or finite:
+                return result.transpose(self.order)
+            kept = remembered(memo, self.weights, self._pack, w)
+        packed, finite = kept
+        scratch = runtime.empty((self.scratch,), self.dtype)
+        words[3], words[6] = address(packed), address(scratch)
+        if self.strictness_matters and not finite:
+            words[_PHASE] = self._strictly()
+        runtime.launch(self.entry, words, self.threads_used)
+        return result.transpose(self.order)
+
+    def _launch_fused(self, words: array, w: np.ndarray) -> bool:
+        """Run with weights that are packed panel by panel where they are used; whether they are finite."""
+        w = np.ascontiguousarray(w)
+        flag, each = np.zeros(1, self.dtype), self.place + self.panel_size
+        scratch = runtime.empty((each * self.threads_used,), self.dtype)
+        job = self.weight_words[:]
+        job[2], job[4] = runtime.address(w), runtime.address(flag)
+        mine = words[:]
+        mine[6], mine[_BAND] = runtime.address(scratch), each
+        mine[_FUSE : _FUSE + 3] = array("q", (self.panel_entry, job.buffer_info()[0], self.place))
+        runtime.launch(self.entry, mine, self.threads_used)
+        return not flag[0]
+
+    # ---------------------------------------------------------------- weights
+
+    def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The packed weight, and whether it is finite."""
+        packed = runtime.empty((self.weights.size,), self.dtype)
+        packed[-1] = 0
+        w = np.ascontiguousarray(w)
+        words = self.weight_words[:]
+        words[2], words[3] = runtime.address(w), runtime.address(packed)
+        words[4] = words[3] + packed.nbytes - packed.itemsize
+        threads = self.threads if self.weights.size > 32768 else 1
+        runtime.launch(self.weight_entry, words, threads)
+        return packed, not packed[-1]
+
+    def _strictly(self) -> int:
+        """The table of phases for weights that are not finite."""
+        table = self.strict_phases
+        if table is None:
+            table = self.strict_phases = self._phases(strict=True)
+            self.kept.append(table)  # two threads may make one at once, and both are in use
+        return table.ctypes.data
+
+    # ---------------------------------------------------------------- preparation
+
+    def _load(self, activation: str | None) -> None:
+        plan, stored, number = self.plan, self.stored, self.number
+        channels = (plan.made, plan.summed) if plan.kernel == "fprop" else (plan.summed, plan.made)
+        self.weights = WeightOrder(
+            plan.kernel, plan.groups, *channels, plan.places,
+            plan.chunk, plan.register.width, plan.tail.width, plan.panels, plan.last, plan.tail.dots,
+        )  # fmt: skip
+        widths = [register.width for register in (plan.register, plan.tail) if not register.dots]
+        lanes = math.gcd(*widths, self.target.lanes(number.bytes))
+        code = self._kernel("weights", emit_weights, stored, number, lanes, self.weights.form(lanes), plan.tail.dots)
+        self.weight_entry, self.panel_entry = code["weights"], code["weights_panel"].address
+        self.row_tables = row_tables(self.weights, lanes)
+        words = weight_words(self.weights, self.row_tables, lanes)
+        self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
+        self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
+        self.scratch = 64 if plan.direct else plan.bands.size * self.threads
+        self.keep = worth_packing if plan.once else remembered
+        self.place = 0 if plan.direct else -(-plan.bands.size // 16) * 16
+        self.panel_size = -(-((plan.summed * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
+        self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
+        self.kept: list[np.ndarray] = []  # tables whose addresses are in others
+        self.strictness_matters, self.strict_phases = False, None
+        self.words = self._words(activation)
+
+    def _kernel(self, title: str, emit: Callable[..., None], *arguments: object) -> jit.Code:
+        return load_kernel(self.target, title, emit, *arguments)
+
+    def _words(self, activation: str | None) -> array:
+        plan, bands = self.plan, self.plan.bands
+        pack, job = self._pack_words()
+        steps, tail_steps = self._steps(plan.register), self._steps(plan.tail)
+        self.tables = [steps, tail_steps, self._phases(strict=False)]
+        axes, blocks = plan.axes, bands.axes
+        targets = [axis.result * axis.phases[0].target_step for axis in axes]
+        sources = self._distances()
+        words = [
+            0, 0, 0, 0, 0, bands.size, pack, job,
+            plan.items, plan.batch, plan.parts, *(axis.count for axis in blocks),
+            *(axis.block for axis in blocks), *(axis.first for axis in blocks),
+            plan.image, plan.channel, math.prod(self.shape[1:]),
+            *sources, *targets,
+            plan.groups, plan.summed, plan.made, plan.chunk, plan.chunks,
+            plan.panels, plan.register.width, plan.tail.width, plan.last, int(plan.tail.dots),
+            plan.summed * plan.tap_count, plan.tap_count,
+            len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
+            LIMIT, int(activation == "relu"), int(self.asks), 0, 0, 0,
+        ]  # fmt: skip
+        return loops_params(self.stored, self.number, self.result).pack(*words)
+
+    def _distances(self) -> list[int]:
+        """From one result to the next in what the microkernels read, along d, h and w."""
+        plan, bands = self.plan, self.plan.bands
+        if plan.direct:
+            return [axis.source * axis.phases[0].step for axis in plan.axes]
+        return [len(bands.axes[1].slots.coordinates) * bands.row, bands.row, bands.pitch * bands.axes[2].slots.apart]
+
+    def _pack_words(self) -> tuple[int, int]:
+        plan = self.plan
+        if plan.direct:
+            return 0, 0
+        lanes = self.target.lanes(self.number.bytes)
+        self.gather = Gather(plan.bands, (*(axis.source for axis in plan.axes), plan.channel), lanes)
+        form = self.gather.form
+        self.pack = pack_entry(self.target, form, self.stored, self.number)
+        return self.pack.address, self.gather.address
+
+    @property
+    def asks(self) -> bool:
+        """Whether tiles ask ahead for their source: pixels far apart in an array that comes from beyond the caches."""
+        far = self.plan.axes[2].source * self.number.bytes >= FAR
+        return self.plan.direct and far and self.spec.bytes > 4 * self.target.l2
+
+    def _steps(self, register: Register) -> np.ndarray:
+        """The table of microkernels by pixels left: (height, address, how many)."""
+        types, shape = (self.number, self.result), (register.vectors, register.heights)
+        if register.dots:
+            code = self._kernel("dots", emit_dots, *types, *shape)
+        else:
+            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape, self.asks)
+        self.codes = [*getattr(self, "codes", []), code]
+        steps = tile_steps(register.heights, tile_cycles(register, self.number.bytes), LIMIT)
+        return np.array([(h, code[f"tile{h}"].address if h else 0, count) for h, count in steps], np.int64)
+
+    def _phases(self, strict: bool) -> np.ndarray:
+        """The table of phases. Taps that meet padding alone are left out.
+
+        `strict` is for weights that are not finite: a padded zero of fprop really multiplies (0·∞ is NaN), while a
+        result of dgrad has exactly those taps that meet a source."""
+        plan, rows, tap = self.plan, [], 0
+        register, every = plan.register, strict and plan.kernel == "fprop"
+        costs = row_costs(register.heights, tile_cycles(register, self.number.bytes))
+        for order in plan.orders:
+            phases = [axis.phases[p] for axis, p in zip(plan.axes, order.phases)]
+            once = _SEGMENT_CYCLES / max(1, len(order.pairs) * plan.chunk)
+            along_d, along_h, along_w = (tap_sets(phase, axis.size, every) for axis, phase in zip(plan.axes, phases))
+            pieces = along_w if strict else segments(along_w, costs, register.heights[0], once)
+            if plan.kernel == "dgrad":
+                self.strictness_matters |= pieces != along_w
+            else:
+                sets = zip((along_d, along_h, pieces), phases)
+                self.strictness_matters |= any(len(p.taps) < len(phase.taps) for some, phase in sets for p in some)
+            offset = sum(axis.result * phase.target_start for axis, phase in zip(plan.axes, phases))
+            spans = [bound for phase in phases for bound in (phase.begin, phase.end)]
+            tables = self._tap_tables(order, along_d, along_h, pieces)
+            rows.append(PHASE.pack(*spans, offset, tap, *tables, len(pieces)))
+            tap += len(order.taps)
+        return np.array(rows, np.int64)
+
+    def _tap_tables(self, order: TapOrder, along_d: list, along_h: list, pieces: list) -> list[int]:
+        """Addresses of the kinds of rows along d and h (and how many along h), their pairs of taps, and segments."""
+        places = [self._tap_places(axis, p) for axis, p in enumerate(order.phases)]
+        numbered = [(number * len(order.last), pair) for number, pair in enumerate(order.pairs)]
+        pairs = [
+            self._table([(places[0][d] + places[1][h], i) for i, (d, h) in numbered if d in a.taps and h in b.taps], 2)
+            for a in along_d
+            for b in along_h
+        ]
+        runs = [self._runs(order, places[2], piece) for piece in pieces]
+        kinds = [
+            self._table([kind for kind, piece in enumerate(some) for _ in range(piece.begin, piece.end)])
+            for some in (along_d, along_h)
+        ]
+        rows = [(table.ctypes.data, len(table)) for table in pairs]
+        cut = [(piece.begin, piece.end, table.ctypes.data, len(table)) for piece, table in zip(pieces, runs)]
+        return [*(kind.ctypes.data for kind in kinds), len(along_h), *(self._table(t).ctypes.data for t in (rows, cut))]
+
+    def _table(self, rows: list, columns: int = 0) -> np.ndarray:
+        """Rows as memory that lives as long as this call."""
+        table = np.array(rows, np.int64)
+        self.kept.append(table)
+        return table.reshape(-1, columns) if columns else table
+
+    def _tap_places(self, axis: int, p: int) -> list[int]:
+        """Where each tap of a phase finds the first result's source, in bytes."""
+        plan = self.plan
+        if plan.direct:
+            places, step = plan.axes[axis].phases[p].offsets, plan.axes[axis].source
+        else:
+            slots = plan.bands.axes[axis].slots
+            places, step = slots.base[p], self._distances()[axis] // slots.apart
+        return [place * step * self.number.bytes for place in places]
+
+    def _runs(self, order: TapOrder, places: list[int], piece: Segment) -> np.ndarray:
+        """(offset in bytes, taps, number of the first) of each run: taps whose channels are neighbours are one."""
+        step = self.plan.summed * self.number.bytes if self.plan.chunks == 1 else 0
+        runs: list[list[int]] = []
+        for number, j in enumerate(order.last):
+            if j not in piece.taps:
+                continue
+            if runs and step and runs[-1][0] + runs[-1][1] * step == places[j] and sum(runs[-1][1:]) == number:
+                runs[-1][1] += 1
+            else:
+                runs.append([places[j], 1, number])
+        return self._table(runs, 3)
+
+    def describe(self) -> str:
+        """The plan for people."""
+        if self.empty:
+            return "an empty result: nothing to compute"
+        plan = self.plan
+        bands = plan.bands
+        how = (
+            "read in place"
+            if plan.direct
+            else f"packed ({self.gather.form}), {bands.size * self.number.bytes >> 10} KB"
+        )
+        return "\n".join([
+            f"product of {plan.summed}×{plan.tap_count} by {plan.made} channels, {plan.groups} groups",
+            f"source {how}; chunks of {plan.chunk} channels; block {[axis.block for axis in bands.axes]}",
+            f"registers {plan.register.heights[0]}×{plan.register.vectors} of {plan.register.lanes}, "
+            f"last panel {plan.tail.heights[0]}×{plan.tail.vectors} of {plan.tail.lanes}, {plan.panels} panels",
+            f"{plan.items} items ({plan.parts} parts of the panels) for {self.threads_used} threads; "
+            f"weights {KEEPING[self.keep]}",
+        ])  # fmt: skip

@@ -1,0 +1,273 @@
+"""A weight gradient, ready to be called: its plan as words and tables, its kernels as addresses.
+
+In: a ConvSpec and arrays like those to come. Out: a callable that takes arrays of these strides and gives w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...kernels.pack import Gather, form_of
+from ...kernels.wgrad import emit_wgrad, finish_params, product_params
+from ...language.ir import Type
+from ...plan.axes import Phase, interior, plain_phase
+from ...plan.blocking import Bands, cut_axis, lay_band
+from ...plan.target import Target
+from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range, wants_room
+from ...rules.spec import ConvSpec
+from .kernels import kernel, number_types, pack_entry
+
+REACH = 512
+"""Channels that are packed in one pass over the pixels."""
+
+
+class Operand:
+    """x or y as the kernel walks it: image, channel and axis strides in numbers, packed block by block or in place."""
+
+    def __init__(
+        self, spec: ConvSpec, source: np.ndarray, phases: Sequence[Phase], sizes: Sequence[int], must_pack: bool
+    ) -> None:
+        strides = [stride // source.itemsize for stride in source.strides]
+        image, self.channel, *rest = strides if spec.rank else (0, strides[1], strides[0])
+        self.image = image
+        self.axes = [0] * (3 - len(rest)) + list(rest)
+        self.phases, self.sizes = phases, sizes
+        far = is_far(spec, phases[2].step * self.axes[2] * source.itemsize)
+        self.packed = must_pack or self.channel != 1 or far
+        self.bands: Bands | None = None
+
+    def lay(self, pixels: tuple[int, ...], side: Side, lanes: int, itemsize: int, merged: bool, overlap: bool) -> None:
+        """Choose the band of a panel, where the operand is packed; `merged`: slots follow each other without a gap."""
+        if not self.packed:
+            return
+        blocks = [cut_axis([phase], size, block) for phase, size, block in zip(self.phases, self.sizes, pixels[1:])]
+        bands = lay_band(blocks, side.panel, lanes, itemsize)
+        pitch, slots = side.panel if merged else bands.pitch, len(blocks[2].slots.coordinates)
+        strides = (*self.axes, self.channel)
+        # Rows need no spare slot between them, nor do images, where nothing is written behind them but zeros, or what
+        # the next row overwrites. Squares that are turned write there what a stride leaves out: not above padding.
+        inside = [interior(phase, size) == (phase.begin, phase.end) for phase, size in zip(self.phases, self.sizes)]
+        alone = len(self.phases[2].taps) == 1 and inside[2] and (self.phases[2].step == 1 or all(inside))
+        dense = not merged and (form_of(bands, strides) == "rows" or alone)
+        self.bands = bands._replace(pitch=pitch, row=(slots if dense else slots + 1) * pitch)
+        self.image_step = self.bands.rows * self.bands.row if dense else self.bands.size
+        self.panel_step = pixels[0] * self.image_step + 64
+        self.size = self.panel_step * side.panels
+        self.job = Gather(self.bands, strides, lanes, None if merged else (side.panel, self.panel_step, int(overlap)))
+        self.reach = max(1, REACH // side.panel) * side.panel if self.form == "panels" else side.panel
+
+    @property
+    def form(self) -> str:
+        """How it is packed; "" in place."""
+        return self.job.form if self.packed else ""
+
+    @property
+    def steps(self) -> list[int]:
+        """Numbers from one result to the next, along image, d, h, w."""
+        if not self.packed:
+            return [self.image] + [phase.step * stride for phase, stride in zip(self.phases, self.axes)]
+        rows = len(self.bands.axes[1].slots.coordinates)
+        return [self.image_step, rows * self.bands.row, self.bands.row, self.bands.pitch]
+
+    def tap_offsets(self, axis: int) -> list[int]:
+        """Numbers from the first result of a block to what a tap reads there."""
+        if not self.packed:
+            return [offset * self.axes[axis] for offset in self.phases[axis].offsets]
+        return [base * self.steps[axis + 1] for base in self.bands.axes[axis].slots.base[0]]
+
+
+class EmptyWgrad:
+    """The gradient of a weight that met no input."""
+
+    def __init__(self, spec: ConvSpec, dtype: np.dtype) -> None:
+        self.shape, self.dtype = spec.w_shape, dtype
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.zeros(self.shape, self.dtype)
+
+    def describe(self) -> str:
+        """The plan for people."""
+        return "an empty batch: zeros"
+
+
+class WgradCall:
+    """One prepared weight gradient; call it with (x, y)."""
+
+    def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
+        self.shape, self.result_dtype = spec.w_shape, x.dtype
+        self.threads_used = threads if spec.macs > 100_000 else 1
+        self.spec, x, y = flattened(spec, x, y)
+        source, number, self.dtype = number_types(spec.dtype)
+        self._plan(x, y, source, number, target)
+        plan, (left, right) = self.plan, self.operands
+        packed = (left.packed, right.packed)
+        arguments = plan.register, source, number, packed, self.turned, plan.direct
+        code = kernel(target, "wgrad", emit_wgrad, *arguments)
+        self.product = code["product"]
+        axes = axes_of(self.spec)
+        self._tabulate(axes)
+        self.product_words = product_params(source, number, plan.direct).pack(0, 0, 0, 0, *self._product_words(axes))
+        if not plan.direct:
+            self.finish = code["finish"]
+            self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())
+            self.finish_threads = self.threads_used if prod(self.shape) > 20_000 else 1
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        address = runtime.address
+        result = runtime.empty(self.shape, self.result_dtype)
+        words = self.product_words[:]
+        if self.turned:
+            words[2], words[3] = address(x), address(y)
+        else:
+            words[2], words[3] = address(y), address(x) + self.shift
+        scratch = runtime.empty((self.threads_used * self.scratch_size + 64,), self.dtype)
+        words[5] = address(scratch)
+        if self.plan.direct:
+            words[4] = address(result)
+            runtime.launch(self.product, words, self.threads_used)
+            return result
+        sums = runtime.empty((self.chunks * self.chunk_size + 64,), self.dtype)
+        words[4] = address(sums)
+        runtime.launch(self.product, words, self.threads_used)
+        words = self.finish_words[:]
+        words[2], words[3] = address(sums), address(result)
+        runtime.launch(self.finish, words, self.finish_threads)
+        return result
+
+    # ---------------------------------------------------------------- preparation
+
+    def _plan(self, x: np.ndarray, y: np.ndarray, source: Type, number: Type, target: Target) -> None:
+        """The operands and the plan, and the functions that pack what cannot be read in place."""
+        spec, half = self.spec, number is not source
+        phases, sizes, outs = zip(*axes_of(spec))
+        narrow, size = is_narrow(spec), number.bytes
+        sides = {
+            "x": Operand(spec, x, phases, sizes, half or narrow),
+            "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, half or wants_room(spec, target, size)),
+        }
+        plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
+        self.turned = plan.left.name == "x"
+        self.operands = tuple(sides[side.name] for side in (plan.left, plan.right))
+        for side, operand in zip((plan.left, plan.right), self.operands):
+            merged = side.name == "x" and narrow
+            operand.lay(plan.pixels, side, target.lanes(number.bytes), number.bytes, merged, plan.direct)
+            operand.pack = pack_entry(target, operand.form, source, number) if operand.packed else None
+
+    def _tabulate(self, axes: list) -> None:
+        plan, spec, (left, right) = self.plan, self.spec, self.operands
+        x = left if self.turned else right
+        whole = x.packed  # padding is packed as zeros
+        ranges = [
+            [(0, out) if whole else tap_range(o, phase.step, size, out) for o in phase.offsets]
+            for phase, size, out in axes
+        ]
+        # A left operand y has no taps: the offset of x's only one moves x's address instead.
+        offsets = [x.tap_offsets(axis) if self.turned else [0] for axis in range(3)]
+        shift = 0 if self.turned else sum(x.tap_offsets(axis)[0] for axis in range(3))
+        self.shift = shift * self.dtype.itemsize
+        taps = [np.array([(o, *r) for o, r in zip(*pair)], np.int64) for pair in zip(offsets, ranges)]
+        tiles, groups, self.row_table = result_tables(plan, spec.taps, left.panel_step if left.packed else 0)
+        width, columns = plan.register.width, plan.right.part
+        starts = [min(p * width, columns - width) for p in range(plan.panels)]
+        if right.packed:
+            starts = plan.right.starts(plan.direct)
+        self.tables = [np.array(tiles, np.int64), np.array(groups, np.int64), *taps, np.array(starts, np.int64)]
+
+    def _product_words(self, axes: list) -> list[int]:
+        plan, spec, (left, right) = self.plan, self.spec, self.operands
+        register = plan.register
+        out = [spec.batch if spec.rank else 1, *(axis[2] for axis in axes)]
+        block = [plan.pixels[0]] + [-(-n // -(-n // b)) for n, b in zip(out[1:], plan.pixels[1:])]
+        counts = [-(-n // b) for n, b in zip(out, block)]
+        bands = [side.size if side.packed else 0 for side in (left, right)]
+        # Tiles of a packed operand may read a little past what was packed.
+        bands[0] += register.height + register.width
+        self.scratch_size = sum(bands) + register.width
+        self.chunks = min(plan.chunks, prod(counts))
+        self.item = plan.left.parts * plan.tiles * register.height * register.width
+        self.chunk_size = spec.groups * plan.right.parts * plan.panels * self.item
+        words = [self.scratch_size, bands[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
+        row = plan.right.channels if plan.direct else register.width
+        words += [plan.tiles, len(self.tables[1]), plan.panels, row, plan.left.channels * plan.right.channels]
+        words += [out[0], prod(counts), *out, *block, *counts]
+        for side, operand in ((plan.left, left), (plan.right, right)):
+            words += [*operand.steps, operand.image, side.channels * operand.channel, operand.channel]
+            words += [side.part, side.channels, operand.pack.address if operand.packed else 0]
+            words += [side.panel, operand.panel_step, operand.reach] if operand.packed else [0, 0, 0]
+        words += [table.ctypes.data for table in self.tables]
+        words += [operand.job.address if operand.packed else 0 for operand in (left, right)]
+        return words
+
+    def _finish_words(self) -> list[int]:
+        plan, spec = self.plan, self.spec
+        items, rows = spec.groups * plan.right.parts * plan.panels, plan.left.channels * prod(spec.taps)
+        words = [items, plan.panels, plan.right.parts, plan.right.part, plan.right.channels, self.chunks]
+        words += [self.chunk_size, self.item, rows, prod(spec.w_shape) // spec.groups]
+        return [*words, self.row_table.ctypes.data, self.tables[5].ctypes.data]
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        sides = [
+            f"{side.name} {operand.form or 'read in place'}"
+            for side, operand in zip((plan.left, plan.right), self.operands)
+        ]
+        return "\n".join([
+            f"weight gradient as a product over pixels: {sides[0]} by {sides[1]}",
+            f"tiles {plan.register.height}×{plan.register.vectors} of {plan.register.lanes}, blocks of {plan.pixels}",
+            f"{self.chunks} chunks, {plan.left.parts}×{plan.right.parts} parts, for {self.threads_used} threads",
+        ])  # fmt: skip
+
+
+def flattened(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> tuple[ConvSpec, np.ndarray, np.ndarray]:
+    """A layer of one tap whose positions follow each other at one distance, as one of a single axis: long rows. Of one
+    position alone, as one without axes: its rows are the images."""
+    positions = prod(spec.size)
+    axes = 1 if positions > 1 else 0
+    plain = prod(spec.taps) == 1 and (not axes or set(spec.stride) == {1}) and not any(map(any, spec.padding))
+    if not plain or spec.rank <= axes or not all(is_even(array) for array in (x, y)):
+        return spec, x, y
+    ones, rest = (1,) * axes, (positions,) * axes
+    flat = spec._replace(
+        size=rest, taps=ones, stride=ones, dilation=ones, padding=((0, 0),) * axes, input_dilation=ones
+    )
+    return flat, *(array.reshape(*array.shape[:2], *rest) for array in (x, y))
+
+
+def is_even(array: np.ndarray) -> bool:
+    """Whether the positions of an array follow each other at one distance, so that they are one axis without a copy."""
+    axes = [(size, stride) for size, stride in zip(array.shape[2:], array.strides[2:]) if size > 1]
+    return all(outer == size * inner for (_, outer), (size, inner) in pairwise(axes))
+
+
+def result_tables(plan: ProductPlan, taps: tuple[int, ...], panel: int) -> tuple[list, list, np.ndarray]:
+    """The tiles of a part as (offset in the left operand, first row), how many of them each tap (d, h, w) has, and
+    where each row of the result is among the sums: rows are the left channels, each with all its taps, padded to whole
+    vectors. `panel` is the distance of packed panels."""
+    register, left = plan.register, plan.left
+    depth, height, width = (1, 1, 1, *taps)[-3:]
+    tiles: list[tuple[int, int]] = []
+    groups: list[tuple[int, int, int, int]] = []
+    where = np.zeros((left.channels, depth, height, width), np.int64)
+    starts = np.minimum(np.arange(left.parts) * left.part, left.channels - left.part)
+    for d in range(depth):
+        for h in range(height):
+            for run in plan.runs:
+                found = plan.tiles_of(run)
+                places = np.zeros(len(run) * left.part, np.int64)
+                for tile, (_, _, first) in enumerate(found, len(tiles)):
+                    rows = np.arange(first, min(first + register.height, len(places)))
+                    places[rows] = (tile * register.height + rows - first) * register.width
+                for part, start in enumerate(starts):
+                    size = part * plan.tiles * register.height * register.width
+                    block = (places + size).reshape(len(run), left.part)
+                    where[start : start + left.part, d, h, list(run)] = block.T
+                tiles += [(number * panel + inside, first) for number, inside, first in found]
+                groups.append((d, h, run[0], len(found)))
+    rows = where.reshape(-1)
+    return tiles, groups, np.concatenate([rows, np.repeat(rows[-1:], 64)])

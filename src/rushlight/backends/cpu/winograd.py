@@ -1,0 +1,269 @@
+"""A Winograd layer, ready to be called: its plan as words and tables, its kernels as addresses.
+
+In: a `WinogradPlan` and an array like those to come. Out: a callable that takes arrays of these strides and gives
+results.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from array import array
+from itertools import pairwise, product
+from operator import mul
+
+import numpy as np
+
+from ... import runtime
+from ...compiler import jit
+from ...kernels.pack import Gather
+from ...kernels.winograd import Form
+from ...kernels.winograd_loops import emit_layer, layer_params
+from ...kernels.winograd_weights import emit_weight, filter_params, walk_of
+from ...language.ir import BY_NAME, f32
+from ...plan.target import Target
+from ...plan.winograd_layer import PhasePlan, WinogradPlan
+from ...rules.spec import ConvSpec
+from .kernels import KEEPING, packed_in_use, remembered, worth_packing
+
+_F32 = np.dtype(np.float32)
+_SIZE, _FUSE = map(layer_params(f32).place, ("thread_size", "fuse"))
+_TURNED = 12 << 10
+"""Bytes of a weight that are turned at a time: they are to stay in the first cache."""
+_LOW = {None: float("-inf"), "relu": 0.0}
+
+
+class WinogradCall:
+    """One prepared layer; call it with (source, weight, bias, memo)."""
+
+    def __init__(
+        self,
+        plan: WinogradPlan,
+        spec: ConvSpec,
+        source: np.ndarray,
+        activation: str | None,
+        target: Target,
+        threads: int,
+    ) -> None:
+        self.plan, self.threads, self.dtype = plan, threads, source.dtype
+        self.made = plan.groups * plan.made
+        extents = spec.out if plan.kernel == "fprop" else spec.size
+        self.shape = (spec.batch, *extents, self.made)
+        self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
+        self.phases = [
+            _Phase(plan, phase, spec, (1,) * (3 - spec.rank) + extents, source, activation, target, threads)
+            for phase in plan.phases
+        ]
+
+    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+        result = runtime.empty(self.shape, self.dtype)
+        weights = [phase.weights(w, memo) for phase in self.phases]
+        sizes = [
+            phase.fused_size if packed is None else phase.thread_size for phase, packed in zip(self.phases, weights)
+        ]
+        scratch = runtime.empty((max(sizes) * self.threads,), _F32)
+        padded = self._bias(bias)
+        for phase, packed in zip(self.phases, weights):
+            phase.run(source, w, packed, padded, result, scratch)
+        return result.transpose(self.order)
+
+    def _bias(self, bias: np.ndarray | None) -> np.ndarray:
+        """The bias with room for a panel behind it; zeros where there is none."""
+        padded = np.zeros(self.made + max(phase.form.panel for phase in self.phases), _F32)
+        if bias is not None:
+            padded[: self.made] = bias
+        return padded
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        head = f"Winograd of {plan.summed} by {plan.made} channels, {plan.groups} groups, {len(plan.phases)} phases"
+        return "\n".join([head, *(line for phase in self.phases for line in phase.describe())])
+
+
+class _Phase:
+    """One phase of the results: kernels, words, and how its weights are transformed."""
+
+    def __init__(
+        self, layer: WinogradPlan, plan: PhasePlan, spec: ConvSpec, extents: tuple[int, ...], source: np.ndarray,
+        activation: str | None, target: Target, threads: int,
+    ) -> None:  # fmt: skip
+        self.layer, self.plan, self.target, self.threads, self.spec = layer, plan, target, threads, spec
+        self.panels, self.taps = layer.groups * plan.panels, math.prod(spec.taps)
+        stored = BY_NAME[spec.dtype]
+        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored)
+        self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
+        self._load()
+        # Not a multiple of 4096 bytes: the ξ of a weight share no cache set.
+        self.point = layer.summed * self.form.panel + 16
+        self.words = self._words(source, extents, activation)
+        self._prepare_weights()
+        forms = plan.rows.results, plan.columns.results
+        taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
+        self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
+
+    def _prepare_weights(self) -> None:
+        plan, panel, taps = self.plan, self.form.panel, self.taps
+        self.tap_order, self.jobs = self._tap_order(), {}
+        self.weight_block = max(1, min(self.layer.summed, _TURNED // (taps * panel * 4)))
+        self.weight_blocks = -(-self.layer.summed // self.weight_block)
+        # A square that is turned may end as many channels behind the last one as a vector has lanes.
+        self.turned = (self.weight_block + self.form.lanes) * taps * panel
+        self.filter_size = self.panels * plan.points * self.point
+        self.fused_size = -(-(self.thread_size + plan.points * self.point + self.turned) // 64) * 64
+        self.keep = remembered
+        if plan.once(self.spec.batch):
+            # With several phases, each turns the taps of all of them again.
+            several = len(self.layer.phases) > 1
+            self.keep = worth_packing if several or plan.kept else packed_in_use
+
+    def run(
+        self, source: np.ndarray, w: np.ndarray, packed: np.ndarray | None, bias: np.ndarray, result: np.ndarray,
+        scratch: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Writes the phase's part of the result, with packed weights or, without, packing each panel as it goes."""
+        words, address = self.words[:], runtime.address
+        words[3], words[5] = address(source), address(bias)
+        words[6], words[7] = address(result) + self.start, address(scratch)
+        if packed is None:
+            w, job = self._weight_job(w)
+            place = self.thread_size, self.thread_size + self.plan.points * self.point
+            words[_SIZE] = self.fused_size
+            words[_FUSE:] = array("q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, *place))
+        else:
+            words[4] = address(packed)
+        runtime.launch(self.entry, words, self.threads)
+
+    # ---------------------------------------------------------------- weights
+
+    def weights(self, w: np.ndarray, memo: dict | None) -> np.ndarray | None:
+        """The transformed weights; None where they are transformed in use."""
+        return self.keep(memo, self.key, self._transform, w)
+
+    def _transform(self, w: np.ndarray) -> np.ndarray:
+        """The transformed weights of all panels."""
+        weights, scratch = runtime.empty((self.filter_size,), _F32), runtime.empty((self.turned * self.threads,), _F32)
+        w, words = self._weight_job(w)
+        words[3], words[4] = runtime.address(weights), runtime.address(scratch)
+        runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
+        return weights
+
+    def _weight_job(self, w: np.ndarray) -> tuple[np.ndarray, array]:
+        """The weight as it will be read, and the words for its transform (made once for weights of its strides)."""
+        if w.strides not in self.jobs:
+            self.jobs[w.strides] = self._walk_words(w)
+        words = self.jobs[w.strides]
+        if words is None:
+            return self._weight_job(np.ascontiguousarray(w))
+        words = words[:]
+        words[2] = runtime.address(w)
+        return w, words
+
+    def _walk_words(self, w: np.ndarray) -> array | None:
+        """Words that walk along what is dense in a weight of these strides; None where nothing is."""
+        layer, plan = self.layer, self.plan
+        co, ci, *steps = (stride // w.itemsize for stride in w.strides)
+        lane, channel = (ci, co) if layer.kernel == "dgrad" else (co, ci)
+        moved = [(step, count) for step, count in zip(steps, self.spec.taps) if count > 1]  # others have any stride
+        follows = all(step == after * count for (step, _), (after, count) in pairwise(moved))
+        walk = walk_of(lane, channel, moved[-1][0], self.taps) if follows else None
+        if walk is None:
+            return None
+        return filter_params(self.form.stored).pack(
+            0, 0, 0, self.turned, self.tap_order.ctypes.data,
+            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, self.taps, self.point,
+            self.weight_blocks, self.weight_block, co * (self.spec.out_channels // layer.groups), lane, channel, *walk,
+        )  # fmt: skip
+
+    def _tap_order(self) -> np.ndarray:
+        """For each depth tap (or class) the place of each of its taps in the weight, −1 where it has none."""
+        lines, three = self.plan.lines, (1,) * (3 - self.spec.rank) + self.spec.taps
+        sizes, apart = self._in_order(three), self._in_order([math.prod(three[axis + 1 :]) for axis in range(3)])
+        found = [
+            [line.first + line.turn * (tap * line.stride + part) for line, tap, part in zip(lines, taps, parts)]
+            for parts in product(*(range(line.stride) for line in lines))
+            for taps in product(*(range(line.taps) for line in lines))
+        ]
+        return np.array([
+            sum(map(mul, taps, apart)) if all(tap < size for tap, size in zip(taps, sizes)) else -1 for taps in found
+        ], np.int64)  # fmt: skip
+
+    # ---------------------------------------------------------------- preparation
+
+    def _strides(self, source: np.ndarray) -> tuple[int, int, int, int]:
+        """Those of the three lines and the channels, in numbers."""
+        _, channel, *spatial = (stride // source.itemsize for stride in source.strides)
+        return (*self._in_order([0] * (3 - len(spatial)) + spatial), channel)
+
+    def _in_order(self, steps: list[int]) -> list[int]:
+        return [steps[i] for i in self.layer.order]
+
+    def _load(self) -> None:
+        target, form, pack = self.target, self.form, self.gather.form
+        key = f"{form.rows.results} {form.columns.results} {form.rows.taps} {form.columns.taps} "
+        key += f"{form.lanes} {form.vectors} {form.heights} {form.stored}"
+        layer = jit.kernel(f"winograd {key} {pack}", lambda: emit_layer(target, form, pack), target)
+        weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
+        self.entry, self.filter_entry = layer["winograd"], weight["filter"]
+        self.panel_entry = weight["filter_panel"].address
+
+    def _words(self, source: np.ndarray, extents: tuple[int, ...], activation: str | None) -> object:
+        layer, plan, form, bands = self.layer, self.plan, self.form, self.plan.bands
+        _, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
+        self.planes, self.depth_slots = self._depth_slots(slots_h * bands.row)
+        slots_d = len(self.planes)
+        most = form.heights[0]
+        channels = layer.groups * layer.summed
+        self.width = -(-channels // form.lanes) * form.lanes
+        tiles = plan.images * len(plan.tiles[0].places) * len(plan.tiles[1].places)
+        capacity = -(-tiles // most) * most
+        self.places = [np.array(axis.places, np.int64) for axis in plan.tiles]
+        point = capacity * self.width + form.lanes  # not a multiple of 4096 bytes: neighbours share no cache set
+        spread, sums = slots_d * form.points * point, form.points * capacity * form.panel
+        band = -(-bands.size // 64) * 64
+        self.thread_size = -(-(band + spread + sums) // 64) * 64
+        image, channel = (stride // source.itemsize for stride in source.strides[:2])
+        pixel = layer.groups * layer.made
+        row = pixel * extents[2]
+        plane = row * extents[1]
+        distances = self._in_order([plane, row, pixel])
+        steps = [distance * line.step for distance, line in zip(distances, plan.lines)]
+        self.start = source.itemsize * sum(distance * line.start for distance, line in zip(distances, plan.lines))
+        low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
+        return layer_params(form.stored).pack(
+            self.gather.address, 0, 0, 0, 0, 0, low,
+            self.spec.batch, plan.images, *(axis.count for axis in bands.axes), plan.parts,
+            image, channel, channels, bands.channels, self.width, layer.summed, layer.made,
+            slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps,
+            self.depth_slots.ctypes.data, self.planes.ctypes.data,
+            *map(len, self.places), *(places.ctypes.data for places in self.places),
+            *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
+            *plan.extents[1:], self.panels, plan.panels,
+            plane * extents[0], *steps,
+            bands.row, bands.pitch, band, capacity, point, self.point, self.thread_size,
+            0, 0, 0, 0, 0,
+        )  # fmt: skip
+
+    def _depth_slots(self, plane: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each depth slot begins in the band, and the slot of each depth tap."""
+        plan, bands = self.plan, self.plan.bands
+        if plan.classes == 1:
+            depths = bands.axes[0].slots
+            return np.arange(len(depths.coordinates)) * plane, np.array(depths.base[0], np.int64)
+        rows, columns = (
+            np.arange(line.stride) * axis.length * distance
+            for line, axis, distance in zip(plan.lines[1:], plan.tiles, (bands.row, bands.pitch))
+        )
+        return (rows[:, None] + columns).reshape(-1), np.arange(plan.classes)
+
+    def describe(self) -> list[str]:
+        """The plan for people."""
+        plan, (rows, columns) = self.plan, (self.plan.rows, self.plan.columns)
+        sums = rows.results * columns.results * rows.taps * columns.taps
+        return [
+            f"F({rows.results}×{columns.results}, {rows.taps}×{columns.taps}): {rows.inputs * columns.inputs} "
+            f"multiplications a tile for {sums}",
+            f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
+            f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads; "
+            f"weights {KEEPING[self.keep]}",
+        ]

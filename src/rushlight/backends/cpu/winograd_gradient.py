@@ -1,0 +1,143 @@
+"""A weight gradient by Winograd's algorithm, ready to be called.
+
+In: a ConvSpec and arrays like those to come. Out: a callable that takes (x, y) and gives w.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from ... import runtime
+from ...compiler import jit
+from ...kernels.pack import Gather
+from ...kernels.winograd_gradient import (
+    SUM,
+    GradientForm,
+    emit_finish,
+    emit_operand,
+    emit_sum,
+    finish_params,
+    spread_params,
+)
+from ...language.ir import BY_NAME
+from ...plan.target import Target
+from ...plan.winograd_gradient import GradientPlan
+from ...rules.spec import ConvSpec
+
+_F32 = np.dtype(np.float32)
+
+
+class _Operand:
+    """x or y: how it is packed and where its transformed tiles go."""
+
+    def __init__(self, name: str, source: np.ndarray, plan: GradientPlan, form: GradientForm) -> None:
+        bands, tiles = (plan.x, plan.tiles_x) if name == "x" else (plan.y, plan.tiles_y)
+        self.places = [np.array(axis.places, np.int64) for axis in tiles]
+        self.bands, self.form, self.plan = bands, form, plan
+        self.image, self.channel, *spatial = (stride // source.itemsize for stride in source.strides)
+        strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
+        self.gather = Gather(bands, strides, form.lanes)
+        self.channels = source.shape[1]
+        self.panel = form.left_panel if name == "x" else form.panel
+        self.slots = len(bands.axes[0].slots.coordinates)
+        self.next = plan.units * plan.tiles * self.panel + form.lanes
+        self.point = -(-self.channels // self.panel) * self.next + form.lanes  # see WinogradCall: no shared cache sets
+        self.size = self.slots * form.points * self.point
+        self.name = name
+
+    def load(self, target: Target) -> None:
+        """Its kernel."""
+        form, pack = self.form, self.gather.form
+        key = f"winograd spread {self.name} {_sizes(form)} {form.lanes} {pack} {form.stored}"
+        self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["spread"]
+
+    def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
+        """The arguments for units `first` … `first + count`; everything is an address or an integer."""
+        bands = self.bands
+        slots_h = len(bands.axes[1].slots.coordinates)
+        return spread_params(self.form.stored).pack(
+            self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
+            self.image, self.channel, self.channels, bands.channels, self.slots, *map(len, self.places),
+            *(places.ctypes.data for places in self.places),
+            slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.panel, self.next, self.point,
+        )  # fmt: skip
+
+
+def _sizes(form: GradientForm) -> tuple[int, ...]:
+    """What the matrices follow from."""
+    return tuple(size for axis in (form.rows, form.columns) for size in (axis.results, axis.taps))
+
+
+class WinogradGradientCall:
+    """One prepared weight gradient; call it with (x, y)."""
+
+    def __init__(
+        self, plan: GradientPlan, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int
+    ) -> None:
+        self.plan, self.spec, self.threads = plan, spec, threads
+        sizes = plan.depth_taps, target.lanes(4), plan.vectors, plan.height
+        form = self.form = GradientForm(plan.row_form, plan.column_form, *sizes, BY_NAME[spec.dtype])
+        self.dtype = x.dtype
+        self.x, self.y = _Operand("x", x, plan, form), _Operand("y", y, plan, form)
+        for operand in (self.x, self.y):
+            operand.load(target)
+        key = f"{_sizes(form)} {form.depth_taps} {form.lanes} {form.vectors} {form.height}"
+        self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
+        key = f"winograd finish {key} {form.stored}"
+        self.finish = jit.kernel(key, lambda: emit_finish(target, form), target)["finish"]
+        self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
+        self.channels, self.results = spec.in_channels, spec.out_channels
+        self.rows = -(-self.channels // form.height) * form.height
+        self.panels = -(-self.results // form.panel)
+        self.point = self.rows * form.panel
+        self.sums = plan.depth_taps * form.points * plan.panels * self.point
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        plan, address = self.plan, runtime.address
+        w = runtime.empty(self.spec.w_shape, self.dtype)
+        sums = runtime.empty((self.sums,), _F32)
+        spread = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
+        bands = [-(-operand.bands.size // 64) * 64 for operand in (self.x, self.y)]
+        scratch = runtime.empty((max(bands) * self.threads,), _F32)
+        units = self.spec.batch * prod(axis.count for axis in plan.y.axes)
+        for first in range(0, units, plan.units):
+            count = min(plan.units, units - first)
+            for operand, source, into in zip((self.x, self.y), (x, y), spread):
+                words = operand.words(address(source), address(into), address(scratch), first, count)
+                runtime.launch(operand.entry, words, self.threads)
+            for panel in range(0, self.panels, plan.panels):
+                panels = min(plan.panels, self.panels - panel)
+                self._sum(*map(address, (*spread, sums)), panel, panels, count * plan.tiles, first > 0)
+                if first + count == units:
+                    self._finish(address(sums), address(w), panel, panels)
+        return w
+
+    def _sum(self, x: int, y: int, sums: int, panel: int, panels: int, tiles: int, add: bool) -> None:
+        """The sums of some panels of output channels over the tiles that are spread."""
+        plan = self.plan
+        words = SUM.pack(
+            x, y + panel * self.y.next * _F32.itemsize, sums, plan.depth_taps, self.slots.ctypes.data,
+            self.form.points, panels, self.channels, self.rows, plan.y.axes[0].block, tiles,
+            self.x.next, self.y.next, self.x.point, self.y.point, int(add),
+        )  # fmt: skip
+        runtime.launch(self.sum, words, self.threads)
+
+    def _finish(self, sums: int, w: int, panel: int, panels: int) -> None:
+        """The weight's output channels of these panels."""
+        form, stride = self.form, self.channels * self.form.taps
+        first = panel * form.panel
+        results = min(panels * form.panel, self.results - first)
+        w += first * stride * self.dtype.itemsize
+        words = finish_params(form.stored).pack(sums, w, self.channels, results, panels, self.point, stride)
+        runtime.launch(self.finish, words, self.threads)
+
+    def describe(self) -> str:
+        """The plan for people."""
+        plan = self.plan
+        return (
+            f"Winograd F({plan.row_form.results}×{plan.column_form.results}, "
+            f"{plan.row_form.taps}×{plan.column_form.taps}): tiles of y are the filter, taps the results\n"
+            f"units of {plan.tiles} tiles, {plan.units} units at a time"
+        )

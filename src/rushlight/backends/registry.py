@@ -1,0 +1,184 @@
+"""Which engine computes: the compiled one where it can, the reference otherwise, and why not the other.
+
+In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
+call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool`, `window_sums` and the
+adjoints of the last two; it declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rushlight.backends import reference
+from rushlight.backends.meta import Shapes, hollow
+from rushlight.backends.protocol import Refusal, Refused, Unavailable
+from rushlight.core.errors import message
+from rushlight.rules.spec import ConvSpec
+
+if TYPE_CHECKING:
+    from rushlight.rules.windows import Windows
+
+CHOICES = ("auto", "compiled", "reference")
+
+refusals: deque[Refused] = deque(maxlen=1000)
+
+
+class Ordered:
+    """Engines in order of preference, itself an engine."""
+
+    name = "auto"
+
+    def __init__(self, *engines: object) -> None:
+        self.engines = engines
+
+    def fprop(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`fprop` of the first engine that takes it."""
+        return self._first("fprop", spec, arguments)
+
+    def dgrad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`dgrad` of the first engine that takes it."""
+        return self._first("dgrad", spec, arguments)
+
+    def wgrad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`wgrad` of the first engine that takes it."""
+        return self._first("wgrad", spec, arguments)
+
+    def bias_grad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+        """`bias_grad` of the first engine that takes it."""
+        return self._first("bias_grad", spec, arguments)
+
+    def max_pool(self, grid: Windows, *arguments: object) -> tuple[np.ndarray, np.ndarray | None]:
+        """`max_pool` of the first engine that takes it."""
+        return self._first("max_pool", grid, arguments)
+
+    def max_pool_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
+        """`max_pool_grad` of the first engine that takes it."""
+        return self._first("max_pool_grad", grid, arguments)
+
+    def window_sums(self, grid: Windows, x: np.ndarray) -> np.ndarray:
+        """`window_sums` of the first engine that takes it."""
+        return self._first("window_sums", grid, (x,))
+
+    def window_sums_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
+        """`window_sums_grad` of the first engine that takes it."""
+        return self._first("window_sums_grad", grid, arguments)
+
+    def _first(self, kernel: str, spec: ConvSpec | Windows, arguments: tuple) -> np.ndarray | tuple:
+        for engine in self.engines:
+            try:
+                return getattr(engine, kernel)(spec, *arguments)
+            except Refusal as refusal:
+                refusals.append(Refused(engine.name, kernel, str(spec), str(refusal)))
+                if isinstance(refusal, Unavailable):
+                    self._do_without(engine, str(refusal))
+        raise RuntimeError(f"no engine takes {spec}: {refusals[-1].reason}")
+
+    def _do_without(self, engine: object, reason: str) -> None:
+        self.engines = tuple(other for other in self.engines if other is not engine)
+        _warn_once(reason)
+
+
+_choice: str | None = None  # what set_engine or the environment asked for; None: not asked yet
+_current: object | None = None
+
+
+def current() -> object:
+    """The engine that runs calls now."""
+    return _current or _resolve()
+
+
+def get_engine() -> str:
+    """The engine chosen: "auto", "compiled" or "reference".
+
+    >>> import rushlight as torch
+    >>> torch.get_engine() in ("auto", "compiled", "reference")
+    True
+    """
+    _resolve()
+    return _choice
+
+
+def set_engine(name: str) -> None:
+    """Choose who computes: "reference" (NumPy), "compiled" (nothing else), or "auto" (compiled where it can).
+
+    The environment variable RUSHLIGHT_ENGINE chooses where this is not called. ValueError for another name,
+    RuntimeError where "compiled" cannot run here.
+
+    >>> import rushlight as torch
+    >>> before = torch.get_engine()
+    >>> torch.set_engine("reference"); torch.get_engine()
+    'reference'
+    >>> torch.set_engine(before)
+    """
+    global _choice, _current
+    if name not in CHOICES:
+        raise ValueError(message(f"unknown engine {name!r}", mend=f"one of {', '.join(CHOICES)}"))
+    _current = _engine_of(name)
+    _choice = name
+
+
+def _resolve() -> object:
+    if _current is None:
+        set_engine(os.environ.get("RUSHLIGHT_ENGINE", "auto"))
+    return _current
+
+
+def _engine_of(name: str) -> object:
+    if name == "reference":
+        return reference
+    compiled, reason = _compiled()
+    if compiled is None and name == "compiled":
+        raise RuntimeError(message("the compiled engine cannot run here", reason, mend='set_engine("reference")'))
+    if compiled is None:
+        _warn_once(reason)
+        return reference
+    return compiled if name == "compiled" else Ordered(compiled, reference)
+
+
+def _compiled() -> tuple[object | None, str]:
+    """The compiled engine, or None and why there is none."""
+    from importlib.util import find_spec
+
+    if find_spec("rushlight.backends.cpu") is None:
+        return None, ""
+    try:
+        if find_spec("llvmlite") is None:
+            return None, "llvmlite is not installed"
+        from rushlight.backends import cpu as compiled
+    except ImportError as error:
+        return None, str(error)
+    return compiled, ""
+
+
+_warned = False
+
+
+def _warn_once(reason: str) -> None:
+    global _warned
+    if reason and not _warned:
+        import warnings
+
+        _warned = True
+        warnings.warn(f"rushlight runs on its slow reference engine: {reason}", RuntimeWarning, stacklevel=4)
+
+
+@contextmanager
+def using(engine: object) -> Iterator[None]:
+    """Run calls on this engine for a while."""
+    global _current
+    before, _current = current(), engine
+    try:
+        yield
+    finally:
+        _current = before
+
+
+def evaluate(shape: tuple[int, ...], dtype: np.dtype, function: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """`function(*arrays)`, which has this shape and dtype; only the shape where shapes alone are asked for."""
+    return hollow(shape, dtype) if isinstance(current(), Shapes) else function(*arrays)

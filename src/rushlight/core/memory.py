@@ -1,0 +1,56 @@
+"""What fits into memory: an allocation that cannot is refused before it is tried.
+
+In come a shape and the bytes an element; out comes nothing, or a RuntimeError with the size in words. Systems
+that promise memory they do not have end the process later instead, so asking NumPy is not enough.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from math import prod
+
+from rushlight.core.errors import bytes_in_words, message
+
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+@cache
+def total() -> int:
+    """Bytes of memory this process may use: the machine's, or the container's where that is less."""
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not a POSIX system
+        machine = 2**47
+    return min([machine, *_container_limits()])
+
+
+def _container_limits() -> list[int]:
+    limits = []
+    for path in _CGROUP_LIMITS:
+        try:
+            with open(path) as file:
+                limits.append(int(file.read()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return limits
+
+
+def check(shape: tuple[int, ...], itemsize: int, *facts: str) -> None:
+    """RuntimeError where an array of this shape cannot be allocated.
+
+    >>> check((2, 3), 4)
+    >>> check((2**40, 2**40), 4)
+    Traceback (most recent call last):
+    ...
+    RuntimeError: Storage size calculation overflowed with sizes=[1099511627776, 1099511627776]
+    ...
+    """
+    size = prod(shape) * itemsize
+    if size <= total():
+        return
+    sentence = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes."
+    if size >= 2**63:
+        sentence = f"Storage size calculation overflowed with sizes={list(shape)}"
+    words = f"a tensor of shape {list(shape)} takes {bytes_in_words(size)}; there are {bytes_in_words(total())} in all"
+    raise RuntimeError(message(sentence, words, *facts, mend="a smaller batch or size, or a smaller dtype"))

@@ -1,1 +1,0 @@
-"""Who computes a convolution: the NumPy reference or the compiled engine, chosen by `dispatch`."""

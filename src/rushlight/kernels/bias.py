@@ -1,0 +1,206 @@
+"""The bias's gradient: the sum of an array over everything but its channels.
+
+In: an array whose channels, or whose positions, are neighbours in memory, in the pieces of a `plan.bias.BiasPlan`. Out:
+the kernels `sums`, which writes partial sums [chunk][width], and `totals`, which adds them in order. What a chunk is,
+the geometry decides alone, so any team gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, f64, i64, ptr, vec
+from ..language.loops import divide
+from ..plan.bias import LINES
+
+UNROLL = 4
+"""Vectors under way at once."""
+
+ROWS = 4
+"""Rows added to each other before they are added to the sums: those are read and written less often."""
+
+RUN = 1024
+"""Neighbours that are added up before their sum joins others, in double precision: long sums round more."""
+
+BLOCK = 256
+"""Channels whose totals a thread claims at once."""
+
+
+def bias_params(source: Type, number: Type) -> Params:
+    """The words of `sums`: image i begins at y[offsets[i]]; the other words are a BiasPlan's."""
+    words = ["items", "images", "group", "positions", "pieces", "piece", "width", "spans", "span", "step", "extra"]
+    return Params(y=ptr(source), sums=ptr(number), offsets=ptr(i64), **dict.fromkeys(words, i64))
+
+
+def totals_params(number: Type, result: Type) -> Params:
+    """The words of `totals`: `rows` rows of sums, a number a channel."""
+    return Params(sums=ptr(number), result=ptr(result), rows=i64, channels=i64)
+
+
+class _Item:
+    """What a thread claims: which chunk, images `first` to `last`, `count` positions from `start` on, the part of the
+    width from `left` to `right`."""
+
+    def __init__(self, f: Function, p: Fields, item: Value) -> None:
+        self.chunk, part = divide(item, p.spans)
+        group, piece = divide(self.chunk, p.pieces)
+        self.first = group * p.group
+        self.last = f.min(self.first + p.group, p.images)
+        self.start = piece * p.piece
+        self.count = f.min(p.piece, p.positions - self.start)
+        self.left = part * p.span
+        self.right = f.min(self.left + p.span, p.width)
+
+
+# -------------------------------------------------------------------- channels are neighbours
+
+
+def emit_rows(k: Module, source: Type, number: Type) -> None:
+    """Exports `sums` for neighbouring channels.
+
+    for items (claimed), images, rows of channels, four at a time:
+        for vectors c of the span:  sums[chunk][c] += (row₀[c] + row₁[c]) + (row₂[c] + row₃[c])
+    """
+    with k.kernel("sums", bias_params(source, number)) as (f, p), f.claim(p.next, p.items) as number_of_item:
+        p.number, p.lanes = number, k.lanes(number)
+        item = _Item(f, p, number_of_item)
+        sums, whole = p.sums[item.chunk * p.width], item.left + (item.right - item.left) // p.lanes * p.lanes
+        with f.loop(item.left, whole, p.lanes) as c:
+            sums[c].store(f.const(vec(number, p.lanes), 0.0))
+        with f.loop(item.first, item.last) as image:
+            rows = p.y[p.offsets[image].load() + item.start * p.step]
+            _each_rows(f, p, rows, item.count, lambda some: _add_rows(f, p, some, item.left, whole, sums))
+            with f.if_(item.start + item.count == p.positions):
+                rest = rows[item.count * p.step]
+                with f.loop(item.left, f.min(item.right, p.extra), p.lanes) as c:
+                    mask = f.mask(p.extra - c, p.lanes, source)
+                    _add(p, [rest], c, sums, mask)
+        with f.if_(whole < item.right):
+            _sum_column(f, p, source, item, whole, sums)
+
+
+def _each_rows(f: Function, p: Fields, rows: Pointer, count: Value, do: Callable[[list[Pointer]], None]) -> None:
+    """`do` for all rows: four at a time, then one."""
+    many = count // ROWS * ROWS
+    with f.loop(0, many, ROWS) as r:
+        do([rows[(r + j) * p.step] for j in range(ROWS)])
+    with f.loop(many, count) as r:
+        do([rows[r * p.step]])
+
+
+def _add_rows(f: Function, p: Fields, rows: list[Pointer], left: Value, whole: Value, sums: Pointer) -> None:
+    """The whole vectors of some rows, added to the sums."""
+    block = UNROLL * p.lanes
+    many = left + (whole - left) // block * block
+    with f.loop(left, many, block) as c:
+        for v in range(UNROLL):
+            _add(p, rows, c + v * p.lanes, sums)
+    with f.loop(many, whole, p.lanes) as c:
+        _add(p, rows, c, sums)
+
+
+def _add(p: Fields, rows: list[Pointer], c: Value, sums: Pointer, mask: Mask | None = None) -> None:
+    """One vector of some rows, added to the sums."""
+    sums[c].store(sums[c].load(p.lanes) + _tree([row[c].load(p.lanes, mask=mask).to(p.number) for row in rows]))
+
+
+def _sum_column(f: Function, p: Fields, source: Type, item: _Item, c: Value, sums: Pointer) -> None:
+    """The channels behind the last whole vector, whose sums stay in a register: a part of one is dear to store."""
+    left = item.right - c
+    mask, total = f.mask(left, p.lanes, source), f.var(vec(p.number, p.lanes), 0.0)
+
+    def add(rows: list[Pointer]) -> None:
+        total.value = total.value + _tree([row.load(p.lanes, mask=mask).to(p.number) for row in rows])
+
+    with f.loop(item.first, item.last) as image:
+        _each_rows(f, p, p.y[p.offsets[image].load() + item.start * p.step + c], item.count, add)
+    sums[c].store(total.value, mask=f.mask(left, p.lanes, p.number))
+
+
+# -------------------------------------------------------------------- positions are neighbours
+
+
+def emit_lines(k: Module, source: Type, number: Type) -> None:
+    """Exports `sums` for neighbouring positions.
+
+    for items (claimed), images, channels of the span:
+        for runs of the channel's line:  vector[channel] += Σ over vectors of the run
+    sums[chunk][channel] = Σ over lanes vector[channel]
+    """
+    with k.kernel("sums", bias_params(source, number)) as (f, p):
+        p.number, p.lanes = number, k.lanes(number)
+        vectors = f.local(f64, LINES * p.lanes)
+        with f.claim(p.next, p.items) as number_of_item:
+            item = _Item(f, p, number_of_item)
+            channels, mask = item.right - item.left, f.mask(item.count % p.lanes, p.lanes, source)
+            with f.loop(0, channels) as c:
+                vectors[c * p.lanes].store(f.const(vec(f64, p.lanes), 0.0))
+            with f.loop(item.first, item.last) as image:
+                lines = p.y[p.offsets[image].load() + item.left * p.step + item.start]
+                with f.loop(0, channels) as c:
+                    line, place = lines[c * p.step], vectors[c * p.lanes]
+                    with f.loop(0, item.count, RUN) as i:
+                        run = _sum_run(f, p, line[i], f.min(item.count - i, RUN), mask)
+                        place.store(place.load(p.lanes) + run.to(f64))
+            sums = p.sums[item.chunk * p.width + item.left]
+            with f.loop(0, channels) as c:
+                sums[c].store(f.sum_lanes(vectors[c * p.lanes].load(p.lanes)).to(number))
+
+
+def _sum_run(f: Function, p: Fields, line: Pointer, count: Value, mask: Mask) -> Value:
+    """Σ over `count` neighbours, lane by lane; `mask` is of those behind the last whole vector."""
+    block = UNROLL * p.lanes
+    totals = [f.var(vec(p.number, p.lanes), 0.0) for _ in range(UNROLL)]
+
+    def add(total: object, place: Pointer, mask: Mask | None = None) -> None:
+        total.value = total.value + place.load(p.lanes, mask=mask).to(p.number)
+
+    many, whole = count // block * block, count // p.lanes * p.lanes
+    with f.loop(0, many, block) as i:
+        for v, total in enumerate(totals):
+            add(total, line[i + v * p.lanes])
+    with f.loop(many, whole, p.lanes) as i:
+        add(totals[0], line[i])
+    with f.if_(whole < count):
+        add(totals[1], line[whole], mask)
+    return _tree([total.value for total in totals])
+
+
+# -------------------------------------------------------------------- the totals
+
+
+def emit_totals(k: Module, number: Type, result: Type) -> None:
+    """Exports `totals`:  result[c] = Σ over rows, in order and in double precision,  sums[row][c]."""
+    lanes = k.lanes(f64)
+    with (
+        k.kernel("totals", totals_params(number, result)) as (f, p),
+        f.claim(p.next, f.ceil_div(p.channels, BLOCK)) as item,
+    ):
+        begin = item * BLOCK
+        end = f.min(begin + BLOCK, p.channels)
+        block = UNROLL * lanes
+        many = begin + (end - begin) // block * block
+        with f.loop(begin, many, block) as c:
+            _total(f, p, c, [None] * UNROLL, lanes)
+        with f.loop(many, end, lanes) as c:
+            _total(f, p, c, [end - c], lanes)
+
+
+def _total(f: Function, p: Fields, c: Value, lefts: list[Value | None], lanes: int) -> None:
+    """The totals of some vectors of channels; all lanes count where nothing is said to be left."""
+    of, result = p.sums.of, p.result.of
+    masks = [[None if left is None else f.mask(left, lanes, kind) for kind in (of, result)] for left in lefts]
+    totals = [f.var(vec(f64, lanes), 0.0) for _ in lefts]
+    with f.loop(0, p.rows) as row:
+        place = p.sums[row * p.channels + c]
+        for v, total in enumerate(totals):
+            total.value = total.value + place[v * lanes].load(lanes, mask=masks[v][0]).to(f64)
+    for v, total in enumerate(totals):
+        p.result[c][v * lanes].store(total.value.to(result), mask=masks[v][1])
+
+
+def _tree(values: list[Value]) -> Value:
+    """The sum of one, two or four values, in pairs."""
+    while len(values) > 1:
+        values = [a + b for a, b in zip(values[::2], values[1::2])]
+    return values[0]

@@ -1,0 +1,430 @@
+"""Kernels in which every lane is a result channel of its own: depthwise, channel multipliers, small groups.
+
+In: what a `LanePlan` fixes. Out: a module with the kernel `lanes`, in one of two forms; `lanewise_call` makes its words
+and tables. Weights come packed as [panel][taps d][taps h][taps w][source channel][lane].
+
+In place (depthwise, channels-last): nothing is copied; taps outside the source are left out.
+
+    for item (image, rows, piece of the last axis, panels):  for row:  for panel:  for phase of the last axis:
+        interior: tiles of pixels;  for the row's taps d, h:  load each source vector once, use it for every tap w
+        borders:  single pixels over the taps that are inside
+
+Packed: see `pack`; a tile runs along the slots of a row and over one list of all taps and source channels.
+
+    for item (image, block, panel):  pack;  for phases:  for row:  tiles of pixels:
+        for (slot, weight) in taps:  sums[pixel] += band[slot + pixel] · weight
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ..language.ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.loops import divide
+
+
+class Tile(NamedTuple):
+    """What both forms share: the vectors of a tile, the numbers of pixels it may hold, the epilogue; and for bands,
+    whether taps outside the source are skipped instead of multiplied by zero, how many channels of a group are spread
+    over its lanes in registers (1: none are), and how many tiles lie side by side in a panel."""
+
+    lanes: int
+    vectors: int
+    pixels: tuple[int, ...]
+    relu: bool
+    skips: bool = False
+    spread: int = 1
+    abreast: int = 1
+
+    @property
+    def width(self) -> int:
+        """Lanes of a panel."""
+        return self.vectors * self.lanes * self.abreast
+
+
+class RowPhase(NamedTuple):
+    """One phase of the last axis: `taps[j]` of the weight reads `offsets[j]` positions on. `left` and `right` are the
+    positions some of whose taps are outside the source: for each, the first tap inside and how many are."""
+
+    taps: tuple[int, ...]
+    offsets: tuple[int, ...]
+    step: int
+    left: tuple[tuple[int, int], ...]
+    right: tuple[tuple[int, int], ...]
+
+
+# -------------------------------------------------------------------- in place
+
+_IN_PLACE_WORDS = [
+    "images", "rows", "height", "first", "pieces", "piece", "row_blocks", "row_block",
+    "panels", "panel_group", "panel_groups", "channels", "source_image", "result_image", "result_row", "panel_size",
+    "delta_d", "delta_h", "weight_d", "weight_h", "ahead",
+]  # fmt: skip
+
+
+def in_place_params(source: Type, number: Type) -> Params:
+    """The words of the kernel in place.
+
+    ahead: rows of the source to ask for before they are read, as many as the next row of results has new ones;
+    table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
+    table_w: of a phase (first position, begin and end of the interior, offset of position 0 in the row of results)."""
+    pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source))
+    tables = dict.fromkeys(("table_d", "table_h", "table_w"), ptr(i64))
+    return Params(**pointers, **dict.fromkeys(_IN_PLACE_WORDS, i64), **tables)
+
+
+def emit_in_place(
+    k: Module, tile: Tile, source: Type, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
+) -> None:
+    """The kernel in place. `pitch` and `result_pitch`: numbers from one position of the last axis to the next, of the
+    source and, within a phase, of the result."""
+    with k.kernel("lanes", in_place_params(source, number)) as (f, p):
+        p.pitch, p.result_pitch, p.number = pitch, result_pitch, number
+        items = p.images * p.row_blocks * p.pieces * p.panel_groups
+        with f.claim(p.next, items) as item:
+            rest, panels = divide(item, p.panel_groups)
+            rest, piece = divide(rest, p.pieces)
+            image, block = divide(rest, p.row_blocks)
+            p.first_panel = panels * p.panel_group
+            p.last_panel = f.min(p.first_panel + p.panel_group, p.panels)
+            source, result = p.source[image * p.source_image], p.result[image * p.result_image]
+            begin = block * p.row_block
+            with f.loop(begin, f.min(begin + p.row_block, p.rows)) as row:
+                _in_place_row(f, p, tile, phases, source, result, row, piece)
+
+
+class _Rows(NamedTuple):
+    """The rows of taps that one row of results meets."""
+
+    count_d: Value
+    count_h: Value
+    source: Pointer
+    weights: Pointer
+
+
+def _in_place_row(f: Function, p, tile: Tile, phases, source, result, row: Value, piece: Value) -> None:  # noqa: ANN001
+    d, h = divide(row, p.height)
+    entry_d, entry_h = p.table_d[d * 3], p.table_h[h * 3]
+    rows = _Rows(
+        count_d=entry_d[0].load(), count_h=entry_h[0].load(),
+        source=source[entry_d[1].load() + entry_h[1].load()],
+        weights=p.weight[entry_d[2].load() + entry_h[2].load()],
+    )  # fmt: skip
+    begin = p.first + piece * p.piece
+    end = begin + p.piece
+    for index, phase in enumerate(phases):
+        entry = p.table_w[index * 4]
+        line = result[row * p.result_row + entry[3].load()]
+        everything = [(0, len(phase.taps))]
+        start, lo, hi = (entry[i].load() for i in range(3))
+
+        def place(t: Value, inside: Sequence[tuple[int, int]], phase=phase, line=line) -> None:  # noqa: ANN001
+            _place_panels(f, p, tile, rows, phase, t, inside, line[t * p.result_pitch])
+
+        if phase.left:
+            with f.if_(piece == 0):
+                place(start, phase.left)
+        _tiled(
+            f, f.max(lo, begin), f.min(hi, end), tile.pixels,
+            lambda t, pixels: place(t, everything * pixels),  # noqa: B023
+        )  # fmt: skip
+        if phase.right:
+            with f.if_(piece == p.pieces - 1):
+                place(hi, phase.right)
+
+
+def _place_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: Value, inside, line) -> None:  # noqa: ANN001
+    """The positions from t on, as many as `inside` has entries: which taps of each (first, how many) are inside."""
+    most = tile.pixels[0]
+    for first in range(0, len(inside), most):
+        some = inside[first : first + most]
+        with f.loop(p.first_panel, p.last_panel, sure=True) as panel:
+            # The last panel is moved back, so that all are full; what two panels compute, they compute alike.
+            channel = f.min(panel * tile.width, p.channels - tile.width)
+            bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            sums = _start(f, tile, len(some), p.number, bias)
+            here = rows._replace(
+                source=rows.source[(t + first) * (phase.step * p.pitch) + channel],
+                weights=rows.weights[panel * p.panel_size],
+            )
+            if phase.taps:
+                with f.loop(0, p.ahead) as row:
+                    _fetch_ahead(p, tile, here.source[(rows.count_h + row) * p.delta_h], phase, len(some))
+            _sum_rows(f, p, tile, here, phase, sums, some)
+            _finish(f, tile, sums, line[channel + first * p.result_pitch], p.result_pitch, None)
+
+
+def _fetch_ahead(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:  # noqa: ANN001
+    """Ask for what the next row of results will read first: a row of the source below those of this one.
+
+    What reads memory in pieces of a pixel is not foreseen well by the machine: a fifth of the time, measured."""
+    for position in range(phase.step * pixels):
+        for v in range(tile.vectors):
+            below[(position + min(phase.offsets)) * p.pitch + v * tile.lanes].prefetch()
+
+
+def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: list, inside) -> None:  # noqa: ANN001
+    """for taps d, h:  for positions under the tile, in order:  load once;  every (pixel, tap) that meets there"""
+    meets: dict[int, list[tuple[int, int]]] = {}
+    for r, (first, count) in enumerate(inside):
+        for j in range(first, first + count):
+            meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
+    if not meets:
+        return
+    used = sorted({j for pairs in meets.values() for _, j in pairs})
+    with f.loop(0, rows.count_d) as d, f.loop(0, rows.count_h) as h:
+        source = rows.source[d * p.delta_d + h * p.delta_h]
+        weights = rows.weights[d * p.weight_d + h * p.weight_h]
+        factors = {
+            j: [weights[phase.taps[j] * tile.width + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            for j in used
+        }
+        for position in sorted(meets):
+            for v in range(tile.vectors):
+                value = source[position * p.pitch + v * tile.lanes].load(tile.lanes).to(p.number)
+                for r, j in meets[position]:
+                    sums[r][v].value = f.fma(value, factors[j][v], sums[r][v].value)
+
+
+# -------------------------------------------------------------------- packed
+
+_PACKED_WORDS = [
+    "pack", "images", "block_d", "block_h", "block_w", "count_d", "count_h", "count_w", "panels", "useful", "channels",
+    "first_d", "first_h", "first_w", "source_image", "source_channel", "panel_channels", "source_channels",
+    "panel_size", "phases", "row", "plane", "band_size", "rows", "slots", "raw_row", "raw_pitch",
+    "result_image", "result_d", "result_h", "result_w", "scratch_size",
+]  # fmt: skip
+
+
+def packed_params(source: Type, number: Type) -> Params:
+    """The words of the kernel on packed bands.
+
+    phase_table: for each combination of phases (begin, end of d, of h, of w, offset of position 0 in the result, steps
+    in the result of d, h, w, first tap, taps, first row of taps, rows, first reach);
+    taps: (slot offset, weight offset); tap_rows: (slot offset, weight offset, first and last position inside of d, of
+    h); reach: for each position of w the first and last of a row's taps inside."""
+    pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source), scratch=ptr(number))
+    tables = dict.fromkeys(("job", "phase_table", "taps", "tap_rows", "reach"), ptr(i64))
+    return Params(**pointers, **dict.fromkeys(_PACKED_WORDS, i64), **tables)
+
+
+def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple[int, int] | None) -> None:
+    """The kernel on packed bands. `expand`: channels a group of source and result, or None where lanes are channels."""
+    with k.kernel("lanes", packed_params(source, number)) as (f, p):
+        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        raw = band[p.band_size * expand[0]] if expand else band
+        items = p.images * p.count_d * p.count_h * p.count_w * p.panels
+        with f.claim(p.next, items) as item:
+            rest, w = divide(item, p.count_w)
+            rest, h = divide(rest, p.count_h)
+            rest, d = divide(rest, p.count_d)
+            image, panel = divide(rest, p.panels)
+            from_channel = panel * p.panel_channels
+            here = p.source[image * p.source_image + from_channel * p.source_channel]
+            many = f.min(p.panel_channels, p.source_channels - from_channel)
+            f.call_address(p.pack, p.job, here, raw, d, h, w, many)
+            if expand:
+                expand_band(f, p, tile.lanes, tile.vectors * tile.abreast, raw, band, *expand)
+            starts = [
+                getattr(p, f"first_{axis}") + number_ * getattr(p, f"block_{axis}")
+                for axis, number_ in zip("dhw", (d, h, w))
+            ]
+            _packed_phases(f, p, tile, source, number, band, image, panel, starts)
+
+
+def expand_band(f: Function, p, lanes: int, vectors: int, raw: Pointer, band: Pointer, deep: int, wide: int) -> None:  # noqa: ANN001
+    """for each slot, for j:  band_j[slot][lane] = raw[slot][lane // wide · deep + j]"""
+    width = lanes * vectors
+    useful = width // wide * wide
+    needed = useful // wide * deep
+    pieces = -(-needed // lanes)
+    with f.loop(0, p.rows) as r, f.loop(0, p.slots) as s:
+        at, to = raw[r * p.raw_row + s * p.raw_pitch], band[r * p.row + s * width]
+        held = [at[i * lanes].load(lanes) for i in range(pieces)]
+        for j in range(deep):
+            for v in range(vectors):
+                which = [min(lane, useful - 1) // wide * deep + j for lane in range(v * lanes, (v + 1) * lanes)]
+                to[j * p.band_size + v * lanes].store(_choose(f, held, which, lanes))
+
+
+def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> Value:
+    """Lane l is number `which[l]` of the vectors laid end to end."""
+    used = sorted({number // lanes for number in which})
+    result = vectors[used[0]]
+    second = vectors[used[1]] if len(used) > 1 else None
+    order = [
+        number % lanes + (lanes if len(used) > 1 and number // lanes == used[1] else 0)
+        if number // lanes in used[:2]
+        else -1
+        for number in which
+    ]
+    result = f.shuffle(result, second, order)
+    for piece in used[2:]:
+        order = [lanes + number % lanes if number // lanes == piece else lane for lane, number in enumerate(which)]
+        result = f.shuffle(result, vectors[piece], order)
+    return result
+
+
+def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> None:  # noqa: ANN001
+    channel, weights = panel * p.useful, p.weight[panel * p.panel_size]
+    with f.loop(0, p.phases) as phase:
+        entry = p.phase_table[phase * 15]
+        words = [entry[i].load() for i in range(15)]
+        base = p.result[image * p.result_image + words[6] + channel]
+        lows, highs = [], []
+        for i, axis in enumerate("dhw"):
+            lows.append(f.max(words[2 * i], starts[i]))
+            highs.append(f.min(words[2 * i + 1], starts[i] + getattr(p, f"block_{axis}")))
+        lists = _Taps(p.taps[words[10] * 2], words[11], p.tap_rows[words[12] * 6], words[13])
+        reach = p.reach[(words[14] - words[4]) * 2]
+        with (
+            f.loop(lows[0], highs[0]) as d,
+            f.loop(lows[1], highs[1]) as h,
+            _abreast(f, p, tile, channel) as (lane, left),
+        ):
+            masks = [f.mask(left - v * tile.lanes, tile.lanes, source) for v in range(tile.vectors)]
+            bias = [p.bias[channel + lane + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
+            line = band[(d - starts[0]) * p.plane + (h - starts[1]) * p.row + lane]
+            out = base[d * words[7] + h * words[8] + lane]
+            factors = weights[lane]
+
+            def place(t: Value, pixels: int) -> None:
+                sums = _start(f, tile, pixels, number, bias)
+                slot = line[(t - starts[2]) * tile.width]
+                if tile.skips:
+                    _sum_inside(f, tile, lists, slot, factors, sums, (d, h), reach[t * 2])
+                else:
+                    _sum_taps(f, tile, lists.taps, (0, lists.count), slot, factors, sums)
+                _finish(f, tile, sums, out[t * words[9]], words[9], masks)
+
+            _tiled(f, lows[2], highs[2], tile.pixels, place)
+
+
+@contextmanager
+def _abreast(f: Function, p, tile: Tile, channel: Value) -> Iterator[tuple[Value | int, Value]]:  # noqa: ANN001
+    """The tiles side by side in a panel: first lane, channels from there on."""
+    left = f.min(p.channels - channel, p.useful)
+    if tile.abreast == 1:
+        yield 0, left
+        return
+    with f.loop(0, f.min(left, tile.width), tile.vectors * tile.lanes) as lane:
+        yield lane, left - lane
+
+
+class _Taps(NamedTuple):
+    """The taps of a combination of phases: all in one list, or rows of them, each with the list of a row's taps."""
+
+    taps: Pointer
+    count: Value
+    rows: Pointer
+    row_count: Value
+
+
+def _sum_inside(f: Function, tile: Tile, lists: _Taps, slot, weights, sums: list, where: tuple, reach: Pointer) -> None:  # noqa: ANN001
+    """The rows of taps that meet the source from here, and of each the taps that some pixel of the tile needs."""
+    last = reach[2 * (len(sums) - 1)]
+    begin, end = f.min(reach[0].load(), last[0].load()), f.max(reach[1].load(), last[1].load())
+    with f.loop(0, lists.row_count) as r:
+        entry = lists.rows[r * 6]
+        inside = [entry[2 + 2 * i].load() <= place for i, place in enumerate(where)]
+        inside += [place < entry[3 + 2 * i].load() for i, place in enumerate(where)]
+        with f.if_(f.both(f.both(inside[0], inside[1]), f.both(inside[2], inside[3]))):
+            here, factors = slot[entry[0].load()], weights[entry[1].load()]
+            _sum_taps(f, tile, lists.taps, (begin, end), here, factors, sums)
+
+
+def _sum_taps(f: Function, tile: Tile, taps: Pointer, span: tuple, slot: Pointer, weights: Pointer, sums: list) -> None:
+    """for (slot, weight) of the taps:  one vector of weights, a vector of the band for every pixel"""
+    with f.loop(*span) as tap:
+        at, factor = slot[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
+        for channels in channel_sets(tile.spread, tile.lanes):
+            factors = {
+                (j, v): factor[j * tile.width + v * tile.lanes].load(tile.lanes)
+                for j in channels
+                for v in range(tile.vectors)
+            }
+            for r, row in enumerate(sums):
+                for v, total in enumerate(row):
+                    values = spread_channels(f, at[r * tile.width + v * tile.lanes], tile.lanes, tile.spread, channels)
+                    for j, value in zip(channels, values):
+                        total.value = f.fma(value, factors[j, v], total.value)
+
+
+def channel_sets(spread: int, lanes: int) -> list[range]:
+    """The channels of a group whose weights are held together: all, or one by one where a number fills a vector, as it
+    then comes from memory and needs no register before it is multiplied."""
+    return [range(j, j + 1) for j in range(lanes)] if spread == lanes else [range(spread)]
+
+
+def spread_channels(f: Function, at: Pointer, lanes: int, spread: int, channels: Sequence[int]) -> list[Value]:
+    """Channels j of the groups of `spread` that begin at `at`, each over all lanes of its group."""
+    if spread == lanes:
+        return [at[j].broadcast(lanes) for j in channels]
+    value = at.load(lanes)
+    if spread == 1:
+        return [value]
+    return [f.shuffle(value, None, [lane // spread * spread + j for lane in range(lanes)]) for j in channels]
+
+
+# -------------------------------------------------------------------- weights
+
+
+def gather_params(source: Type, number: Type) -> Params:
+    """The words of the kernel `gather`."""
+    return Params(source=ptr(source), result=ptr(number), count=i64, table=ptr(i64))
+
+
+def emit_gather(k: Module, source: Type, number: Type) -> None:
+    """result[i] = source[table[i]], 0 where the table has −1."""
+    chunk = 1024
+    with (
+        k.kernel("gather", gather_params(source, number)) as (f, p),
+        f.claim(p.next, f.ceil_div(p.count, chunk)) as item,
+    ):
+        begin = item * chunk
+        with f.loop(begin, f.min(begin + chunk, p.count)) as i:
+            place = p.table[i].load()
+            value = p.source[f.max(place, 0)].load().to(number)
+            p.result[i].store(f.select(place < 0, f.const(number, 0.0), value))
+
+
+# -------------------------------------------------------------------- both
+
+
+def _tiled(f: Function, lo: Value, hi: Value, sizes: Sequence[int], place) -> None:  # noqa: ANN001
+    """Positions lo … hi in tiles, the greatest first."""
+    start = lo
+    for size in sizes:
+        stop = start + f.max(hi - start, 0) // size * size
+        with f.loop(start, stop, size) as t:
+            place(t, size)
+        start = f.max(start, stop) if size > 1 else start
+
+
+def _start(f: Function, tile: Tile, pixels: int, number: Type, bias: list[Value]) -> list[list]:
+    """Sums in registers, the bias in them."""
+    type = vec(number, tile.lanes)
+    return [[f.var(type, bias[v]) for v in range(tile.vectors)] for _ in range(pixels)]
+
+
+def _finish(
+    f: Function, tile: Tile, sums: list[list], out: Pointer, step: Value | int, masks: list[Mask] | None
+) -> None:
+    def stored(masks: list[Mask | None]) -> None:
+        for r, row in enumerate(sums):
+            for v, total in enumerate(row):
+                value = total.value
+                if tile.relu:
+                    value = f.max(0.0, value)
+                out[r * step][v * tile.lanes].store(value.to(out.of), mask=masks[v])
+
+    whole = [None] * tile.vectors
+    if masks is None or f.target.isa == "avx512":
+        stored(masks or whole)
+        return
+    with f.if_(masks[-1].count >= tile.lanes):
+        stored(whole)
+    with f.else_():
+        stored(masks)

@@ -1,0 +1,326 @@
+"""The weight gradient of depthwise layers, channel multipliers and small groups: lanes are result channels.
+
+In: what a `LaneWgradPlan` fixes. Out: the kernels `sums`, in one of two forms, and `finish`, which adds the chunks and
+puts each sum where it belongs in the weight.
+
+    for item (chunk of the pixels, panels):  for block of the chunk:  for panel:
+        [pack x and y]
+        for group of taps:  sums[tap][lane] += Σ over the block's pixels  y[pixel][lane] · x[pixel at tap][lane]
+
+In place (depthwise, both channels-last) a group is a row of taps: neighbouring pixels share what they load, and what
+falls outside x is left out. Packed, a group is any few taps, each with an address of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.loops import divide
+from .lanewise import RowPhase, expand_band, spread_channels
+
+_CHAINS = 6
+"""Sums that must be under way at once to hide the latency of a multiply-add."""
+
+_BLOCKS = [
+    "chunks", "panels", "panel_groups", "panel_group", "useful", "channels", "taps_size", "blocks",
+    "count_d", "count_h", "count_w", "block_d", "block_h", "block_w", "out_d", "out_h", "out_w",
+    "x_image", "y_image", "x_d", "x_h", "x_w", "y_d", "y_h", "y_w",
+]  # fmt: skip
+
+
+class _Sums:
+    """Running sums in registers: one a tap and vector, in several sets where there are too few to hide latency."""
+
+    def __init__(self, f: Function, number: Type, lanes: int, vectors: int, taps: int) -> None:
+        self.f, self.number, self.lanes, self.vectors, self.taps = f, number, lanes, vectors, taps
+        self.sets = max(1, -(-_CHAINS // (taps * vectors)))
+        self.held = [
+            [[f.var(vec(number, lanes), 0.0) for _ in range(vectors)] for _ in range(taps)] for _ in range(self.sets)
+        ]
+
+    def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer, spread: int) -> None:
+        """One pixel of one tap, all vectors; of its `spread` channels, each a sum of its own."""
+        for v, factor in enumerate(factors):
+            channels = range(spread)
+            for j, value in zip(channels, spread_channels(self.f, x[v * self.lanes], self.lanes, spread, channels)):
+                self.add_value(which, tap * len(channels) + j, v, factor, value)
+
+    def add_value(self, which: int, tap: int, v: int, factor: Value, value: Value) -> None:
+        """One pixel of one tap and vector."""
+        total = self.held[which % self.sets][tap][v]
+        total.value = self.f.fma(factor, value, total.value)
+
+    def leave(self, place: Pointer, first: Value) -> None:
+        """Add the sets up, and to what is in memory unless this is the first block."""
+        f, width = self.f, self.vectors * self.lanes
+        for tap in range(self.taps):
+            for v in range(self.vectors):
+                total = self.held[0][tap][v]
+                for held in self.held[1:]:
+                    total.value = total.value + held[tap][v].value
+                here = place[tap * width + v * self.lanes]
+                with f.if_(first == 0):
+                    total.value = total.value + here.load(self.lanes)
+                here.store(total.value)
+
+
+# -------------------------------------------------------------------- in place
+
+
+def in_place_params(source: Type, number: Type) -> Params:
+    """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside);
+    delta_h: from the row of one tap to that of the next."""
+    pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number))
+    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h", "ahead"]
+    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h"), ptr(i64)))
+
+
+def emit_in_place(
+    k: Module, lanes: int, vectors: int, rows: int, source: Type, number: Type, phase: RowPhase,
+    pitches: tuple[int, int],
+) -> None:  # fmt: skip
+    """Exports `sums`. `rows` of taps are summed at once; `phase` is the last axis, `pitches` the numbers from one
+    position of it to the next in x and y."""
+    tiles = {r: _emit_rows_tile(k, lanes, vectors, source, number, r, phase, pitches) for r in dict.fromkeys((rows, 1))}
+    width = lanes * vectors
+
+    def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
+        channel = f.min(panel * width, p.channels - width)
+        x, y = block["x"][channel], block["y"][channel]
+        with f.loop(0, p.taps_d) as d:
+            entry = p.tap_d[d * 3]
+            begin = f.max(entry[1].load(), block["begin_d"])
+            count = f.max(f.min(entry[2].load(), block["end_d"]) - begin, 0)
+            plane = {"x": x[entry[0].load() + begin * p.x_d], "y": y[begin * p.y_d], "count": count, "block": block}
+            _plane(f, p, tiles, rows, plane, sums[d * p.taps_h * (len(phase.taps) * width)], first)
+
+    with k.kernel("sums", in_place_params(source, number)) as (f, p):
+        p.row_sums = len(phase.taps) * width
+        _each_block(f, p, width, panels)
+
+
+def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, first: Value) -> None:  # noqa: ANN001
+    """The taps of one depth: `rows` rows of them where all are inside x, else row by row."""
+    block = plane["block"]
+
+    def run(height: int, h: Value | int, low: Value, high: Value, fresh: Value | int) -> None:
+        at = plane["x"][p.tap_h[h * 3].load() + low * p.x_h]
+        count = f.max(high - low, 0)
+        span = [block["begin_w"], block["end_w"], p.out_w, p.inner_begin, p.inner_end]
+        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h, p.ahead]
+        fresh = fresh.to(i64) if isinstance(fresh, Value) else f.const(i64, fresh)
+        across, place = plane["y"][low * p.y_h], sums[h * p.row_sums]
+        f.call(tiles[height], at, across, place, fresh, plane["count"], count, *span, *steps)
+
+    def inside(h: Value | int) -> tuple[Value, Value]:
+        entry = p.tap_h[h * 3]
+        return f.max(entry[1].load(), block["begin_h"]), f.min(entry[2].load(), block["end_h"])
+
+    whole = p.taps_h // rows * rows
+    if rows > 1:
+        with f.loop(0, whole, rows) as group:
+            low, high = inside(group)[0], inside(group + (rows - 1))[1]
+            high = f.max(low, high)
+            run(rows, group, low, high, first)
+            with f.loop(group, group + rows) as h:
+                begin, end = inside(h)
+                for start, stop in ((begin, f.min(low, end)), (f.max(begin, high), end)):
+                    with f.if_(start < stop):
+                        run(1, h, start, stop, 0)
+    with f.loop(whole if rows > 1 else 0, p.taps_h) as h:
+        run(1, h, *inside(h), first)
+
+
+def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, pitches) -> Function:  # noqa: ANN001
+    """Some rows of taps over the rows of a block, along which all of them are inside x.
+
+    for d, h:  left border;  interior, some pixels at a time: load once, every (pixel, tap) that meets;  right border
+    """
+    names = ["first", "count_d", "count_h", "begin", "end", "out", "inner_begin", "inner_end"]
+    names += ["x_d", "x_h", "y_d", "y_h", "delta", "ahead"]
+    signature = [("x", ptr(source)), ("y", ptr(source)), ("place", ptr(number)), *((name, i64) for name in names)]
+    taps = len(phase.taps)
+    with k.function(f"tile{rows}", signature, inline=False) as made:
+        f, x, y, place, first, count_d, count_h, begin, end, out, inner_begin, inner_end, *steps = made
+        x_d, x_h, y_d, y_h, delta, ahead = steps
+        sums = _Sums(f, number, lanes, vectors, rows * taps)
+        lo = f.max(inner_begin, begin)
+        hi = f.max(lo, f.min(inner_end, end))
+        everything = [(0, taps)]
+        with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
+            at, across = x[d * x_d + h * x_h], y[d * y_d + h * y_h]
+
+            def place_pixels(t: Value | int, inside: Sequence, at=at, across=across) -> None:  # noqa: ANN001
+                starts = [at[t * (phase.step * pitches[0]) + r * delta] for r in range(rows)]
+                _meet(f, sums, starts, across[t * pitches[1]], inside, phase, pitches)
+
+            if phase.left:
+                with f.if_(begin == 0):
+                    place_pixels(0, phase.left)
+            middle, room = lo, k.target.registers - rows * taps * vectors
+            most = next(pixels for pixels in (4, 2, 1) if pixels == 1 or pixels * vectors < room)
+            for pixels in dict.fromkeys((most, 1)):
+                stop = middle + (hi - middle) // pixels * pixels
+                with f.loop(middle, stop, pixels) as t:
+                    if pixels == most:
+                        with f.if_(ahead != 0):
+                            below = at[t * (phase.step * pitches[0]) + (rows - 1) * delta + x_h]
+                            _fetch_ahead(sums, below, across[t * pitches[1] + y_h], pixels, phase, pitches)
+                    place_pixels(t, everything * pixels)
+                middle = stop
+            if phase.right:
+                with f.if_(end == out):
+                    place_pixels(inner_end, phase.right)
+        sums.leave(place, first)
+    return f
+
+
+def _fetch_ahead(sums: _Sums, x: Pointer, y: Pointer, pixels: int, phase: RowPhase, pitches: tuple[int, int]) -> None:
+    """Ask for what the next row of results will be the first to read."""
+    for v in range(0, sums.vectors, max(1, 64 // (sums.lanes * x.of.bytes))):
+        for position in range(phase.step * pixels):
+            x[(position + min(phase.offsets)) * pitches[0] + v * sums.lanes].prefetch()
+        for position in range(pixels):
+            y[position * pitches[1] + v * sums.lanes].prefetch()
+
+
+def _meet(f, sums, starts, across, inside, phase, pitches) -> None:  # noqa: ANN001
+    """Some pixels: those of `inside`, each with (first tap, how many)."""
+    taps = len(phase.taps)
+    meets: dict[int, list[tuple[int, int]]] = {}
+    for r, (first, count) in enumerate(inside):
+        for j in range(first, first + count):
+            meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
+    factors = [
+        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes).to(sums.number) for v in range(sums.vectors)]
+        for r in range(len(inside))
+    ]
+    for row, start in enumerate(starts):
+        for position in sorted(meets):
+            for v in range(sums.vectors):
+                value = start[position * pitches[0] + v * sums.lanes].load(sums.lanes).to(sums.number)
+                for r, j in meets[position]:
+                    sums.add_value(r, row * taps + j, v, factors[r][v], value)
+
+
+# -------------------------------------------------------------------- packed
+
+
+def packed_params(source: Type, number: Type) -> Params:
+    """The words of `sums` on packed bands. taps: the slot of each tap and source channel, in groups of equal length."""
+    pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number), scratch=ptr(number))
+    words = [
+        *_BLOCKS, "pack_x", "pack_y", "x_channel", "y_channel", "panel_channels", "source_channels", "tap_groups",
+        "scratch_size", "raw_place", "y_place", "row", "plane", "band_size", "rows", "slots", "raw_row", "raw_pitch",
+    ]  # fmt: skip
+    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("job_x", "job_y", "taps"), ptr(i64)))
+
+
+def emit_packed(
+    k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, spread: int,
+    expand: tuple[int, int] | None, y_packed: bool,
+) -> None:  # fmt: skip
+    """Exports `sums`. `group`: sums at once; `spread`: channels a group that registers spread over its lanes (1: none);
+    `expand`: channels a group of x and y where the band is widened, else None."""
+    width = lanes * vectors
+    tile = _emit_group_tile(k, lanes, vectors, number, group, spread)
+    with k.kernel("sums", packed_params(source, number)) as (f, p):
+        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        raw = band[p.raw_place]
+
+        def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
+            from_channel = panel * p.panel_channels
+            x, numbers = block["x"][from_channel * p.x_channel], [block[f"number_{axis}"] for axis in "dhw"]
+            many = f.min(p.panel_channels, p.source_channels - from_channel)
+            f.call_address(p.pack_x, p.job_x, x, raw, *numbers, many)
+            if expand:
+                expand_band(f, p, lanes, vectors, raw, band, *expand)
+            y = block["y"][panel * p.useful * p.y_channel]
+            counts = [block[f"end_{axis}"] - block[f"begin_{axis}"] for axis in "dhw"]
+            if y_packed:
+                many = f.min(p.useful, p.channels - panel * p.useful)
+                f.call_address(p.pack_y, p.job_y, y, band[p.y_place], *numbers, many)
+                y = band[p.y_place]
+            else:
+                for axis in "dhw":
+                    y = y[block[f"begin_{axis}"] * getattr(p, f"y_{axis}")]
+            steps = [p.plane, p.row, p.y_d, p.y_h, p.y_w]
+            with f.loop(0, p.tap_groups) as g:
+                taps = p.taps[g * (group // spread)]
+                f.call(tile, band, y, sums[g * (group * width)], taps, first.to(i64), *counts, *steps)
+
+        _each_block(f, p, width, panels)
+
+
+def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: int, spread: int) -> Function:
+    """A group of taps over the pixels of a block: for d, h, w:  y once, every tap's x."""
+    names = ["first", "count_d", "count_h", "count_w", "x_d", "x_h", "y_d", "y_h", "y_w"]
+    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), ("taps", ptr(i64))]
+    width = lanes * vectors
+    with k.function("tile", [*signature, *((name, i64) for name in names)], inline=False) as made:
+        f, x, y, place, taps, first, count_d, count_h, count_w, x_d, x_h, y_d, y_h, y_w = made
+        sums = _Sums(f, number, lanes, vectors, group)
+        starts = [x[taps[j].load()] for j in range(group // spread)]
+        with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
+            moved, across = d * x_d + h * x_h, y[d * y_d + h * y_h]
+            middle: Value | int = 0
+            for pixels in dict.fromkeys((sums.sets, 1)):
+                stop = middle + (count_w - middle) // pixels * pixels
+                with f.loop(middle, stop, pixels) as t:
+                    for r in range(pixels):
+                        pixel = across[(t + r) * y_w]
+                        factors = [pixel[v * lanes].load(lanes) for v in range(vectors)]
+                        for j, start in enumerate(starts):
+                            sums.add(r, j, factors, start[moved + t * width][r * width], spread)
+                middle = stop
+        sums.leave(place, first)
+    return f
+
+
+# -------------------------------------------------------------------- both
+
+
+def _each_block(f: Function, p, width: int, body) -> None:  # noqa: ANN001
+    """`body(block, first block?, panel, its sums)` for every item of the work."""
+    with f.claim(p.next, p.chunks * p.panel_groups) as item:
+        chunk, group = divide(item, p.panel_groups)
+        begin, end = chunk * p.blocks // p.chunks, (chunk + 1) * p.blocks // p.chunks
+        first_panel = group * p.panel_group
+        last_panel = f.min(first_panel + p.panel_group, p.panels)
+        sums = p.sums[chunk * p.panels * p.taps_size]
+        with f.loop(begin, end) as number:
+            block = _block(f, p, number)
+            with f.loop(first_panel, last_panel) as panel:
+                body(block, number == begin, panel, sums[panel * p.taps_size])
+
+
+def _block(f: Function, p, number: Value) -> dict:  # noqa: ANN001
+    rest, w = divide(number, p.count_w)
+    rest, h = divide(rest, p.count_h)
+    image, d = divide(rest, p.count_d)
+    block = {"x": p.x[image * p.x_image], "y": p.y[image * p.y_image]}
+    for axis, number_ in zip("dhw", (d, h, w)):
+        start = number_ * getattr(p, f"block_{axis}")
+        block[f"number_{axis}"], block[f"begin_{axis}"] = number_, start
+        block[f"end_{axis}"] = f.min(start + getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}"))
+    return block
+
+
+def finish_params(number: Type, result: Type) -> Params:
+    """The words of `finish`; place: of each number of the weight among the sums of a chunk."""
+    words = dict.fromkeys(("count", "chunks", "chunk_size"), i64)
+    return Params(sums=ptr(number), result=ptr(result), **words, place=ptr(i64))
+
+
+def emit_finish(k: Module, number: Type, result: Type) -> None:
+    """Exports `finish`:  result[i] = Σ over chunks, in order,  sums[chunk][place[i]]."""
+    with k.kernel("finish", finish_params(number, result)) as (f, p):
+        piece = 1024
+        with f.claim(p.next, f.ceil_div(p.count, piece)) as item:
+            with f.loop(item * piece, f.min((item + 1) * piece, p.count)) as i:
+                place = p.sums[p.place[i].load()]
+                total = f.var(number, place.load())
+                with f.loop(1, p.chunks) as chunk:
+                    total.value = total.value + place[chunk * p.chunk_size].load()
+                p.result[i].store(total.value.to(result))

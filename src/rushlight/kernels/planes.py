@@ -1,0 +1,194 @@
+"""Convolution of planes: lanes are neighbouring positions of a row, a result channel is computed at a time.
+
+In: a `Form`, which holds what a plan fixes. Out: the kernel `planes`.
+
+    for item (some channels and blocks of rows of an image):  for group of channels, for block:
+        copy the block's rows of the group's source channels into the band; padding is zeros
+        for result channel, for depth, for rows of a tile, for vectors along the row:
+            sums = bias
+            for source channel, for depth of taps, for group of taps above each other, for column of taps:
+                for source row:  load once;  for each tap of the group:  sums[row − tap's slot] += weight · loaded
+            results
+
+Rows and columns of the band are in the order of slots (`plan.axes`): neither dilation nor the stride of rows is known
+here. Along the rows the stride is 1: taking every second number of a row costs more than turning squares does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..language.ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.loops import divide
+
+AHEAD = 2048
+"""Bytes of the source that are asked for before they are copied, where arrays come from memory."""
+
+
+class Form(NamedTuple):
+    """What the kernel is specialised on."""
+
+    lanes: int
+    rows: int
+    patterns: tuple[tuple[int, ...], ...]  # of groups of taps: slots from the first tap to each
+    runs: int  # of slots along w whose sources are neighbours
+    relu: bool
+    ahead: bool  # whether memory is asked early for what comes next: source planes behind this one, result rows below
+
+
+def planes_params(stored: Type, number: Type) -> Params:
+    """The words of `planes`. An item is `piece` channels of an image and one of `parts` of its blocks; `made` channels
+    read the same `summed` source channels, whose bands are `band_plane` apart.
+
+    table_d, table_h, places_d, places_h: as `kernels.pack` has them. run_table: of each run of slots along w, its first
+    slot, how many they are, and the source offset of the first. starts: of each pattern's groups among the `entries`,
+    each (offset in the band, offset among a channel's weights). columns: the slot of each tap along w."""
+    words = [
+        "items", "parts", "pieces", "piece", "channels", "made", "summed", "image", "channel", "scratch_size",
+        "band_plane", "weight_size", "out_plane", "slots_d", "slots_h", "pitch", "blocks_d", "blocks_h",
+        "block_d", "block_h", "out_d", "out_h", "out_w", "taps_w",
+    ]  # fmt: skip
+    tables = ("table_d", "table_h", "places_d", "places_h", "run_table", "starts", "entries", "columns")
+    return Params(
+        source=ptr(stored), weights=ptr(number), bias=ptr(number), out=ptr(stored), scratch=ptr(number),
+        **dict.fromkeys(words, i64), **dict.fromkeys(tables, ptr(i64)),
+    )  # fmt: skip
+
+
+def emit_planes(k: Module, form: Form, stored: Type, number: Type) -> None:
+    """Exports `planes`."""
+    with k.kernel("planes", planes_params(stored, number)) as (f, p):
+        p.form, p.zero = form, f.const(vec(number, form.lanes), 0.0)
+        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        with f.loop(0, p.scratch_size, form.lanes, sure=True) as i:  # zeros beside the rows stay for every plane
+            band[i].store(p.zero)
+        p.copies = [_run(f, p, r, stored) for r in range(form.runs)]
+        p.starting = [p.starts[i].load() for i in range(len(form.patterns) + 1)]
+        p.last, p.tail = f.max(p.out_w - form.lanes, 0), f.mask(p.out_w, form.lanes, stored)
+        with f.claim(p.next, p.items) as item:
+            some, part = divide(item, p.parts)
+            image, piece = divide(some, p.pieces)
+            begin = piece * p.piece
+            end = f.min(begin + p.piece, p.channels)
+            source, out = p.source[image * p.image], p.out[image * p.channels * p.out_plane]
+            blocks = p.blocks_d * p.blocks_h
+            first_block, last_block = blocks * part // p.parts, blocks * (part + 1) // p.parts
+            at = divide(first_block, p.blocks_h)
+            with f.loop(begin // p.made, f.ceil_div(end, p.made), sure=True) as g:
+                planes = source[g * p.summed * p.channel]
+                first, last = f.max(begin, g * p.made), f.min(end, (g + 1) * p.made)
+                d_, h_ = (f.var(i64, value) for value in at)
+                with f.loop(first_block, last_block, sure=True):
+                    d, h = d_.value, h_.value
+                    with f.loop(0, p.summed, sure=True) as j:
+                        _copy_block(f, p, planes[j * p.channel], band[j * p.band_plane], d, h)
+                    start = d * p.block_d, h * p.block_h
+                    with f.loop(first, last, sure=True) as c:
+                        weights, plane = p.weights[c * p.weight_size], out[c * p.out_plane]
+                        left = f.select(blocks == 1, end - c, 1) * p.out_plane  # what comes later may be overwritten
+                        _sum_block(f, p, band, weights, p.bias[c], plane, left, start)
+                    h_.value = f.select(h + 1 == p.blocks_h, 0, h + 1)
+                    d_.value = f.select(h + 1 == p.blocks_h, d + 1, d)
+
+
+def _copy_block(f: Function, p, plane: Pointer, band: Pointer, d: Value, h: Value) -> None:  # noqa: ANN001
+    """The source rows of a block: copied, or zeros on the padding; what nobody needs keeps what it has."""
+    at_d, at_h = p.places_d[d * 2], p.places_h[h * 2]
+    line_d, line_h = p.table_d[at_d.load() * p.slots_d], p.table_h[at_h.load() * p.slots_h]
+    source = plane[at_d[1].load() + at_h[1].load()]
+    with f.loop(0, p.slots_d, sure=True) as i:
+        from_d, rows = line_d[i].load(), band[i * p.slots_h * p.pitch]
+        with f.loop(0, p.slots_h, sure=True) as j:
+            from_h, row = line_h[j].load(), rows[j * p.pitch]
+            outside = f.min(from_d, from_h)
+            with f.if_(outside >= 0):
+                _copy_row(f, p, source[from_d + from_h], row)
+            with f.if_(outside == -1), f.loop(0, p.pitch, p.form.lanes, sure=True) as t:
+                row[t].store(p.zero)
+
+
+class _Run(NamedTuple):
+    """Neighbouring slots whose sources are neighbours: the first, how many, the first one's source; and the mask of one
+    vector of them."""
+
+    slot: Value
+    count: Value
+    offset: Value
+    mask: Mask | None
+
+
+def _run(f: Function, p, r: int, stored: Type) -> _Run:  # noqa: ANN001
+    slot, count, offset = (p.run_table[r * 3 + i].load() for i in range(3))
+    return _Run(slot, count, offset, f.mask(count, p.form.lanes, stored))
+
+
+def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: ANN001
+    """Its runs, in order: vectors, the last one moved back; of short ones, what follows is zero or copied next."""
+    lanes, number = p.form.lanes, row.of
+    for run in p.copies:
+        start, to = source[run.offset], row[run.slot]
+        with f.if_(run.count >= lanes), f.loop(0, run.count, lanes, sure=True) as counter:
+            i = f.min(counter, run.count - lanes)
+            if p.form.ahead:
+                start[i].bytes(AHEAD).prefetch()
+            to[i].store(start[i].load(lanes).to(number))
+        with f.else_():
+            to.store(start.load(lanes, mask=run.mask).to(number))
+
+
+def _sum_block(
+    f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """All results of a channel's block: depth by depth, some rows at a time, vectors along them."""
+    lanes, first = p.form.lanes, bias.broadcast(p.form.lanes)
+    depths, height = f.min(p.block_d, p.out_d - start[0]), f.min(p.block_h, p.out_h - start[1])
+    with f.loop(0, depths, sure=True) as z, f.loop(0, height, p.form.rows, sure=True) as i:
+        rows, row = band[(z * p.slots_h + i) * p.pitch], ((start[0] + z) * p.out_h + start[1] + i) * p.out_w
+        with f.loop(0, p.out_w, lanes, sure=True) as counter:
+            t = f.min(counter, p.last)
+            sums = [f.var(first.type, first) for _ in range(p.form.rows)]
+            _sum_tile(f, p, sums, rows[t], weights)
+            low = f.const(first.type, 0.0)
+            results = [(f.max(low, v.value) if p.form.relu else v.value).to(out.of) for v in sums]
+            _store_rows(f, p, results, out[row + t], height - i, left - row - t)
+
+
+def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> None:  # noqa: ANN001
+    """All taps of some rows of vectors."""
+    for number, pattern in enumerate(p.form.patterns):
+        with f.loop(p.starting[number], p.starting[number + 1], sure=True) as e:
+            start, weight = rows[p.entries[e * 2].load()], weights[p.entries[e * 2 + 1].load()]
+            with f.loop(0, p.taps_w, sure=True) as j:
+                place, factors = start[p.columns[j].load()], weight[j * len(pattern)]
+                factors = [factors[g].broadcast(p.form.lanes) for g in range(len(pattern))]
+                for r in range(len(sums) + pattern[-1]):
+                    if any(0 <= r - slot < len(sums) for slot in pattern):
+                        value = place.load(p.form.lanes)
+                        for factor, slot in zip(factors, pattern):
+                            if 0 <= r - slot < len(sums):
+                                total = sums[r - slot]
+                                total.value = f.fma(factor, value, total.value)
+                    place = place[p.pitch]
+
+
+def _store_rows(f: Function, p, results: list[Value], out: Pointer, rows: Value, left: Value) -> None:  # noqa: ANN001
+    """Those of the rows that exist. What a vector has beyond its row is overwritten by the next one, so that only the
+    last rows of the `left` numbers are stored in part (planes of such rows are in one part)."""
+    lanes, behind = p.form.lanes, left - p.form.lanes
+    with f.if_((rows >= len(results)) & (p.out_w * (len(results) - 1) <= behind)):
+        place = out
+        for value in results:
+            if p.form.ahead:
+                place[p.out_w * len(results)].prefetch(write=True)
+            place.store(value)
+            place = place[p.out_w]
+    with f.else_():
+        kept = f.local(out.of, lanes * len(results))
+        for r, value in enumerate(results):
+            kept[r * lanes].store(value)
+        with f.loop(0, f.min(rows, len(results)), sure=True) as r:
+            value, place = kept[r * lanes].load(lanes), out[r * p.out_w]
+            with f.if_(r * p.out_w <= behind):
+                place.store(value)
+            with f.else_():
+                place.store(value, mask=p.tail)

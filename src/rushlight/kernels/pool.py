@@ -1,0 +1,282 @@
+"""Maximum pooling: the maxima with their winners, and the gradient's scatter to them.
+
+In: arrays whose channels, or whose positions along the last axis, are neighbours in memory, and tables of which entries
+each result position reads (`plan.pool`). Out: one kernel each. A result is computed by one thread, its entries in the
+order of the taps, so any team gives the same bits. Subnormals are kept: to choose one is no arithmetic.
+
+    for images, rows of results (claimed), positions, blocks of channels:
+        for taps (d, h, w) of the position's lists:  best, winner = the better of (best, x[entry])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, i32, i64, ptr, vec
+from ..language.loops import divide
+
+MOST = 4
+"""Vectors of channels under way at once."""
+
+FEW = 2
+"""Vectors under way where there are no more than this many."""
+
+ROWS = 4
+"""Rows of a plane that a thread claims at once."""
+
+
+def pool_params(number: Type, winner: Type) -> Params:
+    """The words of `pool`. Results lie `to_image`, … apart, entries `from_image`, …; `winners` lie as what they belong
+    to does. For planes, windows from `begin` to `end` of a row lie inside, `step` entries apart."""
+    words = ["images", "channels", "depth", "height", "width", "from_image", "from_channel"]
+    words += ["to_image", "to_channel", "to_depth", "to_height", "to_width", "begin", "end", "step"]
+    tables = dict.fromkeys(["depths", "heights", "widths"], ptr(i64))
+    return Params(source=ptr(number), result=ptr(number), winners=ptr(winner), **tables, **dict.fromkeys(words, i64))
+
+
+def emit_pool(k: Module, number: Type, winner: Type, inner: str, wanted: bool) -> None:
+    """Exports `pool`: the maxima, and the winners if wanted; `inner` is what are neighbours: channels or positions."""
+    # A wider vector would seldom fit into a row of a plane.
+    lanes = k.lanes(number) if inner == "channels" else min(k.lanes(number), 8)
+    with k.kernel("pool", pool_params(number, winner), flushed=False) as (f, p):
+        p.number, p.winner, p.lanes, p.wanted = number, winner, lanes, wanted
+        if inner == "channels":
+            with _rows(f, p) as (source, place, lists):
+                with f.loop(0, p.width) as w:
+                    here = [*lists, _list(p.widths, w)]
+                    _channels(f, p, lambda at, mask: _maxima(f, p, source, place + w * p.to_width, here, at, mask))
+            return
+        with _plane_rows(f, p) as (source, place, lists):
+            _positions(f, p, source, place, lists)
+
+
+def emit_scatter(k: Module, number: Type, winner: Type) -> None:
+    """Exports `scatter` for neighbouring channels: each input position adds what its windows hold, if it won them."""
+    with k.kernel("scatter", pool_params(number, winner), flushed=False) as (f, p):
+        p.number, p.winner, p.lanes = number, winner, k.lanes(number)
+        with _rows(f, p, winners=True) as (source, place, lists):
+            with f.loop(0, p.width) as w:
+                here = [*lists, _list(p.widths, w)]
+                _channels(f, p, lambda at, mask: _won(f, p, source, place + w * p.to_width, here, at, mask))
+
+
+# -------------------------------------------------------------------- rows of results
+
+
+@contextmanager
+def _rows(f: Function, p: Fields, winners: bool = False) -> Iterator[tuple]:
+    """Each row of results once: where its image's entries begin, where it begins, and its lists along d and h."""
+    with f.claim(p.next, p.images * p.depth * p.height) as item:
+        rest, h = divide(item, p.height)
+        image, d = divide(rest, p.depth)
+        begin = image * p.from_image
+        place = image * p.to_image + d * p.to_depth + h * p.to_height
+        source = (p.source[begin], p.winners[begin]) if winners else p.source[begin]
+        yield source, place, [_list(p.depths, d), _list(p.heights, h)]
+
+
+@contextmanager
+def _plane_rows(f: Function, p: Fields) -> Iterator[tuple]:
+    """The same where every channel is a plane of its own."""
+    with f.claim(p.next, p.images * p.channels * p.depth * p.height, ROWS) as item:
+        rest, h = divide(item, p.height)
+        plane, d = divide(rest, p.depth)
+        image, channel = divide(plane, p.channels)
+        source = p.source[image * p.from_image + channel * p.from_channel]
+        place = image * p.to_image + channel * p.to_channel + d * p.to_depth + h * p.to_height
+        yield source, place, [_list(p.depths, d), _list(p.heights, h)]
+
+
+def _list(table: Pointer, position: Value) -> tuple[Pointer, Value, Value]:
+    """The list of a position: its table, first word and the word behind it."""
+    return table, table[position].load(), table[position + 1].load()
+
+
+@contextmanager
+def _entries(f: Function, lists: list) -> Iterator[tuple[Value, Value]]:
+    """Every entry that the lists of three axes meet in, taps ascending: how far it lies off, its tap's number."""
+    (depths, d0, d1), (heights, h0, h1), (widths, w0, w1) = lists
+    with f.loop(d0, d1, 2) as d, f.loop(h0, h1, 2) as h:
+        offset, number = depths[d].load() + heights[h].load(), depths[d][1].load() + heights[h][1].load()
+        with f.loop(w0, w1, 2) as w:
+            yield offset + widths[w].load(), number + widths[w][1].load()
+
+
+def _first_tap(lists: list) -> Value:
+    """The number of the first entry's tap."""
+    numbers = [table[start][1].load() for table, start, _ in lists]
+    return numbers[0] + numbers[1] + numbers[2]
+
+
+# -------------------------------------------------------------------- blocks of channels
+
+
+def _channels(f: Function, p: Fields, block) -> None:  # noqa: ANN001
+    """`block(first channels of vectors, mask)` for all channels. Where whole vectors end behind the last channel they
+    begin earlier, and compute some results twice."""
+    last = p.channels - p.lanes
+    with f.if_(p.channels > FEW * p.lanes):
+        with f.loop(0, p.channels, MOST * p.lanes) as c:
+            block([f.min(c + v * p.lanes, last) for v in range(MOST)], None)
+    with f.else_():
+        with f.if_(last >= 0):
+            block([f.min(f.const(i64, v * p.lanes), last) for v in range(FEW)], None)
+        with f.else_():
+            block([f.const(i64, 0)], f.mask(p.channels, p.lanes, p.number))
+
+
+def _maxima(f: Function, p: Fields, source: Pointer, place: Value, lists: list, at: list, mask: Mask | None) -> None:
+    """best[c], winner[c] over the entries of one position, for the vectors of channels that begin at `at`."""
+    best = _Best(f, p, lists, len(at))
+    with _entries(f, lists) as (offset, number):
+        entry = source[offset]
+        best.meet([entry[c].load(p.lanes, mask=mask) for c in at], number)
+    for v, c in enumerate(at):
+        best.store(v, place + c, mask)
+
+
+def _won(f: Function, p: Fields, source: tuple, place: Value, lists: list, at: list, mask: Mask | None) -> None:
+    """result[c] = Σ over the windows of one position: source[c] where it is the winner."""
+    totals = [f.var(vec(p.number, p.lanes), 0.0) for _ in at]
+    with _entries(f, lists) as (offset, number):
+        values, winners = source[0][offset], source[1][offset]
+        # Winners are bytes that come with a sign; so does the number that they are compared with.
+        tap = _as_stored(number, p).splat(p.lanes)
+        for total, c in zip(totals, at):
+            hit = winners[c].load(p.lanes, mask=mask).to(_wide(p)) == tap
+            total.value = total.value + f.select(hit, values[c].load(p.lanes, mask=mask), 0.0)
+    for total, c in zip(totals, at):
+        p.result[place + c].store(total.value, mask=mask)
+
+
+class _Best:
+    """The best of what was met, in `count` vectors, with the taps that it came through."""
+
+    def __init__(self, f: Function, p: Fields, lists: list, count: int = 1) -> None:
+        self.f, self.p = f, p
+        self.best = [f.var(vec(p.number, p.lanes), float("-inf")) for _ in range(count)]
+        if p.wanted:
+            first = self._number(_first_tap(lists))
+            self.winner = [f.var(first.type, first) for _ in range(count)]
+
+    def _number(self, number: Value) -> Value:
+        return number.to(_wide(self.p)).splat(self.p.lanes)
+
+    def meet(self, values: list[Value], number: Value) -> None:
+        """Greater ones win, and NaN always does; so the first of equals stays, and the last of several NaN."""
+        tap = self._number(number) if self.p.wanted else None
+        for v, value in enumerate(values):
+            better = (value > self.best[v].value) | (value != value)
+            self.best[v].value = self.f.select(better, value, self.best[v].value)
+            if self.p.wanted:
+                self.winner[v].value = self.f.select(better, tap, self.winner[v].value)
+
+    def store(self, v: int, place: Value, mask: Mask | None = None) -> None:
+        """Vector v into the results that begin at `place`."""
+        self.p.result[place].store(self.best[v].value, mask=mask)
+        if self.p.wanted:
+            self.p.winners[place].store(self.winner[v].value.to(self.p.winner), mask=mask)
+
+    def store_one(self, place: Value) -> None:
+        """The first lane alone."""
+        self.p.result[place].store(self.best[0].value[0])
+        if self.p.wanted:
+            self.p.winners[place].store(self.winner[0].value[0].to(self.p.winner))
+
+
+def _wide(p: Fields) -> Type:
+    """Integers of the numbers' size, so that comparisons of one choose among the other."""
+    return i64 if p.number.bits == 64 else i32
+
+
+def _as_stored(number: Value, p: Fields) -> Value:
+    return number.to(p.winner).to(_wide(p))
+
+
+# -------------------------------------------------------------------- rows of planes
+
+
+def _positions(f: Function, p: Fields, source: Pointer, place: Value, lists: list) -> None:
+    """A row of a plane: vectors of positions where windows lie inside, numbers at its ends.
+
+    Single numbers are compared in vectors, too: the choice among numbers is a branch, and nobody can predict it."""
+    fits = p.end - p.begin >= p.lanes
+    begin, end = f.select(fits, p.begin, p.width), f.select(fits, p.end, p.width)
+    for start, stop in ((0, begin), (end, p.width)):
+        with f.loop(start, stop) as w:
+            best = _Best(f, p, here := [*lists, _list(p.widths, w)])
+            with _entries(f, here) as (offset, number):
+                best.meet([source[offset].broadcast(p.lanes)], number)
+            best.store_one(place + w)
+
+    def vectors(load) -> None:  # noqa: ANN001
+        with f.loop(begin, end, p.lanes) as some:
+            w = f.min(some, end - p.lanes)
+            best = _Best(f, p, here := [*lists, _list(p.widths, w)])
+            with _entries(f, here) as (offset, number):
+                best.meet([load(source[offset])], number)
+            best.store(0, place + w)
+
+    with f.if_(p.step == 1):
+        vectors(lambda entry: entry.load(p.lanes))
+    with f.else_():
+        with f.if_(p.step == 2):
+            vectors(lambda entry: _pairs(f, entry, p.lanes))
+        with f.else_():
+            vectors(lambda entry: f.gather(entry, p.step, p.lanes))
+
+
+def _pairs(f: Function, entry: Pointer, lanes: int) -> Value:
+    """Every second of 2·lanes − 1 numbers; nothing behind them is read."""
+    low, high = entry.load(lanes), entry[lanes - 1].load(lanes)
+    return f.shuffle(low, high, [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)])
+
+
+# -------------------------------------------------------------------- the gradient of planes
+
+
+def plane_params(number: Type, winner: Type) -> Params:
+    """The words of `scatter` for planes: results of `rows_depth`·`rows` rows of `row` numbers; `offsets` says how far
+    from its window's first place a tap lies, `step_depth`, … how far apart those places are."""
+    words = ["images", "channels", "from_image", "from_channel", "to_image", "to_channel"]
+    words += ["depth", "height", "width", "from_depth", "from_height", "step_depth", "step_height", "step_width"]
+    words += ["rows_depth", "rows", "row", "to_depth", "to_height"]
+    pointers = {"source": ptr(number), "winners": ptr(winner), "result": ptr(number), "offsets": ptr(i64)}
+    return Params(**pointers, **dict.fromkeys(words, i64))
+
+
+def emit_plane_scatter(k: Module, number: Type, winner: Type) -> None:
+    """Exports `scatter` for neighbouring positions. Windows are taken from the last to the first: so a position adds
+    in the order of its taps.
+
+    for planes (claimed):  result = 0;  for windows, last first:  result[place of its winner] += source
+    """
+    lanes = k.lanes(number)
+    with (
+        k.kernel("scatter", plane_params(number, winner), flushed=False) as (f, p),
+        f.claim(p.next, p.images * p.channels) as plane,
+    ):
+        image, channel = divide(plane, p.channels)
+        source = image * p.from_image + channel * p.from_channel
+        result = p.result[image * p.to_image + channel * p.to_channel]
+        with f.loop(0, p.rows_depth) as d, f.loop(0, p.rows) as h:
+            _clear(f, result[d * p.to_depth + h * p.to_height], p.row, lanes)
+        with f.loop(0, p.depth) as before_d, f.loop(0, p.height) as before_h:
+            d, h = p.depth - 1 - before_d, p.height - 1 - before_h
+            row = source + d * p.from_depth + h * p.from_height
+            first = result[d * p.step_depth + h * p.step_height]
+            with f.loop(0, p.width) as before_w:
+                w = p.width - 1 - before_w
+                tap = p.winners[row + w].load().to(i64)
+                tap = tap & 0xFF if winner.bits == 8 else tap
+                place = first[w * p.step_width + p.offsets[tap].load()]
+                place.store(place.load() + p.source[row + w].load())
+
+
+def _clear(f: Function, row: Pointer, count: Value, lanes: int) -> None:
+    whole = count // lanes * lanes
+    with f.loop(0, whole, lanes) as w:
+        row[w].store(f.const(vec(row.of, lanes), 0))
+    with f.loop(whole, count) as w:
+        row[w].store(0.0)

@@ -1,0 +1,392 @@
+"""The product kernels: tiles of pixels × channels in registers, and the loops over a convolution's work.
+
+In: packed weights (`kernels.weights`), a source, and tables that say where things are (`backends.cpu` makes them
+from `plan`). Out: the result, channels innermost. Two kinds of modules, joined by addresses when they run:
+
+* `emit_tiles`: the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
+  strides, so one set a register block serves all layers (`emit_dots`: one to three channels);
+* `emit_loops`: the kernel `product`, which claims items of work, packs, and calls microkernels.
+
+What an item computes (an image n, a block of positions, a range of panels of output channels):
+
+    for group, for chunk of its channels:
+        pack the block's source into the band                       # unless the source is read where it is
+        for phase, for panel of output channels:
+            pack the panel's weights                                # unless all were packed before
+            for each row of the block's results, for each tile of it:
+                tile += Σ over runs (offset, length), k < length:  band[pixel + offset + k] · weights[panel][k]
+
+Every result is summed by one thread in an order that only the layer decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from ..language.ir import Function, Module, Params, Pointer, Value, Variable, i64, ptr, vec
+
+if TYPE_CHECKING:
+    from ..language.types import Type
+
+# What a tile is told besides its three addresses. It sums over `pairs` of taps of the first two axes, (offset in
+# bytes, number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the
+# first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
+# `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
+# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than a tile has or a `relu`
+# besides. `channel` is the distance of channels among the weights of a dot tile. Where `ahead` is not 0, the source
+# comes from far: while a tile is summed, the next one's pixels are asked for.
+FRAME = Params(
+    pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
+    bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64, ahead=i64,
+)  # fmt: skip
+
+
+def emit_tiles(
+    k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int], asks: bool = False
+) -> None:
+    """Exports `tile<height>` for each height: `tile(a, b, c, frame)`; all tiles share one slow way out. Where one
+    `asks`, it looks at the frame's `ahead`."""
+    finish = _emit_finish(k, number, result, lanes, vectors)
+    for height in heights:
+        _emit_tile(k, number, result, lanes, vectors, height, finish, asks)
+
+
+def _emit_tile(
+    k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function, asks: bool
+) -> None:
+    """for each of `count` tiles:  c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
+    with _tiles(k, number, result, height) as (f, p, a, b, c):
+        sums = _initial_sums(f, p, number, lanes, vectors, height)
+        with _runs(f, p, a, b) as (start, weights, length):
+            panel = f.var(ptr(number), weights)
+            with _pieces(f, p, number, height, start, length) if asks else nullcontext((0, length)) as piece:
+                with f.loop(*piece, sure=True) as i:
+                    _multiply(f, start[i], panel, p.pixel, sums, lanes)
+        _leave(f, p, c, sums, number, lanes, finish)
+
+
+@contextmanager
+def _tiles(k: Module, number: Type, result: Type, height: int) -> Iterator[tuple]:
+    """The function `tile<height>(a, b, c, frame, count)`; the block is one of its tiles."""
+    signature = [("a", ptr(number)), ("b", ptr(number)), ("c", ptr(result)), ("frame", ptr(i64)), ("count", i64)]
+    with k.function(f"tile{height}", signature, inline=False, export=True) as (f, a, b, c, frame, count):
+        p = FRAME.read(f, frame)
+        with f.loop(0, count, sure=True) as tile:
+            yield f, p, a.bytes(tile * (p.pixel * height)), b, c[tile * (p.result * height)]
+
+
+@contextmanager
+def _pieces(f: Function, p, number: Type, height: int, start: Pointer, length: Value) -> Iterator[tuple]:  # noqa: ANN001
+    """A run whole, or in pieces of a line, with each of which the next tile's pixels are asked for that far."""
+    line = f.select(p.ahead != 0, 64 // number.bytes, length)
+    with f.loop(0, length, line, sure=True) as first:
+        with f.if_(p.ahead != 0):
+            for m in range(height):
+                start[first].bytes(p.pixel * (height + m)).prefetch()
+        yield first, f.min(first + line, length)
+
+
+@contextmanager
+def _runs(f: Function, p, a: Pointer, b: Pointer) -> Iterator[tuple[Pointer, Pointer, Value]]:  # noqa: ANN001
+    """Every run: where its first number is, its weights, its length."""
+    with f.loop(0, p.pair_count) as i:
+        pair = p.pairs[i * 2]
+        line, weights = a.bytes(pair[0].load()), b.bytes(pair[1].load() * p.tap)
+        with f.loop(0, p.run_count) as j:
+            run = p.runs[j * 3]
+            yield line.bytes(run[0].load()), weights.bytes(run[2].load() * p.tap), run[1].load() * p.k
+
+
+def _initial_sums(f: Function, p, number: Type, lanes: int, vectors: int, height: int) -> list:  # noqa: ANN001
+    start = [f.var(vec(number, lanes), 0.0) for _ in range(vectors)]
+    with f.if_(p.bias != 0):
+        bias = pointer(f, p.bias, number)
+        for j in range(vectors):
+            mask = f.mask(p.columns - j * lanes, lanes, number)
+            start[j].value = bias[j * lanes].load(lanes, mask=mask)
+    first = [variable.value for variable in start]
+    return [[f.var(vec(number, lanes), value) for value in first] for _ in range(height)]
+
+
+def _multiply(f: Function, pixel: Pointer, panel: Variable, step: Value, sums: list, lanes: int) -> None:
+    """One k: a vector of weights for each register column, one number for each pixel."""
+    weights = panel.value
+    factors = [weights[j * lanes].load(lanes) for j in range(len(sums[0]))]
+    for row in sums:
+        x = pixel.broadcast(lanes)
+        for total, factor in zip(row, factors):
+            total.value = f.fma(x, factor, total.value)
+        pixel = pixel.bytes(step)
+    panel.value = weights[len(factors) * lanes]
+
+
+def _leave(f: Function, p, c: Pointer, sums: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+    """Store at once where nothing else is to be done, else by way of memory."""
+    values = [[total.value for total in row] for row in sums]
+    if c.of != number:
+        _leave_slowly(f, p, c, values, number, lanes, finish)
+        return
+    with f.if_(p.plain != 0):
+        line = c
+        with f.if_(p.add == 0):
+            for row in values:
+                for j, value in enumerate(row):
+                    line[j * lanes].store(value)
+                line = line[p.result]
+        with f.else_():
+            line = c
+            for row in values:
+                for j, value in enumerate(row):
+                    line[j * lanes].store(value + line[j * lanes].load(lanes))
+                line = line[p.result]
+    with f.else_():
+        _leave_slowly(f, p, c, values, number, lanes, finish)
+
+
+def _leave_slowly(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+    width = lanes * len(values[0])
+    buffer = f.local(number, width * len(values))
+    for m, row in enumerate(values):
+        for j, value in enumerate(row):
+            buffer[m * width + j * lanes].store(value)
+    words = [p.result, p.columns, p.add, p.relu]
+    f.call(finish, buffer, c, f.const(i64, len(values)), *words)
+
+
+def emit_dots(k: Module, number: Type, result: Type, width: int, heights: Sequence[int]) -> None:
+    """Tiles of so few channels that vectors run along k instead; exports `tile<height>` like `emit_tiles`.
+
+    The weights of a channel are a row: b[j·channel + i]. Lanes are summed at the end, always in the same order.
+    """
+    finish = _emit_finish(k, number, result, 4, 1)
+    for height in heights:
+        _emit_dot(k, number, result, width, height, finish)
+
+
+def _emit_dot(k: Module, number: Type, result: Type, width: int, height: int, finish: Function) -> None:
+    """c[m][j] = bias[j] + Σ over lanes (Σ over vectors of i  a[m·pixel + run offset + i] · b[j·channel + i])"""
+    with _tiles(k, number, result, height) as (f, p, a, b, c):
+        lanes = k.lanes(number)
+        sums = [[f.var(vec(number, lanes), 0.0) for _ in range(width)] for _ in range(height)]
+        with _runs(f, p, a, b) as (start, weights, length):
+            left = length % lanes
+            with f.loop(0, length - left, lanes) as i:
+                _multiply_dots(f, start[i], weights[i], p, sums, lanes, None)
+            with f.if_(left > 0):
+                i = length - left
+                _multiply_dots(f, start[i], weights[i], p, sums, lanes, f.mask(left, lanes, number))
+        buffer = f.local(number, 4 * height)
+        for j in range(width):
+            bias = f.var(number, 0.0)
+            with f.if_(p.bias != 0):
+                bias.value = pointer(f, p.bias, number)[j].load()
+            first = bias.value
+            for m in range(height):
+                buffer[m * 4 + j].store(f.sum_lanes(sums[m][j].value) + first)
+        f.call(finish, buffer, c, f.const(i64, height), p.result, p.columns, p.add, p.relu)
+
+
+def _multiply_dots(f: Function, pixel: Pointer, weights: Pointer, p, sums: list, lanes: int, mask) -> None:  # noqa: ANN001
+    factors = []
+    for _ in sums[0]:
+        factors.append(weights.load(lanes, mask=mask))
+        weights = weights[p.channel]
+    for row in sums:
+        x = pixel.load(lanes, mask=mask)
+        for total, factor in zip(row, factors):
+            total.value = f.fma(x, factor, total.value)
+        pixel = pixel.bytes(p.pixel)
+
+
+def _emit_finish(k: Module, number: Type, result: Type, lanes: int, vectors: int) -> Function:
+    """The slow way out: c[m][0:columns] = relu(buffer[m] + c[m]), each part where asked for."""
+    signature = [("buffer", ptr(number)), ("c", ptr(result)), *((name, i64) for name in _FINISH)]
+    with k.function("finish", signature, inline=False) as (f, buffer, c, height, step, columns, add, relu):
+        masks = [f.mask(columns - j * lanes, lanes, number) for j in range(vectors)]
+        halves = [f.mask(columns - j * lanes, lanes, result) for j in range(vectors)]
+        with f.loop(0, height, sure=True) as m:
+            line = c[m * step]
+            for j in range(vectors):
+                total = f.var(vec(number, lanes), buffer[(m * vectors + j) * lanes].load(lanes))
+                with f.if_(add != 0):
+                    total.value = total.value + line[j * lanes].load(lanes, mask=halves[j]).to(number)
+                with f.if_(relu != 0):
+                    total.value = f.max(f.const(vec(number, lanes), 0.0), total.value)
+                mask = masks[j] if result == number else halves[j]
+                line[j * lanes].store(total.value.to(result), mask=mask)
+    return f
+
+
+_FINISH = ("height", "step", "columns", "add", "relu")
+
+
+def pointer(f: Function, address: Value, of: Type) -> Pointer:
+    """An address as a pointer."""
+    return Pointer(f, f.emit_text(f"inttoptr i64 {address.text} to ptr"), of)
+
+
+# -------------------------------------------------------------------- loops
+
+# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap. Results
+# near the borders need fewer taps: `class_d` and `class_h` number the kinds of rows; `pairs` has (address, count) for
+# each pair of kinds; `segments` has (begin, end, address of runs, count) a piece of w.
+PHASE = Params(
+    begin_d=i64, end_d=i64, begin_h=i64, end_h=i64, begin_w=i64, end_w=i64, y_offset=i64, tap=i64,
+    class_d=ptr(i64), class_h=ptr(i64), classes_h=i64, pairs=ptr(i64), segments=ptr(i64), segment_count=i64,
+)  # fmt: skip
+PHASE_WORDS = len(PHASE.fields) + 2
+
+
+def loops_params(source: Type, number: Type, result: Type) -> Params:
+    """The words of the kernel `product`. Distances are in numbers.
+
+    items: images × parts × blocks; `a_*`: from one result to the next in the band (or in the source itself, where
+    `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries;
+    `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`. Where
+    `fuse` is not 0, it is `weights_panel` (`kernels.weights`), which packs each panel as it is needed, for its words
+    `weight_job`, into `place` of a thread's scratch; `band` is how much of that a thread has.
+    """
+    return Params(
+        x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), band=i64,
+        pack=i64, job=ptr(i64),
+        items=i64, batch=i64, parts=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
+        block_d=i64, block_h=i64, block_w=i64, first_d=i64, first_h=i64, first_w=i64,
+        x_image=i64, x_channel=i64, y_image=i64,
+        a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
+        groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
+        panels=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64, taps=i64,
+        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, ahead=i64,
+        fuse=i64, weight_job=ptr(i64), place=i64,
+    )  # fmt: skip
+
+
+def emit_loops(k: Module, source: Type, number: Type, result: Type) -> None:
+    """Exports the kernel `product`."""
+    with k.kernel("product", loops_params(source, number, result)) as (f, p):
+        p.number, p.size = number, number.bytes
+        p.frame = f.local(i64, len(FRAME.fields) + 2)
+        band = p.scratch[p.ticket.fetch_add(1) * p.band]
+        p.panel = band[p.place]
+        with f.claim(p.next, p.items) as item:
+            _item(f, p, band, item)
+
+
+def panel_place(p, group: Value, panel: Value) -> Value:  # noqa: ANN001
+    """Where a panel begins among the packed weights: each has a row that takes what nobody needs, and the last of a
+    group its own width."""
+    rows = p.rows + 1
+    return group * rows * ((p.panels - 1) * p.width + p.tail) + panel * rows * p.width
+
+
+def unravel(f: Function, index: Value, *extents: Value) -> list[Value]:
+    """index as digits in mixed radix, the last one fastest; the first extent is not needed."""
+    digits = []
+    for extent in reversed(extents):
+        digits.append(index % extent)
+        index = index // extent
+    return [index, *reversed(digits)]
+
+
+def _item(f: Function, p, band: Pointer, item: Value) -> None:  # noqa: ANN001
+    """One item: its image, block and units (a unit is a panel of a group)."""
+    part, n, *block = unravel(f, item, p.batch, p.blocks_d, p.blocks_h, p.blocks_w)
+    sizes, firsts = (p.block_d, p.block_h, p.block_w), (p.first_d, p.first_h, p.first_w)
+    start = [first + b * size for first, b, size in zip(firsts, block, sizes)]
+    image, target = p.x[n * p.x_image], p.y[n * p.y_image]
+    units = p.groups * p.panels
+    unit, stop = units * part // p.parts, units * (part + 1) // p.parts
+    with f.loop(unit // p.panels, (stop + (p.panels - 1)) // p.panels) as group:
+        first_panel = f.max(unit - group * p.panels, 0)
+        last_panel = f.min(stop - group * p.panels, p.panels)
+        with f.loop(0, p.chunks, sure=True) as chunk:
+            place = {"group": group, "chunk": chunk, "start": start, "block": block}
+            a, channels = _source(f, p, band, image, place)
+            with f.loop(0, p.phases) as number:
+                phase = PHASE.read(f, p.phase[number * PHASE_WORDS])
+                place["channels"] = channels
+                _phase(f, p, phase, a, target, place, first_panel, last_panel)
+
+
+def _source(f: Function, p, band: Pointer, image: Pointer, place: dict) -> tuple[Pointer, Value]:  # noqa: ANN001
+    """Where the block's source lies for the microkernels, packed if need be; and how many channels the chunk has."""
+    channel = place["chunk"] * p.chunk
+    channels = f.min(p.chunk, p.group_in - channel)
+    source = image[(place["group"] * p.group_in + channel) * p.x_channel]
+    with f.if_(p.pack != 0):
+        f.call_address(p.pack, p.job, source, band, *place["block"], channels)
+    if source.of != p.number:
+        return band, channels
+    direct = source
+    for t, step in zip(place["start"], (p.a_d, p.a_h, p.a_w)):
+        direct = direct[t * step]
+    return f.select(p.pack != 0, band, direct), channels
+
+
+def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_panel) -> None:  # noqa: ANN001
+    """The panels of one phase over the block; the first reads the source from where it comes."""
+    start, sizes = place["start"], (p.block_d, p.block_h, p.block_w)
+    begins, ends = (phase.begin_d, phase.begin_h, phase.begin_w), (phase.end_d, phase.end_h, phase.end_w)
+    low = [f.max(begin, t) for begin, t in zip(begins, start)]
+    high = [f.min(end, t + size) for end, t, size in zip(ends, start, sizes)]
+    target = target[phase.y_offset]
+    frame = _frame(p)
+    frame["k"].store(place["channels"])
+    frame["pixel"].store(p.a_w * p.size)
+    frame["result"].store(p.y_w)
+    row = p.taps * place["chunk"] * p.chunk + phase.tap * place["channels"]
+    with f.loop(first_panel, last_panel) as panel:
+        b, c, steps = _panel(f, p, frame, place, panel, row, target)
+        frame["ahead"].store(f.select(panel == first_panel, p.ahead, 0))
+        with f.loop(low[0], high[0]) as d, f.loop(low[1], high[1]) as h:
+            kind = phase.class_d[d - phase.begin_d].load() * phase.classes_h + phase.class_h[h - phase.begin_h].load()
+            frame["pairs"].store(phase.pairs[kind * 2].load())
+            frame["pair_count"].store(phase.pairs[kind * 2 + 1].load())
+            line, there = a[(d - start[0]) * p.a_d + (h - start[1]) * p.a_h], c[d * p.y_d + h * p.y_h]
+            with f.loop(0, phase.segment_count, sure=True) as number:
+                segment = phase.segments[number * 4]
+                lo, hi = f.max(low[2], segment[0].load()), f.min(high[2], segment[1].load())
+                frame["runs"].store(segment[2].load())
+                frame["run_count"].store(segment[3].load())
+                _row(f, p, line[(lo - start[2]) * p.a_w], b, there[lo * p.y_w], steps, hi - lo)
+
+
+def _frame(p) -> dict[str, Pointer]:  # noqa: ANN001
+    return {name: p.frame[2 + at] for at, name in enumerate(FRAME.fields)}
+
+
+def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: ANN001
+    """A panel's weights, results, microkernels, and its words of the frame."""
+    group, is_tail = place["group"], panel == p.panels - 1
+    width = f.select(is_tail, p.tail, p.width)
+    first = f.select(is_tail, p.last, panel * p.width)
+    columns = f.min(width, p.group_out - first)
+    channel = group * p.group_out + first
+    across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
+    with f.if_(p.fuse != 0):
+        channel_ = place["chunk"] * p.chunk
+        f.call_address(p.fuse, p.weight_job, group, panel, channel_, channel_ + place["channels"], p.panel)
+    b = f.select(p.fuse != 0, p.panel, p.w[panel_place(p, group, panel)])[row * across]
+    zero, begins, ends = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
+    bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
+    add, relu = f.select(begins, zero, f.const(i64, 1)), f.select(ends, p.relu, zero)
+    plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - relu)
+    frame["tap"].store(place["channels"] * across * p.size)
+    frame["bias"].store(f.select(begins, bias, zero))
+    for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, p.rows + 1, add, relu, plain)):
+        frame[name].store(value)
+    return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
+
+
+def _row(f: Function, p, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, count: Value) -> None:  # noqa: ANN001
+    """One row of results, tile by tile: as `steps` says for so many pixels that are left, (height, address, count)."""
+    left, a_, c_ = f.var(i64, count), f.var(a.type, a), f.var(c.type, c)
+    with f.while_(left) as some:
+        step = steps[f.min(some, p.limit) * 3]
+        height, address, tiles = (step[at].load() for at in range(3))
+        here, there = a_.value, c_.value
+        f.call_address(address, here, b, there, p.frame, tiles)
+        pixels = tiles * height
+        a_.value, c_.value = here[pixels * p.a_w], there[pixels * p.y_w]
+        left.value = some - pixels

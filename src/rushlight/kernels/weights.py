@@ -1,0 +1,236 @@
+"""Packed weights: panels of output channels, each a matrix of K rows × width that a microkernel reads from end to end.
+
+In: a weight `(out_channels, in_channels / groups, *taps)`, contiguous, and the order in which a plan sums.
+Out: for each group and panel, `rows + 1` rows of `width` numbers (`tail` in the last panel of a group):
+
+    row  chunk·chunk_size·taps + place of the tap·channels of the chunk + channel in the chunk
+
+With `dots` the last panel is turned, so that each of its few channels is a row of `rows + 1` numbers.
+
+The last row takes what nobody needs. The lanes of a row are output channels in fprop, input channels in dgrad: the
+same memory read with the roles exchanged, so one function serves both. It walks three axes of the weight, lanes,
+`inner` (neighbours in memory) and `outer`:
+
+    fprop: lanes = co, inner = (ci, tap), no outer        dgrad: lanes = ci, inner = tap, outer = co
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import numpy as np
+
+from ..language.ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
+from ..language.types import Type
+from .product import panel_place, unravel
+
+AHEAD = 128
+"""Numbers of a lane from those that are packed to those that are asked for."""
+
+_PIECE, _ROWS = 512, 16
+"""What is packed of a panel at a time: numbers of a lane in fprop; channels in dgrad, each a row of all panels."""
+
+
+def weights_params(source: Type, number: Type) -> Params:
+    """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed.
+
+    Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; runs are `stride_outer`
+    apart. `not_finite` becomes 1 where some weight is infinite or NaN."""
+    return Params(
+        w=ptr(source), packed=ptr(number), not_finite=ptr(number),
+        items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, summed=i64, chunk=i64, taps=i64,
+        inner=i64, inner_channel=i64, outer_channel=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
+        stride_channel=i64, width=i64, tail=i64, last=i64, rows=i64,
+        row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64), places=ptr(i64),
+    )  # fmt: skip
+
+
+class WeightOrder(NamedTuple):
+    """What decides where a weight goes: `places[tap]` is the tap's place in the order of summation."""
+
+    kernel: str  # fprop or dgrad
+    groups: int
+    out_channels: int  # a group
+    in_channels: int  # a group
+    places: tuple[int, ...]
+    chunk: int  # channels summed over at a time
+    width: int
+    tail: int
+    panels: int  # a group
+    last: int  # the first channel of the last panel
+    dots: bool  # whether the last panel is turned
+
+    @property
+    def taps(self) -> int:
+        """Taps in all."""
+        return len(self.places)
+
+    @property
+    def summed(self) -> int:
+        """Channels of a group that are summed over."""
+        return self.in_channels if self.kernel == "fprop" else self.out_channels
+
+    def form(self, lanes: int) -> str:
+        """How panels are packed: rows copied, one tap's channels turned into rows that follow each other, or any."""
+        if self.taps > 1 or (self.kernel == "fprop" and self.summed < lanes):
+            return "turn"
+        return "line" if self.kernel == "fprop" else "copy"
+
+    @property
+    def rows(self) -> int:
+        """Rows of a panel, the spare one left out."""
+        return self.summed * self.taps
+
+    @property
+    def size(self) -> int:
+        """Numbers in all panels, with room for a vector behind them."""
+        return self.groups * (self.rows + 1) * ((self.panels - 1) * self.width + self.tail) + 64
+
+
+def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
+    """`row_inner`, `row_outer`, `scale` and `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o],
+    to the spare row where row_inner[j] is below 0, beyond the run's end."""
+    channel = np.arange(order.summed, dtype=np.int64)
+    chunk = channel // order.chunk
+    scale = np.minimum(order.chunk, order.summed - chunk * order.chunk)
+    base = chunk * order.chunk * order.taps + channel % order.chunk
+    places = np.array(order.places, np.int64)
+    if order.kernel == "fprop":
+        inner = (base[:, None] + places[None, :] * scale[:, None]).ravel()
+        base, scale = np.zeros(1, np.int64), np.ones(1, np.int64)
+    else:
+        inner = places
+    padding = np.full(-len(inner) % lanes + lanes, -1, np.int64)
+    tables = np.concatenate([inner, padding]), base, scale, places
+    return tuple(np.ascontiguousarray(table) for table in tables)
+
+
+def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int) -> list[int]:
+    """The words after the three pointers."""
+    taps, ci, co = order.taps, order.in_channels, order.out_channels
+    forward = order.kernel == "fprop"
+    across, stride_lane = (co, ci * taps) if forward else (ci, taps)
+    piece = max(lanes, _PIECE // taps // lanes * lanes) if forward else _ROWS
+    pieces = -(-order.summed // piece)
+    items = order.groups * order.panels * pieces
+    addresses = [table.ctypes.data for table in tables]
+    return [
+        items, order.panels, pieces, piece, across, order.summed, order.chunk, taps,
+        *((0, taps, 0) if forward else (taps, 0, 1)), co * ci * taps, stride_lane, ci * taps,
+        taps if forward else ci * taps, order.width, order.tail, order.last, order.rows, *addresses,
+    ]  # fmt: skip
+
+
+def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, dots: bool) -> None:
+    """Exports the kernel `weights`, and `weights_panel(words, group, panel, first, stop, target)`, which packs channels
+    `first` to `stop` of one panel alone; `lanes` divides the panels' widths. `form` is that of the order."""
+    params = weights_params(source, number)
+    pack = _emit_panel(k, params, lanes, form, dots)
+    with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items, 16) as item:
+        # Panels are the fastest: in dgrad they are neighbours in memory.
+        group, piece, panel = unravel(f, item, p.pieces, p.panels)
+        first, target = piece * p.piece, p.packed[panel_place(p, group, panel)]
+        f.call(pack, p.words, group, panel, first, f.min(first + p.piece, p.summed), target)
+
+
+def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) -> Function:
+    """Channels `first` to `stop` (pieces and chunks are whole vectors of them) of one panel, which is at `target`. A
+    few rows before `first` may be written, too, with what belongs there."""
+    number = params.fields["packed"].of
+    signature = [("words", ptr(i64)), *((name, i64) for name in ("group", "panel", "first", "stop"))]
+    signature.append(("target", ptr(number)))
+    with k.function("weights_panel", signature, inline=False, export=True, distinct=False) as made:
+        f, words, group, panel, first, stop, target = made
+        p = params.read(f, words)
+        p.sum = f.var(vec(number, lanes), 0.0)  # of weight · 0: NaN from the first that is not finite
+        is_last = panel == p.panels - 1
+        width, lane = f.select(is_last, p.tail, p.width), f.select(is_last, p.last, panel * p.width)
+        start = p.w[group * p.stride_group]
+        if dots:
+            with f.if_(is_last), f.loop(0, width, sure=True) as v:
+                _channel(f, p, start[(lane + v) * p.stride_lane], target[v * (p.rows + 1)], first, stop, lanes)
+        with f.else_() if dots else nullcontext():
+            span = first * p.inner_channel, p.inner + stop * p.inner_channel
+            outer = first * p.outer_channel, f.max(stop * p.outer_channel, 1)
+            if form == "copy":
+                with f.loop(0, width, lanes, sure=True) as v:
+                    _copy(f, p, start[lane + v], target[v], width, p.lanes - lane - v, outer, lanes)
+            else:
+                turn = _line if form == "line" else _turn
+                with f.loop(*outer, sure=True) as o, f.loop(0, width, lanes, sure=True) as v:
+                    turn(f, p, start[o * p.stride_outer], target[v], width, lane + v, o, span, lanes)
+        total = f.sum_lanes(p.sum.value)
+        with f.if_(total != total):
+            p.not_finite.store(1.0)
+    return f
+
+
+def _noted(f: Function, p, values: list[Value]) -> list[Value]:  # noqa: ANN001
+    """These vectors; `p.sum` remembers whether some number of them is not finite: their sum is not, then. (Nor may it
+    be where they are very large; what is done about it does no harm.)"""
+    total = values
+    while len(total) > 1:
+        total = [a + b for a, b in zip(total[::2], total[1::2])] + total[len(total) & -2 :]
+    p.sum.value = f.fma(total[0], f.const(total[0].type, 0.0), p.sum.value)
+    return values
+
+
+def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop: Value, lanes: int) -> None:  # noqa: ANN001
+    """A row of a turned panel, whose vectors hold channels that are summed: squares of them × taps, turned."""
+    with f.if_(p.stride_channel == 1), f.loop(first, stop, lanes, sure=True) as c:
+        some = f.mask(stop - c, lanes, start.of)
+        [value] = _noted(f, p, [start[c].load(lanes, mask=some).to(target.of)])
+        target[c].store(value, mask=f.mask(stop - c, lanes, target.of))
+    with f.else_(), f.loop(first, stop, lanes, sure=True) as c:
+        chunk = c // p.chunk * p.chunk
+        line, apart = target[chunk * (p.taps - 1) + c], f.min(p.chunk, p.summed - chunk)
+        sources = [start[f.min(c + r, stop - 1) * p.stride_channel] for r in range(lanes)]
+        mask = f.mask(stop - c, lanes, target.of)
+        turned = f.local(target.of, lanes * lanes)
+        with f.loop(0, p.taps, lanes, sure=True) as t:
+            for q, value in enumerate(_noted(f, p, square(f, sources, t, p.taps, target.of))):
+                turned[q * lanes].store(value)
+            with f.loop(0, f.min(p.taps - t, lanes), sure=True) as q:
+                line[p.places[t + q].load() * apart].store(turned[q * lanes].load(lanes), mask=mask)
+
+
+def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, lanes: int) -> None:  # noqa: ANN001
+    """Lanes are neighbours in memory (a single tap's dgrad): a row a channel."""
+    mask = f.mask(there, lanes, start.of)
+    with f.loop(*outer, sure=True) as o:
+        row = start[o * p.stride_outer]
+        row[AHEAD].prefetch()
+        [value] = _noted(f, p, [row.load(lanes, mask=mask).to(target.of)])
+        target[o * width].store(value)
+
+
+def _line(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+    """One tap: squares of lanes × channels, turned into rows that follow each other; the last square is moved back."""
+    sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
+    with f.loop(*span, lanes, sure=True) as first:
+        j = f.min(first, span[1] - lanes)
+        row = target[j * width]
+        for source in sources:
+            source[j + AHEAD].prefetch()
+        for value in _noted(f, p, f.transpose([source[j].load(lanes).to(target.of) for source in sources])):
+            row.store(value)
+            row = row[width]
+
+
+def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+    """Squares of lanes × inner, turned, into the rows that the tables say; the last lane stands in for those beyond."""
+    sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
+    base, scale = p.row_outer[o].load(), p.scale[o].load()
+    with f.loop(*span, lanes, sure=True) as j:
+        for q, value in enumerate(_noted(f, p, square(f, sources, j, span[1], target.of))):
+            inner = p.row_inner[j + q].load()
+            row = f.select(inner < 0, p.rows, base + inner * scale)
+            target[row * width].store(value)
+
+
+def square(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:
+    """Numbers j, j + 1, … of every source, turned: vector q holds number j + q of each. From `stop` on they are 0."""
+    lanes = len(sources)
+    mask = f.mask(stop - j, lanes, sources[0].of)
+    return f.transpose([source[j].load(lanes, mask=mask).to(number) for source in sources])

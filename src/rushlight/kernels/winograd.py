@@ -1,0 +1,203 @@
+"""Winograd's transforms as machine code: data in, products over channels, results out.
+
+In: a `Form`, which holds what a layer fixes. Out: functions in a module, called for each block by
+`kernels.winograd_loops`. Every function handles one tile (or one block of channels) and all its lanes:
+
+    data    6×6 inputs of a tile, channels innermost     →  36 numbers a channel, `spread[ξ][tile][channel]`
+    product spread[ξ] (tiles × channels) · filter[ξ] (channels × outputs), one small matrix product a ξ
+    result  36 sums a tile and output channel            →  4×4 results, bias and ReLU, stored where they belong
+    filter  (`kernels.winograd_weights`) 3×3 taps        →  36 numbers a pair, `[panel][depth tap][ξ][ci][NR]`
+
+Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1.
+What is transformed is float32: halves are widened as bands are packed and as taps are read, and results are rounded to
+them, to nearest even, as they are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..language.ir import Function, Module, Pointer, Type, Value, f32, i64, ptr, vec
+from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
+
+
+class Form(NamedTuple):
+    """What the kernels are specialised on."""
+
+    rows: Winograd
+    columns: Winograd
+    lanes: int  # numbers in a vector register
+    vectors: int  # registers across a panel of output channels
+    heights: tuple[int, ...]  # tiles that one product sums at once, the greatest first
+    stored: Type  # what source, weight and result are in memory
+
+    @property
+    def panel(self) -> int:
+        """Output channels that are computed together."""
+        return self.lanes * self.vectors
+
+    @property
+    def points(self) -> int:
+        """Multiplications a tile and channel pair (36 for F(4×4, 3×3))."""
+        return self.rows.inputs * self.columns.inputs
+
+
+def apply(f: Function, transform: Transform, values: Sequence[Value]) -> list[Value]:
+    """The transform's rows over vectors: every step is a chain of multiply-adds in the order of its terms."""
+    shared: list[Value] = []
+
+    def run(step: Step) -> Value:
+        total = None
+        for coefficient, index in sorted(step.terms, key=lambda term: abs(term[0]) != 1):
+            value = values[index] if index >= 0 else shared[-1 - index]
+            if total is None:
+                total = value if coefficient == 1 else value * float(coefficient)
+            elif abs(coefficient) == 1:
+                total = total + value if coefficient == 1 else total - value
+            else:
+                total = f.fma(f.const(value.type, float(coefficient)), value, total)
+        return total
+
+    for step in transform.shared:
+        shared.append(run(step))
+    return [run(step) for step in transform.rows]
+
+
+def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[Value]]) -> list[list[Value]]:
+    """`rows` down each column of the grid, then `columns` along each row: R · grid · Cᵀ."""
+    down = [apply(f, rows, [line[j] for line in grid]) for j in range(len(grid[0]))]
+    return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
+
+
+def emit_spread(
+    k: Module, name: str, forms: tuple[Transform, Transform], lanes: int, panelled: bool = False
+) -> Function:
+    """`name(source, row, pitch, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
+
+    for c in vectors of channels:
+        grid[i][j] = source[i·row + j·pitch + c]      # row: numbers from one row of the band to the next
+        spread[ξ·point + c] = (R grid Cᵀ)[ξ]          # point: numbers from one ξ to the next
+
+    `panelled`: two arguments more, `panel` channels after which the next ones are `next` numbers further on.
+    """
+    rows, columns = forms
+    signature = [
+        ("source", ptr(f32)), ("row", i64), ("pitch", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64),
+    ]  # fmt: skip
+    signature += [("panel", i64), ("next", i64)] if panelled else []
+    with k.function(name, signature, inline=False) as (f, source, row, pitch, spread, point, channels, *panels):
+
+        def vector(source: Pointer, target: Pointer) -> None:
+            grid, start = [], source
+            for _ in range(rows.inputs):
+                grid.append([start[pitch * j].load(lanes) for j in range(columns.inputs)])
+                start = start[row]
+            for line in both_ways(f, rows, columns, grid):
+                for value in line:
+                    target.store(value)
+                    target = target[point]
+
+        if panelled:
+            panel, next_panel = panels
+            into = f.var(ptr(f32), spread)
+            with f.loop(0, channels, panel, sure=True) as c:
+                with f.loop(0, f.min(panel, channels - c), lanes, sure=True) as i:
+                    vector(source[c + i], into.value[i])
+                into.value = into.value[next_panel]
+        else:
+            with f.loop(0, channels, lanes, sure=True) as c:
+                vector(source[c], spread[c])
+    return f
+
+
+def emit_data(k: Module, form: Form) -> Function:
+    """`emit_spread` with Bᵀ: the inputs of a tile."""
+    forms = by_rows(form.rows.data), by_rows(form.columns.data)
+    return emit_spread(k, "winograd_data", forms, form.lanes)
+
+
+def emit_product(k: Module, form: Form, count: int) -> Function:
+    """`product(spread, width, filter, channels, sums, add)`: `count` tiles × one panel, summed over the channels.
+
+    sums[tile][0:panel] (+)= Σ_c spread[tile·width + c] · filter[c][0:panel]      # adds to sums where add ≠ 0
+    """
+    vector = vec(f32, form.lanes)
+    signature = [
+        ("spread", ptr(f32)), ("width", i64), ("filter", ptr(f32)), ("channels", i64), ("sums", ptr(f32)), ("add", i64),
+    ]  # fmt: skip
+    with k.function(f"winograd_product{count}", signature, inline=False) as made:
+        f, spread, width, filter, channels, sums, add = made
+        tiles, vectors = range(count), range(form.vectors)
+        total = {(t, v): f.var(vector, 0.0) for t in tiles for v in vectors}
+        with f.if_(add != 0):
+            for (t, v), variable in total.items():
+                variable.value = sums[t * form.panel + v * form.lanes].load(form.lanes)
+        with f.loop(0, channels, sure=True) as c:
+            weights, tile = filter[c * form.panel], spread[c]
+            factors = [weights[v * form.lanes].load(form.lanes) for v in vectors]
+            for t in tiles:
+                number = tile.broadcast(form.lanes)
+                for v in vectors:
+                    total[t, v].value = f.fma(number, factors[v], total[t, v].value)
+                tile = tile[width]
+        for (t, v), variable in total.items():
+            sums[t * form.panel + v * form.lanes].store(variable.value)
+    return f
+
+
+def emit_result(k: Module, form: Form) -> Function:
+    """`result(sums, point, out, row, pixel, down, along, height, width, channels, bias, low)`: one tile of a panel.
+
+    `out` is the tile's first result, `row` and `pixel` the distances of its neighbours, which are `down` and `along`
+    positions apart; `height` and `width` are the positions from the first result to the end of the image, `channels`
+    how many of the panel's channels exist. max(·, low) is the ReLU (low 0) or nothing (low −∞).
+    """
+    rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
+    signature = [
+        ("sums", ptr(f32)), ("point", i64), ("out", ptr(form.stored)), ("row", i64), ("pixel", i64),
+        ("down", i64), ("along", i64), ("height", i64), ("width", i64),
+        ("channels", i64), ("bias", ptr(f32)), ("low", f32),
+    ]  # fmt: skip
+    with k.function("winograd_result", signature, inline=False) as made:
+        f, sums, point, out, row, pixel, down, along, height, width, channels, bias, low = made
+        floor, wide = low.splat(form.lanes), form.columns.inputs
+        with f.loop(0, form.panel, form.lanes) as v:
+            places, place = [], sums[v]
+            for _ in range(form.points):
+                places.append(place.load(form.lanes))
+                place = place[point]
+            grid = [places[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
+            start, line, there = bias[v].load(form.lanes), out[v], channels - v
+            results = [
+                [f.max(floor, value + start).to(form.stored) for value in values]
+                for values in both_ways(f, rows, columns, grid)
+            ]
+            last_row, last_pixel = form.rows.results - 1, form.columns.results - 1
+            whole = (there >= form.lanes) & (height > down * last_row) & (width > along * last_pixel)
+            with f.if_(whole):
+                for values in results:
+                    place = line
+                    for value in values:
+                        place.store(value)
+                        place = place[pixel]
+                    line = line[row]
+            with f.else_():  # one partial store in a loop: sixteen of them are most of the time to compile this kernel
+                _store_part(f, results, out[v], (row, pixel), (down, along), (height, width), there)
+    return f
+
+
+def _store_part(
+    f: Function, results: list[list[Value]], out: Pointer, steps: tuple[Value, Value], apart: tuple[Value, Value],
+    left: tuple[Value, Value], channels: Value,
+) -> None:  # fmt: skip
+    """Those results of a tile that are inside the image and of one of the `channels`, by way of memory."""
+    lanes, wide = results[0][0].type.lanes, len(results[0])
+    kept = f.local(out.of, lanes * wide * len(results))
+    for index, value in enumerate(value for values in results for value in values):
+        kept[index * lanes].store(value)
+    mask = f.mask(channels, lanes, out.of)
+    with f.loop(0, len(results)) as i, f.if_(left[0] > apart[0] * i):
+        with f.loop(0, wide) as j, f.if_(left[1] > apart[1] * j):
+            value = kept[(i * wide + j) * lanes].load(lanes)
+            out[i * steps[0]][j * steps[1]].store(value, mask=mask)

@@ -1,0 +1,199 @@
+"""The weight gradient by Winograd's algorithm: F(3, 4), whose filter is a tile of y and whose results are the taps.
+
+In: what a layer fixes (`GradientForm`). Out: modules with the kernels that `backends.cpu.winograd_gradient`
+launches in turn, chunk by chunk of tiles:
+
+    spread   for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [slot][ξ][panel][tile][channel]
+    sum      sums[depth tap][ξ][panel][ci][co] += Σ_tiles spread x[ξ][tile][ci] · spread y[ξ][tile][co]
+    finish   w[co][ci][taps] = the 3×3 results of the 36 sums, turned so that the taps are neighbours in memory
+
+Tiles are summed in their order, the sums of chunks in theirs (two levels, which keeps the rounding of long sums
+small), so threads do not change the bits. Tiles that do not exist are
+zero in y.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import lcm
+from typing import NamedTuple
+
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
+from ..plan.target import Target
+from ..plan.winograd import Winograd, by_columns, by_rows
+from .pack import emit_pack
+from .winograd import both_ways, emit_spread
+
+
+@cache
+def spread_params(stored: Type) -> Params:
+    """The words of "spread".
+
+    Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
+    `panel` channels to the next; `chunk` is a multiple of `panel`."""
+    return Params(
+        job=ptr(i64), source=ptr(stored), spread=ptr(f32), scratch=ptr(f32),
+        first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
+        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
+        slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
+        band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64,
+    )  # fmt: skip
+
+
+SUM = Params(
+    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, channels=i64, rows=i64,
+    depths=i64, tiles=i64, next_x=i64, next_y=i64, point_x=i64, point_y=i64, add=i64,
+)  # fmt: skip
+"""`rows` are the channels rounded up: the rows of a panel's sums."""
+
+
+@cache
+def finish_params(stored: Type) -> Params:
+    """The words of "finish"."""
+    return Params(sums=ptr(f32), w=ptr(stored), channels=i64, results=i64, panels=i64, point=i64, stride=i64)
+
+
+class GradientForm(NamedTuple):
+    """What the kernels are specialised on."""
+
+    rows: Winograd
+    columns: Winograd
+    depth_taps: int
+    lanes: int
+    vectors: int
+    height: int  # input channels that one product sums at once
+    stored: Type  # what x, y and w are in memory; all between is float32
+
+    @property
+    def panel(self) -> int:
+        """Output channels of a panel."""
+        return self.lanes * self.vectors
+
+    @property
+    def left_panel(self) -> int:
+        """Input channels of a panel: whole tiles and whole vectors."""
+        return lcm(self.height, self.lanes)
+
+    @property
+    def points(self) -> int:
+        """Products a tile and channel pair."""
+        return self.rows.inputs * self.columns.inputs
+
+    @property
+    def taps(self) -> int:
+        """Taps of the weight."""
+        return self.depth_taps * self.rows.results * self.columns.results
+
+
+def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: str) -> Module:
+    """The kernel "spread" of x (with Bᵀ) or y (with G)."""
+    k = Module(target)
+    pack = emit_pack(k, pack_form, form.stored, f32)
+    matrices = [getattr(axis, "data" if operand == "x" else "filter") for axis in (form.rows, form.columns)]
+    one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes, panelled=True)
+    with k.kernel("spread", spread_params(form.stored)) as (f, p):
+        band = p.scratch[p.ticket.fetch_add(1) * p.band_size]
+        with f.claim(p.next, p.count) as item:
+            unit = p.first + item
+            w, above = unit % p.blocks_w, unit // p.blocks_w
+            h, above = above % p.blocks_h, above // p.blocks_h
+            d, image = above % p.blocks_d, above // p.blocks_d
+            target_ = p.spread[item * p.rows * p.columns * p.panel]
+            with f.loop(0, p.channels, p.chunk, sure=True) as c:
+                channels = f.min(p.chunk, p.channels - c)
+                source = p.source[image * p.image_stride][c * p.channel_stride]
+                f.call(pack, p.job, source, band, d, h, w, channels)
+                with f.loop(0, p.slots, sure=True) as slot:
+                    plane, into = band[slot * p.band_plane], target_[slot * p.point * form.points]
+                    into = into[c // p.panel * p.hop]
+                    with f.loop(0, p.rows, sure=True) as i, f.loop(0, p.columns, sure=True) as j:
+                        tile = into[(i * p.columns + j) * p.panel]
+                        start = plane[p.places_h[i * 2].load() * p.band_row + p.places_w[j * 2].load() * p.pitch]
+                        f.call(one, start, p.band_row, p.pitch, tile, p.point, channels, p.panel, p.hop)
+    return k
+
+
+def emit_sum(target: Target, form: GradientForm) -> Module:
+    """The kernel "sum": an item is a depth tap, a ξ and a panel."""
+    k = Module(target)
+    product = _emit_product(k, form)
+    with k.kernel("sum", SUM) as (f, p), f.claim(p.next, p.taps * p.points * p.panels) as item:
+        panel, above = item % p.panels, item // p.panels
+        xi, tap = above % p.points, above // p.points
+        sums = p.sums[item * p.rows * form.panel]
+        y = p.y[xi * p.point_y + panel * p.next_y]
+        left = f.var(ptr(f32), p.x[(p.slots[tap].load() * p.points + xi) * p.point_x])
+        steps = p.points * p.point_x, p.points * p.point_y
+        with f.loop(0, p.channels, form.left_panel, sure=True) as c:
+            with f.loop(0, f.min(p.channels - c, form.left_panel), form.height, sure=True) as i:
+                f.call(product, left.value[i], y, *steps, p.depths, p.tiles, sums[(c + i) * form.panel], p.add)
+            left.value = left.value[p.next_x]
+    return k
+
+
+def _emit_product(k: Module, form: GradientForm) -> Function:
+    """sums[0:height][panel] (+)= Σ_z Σ_t x[z·depth_x + t·left_panel + 0:height] · y[z·depth_y + t·panel + 0:panel]."""
+    vector = vec(f32, form.lanes)
+    signature = [
+        ("x", ptr(f32)), ("y", ptr(f32)), ("depth_x", i64), ("depth_y", i64),
+        ("depths", i64), ("tiles", i64), ("sums", ptr(f32)), ("add", i64),
+    ]  # fmt: skip
+    with k.function("winograd_outer", signature, inline=False) as made:
+        f, x, y, depth_x, depth_y, depths, tiles, sums, add = made
+        places = [(m, v) for m in range(form.height) for v in range(form.vectors)]
+        total = {place: f.var(vector, 0.0) for place in places}
+        with f.loop(0, depths, sure=True) as z:
+            left, right = f.var(ptr(f32), x[z * depth_x]), f.var(ptr(f32), y[z * depth_y])
+            with f.loop(0, tiles, sure=True):
+                factors = [right.value[v * form.lanes].load(form.lanes) for v in range(form.vectors)]
+                for m in range(form.height):
+                    number = left.value[m].broadcast(form.lanes)
+                    for v in range(form.vectors):
+                        total[m, v].value = f.fma(number, factors[v], total[m, v].value)
+                left.value, right.value = left.value[form.left_panel], right.value[form.panel]
+        with f.if_(add != 0):
+            for (m, v), variable in total.items():
+                variable.value = variable.value + sums[m * form.panel + v * form.lanes].load(form.lanes)
+        for (m, v), variable in total.items():
+            sums[m * form.panel + v * form.lanes].store(variable.value)
+    return f
+
+
+def emit_finish(target: Target, form: GradientForm) -> Module:
+    """The kernel "finish": an item is a vector of output channels × as many input channels."""
+    k = Module(target)
+    rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
+    wide, lanes = form.columns.inputs, form.lanes
+    with k.kernel("finish", finish_params(form.stored)) as (f, p):
+        turned = f.local(f32, lanes * lanes * form.taps)
+        blocks, vectors = f.ceil_div(p.channels, lanes), f.ceil_div(p.results, lanes)
+        with f.claim(p.next, blocks * vectors) as item:
+            block, v = item % blocks, item // blocks
+            first, count = block * lanes, f.min(p.channels - block * lanes, lanes)
+            sums = p.sums[v // form.vectors * p.point + (v % form.vectors) * lanes][first * form.panel]
+            row = p.w[v * lanes * p.stride + first * form.taps]
+            with f.loop(0, count, sure=True) as c:
+                for d in range(form.depth_taps):
+                    place = sums[c * form.panel][d * form.points * p.panels * p.point]
+                    grid = []
+                    for _ in range(form.points):
+                        grid.append(place.load(lanes))
+                        place = place[p.panels * p.point]
+                    values = both_ways(
+                        f, rows, columns, [grid[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
+                    )
+                    into = turned[(c * form.depth_taps + d) * (form.taps // form.depth_taps) * lanes]
+                    for t, value in enumerate(value for line in values for value in line):
+                        into[t * lanes].store(value)
+            _turn(f, p, form, turned, row, count, p.results - v * lanes)
+    return k
+
+
+def _turn(f: Function, p, form: GradientForm, turned: Pointer, w: Pointer, count: Value, results: Value) -> None:  # noqa: ANN001
+    """Squares of `lanes` taps × `lanes` output channels, turned, so that a channel's taps are neighbours."""
+    lanes, numbers = form.lanes, count * form.taps
+    with f.loop(0, numbers, lanes, sure=True) as q:
+        mask = f.mask(numbers - q, lanes)
+        for r, value in enumerate(f.transpose([turned[q * lanes][j * lanes].load(lanes) for j in range(lanes)])):
+            with f.if_(results > r):
+                w[r * p.stride][q].store(value.to(form.stored), mask=mask)

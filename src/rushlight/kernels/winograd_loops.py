@@ -1,0 +1,159 @@
+"""The loops around Winograd's transforms: the kernel of a layer.
+
+In: a `Form`, the pack form of the source. Out: a module with the kernel "winograd".
+
+    for item in (image group, depth block, row block, column block, part of the panels):      # claimed by threads
+        for image in group, for chunk of channels:
+            pack the block's band;  for each depth slot, tile: data → spread[depth slot][ξ][tile][channel]
+        for panel in part, for depth in block:                # its weights transformed first, unless all were before
+            for ξ: for tap in depth taps, for rows of tiles: product → sums[ξ][tile][panel]
+            for each tile: result → out
+Every output is summed over the channels in their order within one product, the depth taps in theirs: the bits
+do not depend on how tiles are grouped into items.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr
+from ..plan.target import Target
+from .pack import emit_pack
+from .winograd import Form, emit_data, emit_product, emit_result
+
+
+@cache
+def layer_params(stored: Type) -> Params:
+    """The words of "winograd".
+
+    `capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
+    in numbers; `point` is the distance from one ξ to the next in the spread data, `weight` in the filter, `width` that
+    from one tile to the next; `channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of
+    each depth tap, `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the
+    first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one
+    result of a tile to the next. Where `fuse` is not 0, it is `filter_panel` (`kernels.winograd_weights`), which
+    transforms each panel as it is needed, for its words `weight_job`, all its `weight_blocks`, into `place` of a
+    thread's scratch, by way of `turned` there."""
+    return Params(
+        job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
+        images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
+        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
+        slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), planes=ptr(i64), rows=i64, columns=i64,
+        places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
+        out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
+        band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
+        fuse=i64, weight_job=ptr(i64), weight_blocks=i64, place=i64, turned=i64,
+    )  # fmt: skip
+
+
+def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
+    """The kernel "winograd"; `chunk` channels are packed at once."""
+    k = Module(target)
+    pack = emit_pack(k, pack_form, form.stored, f32)
+    data = emit_data(k, form)
+    products = [(count, emit_product(k, form, count)) for count in form.heights]
+    result = emit_result(k, form)
+    with k.kernel("winograd", layer_params(form.stored)) as (f, p):
+        mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
+        band, spread = mine, mine[p.band_size]
+        point = p.point  # numbers from one ξ to the next
+        sums = spread[p.slots_d * point * form.points]
+        p.own, p.turned_place = mine[p.place], mine[p.turned]
+        blocks = p.blocks_d * p.blocks_h * p.blocks_w
+        groups = f.ceil_div(p.images, p.group)
+        with f.claim(p.next, groups * blocks * p.parts) as item:
+            part, rest = item % p.parts, item // p.parts
+            block, group = rest % blocks, rest // blocks
+            w, upper = block % p.blocks_w, block // p.blocks_w
+            h, d = upper % p.blocks_h, upper // p.blocks_h
+            first = group * p.group
+            count = f.min(p.images - first, p.group)
+            place = (d, h, w)
+            with f.loop(0, count, sure=True) as image:
+                source = p.source[(first + image) * p.image_stride]
+                _spread(f, p, form, (pack, data), source, band, spread[image * p.rows * p.columns * p.width], place)
+            begin = part * p.panels // p.parts
+            with f.loop(begin, (part + 1) * p.panels // p.parts) as panel:
+                _panel(f, p, form, (products, result), spread, sums, panel, p.out[first * p.out_image], count, place)
+    return k
+
+
+def _spread(
+    f: Function, p, form: Form, calls: tuple, source: Pointer, band: Pointer, spread: Pointer, place: tuple,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """The data of one image's block, transformed, chunk by chunk of channels."""
+    pack, data = calls
+    point = p.point
+    with f.loop(0, p.channels, p.chunk, sure=True) as c:
+        channels = f.min(p.chunk, p.channels - c)
+        f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
+        with f.loop(0, p.slots_d, sure=True) as slot:
+            plane, target = band[p.planes[slot].load()], spread[c][slot * point * form.points]
+            with f.loop(0, p.rows, sure=True) as i:
+                line, into = plane[p.places_h[i * 2].load() * p.band_row], target[i * p.columns * p.width]
+                with f.loop(0, p.columns, sure=True) as j:
+                    start = line[p.places_w[j * 2].load() * p.pitch]
+                    f.call(data, start, p.band_row, p.pitch, into[j * p.width], point, channels)
+
+
+def _panel(
+    f: Function, p, form: Form, calls: tuple, spread: Pointer, sums: Pointer, panel: Value, out: Pointer,  # noqa: ANN001
+    count: Value, place: tuple,
+) -> None:  # fmt: skip
+    """All depths and tiles of one panel of output channels."""
+    products, result = calls
+    d, h, w = place
+    tiles = count * p.rows * p.columns
+    group, part = panel // p.group_panels, panel % p.group_panels
+    made = group * p.made + part * form.panel
+    spread = spread[group * p.summed]
+    with f.if_(p.fuse != 0):
+        f.call_address(p.fuse, p.weight_job, panel, f.const(i64, 0), p.weight_blocks, p.own, p.turned_place)
+    weights = f.select(p.fuse != 0, p.own, p.filter[panel * p.taps_d * form.points * p.weight])
+    depth = d * p.block_d
+    with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
+        with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
+            slot = p.base_d[tap].load() + z
+            factors = spread[(slot * form.points + xi) * p.point]
+            weight = weights[(tap * form.points + xi) * p.weight]
+            _products(f, p, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
+        with f.loop(0, count, sure=True) as image:
+            base = out[image * p.out_image + (depth + z) * p.out_d + made]
+            channels = (p.made - part * form.panel, p.bias[made])
+            _results(f, p, form, result, sums[image * p.rows * p.columns * form.panel], base, channels, (h, w))
+
+
+def _products(
+    f: Function, p, form: Form, products: list, spread: Pointer, weight: Pointer, sums: Pointer, add: Value,  # noqa: ANN001
+    tiles: Value,
+) -> None:  # fmt: skip
+    """All tiles: many rows at a time while there are many, then the smallest count that takes the rest."""
+    most, whole = products[0]
+    done = tiles // most * most
+    with f.loop(0, done, most) as t:
+        f.call(whole, spread[t * p.width], p.width, weight, p.summed, sums[t * form.panel], add)
+    rest = tiles - done
+    for i, (rows, product) in enumerate(products):
+        fewer = products[i + 1][0] if i + 1 < len(products) else 0
+        with f.if_((rest > fewer) & (rest <= rows)):
+            f.call(product, spread[done * p.width], p.width, weight, p.summed, sums[done * form.panel], add)
+
+
+def _results(
+    f: Function, p, form: Form, result: Function, sums: Pointer, out: Pointer, channels: tuple, place: tuple,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """The tiles of one image's block that have results; `channels` are how many, and their bias."""
+    h, w = place
+    count, bias = channels
+    low = p.low.to(f32)
+    with f.loop(0, p.rows, sure=True) as i:
+        y = h * p.reach_h + p.places_h[i * 2 + 1].load()
+        with f.loop(0, p.columns, sure=True) as j:
+            x = w * p.reach_w + p.places_w[j * 2 + 1].load()
+            with f.if_((y < p.out_h) & (x < p.out_w)):
+                tile = sums[(i * p.columns + j) * form.panel]
+                to = out[y * p.out_row + x * p.out_pixel]
+                steps = (p.out_row * p.step_h, p.out_pixel * p.step_w, p.step_h, p.step_w)
+                size = (p.out_h - y, p.out_w - x, count)
+                point = p.capacity * form.panel
+                f.call(result, tile, point, to, *steps, *size, bias, low)

@@ -1,0 +1,146 @@
+"""The cache on disk: damage, strangers, races and size."""
+
+import os
+import stat
+import subprocess
+import sys
+import time
+import warnings
+
+import pytest
+
+from rushlight.compiler import cache
+from rushlight.compiler.objects import Image
+
+IMAGE = Image(bytes(range(256)) * 20, {"conv": 0, "tail of it": 128})
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    where = tmp_path / "kernels"
+    monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(where))
+    cache._checked.cache_clear()
+    yield where
+    cache._checked.cache_clear()
+
+
+def only_file(folder):
+    (file,) = folder.iterdir()
+    return file
+
+
+def test_what_was_saved_is_loaded(folder):
+    assert cache.load("key") is None
+    assert cache.save("key", IMAGE)
+    assert cache.load("key") == IMAGE
+    assert cache.load("another key") is None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_every_truncation_is_ignored(folder):
+    cache.save("key", IMAGE)
+    file = only_file(folder)
+    whole = file.read_bytes()
+    for length in [*range(0, 100, 7), len(whole) // 2, len(whole) - 1]:
+        file.write_bytes(whole[:length])
+        assert cache.load("key") is None
+    file.write_bytes(whole + b"\0")
+    assert cache.load("key") is None
+
+
+def test_every_flipped_bit_is_noticed(folder):
+    cache.save("key", IMAGE)
+    file = only_file(folder)
+    whole = file.read_bytes()
+    for at in range(0, len(whole), 37):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << at % 8
+        file.write_bytes(damaged)
+        assert cache.load("key") is None, f"byte {at}"
+
+
+def test_an_entry_under_anothers_name_is_foreign(folder):
+    cache.save("key", IMAGE)
+    os.rename(only_file(folder), cache._path(str(folder), "another"))
+    assert cache.load("another") is None
+
+
+def test_a_damaged_entry_is_replaced(folder):
+    cache.save("key", IMAGE)
+    only_file(folder).write_bytes(b"junk")
+    assert cache.load("key") is None
+    assert cache.save("key", IMAGE) and cache.load("key") == IMAGE
+
+
+def test_a_folder_open_to_others_is_refused(folder):
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o777)
+    with pytest.warns(UserWarning, match="other users can write there"):
+        assert cache.folder() is None
+    assert not cache.save("key", IMAGE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cache.load("key") is None, "it is said once"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_refused(folder):
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12345, 12345)
+    with pytest.warns(UserWarning, match="chmod 700"):
+        assert cache.folder() is None
+
+
+def test_no_folder_no_cache(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(tmp_path / "file" / "below"))
+    assert cache.folder() is None and not cache.save("key", IMAGE) and cache.load("key") is None
+
+
+def test_default_folders(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x/cache")
+    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    for platform, expected in (("linux", "/x/cache/rushlight"), ("win32", "/local/rushlight/cache")):
+        monkeypatch.setattr(cache.sys, "platform", platform)
+        assert cache._default_folder() == expected
+
+
+def test_the_oldest_go_first(folder):
+    for index in range(10):
+        cache.save(f"key {index}", IMAGE)
+        os.utime(cache._path(str(folder), f"key {index}"), (index, index))
+    size = os.path.getsize(cache._path(str(folder), "key 0"))
+    cache._evict(str(folder), size * 8)
+    assert [index for index in range(10) if cache.load(f"key {index}")] == [4, 5, 6, 7, 8, 9]
+
+
+def test_leftovers_of_killed_writers_go(folder):
+    cache.save("key", IMAGE)
+    left = folder / "0000.kernel.1.new"
+    left.write_bytes(b"half")
+    cache._evict(str(folder), cache.LIMIT)
+    assert left.exists(), "another process may be writing it"
+    os.utime(left, (time.time() - 2 * 86400,) * 2)
+    cache._evict(str(folder), cache.LIMIT)
+    assert not left.exists()
+
+
+def test_reading_marks_an_entry_as_used(folder):
+    cache.save("key", IMAGE)
+    os.utime(only_file(folder), (0, 0))
+    cache.load("key")
+    assert only_file(folder).stat().st_mtime > 0
+
+
+def test_many_processes_save_at_once(folder):
+    script = (
+        "from rushlight.compiler import cache; from rushlight.compiler.objects import Image\n"
+        "for i in range(200):\n"
+        "    image = Image(bytes(5000), {'conv': i % 3})\n"
+        "    assert cache.save(f'key {i % 3}', image); assert cache.load(f'key {i % 3}') == image"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(3)]
+    for process in running:
+        assert process.wait() == 0, process.stderr.read()
+        process.stderr.close()
+    assert len(list(folder.iterdir())) == 3
