@@ -8,9 +8,11 @@ adjoints of the last two; it declines a call by raising `Refusal` with the reaso
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,13 +86,15 @@ class Ordered:
         _warn_once(reason)
 
 
+_choosing = threading.RLock()
 _choice: str | None = None  # what set_engine or the environment asked for; None: not asked yet
-_current: object | None = None
+_current: object | None = None  # what runs the calls of the process
+_here: ContextVar[object | None] = ContextVar("rushlight_backend", default=None)  # what `using` says instead
 
 
 def current() -> object:
-    """The engine that runs calls now."""
-    return _current or _resolve()
+    """The engine that runs calls now, in this thread."""
+    return _here.get() or _current or _resolve()
 
 
 def get_engine() -> str:
@@ -119,14 +123,16 @@ def set_engine(name: str) -> None:
     global _choice, _current
     if name not in CHOICES:
         raise ValueError(message(f"unknown engine {name!r}", mend=f"one of {', '.join(CHOICES)}"))
-    _current = _engine_of(name)
-    _choice = name
+    engine = _engine_of(name)
+    with _choosing:
+        _current, _choice = engine, name
 
 
 def _resolve() -> object:
-    if _current is None:
-        set_engine(os.environ.get("RUSHLIGHT_ENGINE", "auto"))
-    return _current
+    with _choosing:
+        if _current is None:
+            set_engine(os.environ.get("RUSHLIGHT_ENGINE", "auto"))
+        return _current
 
 
 def _engine_of(name: str) -> object:
@@ -170,13 +176,13 @@ def _warn_once(reason: str) -> None:
 
 @contextmanager
 def using(engine: object) -> Iterator[None]:
-    """Run calls on this engine for a while."""
-    global _current
-    before, _current = current(), engine
+    """Run the calls of this thread (of this context) on this engine for a while."""
+    before = _here.get()
+    _here.set(engine)
     try:
         yield
     finally:
-        _current = before
+        _here.set(before)
 
 
 def evaluate(shape: tuple[int, ...], dtype: np.dtype, function: Callable, *arrays: np.ndarray) -> np.ndarray:

@@ -24,20 +24,20 @@ def set_debug(what: str | Callable[[str, str, str], None] | None, kinds: str = "
     >>> torch.set_debug(lambda kind, name, text: seen.append(kind), kinds="plan")
     >>> torch.set_debug(None)
     """
-    global _wanted, _sink
-    _sink = what if callable(what) else _to_stderr
-    _wanted = _parse(kinds if callable(what) else what or "")
+    global _state
+    _state = (_parse(kinds), what) if callable(what) else (_parse(what or ""), _to_stderr)
 
 
 def wanted(kind: str) -> bool:
     """Whether anybody looks at this kind of text: making it may be dear."""
-    return kind in _wanted
+    return kind in _state[0]
 
 
 def show(kind: str, name: str, text: str) -> None:
     """Hand on a text if its kind is wanted."""
-    if kind in _wanted:
-        _sink(kind, name, text)
+    kinds, sink = _state
+    if kind in kinds:
+        sink(kind, name, text)
 
 
 def _parse(kinds: str) -> frozenset[str]:
@@ -52,5 +52,8 @@ def _to_stderr(kind: str, name: str, text: str) -> None:
     print(f"; rushlight {kind}: {name}\n{text}", file=sys.stderr)
 
 
-_sink: Callable[[str, str, str], None] = _to_stderr
-_wanted = _parse(os.environ.get("RUSHLIGHT_DEBUG", ""))
+# What is wanted and who gets it: one value, replaced as a whole, so that no thread sees half a change.
+_state: tuple[frozenset[str], Callable[[str, str, str], None]] = (
+    _parse(os.environ.get("RUSHLIGHT_DEBUG", "")),
+    _to_stderr,
+)

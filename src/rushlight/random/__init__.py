@@ -65,7 +65,10 @@ __all__ = [
 
 @contextlib.contextmanager
 def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
-    """Put the default generator back where it was when the block ends. `devices` is there for PyTorch's sake.
+    """Draw from a copy of the default generator until the block ends. `devices` is there for PyTorch's sake.
+
+    What the block draws and seeds is its own: afterwards the default generator stands where it stood, and other threads
+    that draw meanwhile see nothing of it.
 
     >>> import rushlight as torch
     >>> _ = torch.manual_seed(0)
@@ -74,9 +77,5 @@ def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
     >>> torch.rand(1)
     tensor([0.4963])
     """
-    before = default_generator.clone_state()
-    try:
+    with default_generator.forked() if enabled else contextlib.nullcontext():
         yield
-    finally:
-        if enabled:
-            default_generator._unpack(before._pack())

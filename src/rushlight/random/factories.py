@@ -92,7 +92,9 @@ def randperm(
     n = _integer(n, "randperm", "n")
     _check_holds_order(dtype_or_default(dtype), n)
     result = empty((n,), dtype=dtype, **options)
-    result._array[...] = distributions.permutation(checked_generator(generator), n)
+    source = checked_generator(generator)
+    with source.lock:
+        result._array[...] = distributions.permutation(source, n)
     return result
 
 
@@ -164,11 +166,13 @@ def multinomial(
     _check_multinomial(input, _integer(num_samples, "multinomial", "num_samples"), replacement)
     if not replacement:
         waits = np.empty(weights.shape, dtype=weights.dtype)
-        distributions.exponential(source, waits.reshape(-1), 1.0)
+        with source.lock:
+            distributions.exponential(source, waits.reshape(-1), 1.0)
         order = np.argsort(-(weights / waits), axis=-1, kind="stable")
         return wrap(np.ascontiguousarray(order[..., :num_samples], dtype=np.int64))
     rows = np.atleast_2d(weights)
-    unit = distributions.unit_float64(source.stream, len(rows) * num_samples).reshape(len(rows), num_samples)
+    with source.lock:
+        unit = distributions.unit_float64(source.stream, len(rows) * num_samples).reshape(len(rows), num_samples)
     drawn = [_categories(row, at) for row, at in zip(rows, unit)]
     return wrap(np.array(drawn, dtype=np.int64).reshape(*weights.shape[:-1], num_samples))
 

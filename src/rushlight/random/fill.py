@@ -73,7 +73,7 @@ def fill_uniform(
             f"uniform_ expects to-from <= the largest {tensor.dtype.name}, but found to={high} and from={low} "
             "which result in to-from to exceed the limit"
         )
-    return _fill(tensor, lambda flat: distributions.uniform(source, flat, float(low), float(high)))
+    return _fill(source, tensor, lambda flat: distributions.uniform(source, flat, float(low), float(high)))
 
 
 def fill_normal(
@@ -93,7 +93,7 @@ def fill_normal(
     array = tensor._array
     by_blocks = array.size >= distributions.BLOCK and array.flags.c_contiguous
     draw = distributions.block_normal if by_blocks else distributions.paired_normal
-    return _fill(tensor, lambda flat: draw(source, flat, float(mean), float(std)))
+    return _fill(source, tensor, lambda flat: draw(source, flat, float(mean), float(std)))
 
 
 def fill_bernoulli(
@@ -111,7 +111,7 @@ def fill_bernoulli(
         return _fill_bernoulli_each(tensor, p, source)
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return _fill(tensor, lambda flat: distributions.bernoulli(source, flat, float(p)))
+    return _fill(source, tensor, lambda flat: distributions.bernoulli(source, flat, float(p)))
 
 
 def _fill_bernoulli_each(tensor: Tensor, p: Tensor, source: Generator) -> Tensor:
@@ -127,7 +127,7 @@ def _fill_bernoulli_each(tensor: Tensor, p: Tensor, source: Generator) -> Tensor
         )
     order = _memory_order(tensor._array)
     chance = np.broadcast_to(chance, tensor._array.shape).transpose(order).reshape(-1)
-    return _fill(tensor, lambda flat: distributions.bernoulli_each(source, flat, chance))
+    return _fill(source, tensor, lambda flat: distributions.bernoulli_each(source, flat, chance))
 
 
 def fill_exponential(tensor: Tensor, lambd: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -144,7 +144,7 @@ def fill_exponential(tensor: Tensor, lambd: float = 1.0, generator: Generator | 
         )
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    return _fill(tensor, lambda flat: distributions.exponential(source, flat, float(lambd)))
+    return _fill(source, tensor, lambda flat: distributions.exponential(source, flat, float(lambd)))
 
 
 def fill_random_int(
@@ -165,10 +165,10 @@ def fill_random_int(
         raise NotImplementedError(_not_implemented("random_kernel_cpu", kind))
     if low is None and high is None:
         span, long = _largest_exact(kind) + 1, kind.itemsize == 8
-        return _fill(tensor, lambda flat: distributions.integers(source, flat, 0, span, long))
+        return _fill(source, tensor, lambda flat: distributions.integers(source, flat, 0, span, long))
     low = 0 if low is None else low
     span = _span(kind, low, high)
-    return _fill(tensor, lambda flat: distributions.integers(source, flat, low, span))
+    return _fill(source, tensor, lambda flat: distributions.integers(source, flat, low, span))
 
 
 def _span(kind: dtypes.dtype, low: int, high: int | None) -> int:
@@ -217,10 +217,10 @@ def _largest_exact(kind: dtypes.dtype) -> int:
 def checked_generator(generator: Generator | None) -> Generator:
     """The generator to draw from: the default one for None. TypeError for anything else that is none."""
     if generator is None:
-        return default_generator
+        return default_generator.drawn()
     if not isinstance(generator, Generator):
         raise TypeError(f"argument 'generator' must be torch.Generator, not {type(generator).__name__}")
-    return generator
+    return generator.drawn()
 
 
 def _require_floating(tensor: Tensor, kernel: str) -> None:
@@ -236,7 +236,7 @@ def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
     )
 
 
-def _fill(tensor: Tensor, draw: Callable[[np.ndarray], None]) -> Tensor:
+def _fill(source: Generator, tensor: Tensor, draw: Callable[[np.ndarray], None]) -> Tensor:
     """Let `draw` fill the elements in the order in which they lie in memory, which is PyTorch's order."""
     array = tensor._array
     if array.size and any(size > 1 and stride == 0 for size, stride in zip(array.shape, array.strides)):
@@ -246,10 +246,12 @@ def _fill(tensor: Tensor, draw: Callable[[np.ndarray], None]) -> Tensor:
         )
     ordered = array.transpose(_memory_order(array))
     if ordered.flags.c_contiguous:
-        draw(ordered.reshape(-1))
+        with source.lock:
+            draw(ordered.reshape(-1))
     else:
         flat = np.empty(math.prod(array.shape), dtype=array.dtype)
-        draw(flat)
+        with source.lock:
+            draw(flat)
         ordered[...] = flat.reshape(ordered.shape)
     return tensor
 

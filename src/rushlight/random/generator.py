@@ -9,6 +9,11 @@ from __future__ import annotations
 import operator
 import os
 import struct
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +48,8 @@ class Generator:
 
     def __init__(self, device: str | device = "cpu") -> None:
         check_device(device)
+        self.lock = threading.RLock()  # held while an operation draws, so that threads draw one after the other
+        _locked.add(self)
         self._restart(UNSEEDED)
 
     @property
@@ -50,10 +57,15 @@ class Generator:
         """Always the CPU."""
         return CPU
 
+    def drawn(self) -> Generator:
+        """The generator whose numbers are drawn: itself."""
+        return self
+
     def _restart(self, seed: int) -> None:
-        self._seed = seed
-        self.stream = WordStream(seed)
-        self.waiting_normal: float | None = None
+        with self.lock:
+            self._seed = seed
+            self.stream = WordStream(seed)
+            self.waiting_normal: float | None = None
 
     def manual_seed(self, seed: int) -> Generator:
         """Start from `seed`, −2⁶³ ≤ seed < 2⁶⁴; a negative seed counts from 2⁶⁴ down.
@@ -92,8 +104,9 @@ class Generator:
         return _revive(self._pack())
 
     def _pack(self) -> bytes:
-        words, used = self.stream.export_state()
-        waiting = self.waiting_normal
+        with self.lock:
+            words, used = self.stream.export_state()
+            waiting = self.waiting_normal
         until_refill = 1 if self.stream.fresh else STATE_WORDS + 1 - used
         counted = 0 if self.stream.fresh else used
         normal = (0.0, waiting or 0.0, 0.0, waiting is not None)
@@ -104,19 +117,84 @@ class Generator:
         words, (_, waiting, _, is_waiting) = rest[:STATE_WORDS], rest[STATE_WORDS:]
         if not (seeded == 1 and 1 <= until_refill <= STATE_WORDS and used <= STATE_WORDS and max(words) < 1 << 32):
             raise RuntimeError(message("Invalid mt19937 state", mend="a tensor that get_state() returned"))
-        self._restart(seed)
-        self.stream.import_state(
-            np.array(words, dtype=np.uint32),
-            STATE_WORDS if until_refill == 1 else used,
-            fresh=until_refill == 1 and used == 0,
-        )
-        self.waiting_normal = waiting if is_waiting else None
+        with self.lock:
+            self._restart(seed)
+            self.stream.import_state(
+                np.array(words, dtype=np.uint32),
+                STATE_WORDS if until_refill == 1 else used,
+                fresh=until_refill == 1 and used == 0,
+            )
+            self.waiting_normal = waiting if is_waiting else None
 
     def __reduce__(self) -> tuple:
         return _revive, (self._pack(),)
 
     def __repr__(self) -> str:
         return f"<torch.Generator device=cpu seed={self._seed}>"
+
+
+class _DefaultGenerator(Generator):
+    """The default generator: one of the process, or, inside `forked`, a copy that only the code in that block draws
+    from. Other threads go on with the process's."""
+
+    def __init__(self) -> None:
+        self._own = Generator()
+        self._copy: ContextVar[Generator | None] = ContextVar("rushlight_default_generator", default=None)
+
+    def drawn(self) -> Generator:
+        """The generator whose numbers are drawn here and now."""
+        return self._copy.get() or self._own
+
+    @contextmanager
+    def forked(self) -> Iterator[None]:
+        """Draw from a copy until the block ends."""
+        before = self._copy.get()
+        self._copy.set(self.clone_state())
+        try:
+            yield
+        finally:
+            self._copy.set(before)
+
+    def _restart(self, seed: int) -> None:
+        self.drawn()._restart(seed)
+
+    def _pack(self) -> bytes:
+        return self.drawn()._pack()
+
+    def _unpack(self, state: bytes) -> None:
+        self.drawn()._unpack(state)
+
+    @property
+    def _seed(self) -> int:
+        return self.drawn()._seed
+
+    @property
+    def lock(self) -> threading.RLock:
+        """The lock of the generator that is drawn from."""
+        return self.drawn().lock
+
+    @property
+    def stream(self) -> WordStream:
+        """The words of the generator that is drawn from."""
+        return self.drawn().stream
+
+    @property
+    def waiting_normal(self) -> float | None:
+        """The second of a pair of normal numbers of the generator that is drawn from."""
+        return self.drawn().waiting_normal
+
+
+_locked: weakref.WeakSet[Generator] = weakref.WeakSet()
+
+
+def _unlock_in_child() -> None:
+    """A lock that another thread held when the process forked nobody would release in the child."""
+    for generator in list(_locked):
+        generator.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 def _revive(state: bytes) -> Generator:
@@ -148,7 +226,7 @@ def _state_bytes(state: object) -> bytes:
     return found
 
 
-default_generator = Generator()
+default_generator = _DefaultGenerator()
 default_generator.seed()
 
 

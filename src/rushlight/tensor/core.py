@@ -7,7 +7,6 @@ responsibility; each becomes a method through `@method`, so that `x.exp()` and `
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
 from contextvars import Context
 
@@ -359,19 +358,16 @@ def method(*names: str) -> Callable[[Callable], Callable]:
     return attach
 
 
-class _Quiet(threading.local):
-    """A context for each thread in which NumPy gives no floating-point warnings (PyTorch gives none).
-
-    `np.errstate` around every operation would cost four times a small addition; running in a context costs nothing.
-    """
-
-    def __init__(self) -> None:
-        context = Context()
-        context.run(np.seterr, all="ignore")
-        self.run = context.run
+# Contexts in which NumPy gives no floating-point warnings (PyTorch gives none). `np.errstate` around every operation
+# would cost four times a small addition; running in a context costs nothing. A call takes one away and puts it back, so
+# that no two calls meet in one: not those of two threads, nor that of a signal handler and the one it interrupts.
+_contexts: list[Context] = []
 
 
-_quiet = _Quiet()
+def _quiet_context() -> Context:
+    context = Context()
+    context.run(np.seterr, all="ignore")
+    return context
 
 
 def quiet(function: Callable, *args: object, **kwargs: object) -> object:
@@ -379,7 +375,11 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
     if function in _ELEMENTWISE and not kwargs and getattr(args[0], "nbytes", 0) >= _LARGE:
         kwargs = _recycled(args)
     try:
-        return _quiet.run(function, *args, **kwargs)
+        context = _contexts.pop()
+    except IndexError:
+        context = _quiet_context()
+    try:
+        return context.run(function, *args, **kwargs)
     except ValueError as error:
         if "broadcast" in str(error):
             raise RuntimeError(_do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray)])) from None
@@ -388,6 +388,8 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
         raise
     except MemoryError as error:
         raise RuntimeError(message("DefaultCPUAllocator: can't allocate memory", f"numpy: {error}")) from None
+    finally:
+        _contexts.append(context)
 
 
 # Fresh memory for a large result costs several times the arithmetic: each page is handed out at its first touch.

@@ -7,6 +7,7 @@ full, or in scientific notation where they span too far; large tensors show thei
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,13 +16,13 @@ from rushlight.core.dtypes import FLOATING
 from rushlight.tensor.core import Tensor
 
 
-class _Options:
-    """What `set_printoptions` sets."""
+class _Options(NamedTuple):
+    """What `set_printoptions` sets: one value, replaced as a whole, so that no thread prints by half a change."""
 
-    precision = 4
-    threshold = 1000
-    edgeitems = 3
-    linewidth = 80
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
     sci_mode: bool | None = None
 
 
@@ -44,20 +45,15 @@ def set_printoptions(
     tensor([1.23])
     >>> torch.set_printoptions(profile="default")
     """
+    global _options
+    changed: dict[str, object] = {"sci_mode": sci_mode}
     if profile is not None:
         if profile not in _PROFILES:
             raise ValueError(f"unknown profile {profile!r}: default, short or full")
-        _options.precision, _options.threshold, _options.edgeitems = _PROFILES[profile]
-        _options.linewidth = 80
-    for name, value in (
-        ("precision", precision),
-        ("threshold", threshold),
-        ("edgeitems", edgeitems),
-        ("linewidth", linewidth),
-    ):
-        if value is not None:
-            setattr(_options, name, value)
-    _options.sci_mode = sci_mode
+        changed.update(zip(("precision", "threshold", "edgeitems"), _PROFILES[profile]), linewidth=80)
+    asked = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    changed.update({name: value for name, value in asked.items() if value is not None})
+    _options = _options._replace(**changed)
 
 
 class _Numbers:
