@@ -1,6 +1,7 @@
 """The cut of the package, held by its imports: see the rules in docs/design.md."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from functools import cache
@@ -112,6 +113,16 @@ def test_no_import_runs_upward(path):
     """Of all imports, those inside functions and for type checkers included."""
     own = HEIGHT[path.relative_to(PACKAGE).parts[0].removesuffix(".py")]
     assert [name for name in sorted(parts(imports(path))) if HEIGHT.get(name, 0) > own] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_import_finds_its_names(path):
+    """Those inside functions too, which no test may reach."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (module := absolute(path, node)).startswith("rushlight"):
+            found = importlib.import_module(module)
+            for alias in node.names:
+                assert hasattr(found, alias.name) or importlib.import_module(f"{module}.{alias.name}")
 
 
 def test_every_folder_has_its_floor():

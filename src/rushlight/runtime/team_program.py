@@ -204,7 +204,7 @@ class _Text:
 def team_code() -> Code:
     """The functions above, for the machine at hand."""
     from ..plan.target import Target
-    from . import jit
+    from ..compiler import jit
 
     target = Target.host()
     return jit.kernel("thread team", lambda: _Text(target.triple, target.arch), target)
