@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 FAMILY = tests/rules tests/ops tests/nn tests/autograd tests/parity tests/examples_test tests/fuzz/test_identities.py
 DATA ?=
 
-.PHONY: demo test check parity sweep bench clean
+.PHONY: demo test check parity sweep explore bench clean
 
 demo: $(VENV)/train.stamp
 	$(BIN)/rushlight train $(if $(DATA),--data $(DATA))
@@ -28,6 +28,11 @@ parity: $(VENV)/test.stamp
 # Long sweeps with a larger budget.
 sweep: $(VENV)/test.stamp
 	RUSHLIGHT_SWEEP=10 $(BIN)/python -m pytest -n 2 -m "long or live"
+
+# Layers that nobody tried, from a fresh seed, on every instruction set of this machine; SECONDS of them.
+SECONDS ?= 60
+explore: $(VENV)/test.stamp
+	$(BIN)/python -m tests.fuzz.explore --seconds $(SECONDS)
 
 bench: $(VENV)/train.stamp
 	$(BIN)/rushlight bench

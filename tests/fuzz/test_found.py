@@ -1,0 +1,19 @@
+"""What exploring has found (`python -m tests.fuzz.explore`), and what users have: right ever after."""
+
+import json
+
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from tests.fuzz.explore import FOUND, instruction_sets
+from tests.fuzz.layers import Layer
+
+CASES = {name: Layer.of(row) for name, row in json.loads(FOUND.read_text()).items()}
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("name", CASES)
+def test_found(name, isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    assert CASES[name].fault() is None
