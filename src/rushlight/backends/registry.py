@@ -185,6 +185,11 @@ def using(engine: object) -> Iterator[None]:
         _here.set(before)
 
 
+def shapes_alone() -> bool:
+    """Whether calls here compute shapes and no numbers: then memory means nothing and may be written at will."""
+    return isinstance(_here.get(), Shapes)
+
+
 def evaluate(shape: tuple[int, ...], dtype: np.dtype, function: Callable, *arrays: np.ndarray) -> np.ndarray:
     """`function(*arrays)`, which has this shape and dtype; only the shape where shapes alone are asked for."""
-    return hollow(shape, dtype) if isinstance(current(), Shapes) else function(*arrays)
+    return hollow(shape, dtype) if shapes_alone() else function(*arrays)

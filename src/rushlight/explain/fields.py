@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
 
+from rushlight.ops.shapes import INPUT
 from rushlight.rules.formula import SPAN
 from rushlight.rules.spec import ConvSpec
 from rushlight.rules.windows import Windows
@@ -64,11 +65,14 @@ class Fields:
         return None if after is None else tuple(ceil(reach.seen) for reach in after)
 
     def of(self, tensor: Tensor) -> Reaches | None:
-        """The reach of a tensor: noted, or found by way of what it was computed from."""
-        if id(tensor) in self._of:
-            return self._of[id(tensor)]
+        """The reach of a tensor: noted, or found by way of what it was computed from.
+
+        What it was computed from comes first: a tensor that was changed in place is no longer what was noted.
+        """
         node = tensor.grad_fn
-        return None if node is None else self._of_node(node)
+        if node is None or node.name() == INPUT:
+            return self._of.get(id(tensor if node is None else node))
+        return self._of_node(node)
 
     def _set(self, tensor: Tensor, reaches: Reaches | None) -> None:
         for name in (tensor, tensor.grad_fn):
@@ -86,7 +90,7 @@ class Fields:
         return self._of[id(node)]
 
     def _edge(self, node: object) -> Reaches | None:
-        leaf = getattr(node, "variable", None)
+        leaf = node if node.name() == INPUT else getattr(node, "variable", None)
         if leaf is None:
             return self._of_node(node)
         return self._of.get(id(leaf), ())  # a parameter sees nothing

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from rushlight.autograd.graph import record
 from rushlight.autograd.modes import set_grad_enabled
 from rushlight.backends import registry
 from rushlight.core import dtypes
@@ -49,6 +50,8 @@ SAME_SHAPE = {
     "Tanh",
     "Tanhshrink",
 }
+# The node of a model's input in a run with a graph: not a leaf, for a model may change its input in place.
+INPUT = "Input"
 # Those that also check their input, and do so on a small part of it.
 NORMS = ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm", "LazyBatchNorm")
 
@@ -80,12 +83,15 @@ def run(layer: Callable, input_shapes: tuple, arguments: dict[str, object], grap
     """Call a stand-in on hollow tensors; with `graph`, results know what they were computed from."""
     kind = _dtype_of(layer)
     inputs = [wrap(registry.hollow(tuple(shape), kind)) for shape in input_shapes]
-    if graph:
-        for tensor in inputs:
-            tensor.requires_grad_()
     # A lazy layer draws its weights and a dropout its mask: the random stream is put back.
     with set_grad_enabled(graph), registry.using(registry.Shapes()), fork_rng():
+        for tensor in inputs:
+            record(INPUT, tensor, (wrap(tensor._array).requires_grad_(),), _no_rule)
         return layer(*inputs, **arguments)
+
+
+def _no_rule(*_: object) -> tuple:
+    raise RuntimeError("a run on shapes alone has no gradients")
 
 
 def stand_in(layer: Callable) -> Callable:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, Node, edge_of, record
 from rushlight.autograd.modes import mode
+from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
@@ -50,7 +51,8 @@ def check_writeable(self: Tensor) -> None:
                 mend=".clone() first",
             )
         )
-    if not array.flags.c_contiguous and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape)):
+    repeats = not array.flags.c_contiguous and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape))
+    if repeats and not registry.shapes_alone():
         raise RuntimeError(
             message(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "
@@ -99,7 +101,7 @@ def _leaf_text(what: str) -> str:
 def _before(self: Tensor) -> Tensor:
     """The tensor as it was: a copy, because rules may save it, with the history so far."""
     edge = edge_of(self)
-    before = wrap(self._array.copy(order="K"))
+    before = wrap(self._array if registry.shapes_alone() else self._array.copy(order="K"))
     if edge is not None:
         before._node, before._index, before._requires_grad = edge[0], edge[1], True
     return before
