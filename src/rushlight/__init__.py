@@ -79,7 +79,8 @@ _NAMES = {
         "avg_pool1d adaptive_avg_pool1d"
     ),
 }
-# Functions whose first argument is a tensor: anything else there is a TypeError that names it.
+# Functions whose first argument is a tensor: anything else there is a TypeError that names it. They take `out=` where
+# PyTorch's do, and so do those that make tensors.
 _OF_TENSORS = frozenset(
     [
         "tensor.activation",
@@ -93,20 +94,9 @@ _OF_TENSORS = frozenset(
         "tensor.shape",
     ]
 )
-_ALSO_OF_TENSORS = frozenset(
-    [
-        "clone",
-        "as_strided",
-        "empty_like",
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "rand_like",
-        "randn_like",
-        "randint_like",
-        "bernoulli",
-        "multinomial",
-    ]
+_ALSO_OF_TENSORS = (
+    "clone as_strided empty_like zeros_like ones_like full_like rand_like randn_like randint_like bernoulli "
+    "multinomial arange empty eye full linspace logspace normal ones rand randint randn randperm zeros"
 )
 _RENAMED = {  # names whose function is called otherwise where it lives
     "absolute": "abs",
@@ -125,9 +115,7 @@ _RENAMED = {  # names whose function is called otherwise where it lives
     "negative": "neg",
     "not_equal": "ne",
     "subtract": "sub",
-    "swapaxes": "transpose",
     "swapdims": "transpose",
-    "true_divide": "div",
 }
 _SUBMODULES = frozenset(
     {
@@ -162,7 +150,7 @@ def __getattr__(name: str) -> object:
         importlib.import_module(f"{__name__}.tensor")  # the whole package: its files complete one another
     module = importlib.import_module(f"{__name__}.{_WHERE[name]}")
     value = getattr(module, _RENAMED.get(name, name))
-    if _WHERE[name] in _OF_TENSORS or name in _ALSO_OF_TENSORS:
+    if _WHERE[name] in _OF_TENSORS or name in _ALSO_OF_TENSORS.split():
         from rushlight.tensor.expected import takes_tensors
 
         value = takes_tensors(value, name, __name__)

@@ -455,4 +455,4 @@ _document(_AVG, (avg_pool1d, avg_pool2d, avg_pool3d))
 _document(_ADAPTIVE, (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d))
 for _name in __all__:
     if "_pool" in _name or _name in ("hardtanh", "relu6"):  # the others look at their arguments anyway
-        globals()[_name] = _takes_tensors(globals()[_name], _name, __name__)
+        globals()[_name] = _takes_tensors(globals()[_name], _name, __name__, numpy_names=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
@@ -13,18 +14,18 @@ from rushlight.random import distributions
 from rushlight.random.fill import checked_generator, fill_bernoulli, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import Generator
 from rushlight.tensor.core import Tensor, wrap
-from rushlight.tensor.creation import dtype_or_default, empty, empty_like, shape_of
+from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, shape_of
 
 _LARGEST_INT64 = (1 << 63) - 1
 _RANDINT_CALL = "randint(0, 10, (2, 3))"
 
 
 def rand(
-    *size: int,
+    *sizes: int,
+    size: Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: dtypes.dtype | None = None,
-    requires_grad: bool = False,
-    **options: object,
+    **options: Unpack[Options],
 ) -> Tensor:
     """Uniform numbers in [0, 1). `options` as for `empty`.
 
@@ -36,16 +37,16 @@ def rand(
     tensor([[0.4963, 0.7682],
             [0.0885, 0.1320]])
     """
-    result = empty(shape_of("rand", _some(size, "rand")), dtype=dtype, **options)
-    return fill_uniform(result, 0, 1, generator).requires_grad_(requires_grad)
+    result = empty(shape_of("rand", _some(sizes, size, "rand"), size), dtype=dtype, **options)
+    return fill_uniform(result, 0, 1, generator)
 
 
 def randn(
-    *size: int,
+    *sizes: int,
+    size: Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: dtypes.dtype | None = None,
-    requires_grad: bool = False,
-    **options: object,
+    **options: Unpack[Options],
 ) -> Tensor:
     """Normal numbers of mean 0 and standard deviation 1. `options` as for `empty`.
 
@@ -56,14 +57,22 @@ def randn(
     >>> torch.randn(3)
     tensor([ 1.5410, -0.2934, -2.1788])
     """
-    result = empty(shape_of("randn", _some(size, "randn")), dtype=dtype, **options)
-    return fill_normal(result, 0, 1, generator).requires_grad_(requires_grad)
+    result = empty(shape_of("randn", _some(sizes, size, "randn"), size), dtype=dtype, **options)
+    return fill_normal(result, 0, 1, generator)
 
 
-def randint(*args: object, **options: object) -> Tensor:
+def randint(
+    *bounds_and_size: int | Sequence[int],
+    low: int | None = None,
+    high: int | None = None,
+    size: Sequence[int] | None = None,
+    generator: Generator | None = None,
+    dtype: dtypes.dtype | None = None,
+    **options: Unpack[Options],
+) -> Tensor:
     """`randint(high, size)` or `randint(low, high, size)`: integers in [low, high), int64 unless `dtype` says other.
 
-    Further arguments: `generator`, `dtype`, `requires_grad`, and those of `empty`.
+    `options` as for `empty`.
     Raises RuntimeError for an empty range, or one that the dtype does not hold; TypeError for what is no integer.
 
     >>> import rushlight as torch
@@ -71,14 +80,18 @@ def randint(*args: object, **options: object) -> Tensor:
     >>> torch.randint(10, (4,))
     tensor([4, 9, 3, 0])
     """
-    low, high, size = _bounds_and_size(args, options)
-    generator, requires_grad = options.pop("generator", None), options.pop("requires_grad", False)
-    result = empty(size, dtype=dtype_or_default(options.pop("dtype", None) or dtypes.int64), **options)
-    return fill_random_int(result, low, high, generator).requires_grad_(requires_grad)
+    named = {name: value for name, value in (("low", low), ("high", high), ("size", size)) if value is not None}
+    low, high, size = _bounds_and_size(bounds_and_size, named)
+    result = empty(size, dtype=dtypes.int64 if dtype is None else dtype_or_default(dtype), **options)
+    return fill_random_int(result, low, high, generator)
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: dtypes.dtype = dtypes.int64, **options: object
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: dtypes.dtype | None = dtypes.int64,
+    **options: Unpack[Options],
 ) -> Tensor:
     """The numbers 0 … n−1 in a random order.
 
@@ -89,7 +102,7 @@ def randperm(
     >>> torch.randperm(5)
     tensor([4, 0, 1, 3, 2])
     """
-    n = _integer(n, "randperm", "n")
+    n, dtype = _integer(n, "randperm", "n"), dtypes.int64 if dtype is None else dtype
     _check_holds_order(dtype_or_default(dtype), n)
     result = empty((n,), dtype=dtype, **options)
     source = checked_generator(generator)
@@ -104,7 +117,8 @@ def normal(
     size: Sequence[int] | None = None,
     *,
     generator: Generator | None = None,
-    **options: object,
+    dtype: dtypes.dtype | None = None,
+    **options: Unpack[Options],
 ) -> Tensor:
     """Normal numbers: `normal(mean, std, size)` with numbers, or with a tensor of means, of deviations, or both.
 
@@ -117,7 +131,7 @@ def normal(
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         if size is None:
             raise TypeError(message("normal() takes mean, std and size where both are numbers", mend="size=(2, 3)"))
-        return fill_normal(empty(tuple(size), **options), mean, std, generator)
+        return fill_normal(empty(tuple(size), dtype=dtype, **options), mean, std, generator)
     if isinstance(std, Tensor) and bool((std._array < 0).any()):
         raise RuntimeError("normal expects all elements of std >= 0.0")
     if not isinstance(std, Tensor) and not std >= 0:
@@ -201,42 +215,46 @@ def _check_multinomial(input: Tensor, count: int, replacement: bool) -> None:
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
-def rand_like(input: Tensor, *, generator: Generator | None = None, **options: object) -> Tensor:
+def rand_like(input: Tensor, *, generator: Generator | None = None, **options: Unpack[OptionsLike]) -> Tensor:
     """`rand` in the shape, dtype and memory order of `input`; options as `empty_like`."""
-    requires_grad = options.pop("requires_grad", False)
-    return fill_uniform(empty_like(input, **options), 0, 1, generator).requires_grad_(requires_grad)
+    return fill_uniform(empty_like(input, **options), 0, 1, generator)
 
 
-def randn_like(input: Tensor, *, generator: Generator | None = None, **options: object) -> Tensor:
+def randn_like(input: Tensor, *, generator: Generator | None = None, **options: Unpack[OptionsLike]) -> Tensor:
     """`randn` in the shape, dtype and memory order of `input`; options as `empty_like`."""
-    requires_grad = options.pop("requires_grad", False)
-    return fill_normal(empty_like(input, **options), 0, 1, generator).requires_grad_(requires_grad)
+    return fill_normal(empty_like(input, **options), 0, 1, generator)
 
 
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None, **options: object
+    input: Tensor,
+    low: int | None = None,
+    high: int | None = None,
+    *,
+    generator: Generator | None = None,
+    **options: Unpack[OptionsLike],
 ) -> Tensor:
     """`randint_like(input, high)` or `(input, low, high)`: `randint` in the shape, dtype and order of `input`."""
-    low, high = (0, low) if high is None else (low, high)
-    requires_grad = options.pop("requires_grad", False)
-    return fill_random_int(empty_like(input, **options), low, high, generator).requires_grad_(requires_grad)
+    low, high = (0, low) if high is None else (0 if low is None else low, high)
+    if high is None:
+        raise TypeError("randint_like() takes high, or low and high")
+    return fill_random_int(empty_like(input, **options), low, high, generator)
 
 
-def _some(size: tuple, name: str) -> tuple:
-    if not size:
+def _some(sizes: tuple, size: object, name: str) -> tuple:
+    if not sizes and size is None:
         raise TypeError(message(f"{name}() received an invalid combination of arguments - got ()", mend=f"{name}(())"))
-    return size
+    return sizes
 
 
-def _bounds_and_size(args: tuple, options: dict) -> tuple[int, int, tuple[int, ...]]:
+def _bounds_and_size(args: tuple, named: dict) -> tuple[int, int, tuple[int, ...]]:
     """low, high and size of the two ways in which randint is called."""
-    names = ("high", "size") if len(args) + sum(n in options for n in ("low", "high", "size")) == 2 else ()
-    found = dict(zip((names or ("low", "high", "size")), args))
-    if len(args) > 3 or found.keys() & options.keys():
+    names = ("high", "size") if len(args) + len(named) == 2 else ("low", "high", "size")
+    found = dict(zip(names, args))
+    if len(args) > 3 or found.keys() & named.keys():
         raise TypeError(
             message("randint() received an invalid combination of arguments", mend="randint(0, 10, (2, 3))")
         )
-    found |= {name: options.pop(name) for name in ("low", "high", "size") if name in options}
+    found |= named
     if "high" not in found or "size" not in found:
         raise TypeError(message("randint() takes high and size, or low, high and size", mend=_RANDINT_CALL))
     size = found["size"]

@@ -13,7 +13,7 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
-from rushlight.tensor.operands import Operand, is_number, pair, pair_floating, result_type
+from rushlight.tensor.operands import Operand, define_operator, is_number, pair, pair_floating, result_type
 
 
 def _tensors(*operands: Operand) -> tuple[Tensor | None, ...]:
@@ -122,7 +122,7 @@ def _mul_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) ->
     return grad * b if needs[0] else None, grad * a if needs[1] else None
 
 
-@method("div", "divide", "true_divide")
+@method("div", "divide")
 def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc".
 
@@ -141,6 +141,12 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
         number = None if isinstance(input, Tensor) else input
         record("DivBackward0", result, _tensors(input, other), partial(_div_rule, number), saved)
     return result
+
+
+@method()
+def true_divide(input: Operand, other: Operand) -> Tensor:
+    """`input / other`."""
+    return div(input, other)
 
 
 def _div_number_rule(number: float, needs: Needs, grad: Tensor) -> Gradients:
@@ -404,26 +410,13 @@ def _addcdiv_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
 # -- operators
 
 
-def _operator(name: str, function: callable, reflected: bool = False) -> None:
-    """Make a function an operator that leaves unknown operands to Python."""
-
-    def operate(self: Tensor, other: Operand) -> Tensor:
-        if not (isinstance(other, Tensor) or is_number(other)):
-            return NotImplemented
-        return function(other, self) if reflected else function(self, other)
-
-    operate.__name__ = name
-    setattr(Tensor, name, operate)
-
-
-for _name, _function in {
-    "add": add,
-    "sub": sub,
-    "mul": mul,
-    "truediv": div,
-    "floordiv": floor_divide,
-    "mod": remainder,
-    "pow": pow,
-}.items():
-    _operator(f"__{_name}__", _function)
-    _operator(f"__r{_name}__", _function, reflected=True)
+for _name, _function, _ufunc in (
+    ("add", add, np.add),
+    ("sub", sub, np.subtract),
+    ("mul", mul, np.multiply),
+    ("truediv", div, np.true_divide),
+    ("floordiv", floor_divide, np.floor_divide),
+    ("mod", remainder, np.remainder),
+    ("pow", pow, np.power),
+):
+    define_operator(_name, _function, _ufunc)

@@ -13,7 +13,16 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
-from rushlight.tensor.operands import Operand, dtype_of, in_dtype, is_number, pair, result_type
+from rushlight.tensor.operands import (
+    Operand,
+    by_numpy,
+    define_operator,
+    dtype_of,
+    in_dtype,
+    is_number,
+    pair,
+    result_type,
+)
 
 
 def _define(name: str, ufunc: Callable, doc: str, *aliases: str) -> Callable:
@@ -21,6 +30,8 @@ def _define(name: str, ufunc: Callable, doc: str, *aliases: str) -> Callable:
         return pair(ufunc, input, other)
 
     def operator(self: Tensor, other: Operand) -> Tensor:
+        if isinstance(other, np.ndarray) and name in ("eq", "ne"):  # the order of the two says nothing
+            return by_numpy(ufunc, other, self)
         if not (isinstance(other, Tensor) or is_number(other)):
             return NotImplemented
         return operation(self, other)
@@ -92,12 +103,13 @@ def _define_bits(name: str, ufunc: Callable, sign: str) -> Callable:
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = f"`input {sign} other`, bit by bit; logic for bool tensors."
     operation.__module__ = __name__
-    return operation
+    define_operator(name.removeprefix("bitwise_"), operation, ufunc)
+    return method()(operation)
 
 
-bitwise_and = method("bitwise_and", "__and__", "__rand__")(_define_bits("bitwise_and", np.bitwise_and, "&"))
-bitwise_or = method("bitwise_or", "__or__", "__ror__")(_define_bits("bitwise_or", np.bitwise_or, "|"))
-bitwise_xor = method("bitwise_xor", "__xor__", "__rxor__")(_define_bits("bitwise_xor", np.bitwise_xor, "^"))
+bitwise_and = _define_bits("bitwise_and", np.bitwise_and, "&")
+bitwise_or = _define_bits("bitwise_or", np.bitwise_or, "|")
+bitwise_xor = _define_bits("bitwise_xor", np.bitwise_xor, "^")
 
 
 @method("bitwise_not", "__invert__")
@@ -107,16 +119,20 @@ def bitwise_not(input: Tensor) -> Tensor:
     return wrap(np.asarray(np.invert(input._array)))
 
 
-@method("__lshift__", "bitwise_left_shift")
+@method()
 def bitwise_left_shift(input: Tensor, other: Operand) -> Tensor:
     """`input << other`."""
     return pair(np.left_shift, input, other)
 
 
-@method("__rshift__", "bitwise_right_shift")
+@method()
 def bitwise_right_shift(input: Tensor, other: Operand) -> Tensor:
     """`input >> other`."""
     return pair(np.right_shift, input, other)
+
+
+define_operator("lshift", bitwise_left_shift, np.left_shift)
+define_operator("rshift", bitwise_right_shift, np.right_shift)
 
 
 # -- kinds of numbers

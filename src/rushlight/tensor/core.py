@@ -15,6 +15,7 @@ import numpy as np
 from rushlight.autograd import modes
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.tensor.keywords import takes_axes
 from rushlight.tensor.size import CPU, Size, device
 
 
@@ -351,8 +352,11 @@ def method(*names: str) -> Callable[[Callable], Callable]:
     """Make a function of a tensor a method of Tensor too, under its own name or those given."""
 
     def attach(function: Callable) -> Callable:
+        if function.__name__.startswith("_") and names and not names[0].startswith("_"):
+            function.__qualname__ = names[0]  # errors name what was called
+        bound = takes_axes(function)
         for name in names or (function.__name__,):
-            setattr(Tensor, name, function)
+            setattr(Tensor, name, bound)
         return function
 
     return attach

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.allocation import allocate
 from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, empty_like_array, preserve_format
 from rushlight.tensor.operands import is_number, number_in_dtype
 from rushlight.tensor.size import check_device, device
@@ -22,11 +24,31 @@ from rushlight.tensor.size import check_device, device
 Device = str | device | None
 
 
+class Options(TypedDict, total=False):
+    """What functions that make tensors take by keyword, beside what they are about."""
+
+    layout: object
+    device: Device
+    requires_grad: bool
+    pin_memory: bool
+
+
+class OptionsLike(Options, total=False):
+    """And those that make them in the likeness of another."""
+
+    dtype: dtypes.dtype | None
+    memory_format: MemoryFormat | None
+
+
 # -- arguments
 
 
-def shape_of(name: str, size: tuple) -> tuple[int, ...]:
-    """A shape from `f(2, 3)`, `f((2, 3))` or `f([2, 3])`; TypeError for what is no integer, RuntimeError for < 0."""
+def shape_of(name: str, size: tuple, named: object = None) -> tuple[int, ...]:
+    """A shape from `f(2, 3)`, `f((2, 3))`, `f([2, 3])` or `f(size=(2, 3))`, whose size is `named`.
+
+    TypeError for what is no integer, RuntimeError for < 0.
+    """
+    size = either(name, "size", size, named)
     if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
         if isinstance(size[0], (tuple, list)):
             size = size[0]
@@ -73,8 +95,16 @@ def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
     return dtype
 
 
-def _leaf(array: np.ndarray, device: Device, requires_grad: bool) -> Tensor:
+def _leaf(array: np.ndarray, device: Device, requires_grad: bool, pin_memory: bool = False) -> Tensor:
     check_device(device)
+    if pin_memory:
+        raise RuntimeError(
+            message(
+                "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available "
+                "on this system.",
+                mend="leave pin_memory out",
+            )
+        )
     result = wrap(array)
     if requires_grad and result.dtype.category != dtypes.FLOATING:
         raise RuntimeError(
@@ -87,7 +117,12 @@ def _leaf(array: np.ndarray, device: Device, requires_grad: bool) -> Tensor:
 
 
 def tensor(
-    data: object, *, dtype: dtypes.dtype | None = None, device: Device = None, requires_grad: bool = False
+    data: object,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor that copies `data`: a number, nested lists, a NumPy array, or a tensor.
 
@@ -101,7 +136,7 @@ def tensor(
     """
     if dtype is not None:
         dtype = dtype_or_default(dtype)
-    return _leaf(_array_of(data, dtype, copy=True), device, requires_grad)
+    return _leaf(_array_of(data, dtype, copy=True), device, requires_grad, pin_memory)
 
 
 def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
@@ -117,7 +152,28 @@ def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = 
     return wrap(_array_of(data, dtype, copy=False))
 
 
-asarray = as_tensor
+def asarray(
+    obj: object,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`obj` as a tensor: sharing its memory where it can, a copy for `copy=True`; ValueError for False where it must.
+
+    >>> import rushlight as torch
+    >>> torch.asarray([1, 2], dtype=torch.float32)
+    tensor([1., 2.])
+    """
+    result = as_tensor(obj, dtype, device)
+    source = obj._array if isinstance(obj, Tensor) else obj
+    shared = isinstance(source, np.ndarray) and np.may_share_memory(result._array, source)
+    if copy is False and not shared:
+        raise ValueError("can't alias arbitrary sequence into a tensor: the data must be copied")
+    if shared and copy:
+        result = result.clone()
+    return result.detach().requires_grad_() if requires_grad else result
 
 
 def _array_of(data: object, dtype: dtypes.dtype | None, copy: bool) -> np.ndarray:
@@ -234,7 +290,8 @@ def legacy_tensor(*args: object, dtype: dtypes.dtype | None = None, device: Devi
 
 
 def empty(
-    *size: int,
+    *sizes: int,
+    size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     device: Device = None,
     requires_grad: bool = False,
@@ -243,18 +300,20 @@ def empty(
     layout: object = None,
 ) -> Tensor:
     """An uninitialised tensor."""
-    shape = shape_of("empty", size)
+    shape = shape_of("empty", sizes, size)
     kind = dtype_or_default(dtype).numpy
     array = allocate(shape, kind) if memory_format is None else empty_in_format(shape, kind, memory_format)
-    return _leaf(array, device, requires_grad)
+    return _leaf(array, device, requires_grad, pin_memory)
 
 
 def zeros(
-    *size: int,
+    *sizes: int,
+    size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     device: Device = None,
     requires_grad: bool = False,
     layout: object = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of zeros.
 
@@ -262,18 +321,20 @@ def zeros(
     >>> torch.zeros(2, dtype=torch.int64)
     tensor([0, 0])
     """
-    return _filled(shape_of("zeros", size), 0, dtype_or_default(dtype), device, requires_grad)
+    return _filled(shape_of("zeros", sizes, size), 0, dtype_or_default(dtype), device, requires_grad, pin_memory)
 
 
 def ones(
-    *size: int,
+    *sizes: int,
+    size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     device: Device = None,
     requires_grad: bool = False,
     layout: object = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of ones."""
-    return _filled(shape_of("ones", size), 1, dtype_or_default(dtype), device, requires_grad)
+    return _filled(shape_of("ones", sizes, size), 1, dtype_or_default(dtype), device, requires_grad, pin_memory)
 
 
 def full(
@@ -284,19 +345,22 @@ def full(
     device: Device = None,
     requires_grad: bool = False,
     layout: object = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of one value, whose dtype it takes unless told."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     kind = dtype_or_default(dtype) if dtype is not None else dtypes.of_scalar(fill_value)
     size = (size,) if isinstance(size, int) else size
-    return _filled(shape_of("full", tuple(size)), fill_value, kind, device, requires_grad)
+    return _filled(shape_of("full", tuple(size)), fill_value, kind, device, requires_grad, pin_memory)
 
 
-def _filled(shape: tuple, value: float, kind: dtypes.dtype, device: Device, requires_grad: bool) -> Tensor:
+def _filled(
+    shape: tuple, value: float, kind: dtypes.dtype, device: Device, requires_grad: bool, pin_memory: bool
+) -> Tensor:
     array = allocate(shape, kind.numpy)
     array[...] = number_in_dtype(value, kind)
-    return _leaf(array, device, requires_grad)
+    return _leaf(array, device, requires_grad, pin_memory)
 
 
 def empty_like(
@@ -305,79 +369,113 @@ def empty_like(
     dtype: dtypes.dtype | None = None,
     device: Device = None,
     requires_grad: bool = False,
-    memory_format: MemoryFormat = preserve_format,
+    memory_format: MemoryFormat | None = preserve_format,
     layout: object = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """An uninitialised tensor of the shape, dtype and memory order of `input`."""
     kind = input._array.dtype if dtype is None else dtype_or_default(dtype).numpy
-    if memory_format is preserve_format:
+    if memory_format is preserve_format or memory_format is None:
         array = empty_like_array(input._array, kind)
     else:
         array = empty_in_format(input._array.shape, kind, memory_format)
-    return _leaf(array, device, requires_grad)
+    return _leaf(array, device, requires_grad, pin_memory)
 
 
-def full_like(input: Tensor, fill_value: float, **options: object) -> Tensor:
+def full_like(input: Tensor, fill_value: float, **options: Unpack[OptionsLike]) -> Tensor:
     """A tensor of one value, of the shape, dtype and memory order of `input`."""
-    requires_grad = options.pop("requires_grad", False)
     result = empty_like(input, **options)
     result._array[...] = number_in_dtype(fill_value, result.dtype)
-    return result.requires_grad_() if requires_grad else result
+    return result
 
 
-def zeros_like(input: Tensor, **options: object) -> Tensor:
+def zeros_like(input: Tensor, **options: Unpack[OptionsLike]) -> Tensor:
     """Zeros of the shape, dtype and memory order of `input`; options as `empty_like`."""
     return full_like(input, 0, **options)
 
 
-def ones_like(input: Tensor, **options: object) -> Tensor:
+def ones_like(input: Tensor, **options: Unpack[OptionsLike]) -> Tensor:
     """Ones of the shape, dtype and memory order of `input`; options as `empty_like`."""
     return full_like(input, 1, **options)
 
 
 @method()
-def new_empty(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+def new_empty(
+    self: Tensor,
+    *sizes: int,
+    size: Sequence[int] | None = None,
+    dtype: dtypes.dtype | None = None,
+    **options: Unpack[Options],
+) -> Tensor:
     """An uninitialised tensor of this one's dtype."""
-    return empty(*size, dtype=dtype or self.dtype, **options)
+    return empty(*sizes, size=size, dtype=dtype or self.dtype, **options)
 
 
 @method()
-def new_zeros(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+def new_zeros(
+    self: Tensor,
+    *sizes: int,
+    size: Sequence[int] | None = None,
+    dtype: dtypes.dtype | None = None,
+    **options: Unpack[Options],
+) -> Tensor:
     """Zeros of this tensor's dtype."""
-    return zeros(*size, dtype=dtype or self.dtype, **options)
+    return zeros(*sizes, size=size, dtype=dtype or self.dtype, **options)
 
 
 @method()
-def new_ones(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+def new_ones(
+    self: Tensor,
+    *sizes: int,
+    size: Sequence[int] | None = None,
+    dtype: dtypes.dtype | None = None,
+    **options: Unpack[Options],
+) -> Tensor:
     """Ones of this tensor's dtype."""
-    return ones(*size, dtype=dtype or self.dtype, **options)
+    return ones(*sizes, size=size, dtype=dtype or self.dtype, **options)
 
 
 @method()
 def new_full(
-    self: Tensor, size: Sequence[int], fill_value: float, *, dtype: dtypes.dtype | None = None, **options: object
+    self: Tensor,
+    size: Sequence[int],
+    fill_value: float,
+    *,
+    dtype: dtypes.dtype | None = None,
+    **options: Unpack[Options],
 ) -> Tensor:
     """One value in this tensor's dtype."""
     return full(size, fill_value, dtype=dtype or self.dtype, **options)
 
 
 @method()
-def new_tensor(self: Tensor, data: object, *, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+def new_tensor(
+    self: Tensor,
+    data: object,
+    *,
+    dtype: dtypes.dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A copy of `data` in this tensor's dtype."""
-    return tensor(data, dtype=dtype or self.dtype, **options)
+    kind = dtype or self.dtype
+    return tensor(data, dtype=kind, device=device, requires_grad=requires_grad, pin_memory=pin_memory)
 
 
 # -- ranges
 
 
 def arange(
-    start: float,
+    start: float | None = None,
     end: float | None = None,
     step: float = 1,
     *,
     dtype: dtypes.dtype | None = None,
+    layout: object = None,
     device: Device = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """The numbers from `start` (0 if one argument) up to but not including `end`, `step` apart.
 
@@ -385,7 +483,9 @@ def arange(
     >>> torch.arange(4), torch.arange(1.0, 2.0, 0.5)
     (tensor([0, 1, 2, 3]), tensor([1.0000, 1.5000]))
     """
-    start, end = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        raise TypeError('arange() missing 1 required positional arguments: "end"')
+    start, end = (0, start) if end is None else (0 if start is None else start, end)
     start, end, step = (t.item() if isinstance(t, Tensor) else t for t in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
@@ -399,7 +499,7 @@ def arange(
     array = allocate((count,), kind.numpy)
     exact = np.arange(count, dtype=np.int64 if integers else np.float64)
     array[...] = quiet((exact * step + start).astype, kind.numpy)
-    return _leaf(array, device, requires_grad)
+    return _leaf(array, device, requires_grad, pin_memory)
 
 
 def linspace(
@@ -408,8 +508,10 @@ def linspace(
     steps: int,
     *,
     dtype: dtypes.dtype | None = None,
+    layout: object = None,
     device: Device = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly spaced."""
     steps = operator.index(steps)
@@ -420,7 +522,7 @@ def linspace(
     array = allocate((steps,), kind.numpy)
     wide = np.float64 if kind is dtypes.float64 or not kind.is_floating_point else np.float32
     array[...] = quiet(_even_steps(start, end, steps, wide).astype, kind.numpy)
-    return _leaf(array, device, requires_grad)
+    return _leaf(array, device, requires_grad, pin_memory)
 
 
 def _even_steps(start: float, end: float, steps: int, kind: type) -> np.ndarray:
@@ -434,12 +536,24 @@ def _even_steps(start: float, end: float, steps: int, kind: type) -> np.ndarray:
     return np.where(position < steps // 2, start + step * position, end - step * (steps - 1 - position)).astype(kind)
 
 
-def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: object) -> Tensor:
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: dtypes.dtype | None = None,
+    layout: object = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """`base` to the power of `steps` evenly spaced numbers."""
-    return base ** linspace(start, end, steps, **options)
+    result = base ** linspace(start, end, steps, dtype=dtype, device=device, pin_memory=pin_memory)
+    return result.requires_grad_() if requires_grad else result
 
 
-def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: object) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: Unpack[Options]) -> Tensor:
     """A matrix with ones on its diagonal."""
     if n < 0:
         raise RuntimeError(f"n must be greater or equal to 0, got {n}")
@@ -448,6 +562,15 @@ def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **op
     return result
 
 
-def scalar_tensor(value: float, *, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
+def scalar_tensor(
+    s: float,
+    *,
+    dtype: dtypes.dtype | None = None,
+    layout: object = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A 0-dim tensor of the default dtype."""
-    return tensor(value, dtype=dtype_or_default(dtype), device=device)
+    kind = dtype_or_default(dtype)
+    return tensor(s, dtype=kind, device=device, requires_grad=requires_grad, pin_memory=pin_memory)

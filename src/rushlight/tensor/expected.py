@@ -1,4 +1,4 @@
-"""A clear TypeError where a user passes a list, a number or an array for a tensor.
+"""Public functions of tensors: `out=`, NumPy's names, and a clear TypeError for a list or a number for a tensor.
 
 In: a function of tensors, under its public name. Out: the same function, which looks at its arguments when, and only
 when, an attribute that tensors have was missing on one of them: a call that succeeds pays for one more frame.
@@ -7,14 +7,19 @@ when, an attribute that tensors have was missing on one of them: a call that suc
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 
 from rushlight.rules.arguments import not_a_tensor
 from rushlight.tensor.core import Tensor
+from rushlight.tensor.keywords import parameters, renamed
+from rushlight.tensor.output import TAKES_OUT, into
 
 
-def takes_tensors(function: Callable, name: str, module: str) -> Callable:
+def takes_tensors(function: Callable, name: str, module: str, numpy_names: bool = True) -> Callable:
     """`function` as `module.name`; an argument that should be a tensor and is not is a TypeError.
+
+    It takes `out=` where PyTorch's does and, unless told, NumPy's names of arguments beside PyTorch's.
 
     >>> import rushlight as torch
     >>> torch.relu([1.0])
@@ -22,10 +27,23 @@ def takes_tensors(function: Callable, name: str, module: str) -> Callable:
         ...
     TypeError: relu(): argument 'input' (position 1) must be Tensor, not list
     Try: rushlight.tensor(input)
+    >>> torch.sum(torch.ones(2, 3), axis=0, out=torch.empty(3))
+    tensor([2., 2., 2.])
     """
+    names, has_out = parameters(function), numpy_names and name in TAKES_OUT
 
     @functools.wraps(function)
     def checked(*args: object, **kwargs: object) -> object:
+        if kwargs and numpy_names:
+            if has_out and "out" in kwargs:
+                out = kwargs.pop("out")
+                if out is not None:
+                    return into(name, function, args, renamed(kwargs, names), out, "dtype" in names)
+            kwargs = renamed(kwargs, names)
+            if not kwargs.keys() <= names:  # said here, for `**options` reach functions of other names
+                raise TypeError(
+                    f"{name}() got an unexpected keyword argument {next(k for k in kwargs if k not in names)!r}"
+                )
         try:
             return function(*args, **kwargs)
         except AttributeError as error:
@@ -48,7 +66,7 @@ def misplaced(
     """
     if isinstance(error.obj, Tensor) or not hasattr(Tensor, error.name or ""):
         return None
-    code = function.__code__
+    code = inspect.unwrap(function).__code__
     names = code.co_varnames[bound : code.co_argcount]
     for position, value in enumerate(args):
         if value is error.obj:

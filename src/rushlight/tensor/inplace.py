@@ -24,7 +24,7 @@ from rushlight.tensor.operands import Operand, is_number, number_in_dtype
 def change(self: Tensor, function: Callable, *args: object, **kwargs: object) -> Tensor:
     """Write `function(self, *args)` into this tensor, and its history with it."""
     check_writeable(self)
-    if not _is_recorded(self, *args):
+    if not _is_recorded(self, *args, *kwargs.values()):
         _write(self, function(self, *args, **kwargs))
         return self
     _check_leaf(self)
@@ -112,7 +112,7 @@ def _write(self: Tensor, result: Tensor) -> None:
     if target.dtype is not array.dtype and not dtypes.can_cast(result.dtype, self.dtype):
         raise RuntimeError(
             message(
-                f"result type {_word(result.dtype)} can't be cast to the desired output type {_word(self.dtype)}",
+                f"result type {word(result.dtype)} can't be cast to the desired output type {word(self.dtype)}",
                 mend="the out-of-place form, which may change the dtype",
             )
         )
@@ -124,7 +124,8 @@ def _write(self: Tensor, result: Tensor) -> None:
     version_of(self).bump()
 
 
-def _word(kind: dtypes.dtype) -> str:
+def word(kind: dtypes.dtype) -> str:
+    """PyTorch's word for a dtype in its sentences, as Long."""
     words = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long"}
     words |= {"int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
     return words.get(kind.name, kind.name)
@@ -166,13 +167,13 @@ def _copy_rule(needs: Needs, grad: Tensor) -> Gradients:
 
 
 @method()
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Take the elements of `src`, broadcast and cast."""
-    if not isinstance(src, Tensor):
-        src = self.new_tensor(src)
-    if _is_recorded(self, src):
-        return change(self, _copied, src)
-    return _overwrite(self, _in_dtype_of(self, src))
+def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
+    """Take the elements of `other`, broadcast and cast."""
+    if not isinstance(other, Tensor):
+        other = self.new_tensor(other)
+    if _is_recorded(self, other):
+        return change(self, _copied, other)
+    return _overwrite(self, _in_dtype_of(self, other))
 
 
 def _overwrite(self: Tensor, array: np.ndarray) -> Tensor:
@@ -215,11 +216,11 @@ def zero_(self: Tensor) -> Tensor:
 
 
 @method()
-def fill_diagonal_(self: Tensor, fill_value: float) -> Tensor:
-    """Set the main diagonal to one value."""
+def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
+    """Set the main diagonal to one value; with `wrap` that of a tall matrix begins again below."""
     array = self._array.copy()
-    np.fill_diagonal(array, fill_value)
-    return copy_(self, wrap(array))
+    np.fill_diagonal(array, fill_value, wrap)
+    return copy_(self, self.new_tensor(array))
 
 
 # -- the in-place form of out-of-place functions
@@ -236,6 +237,7 @@ def _name(in_place: Callable, function: Callable, *names: str) -> None:
     in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
     in_place.__doc__ = f"The in-place form of `{function.__name__}`; returns the tensor itself."
     in_place.__module__ = __name__
+    in_place.__wrapped__ = function  # whose arguments it takes
     method(in_place.__name__, *names)(in_place)
 
 
@@ -363,18 +365,19 @@ for _name_, _method in {
 
 
 def _define_reshaping(name: str, function: Callable) -> None:
-    def in_place(self: Tensor, *args: object) -> Tensor:
+    def in_place(self: Tensor, *args: object, **kwargs: object) -> Tensor:
         if self._base is not None or (self._node is None and self._requires_grad and mode.enabled):
             raise RuntimeError(
                 message(f"{name} of a view, or of a leaf that requires grad", mend=f"x = x.{name[:-1]}(…)")
             )
-        result = function(self, *args)
+        result = function(self, *args, **kwargs)
         self._array, self._node, self._index = result._array, result._node, result._index
         return self
 
     in_place.__name__ = in_place.__qualname__ = name
     in_place.__doc__ = f"The in-place form of `{name[:-1]}`; returns the tensor itself."
-    setattr(Tensor, name, in_place)
+    in_place.__wrapped__ = function
+    method(name)(in_place)
 
 
 for _name_ in ("squeeze_", "unsqueeze_", "t_", "transpose_"):
@@ -396,12 +399,22 @@ def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
     return self
 
 
+def _limits(function: str, given: tuple, named: dict[str, float]) -> dict[str, float]:
+    """`from` and `to`, by position or by keyword; Python's grammar does not let a parameter be called `from`."""
+    found = dict(zip(("from", "to"), given))
+    if len(given) > 2 or named.keys() - {"from", "to"} or found.keys() & named.keys():
+        words = ", ".join([*map(str, given), *[f"{name}={value}" for name, value in named.items()]])
+        raise TypeError(f"{function}() received an invalid combination of arguments - got ({words})")
+    return found | named
+
+
 @method()
-def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: object = None) -> Tensor:
-    """Fill with uniform numbers from [a, b)."""
+def uniform_(self: Tensor, *limits: float, generator: object = None, **named: float) -> Tensor:
+    """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
     from rushlight.random import fill_uniform
 
-    return _drawn(self, fill_uniform, a, b, generator)
+    bounds = _limits("uniform_", limits, named)
+    return _drawn(self, fill_uniform, bounds.get("from", 0.0), bounds.get("to", 1.0), generator)
 
 
 @method()
@@ -429,14 +442,13 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: object = None) 
 
 
 @method()
-def random_(self: Tensor, *bounds: int | None, generator: object = None) -> Tensor:
-    """Fill with integers: `random_(low, high)` from [low, high), `random_(high)` from [0, high).
+def random_(self: Tensor, *limits: int | None, generator: object = None, **named: int | None) -> Tensor:
+    """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to).
 
-    `random_(low, None)` ends with the last that the dtype holds; `random_()` begins at 0 and ends there.
+    `random_(from, None)` ends with the last that the dtype holds; `random_()` begins at 0 and ends there.
     """
     from rushlight.random import fill_random_int
 
-    if len(bounds) > 2:
-        raise TypeError(f"random_() takes at most 2 bounds ({len(bounds)} given)")
-    low, high = (0, *bounds) if len(bounds) == 1 else bounds or (None, None)
-    return _drawn(self, fill_random_int, low, high, generator)
+    bounds = _limits("random_", limits if len(limits) != 1 or named else (0, *limits), named)
+    low = bounds.get("from", 0 if bounds else None)
+    return _drawn(self, fill_random_int, low, bounds.get("to"), generator)

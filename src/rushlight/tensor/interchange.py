@@ -126,6 +126,7 @@ def _to_array(self: Tensor, dtype: np.dtype | None = None, copy: bool | None = N
 
 @method("__array_wrap__")
 def _from_array(self: Tensor, array: np.ndarray, context: object = None, return_scalar: bool = False) -> Tensor:
+    check_kind(np.asarray(array))
     return wrap(np.asarray(array))
 
 
@@ -281,14 +282,14 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @method("type")
-def type_(self: Tensor, dtype: dtypes.dtype | str | None = None) -> Tensor | str:
+def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: bool = False) -> Tensor | str:
     """The tensor in another dtype; without one, the name of its type."""
-    from rushlight.tensor.inplace import _word
+    from rushlight.tensor.inplace import word
 
     if dtype is None:
-        return f"torch.{_word(self.dtype)}Tensor"
+        return f"torch.{word(self.dtype)}Tensor"
     if isinstance(dtype, str):
-        found = [kind for kind in dtypes.ALL if f"torch.{_word(kind)}Tensor" == dtype]
+        found = [kind for kind in dtypes.ALL if f"torch.{word(kind)}Tensor" == dtype]
         if not found:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = found[0]
@@ -296,13 +297,15 @@ def type_(self: Tensor, dtype: dtypes.dtype | str | None = None) -> Tensor | str
 
 
 @method()
-def cpu(self: Tensor) -> Tensor:
-    """The tensor itself: it is on the CPU."""
-    return self
+def cpu(self: Tensor, memory_format: MemoryFormat = preserve_format) -> Tensor:
+    """The tensor itself: it is on the CPU; a copy where it lies in another order than asked for."""
+    return to(self, memory_format=memory_format)
 
 
 @method()
-def cuda(self: Tensor, device: object = None) -> Tensor:
+def cuda(
+    self: Tensor, device: object = None, non_blocking: bool = False, memory_format: MemoryFormat = preserve_format
+) -> Tensor:
     """RuntimeError: there is no other device."""
     check_device("cuda")
     return self

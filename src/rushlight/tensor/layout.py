@@ -6,6 +6,8 @@ changes strides only. Results of layers may be channels-last; whoever needs anot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rushlight.autograd.graph import Needs, record
@@ -142,15 +144,15 @@ def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) ->
 
 
 @method()
-def clone(self: Tensor, *, memory_format: MemoryFormat = preserve_format) -> Tensor:
+def clone(input: Tensor, *, memory_format: MemoryFormat | None = preserve_format) -> Tensor:
     """A copy, recorded; in the same memory order unless told."""
-    if memory_format is preserve_format:
-        array = empty_like_array(self._array, self._array.dtype)
+    if memory_format is preserve_format or memory_format is None:
+        array = empty_like_array(input._array, input._array.dtype)
     else:
-        array = empty_in_format(self._array.shape, self._array.dtype, memory_format)
-    array[...] = self._array
+        array = empty_in_format(input._array.shape, input._array.dtype, memory_format)
+    array[...] = input._array
     result = wrap(array)
-    record("CloneBackward0", result, (self,), _pass)
+    record("CloneBackward0", result, (input,), _pass)
     return result
 
 
@@ -159,11 +161,11 @@ def _pass(needs: Needs, grad: Tensor) -> tuple[Tensor]:
 
 
 @method()
-def as_strided(self: Tensor, size: tuple[int, ...], stride: tuple[int, ...], storage_offset: int = 0) -> Tensor:
+def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
     """A view with strides of one's own, in elements; RuntimeError where it leaves the tensor's memory."""
     from rushlight.autograd.views import Place, add
 
-    array, itemsize = self._array, self._array.itemsize
+    array, itemsize, storage_offset = input._array, input._array.itemsize, storage_offset or 0
     last = storage_offset + sum((n - 1) * s for n, s in zip(size, stride))
     owner = array
     span = sum((n - 1) * s for n, s in zip(array.shape, strides_of(array))) + 1 if array.size else 0
@@ -175,7 +177,7 @@ def as_strided(self: Tensor, size: tuple[int, ...], stride: tuple[int, ...], sto
         )
     flat = np.lib.stride_tricks.as_strided(owner, (span,), (itemsize,))
     steps = tuple(s * itemsize for s in stride)
-    result = wrap_view(np.lib.stride_tricks.as_strided(flat[storage_offset:], tuple(size), steps), self)
+    result = wrap_view(np.lib.stride_tricks.as_strided(flat[storage_offset:], tuple(size), steps), input)
     place = Place.of(result._array, array)
-    record("AsStridedBackward0", result, (self,), lambda needs, grad: (add(grad, place),))
+    record("AsStridedBackward0", result, (input,), lambda needs, grad: (add(grad, place),))
     return result

@@ -110,3 +110,34 @@ def result_type(*operands: Operand) -> dtypes.dtype:
 def constant_like(value: float, like: Tensor) -> Tensor:
     """A 0-dim tensor of a number in the dtype of another tensor."""
     return wrap(number_in_dtype(value, like.dtype))
+
+
+def by_numpy(function: Callable, array: np.ndarray, tensor: Tensor) -> Tensor:
+    """`function(array, tensor)` in NumPy's dtype, as a tensor; RuntimeError where the tensor requires a gradient."""
+    result = np.asarray(quiet(function, array, tensor.__array__()))
+    if dtypes.of_numpy(result.dtype) is None:
+        raise TypeError(f"an array of {array.dtype} and a tensor of {tensor.dtype} have no tensor for a result")
+    return wrap(result)
+
+
+def define_operator(name: str, function: Callable, ufunc: Callable) -> None:
+    """Make a function `__name__` and `__rname__` of tensors, which leave what is no operand to Python.
+
+    `tensor * array` is then NumPy's, and `array * tensor`, which NumPy leaves to the tensor, is made to be the same.
+    """
+
+    def operate(self: Tensor, other: Operand) -> Tensor:
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return function(self, other)
+
+    def reflected(self: Tensor, other: Operand) -> Tensor:
+        if isinstance(other, np.ndarray):
+            return by_numpy(ufunc, other, self)
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return function(other, self)
+
+    operate.__name__, reflected.__name__ = f"__{name}__", f"__r{name}__"
+    setattr(Tensor, operate.__name__, operate)
+    setattr(Tensor, reflected.__name__, reflected)

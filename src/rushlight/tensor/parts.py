@@ -64,7 +64,6 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return input[(slice(None),) * at + (operator.index(index),)]
 
 
-@method()
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one axis: of `split_size` entries each (the last may be shorter), or of the sizes listed."""
     at, size = check_dim(dim, tensor._array.ndim), split_size_or_sections
@@ -84,6 +83,12 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
             )
     name = "SplitBackward0" if isinstance(size, int) else "SplitWithSizesBackward0"
     return _pieces(tensor, at, sizes, name)
+
+
+@method("split")
+def _split_method(self: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one axis, as `torch.split`."""
+    return split(self, split_size, dim)
 
 
 def _pieces(tensor: Tensor, dim: int, sizes: list[int], name: str) -> tuple[Tensor, ...]:
@@ -113,10 +118,24 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @method("tensor_split")
-def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
+def tensor_split(
+    input: Tensor,
+    indices_or_sections: int | Sequence[int] | None = None,
+    dim: int = 0,
+    *,
+    indices: Sequence[int] | None = None,
+    sections: int | None = None,
+    tensor_indices_or_sections: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """Pieces of one axis, cut at the indices, or into a number of nearly equal ones.
+
+    By keyword the second argument is `indices`, `sections` or `tensor_indices_or_sections`, as in PyTorch.
+    """
+    given = [v for v in (indices_or_sections, indices, sections, tensor_indices_or_sections) if v is not None]
+    if len(given) != 1:
+        raise TypeError("tensor_split() takes one of indices and sections")
     at = check_dim(dim, input._array.ndim)
-    total, cuts = input._array.shape[at], indices_or_sections
+    total, cuts = input._array.shape[at], given[0]
     if isinstance(cuts, int):
         if cuts <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")

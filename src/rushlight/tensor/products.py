@@ -14,6 +14,7 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.operands import by_numpy
 
 
 def _check_kinds(name: str, a: Tensor, b: Tensor) -> None:
@@ -116,6 +117,11 @@ def _vector_rule(rank_a: int, rank_b: int) -> callable:
 @method("__matmul__")
 def _matmul_operator(self: Tensor, other: Tensor) -> Tensor:
     return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+
+@method("__rmatmul__")
+def _matmul_of_array(self: Tensor, other: np.ndarray) -> Tensor:
+    return by_numpy(np.matmul, other, self) if isinstance(other, np.ndarray) else NotImplemented
 
 
 def _ranked(name: str, a: Tensor, rank: int, position: int) -> None:

@@ -81,9 +81,9 @@ def _sum_rule(shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, need
 
 
 @method()
-def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The sum, NaN counting as 0."""
-    return sum(input.masked_fill(wrap(np.isnan(input._array)), 0), dim, keepdim)
+    return sum(input.masked_fill(wrap(np.isnan(input._array)), 0), dim, keepdim, dtype=dtype)
 
 
 @method()
@@ -304,20 +304,26 @@ def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> G
 
 
 @method("max")
-def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+def max(
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
     """The largest element; with `dim`, the largest along that axis and where they are, as `(values, indices)`.
+
+    `max(input, other)` is `maximum`.
 
     >>> import rushlight as torch
     >>> torch.tensor([[1, 5], [7, 2]]).max(1).indices
     tensor([1, 0])
     """
-    return _extreme("max", input, dim, keepdim)
+    return _extreme("max", input, dim if other is None else other, keepdim)
 
 
 @method("min")
-def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+def min(
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
     """The smallest element; arguments as `max`."""
-    return _extreme("min", input, dim, keepdim)
+    return _extreme("min", input, dim if other is None else other, keepdim)
 
 
 @method("amax")

@@ -95,7 +95,10 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
     return wrap(np.stack(found, axis=1).astype(np.int64))
 
 
-argwhere = method("argwhere")(nonzero)
+@method()
+def argwhere(input: Tensor) -> Tensor:
+    """Where the elements are not 0: a row of indices each."""
+    return nonzero(input)
 
 
 @method("tril")

@@ -14,15 +14,19 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
+from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.size import Size
 
 
-def ints(args: tuple) -> tuple[int, ...]:
-    """Axes or sizes from `f(0, 1)` or `f((0, 1))`."""
+def ints(args: tuple, function: str = "", name: str = "", named: object = None) -> tuple[int, ...]:
+    """Axes or sizes from `f(0, 1)`, `f((0, 1))` or `f(name=(0, 1))`, whose value is `named`."""
+    if named is not None:
+        args = either(function, name, args, named)
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
     return tuple([operator.index(n) for n in args])
@@ -71,7 +75,7 @@ def element_size(self: Tensor) -> int:
 
 
 @method()
-def reshape(input: Tensor, *shape: int) -> Tensor:
+def reshape(input: Tensor, *sizes: int, shape: Sequence[int] | None = None) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it.
 
     >>> import rushlight as torch
@@ -79,26 +83,28 @@ def reshape(input: Tensor, *shape: int) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshaped(input, infer_size(ints(shape), input._array.size), "ViewBackward0")
+    return _reshaped(input, infer_size(ints(sizes, "reshape", "shape", shape), input._array.size), "ViewBackward0")
 
 
 @method()
-def view(self: Tensor, *shape: int) -> Tensor:
+def view(self: Tensor, *sizes: int, size: Sequence[int] | None = None, dtype: dtypes.dtype | None = None) -> Tensor:
     """The same memory in another shape; `view(dtype)` reinterprets the bytes.
 
     RuntimeError where a view of contiguous memory (a transpose, say) has no such view. Results of layers may lie
     channels-last where PyTorch's are contiguous: they are copied, as `reshape` does.
     """
-    from rushlight.core import dtypes
-
-    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        if self.requires_grad:
-            raise RuntimeError("view(dtype) of a tensor that requires grad is not supported")
-        return wrap_view(self._array.view(shape[0].numpy), self)
-    result = reshape(self, *shape)
+    if dtype is not None or (len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype)):
+        return _reinterpreted(self, sizes[0] if dtype is None else dtype)
+    result = reshape(self, *(sizes if size is None else either("view", "size", sizes, size)))
     if result._base is None and self._base is not None and result._array.size and result is not self:
         _check_may_copy(self)
     return result
+
+
+def _reinterpreted(self: Tensor, dtype: dtypes.dtype) -> Tensor:
+    if self.requires_grad:
+        raise RuntimeError("view(dtype) of a tensor that requires grad is not supported")
+    return wrap_view(self._array.view(dtype.numpy), self)
 
 
 def _check_may_copy(self: Tensor) -> None:
@@ -213,13 +219,13 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 @method()
-def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -> Tensor:
     """Without the axes of length 1: all, or those named."""
     shape = input._array.shape
     if dim is None:
         dims: Sequence[int] = range(len(shape))
     else:
-        dims = check_dims((dim,) if isinstance(dim, int) else dim, len(shape))
+        dims = check_dims((dim, *more) if isinstance(dim, int) else dim, len(shape))
     dropped = tuple([axis for axis in dims if axis < len(shape) and shape[axis] == 1])
     result = wrap_view(input._array.squeeze(dropped), input)
     record("SqueezeBackward0", result, (input,), partial(_reshape_rule, shape))
@@ -246,9 +252,9 @@ def atleast_1d(*tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
 
 
 @method()
-def permute(input: Tensor, *dims: int) -> Tensor:
+def permute(input: Tensor, *order: int, dims: Sequence[int] | None = None) -> Tensor:
     """The axes in another order."""
-    dims = ints(dims)
+    dims = ints(order, "permute", "dims", dims)
     ndim = input._array.ndim
     if len(dims) != ndim:
         raise RuntimeError(
@@ -274,7 +280,7 @@ def _permute_rule(order: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradien
     return (_permuted(grad, tuple(back), "PermuteBackward0"),)
 
 
-@method("transpose", "swapaxes", "swapdims")
+@method("transpose", "swapdims")
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
     ndim = input._array.ndim
@@ -283,6 +289,12 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     if ndim:
         order[a], order[b] = b, a
     return _permuted(input, tuple(order), "TransposeBackward0")
+
+
+@method()
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two axes exchanged, as `transpose`."""
+    return transpose(input, axis0, axis1)
 
 
 @method("t")
@@ -327,9 +339,9 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 
 
 @method()
-def expand(self: Tensor, *sizes: int) -> Tensor:
-    """Axes of length 1 seen as longer, without a copy; -1 keeps an axis."""
-    sizes, shape = ints(sizes), self._array.shape
+def expand(self: Tensor, *sizes: int, size: Sequence[int] | None = None, implicit: bool = False) -> Tensor:
+    """Axes of length 1 seen as longer, without a copy; -1 keeps an axis. `implicit` says nothing."""
+    sizes, shape = ints(sizes, "expand", "size", size), self._array.shape
     lead = len(sizes) - len(shape)
     if lead < 0:
         raise RuntimeError(
@@ -399,9 +411,9 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 @method()
-def repeat(self: Tensor, *sizes: int) -> Tensor:
+def repeat(self: Tensor, *sizes: int, repeats: Sequence[int] | None = None) -> Tensor:
     """The tensor several times along each axis, copied."""
-    sizes = shape_of("repeat", sizes)
+    sizes = shape_of("repeat", either("repeat", "repeats", sizes, repeats))
     lead = len(sizes) - self._array.ndim
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -419,9 +431,9 @@ def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, g
 
 
 @method()
-def tile(input: Tensor, *dims: int) -> Tensor:
+def tile(input: Tensor, *counts: int, dims: Sequence[int] | None = None) -> Tensor:
     """As `repeat`; missing leading counts are 1."""
-    dims = ints(dims)
+    dims = ints(counts, "tile", "dims", dims)
     return repeat(input, *((1,) * (input._array.ndim - len(dims)) + dims))
 
 
@@ -437,9 +449,9 @@ def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = No
 
 
 @method()
-def sum_to_size(self: Tensor, *size: int) -> Tensor:
+def sum_to_size(self: Tensor, *sizes: int, size: Sequence[int] | None = None) -> Tensor:
     """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
-    target, shape = ints(size), self._array.shape
+    target, shape = ints(sizes, "sum_to_size", "size", size), self._array.shape
     if target == shape:
         return self
     lead = len(shape) - len(target)
@@ -454,9 +466,9 @@ def sum_to_size(self: Tensor, *size: int) -> Tensor:
 
 
 @method()
-def flip(input: Tensor, *dims: int) -> Tensor:
+def flip(input: Tensor, *axes: int, dims: Sequence[int] | None = None) -> Tensor:
     """The entries of these axes in reverse, copied."""
-    dims = check_dims(ints(dims), input._array.ndim)
+    dims = check_dims(ints(axes, "flip", "dims", dims), input._array.ndim)
     result = wrap(np.ascontiguousarray(np.flip(input._array, dims)).reshape(input._array.shape))
     record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
     return result
