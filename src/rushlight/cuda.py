@@ -23,5 +23,5 @@ def manual_seed(seed: int) -> None:
 manual_seed_all = manual_seed
 
 
-def synchronize() -> None:
+def synchronize(device: object = None) -> None:
     """Nothing to wait for."""

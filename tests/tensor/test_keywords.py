@@ -209,3 +209,72 @@ def test_arrays_do_not_reach_tensors_with_a_gradient():
 def test_order_with_arrays_is_refused():
     with pytest.raises(TypeError, match="not supported between"):
         _ = np.ones(2) < torch.ones(2)
+
+
+# -- arguments that had no name
+
+
+def test_statistics_with_a_correction():
+    for name in ("std", "var"):
+        spread, mean = getattr(torch, f"{name}_mean")(X, 0, correction=0, keepdim=True)
+        assert torch.equal(spread, getattr(X, name)(0, correction=0, keepdim=True))
+        assert mean.tolist() == [[1.5, 2.5, 3.5]]
+        assert torch.equal(getattr(torch, f"{name}_mean")(X, False)[0], getattr(X, name)(unbiased=False))
+
+
+def test_norm_in_another_dtype():
+    assert torch.norm(X.half(), 2, 1, dtype=torch.float64).dtype is torch.float64
+
+
+def test_distinct_rows():
+    rows = torch.tensor([[1, 2], [0, 1], [1, 2]])
+    values, inverse, counts = rows.unique(dim=0, return_inverse=True, return_counts=True)
+    assert (values.tolist(), inverse.tolist(), counts.tolist()) == ([[0, 1], [1, 2]], [1, 0, 1], [1, 2])
+    with pytest.raises(IndexError, match="Dimension specified as 0 but tensor has no dimensions"):
+        torch.tensor(1).unique(dim=0)
+
+
+def test_places_in_sorted_rows():
+    rows, values = torch.tensor([[1, 3, 5], [2, 4, 6]]), torch.tensor([[3, 1], [3, 2]])
+    assert torch.searchsorted(rows, values).tolist() == [[1, 0], [1, 0]]
+    assert torch.searchsorted(rows, input=values, side="right").tolist() == [[2, 1], [1, 1]]
+    assert torch.searchsorted(rows[0], 3, out_int32=True).dtype is torch.int32
+    assert torch.searchsorted(torch.tensor([5, 3, 1]), 3, sorter=torch.tensor([2, 1, 0])).item() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"side": "middle"}, "side can only be 'left' or 'right' but got middle"),
+        ({"side": "left", "right": True}, "side and right can't be set to opposites"),
+        ({"sorter": torch.tensor([0])}, "boundary and sorter must have the same size"),
+        ({"sorter": torch.tensor([0, 9])}, "sorter index out of range"),
+    ],
+)
+def test_searches_that_are_refused(options, text):
+    with pytest.raises(RuntimeError, match=text):
+        torch.searchsorted(torch.tensor([1, 3]), torch.tensor([2]), **options)
+
+
+def test_search_in_rows_takes_rows():
+    with pytest.raises(RuntimeError, match="the first N-1 dimensions of boundaries tensor and input value tensor"):
+        torch.searchsorted(torch.tensor([[1, 3], [2, 4]]), torch.tensor([3]))
+
+
+def test_absence():
+    assert torch.isin(torch.tensor([1, 2]), torch.tensor([2]), invert=True).tolist() == [True, False]
+    assert torch.isin(2, torch.tensor([2])).item() is True
+
+
+def test_repeats_alone():
+    assert torch.repeat_interleave(repeats=torch.tensor([2, 0, 1])).tolist() == [0, 0, 2]
+    with pytest.raises(RuntimeError, match="Invalid output_size, expected 12 but got 5"):
+        X.repeat_interleave(2, output_size=5)
+
+
+def test_scatter_with_a_reduction():
+    x, index = torch.full((2, 3), 2.0), torch.tensor([[0, 0, 0], [0, 1, 1]])
+    assert x.scatter(0, index, value=3.0, reduce="multiply").tolist() == [[18, 6, 6], [2, 6, 6]]
+    assert x.scatter(0, index, x, reduce="add").tolist() == [[6, 4, 4], [2, 4, 4]]
+    with pytest.raises(RuntimeError, match="derivative for aten::scatter is not implemented"):
+        x.requires_grad_().scatter(0, index, 3.0, reduce="add").sum().backward()

@@ -68,13 +68,13 @@ class Node:
             self.hooks = NodeHooks()
         return self.hooks
 
-    def register_prehook(self, hook: Callable) -> Handle:
-        """Call `hook(grad_outputs)` before this node; a tuple returned replaces them."""
-        return Handle.into(self._hooks().before, hook)
+    def register_prehook(self, fn: Callable) -> Handle:
+        """Call `fn(grad_outputs)` before this node; a tuple returned replaces them."""
+        return Handle.into(self._hooks().before, fn)
 
-    def register_hook(self, hook: Callable) -> Handle:
-        """Call `hook(grad_inputs, grad_outputs)` after this node; a tuple returned replaces `grad_inputs`."""
-        return Handle.into(self._hooks().after, hook)
+    def register_hook(self, fn: Callable) -> Handle:
+        """Call `fn(grad_inputs, grad_outputs)` after this node; a tuple returned replaces `grad_inputs`."""
+        return Handle.into(self._hooks().after, fn)
 
     def retains(self, index: int) -> bool:
         """Whether output `index` keeps its gradient."""

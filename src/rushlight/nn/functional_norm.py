@@ -17,6 +17,7 @@ from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating
 from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.output import into
 
 
 def batch_norm(
@@ -126,8 +127,10 @@ def group_norm(
     return _scaled(normal.reshape(input.shape), weight, bias, (1, -1, *[1] * (input.dim() - 2)))
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """Divide by the p-norm along an axis, or by eps where that is larger."""
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """Divide by the p-norm along an axis, or by eps where that is larger; into `out` where it is given."""
+    if out is not None:
+        return into("normalize", normalize, (input, p, dim, eps), {}, out, has_dtype=False)
     norm = (input.abs() ** p).sum(dim, keepdim=True) ** (1 / p) if p != 2 else (input * input).sum(dim, True).sqrt()
     return input / norm.clamp(min=eps)
 

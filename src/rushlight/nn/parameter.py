@@ -207,9 +207,9 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         return result
 
 
-def is_lazy(tensor: Any) -> bool:
+def is_lazy(param: Any) -> bool:
     """Whether this is a parameter or buffer without a shape."""
-    return isinstance(tensor, UninitializedTensorMixin)
+    return isinstance(param, UninitializedTensorMixin)
 
 
 def _check_tensor(data: Any, kind: str) -> None:

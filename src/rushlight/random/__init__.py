@@ -64,8 +64,8 @@ __all__ = [
 
 
 @contextlib.contextmanager
-def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
-    """Draw from a copy of the default generator until the block ends. `devices` is there for PyTorch's sake.
+def fork_rng(devices: object = None, enabled: bool = True, device_type: str | None = None) -> Iterator[None]:
+    """Draw from a copy of the default generator until the block ends. Devices are there for PyTorch's sake.
 
     What the block draws and seeds is its own: afterwards the default generator stands where it stood, and other threads
     that draw meanwhile see nothing of it.

@@ -148,13 +148,14 @@ def _dlpack_device(self: Tensor) -> tuple[int, int]:
     return (1, 0)  # kDLCPU
 
 
-def from_dlpack(ext_tensor: object) -> Tensor:
-    """A tensor in the memory of any object with `__dlpack__` (NumPy, PyTorch, JAX, … on the CPU).
+def from_dlpack(ext_tensor: object, *, device: object = None, copy: bool | None = None) -> Tensor:
+    """A tensor in the memory of any object with `__dlpack__` (NumPy, PyTorch, JAX, … on the CPU), or in a copy of it.
 
     >>> import numpy as np, rushlight as torch
     >>> torch.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
+    check_device(device)
     if type(ext_tensor).__name__ == "PyCapsule":
         ext_tensor = _Capsule(ext_tensor)
     if not hasattr(ext_tensor, "__dlpack__"):
@@ -165,7 +166,7 @@ def from_dlpack(ext_tensor: object) -> Tensor:
     check_kind(array)
     result = wrap(array)
     version_of(result).share()
-    return result
+    return result.clone() if copy else result
 
 
 class _Capsule:

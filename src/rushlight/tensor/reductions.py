@@ -195,14 +195,20 @@ def _std_rule(
     return _var_rule(axes, keepdim, builtins.max(count - correction, 0), needs, slope, input)
 
 
-def std_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
     """`std` and `mean` together."""
-    return std(input, dim, unbiased, keepdim), mean(input, dim, keepdim)
+    spread = std(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
-def var_mean(input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
     """`var` and `mean` together."""
-    return var(input, dim, unbiased, keepdim), mean(input, dim, keepdim)
+    spread = var(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @method()
@@ -473,8 +479,14 @@ def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradie
 
 
 @method("norm")
-def norm(input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The p-norm over axes: `p` a number, `inf`, or "fro" for 2."""
+def norm(
+    input: Tensor,
+    p: float | str | None = "fro",
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: dtypes.dtype | None = None,
+) -> Tensor:
+    """The p-norm over axes: `p` a number, `inf`, or "fro" for 2; computed in `dtype` where one is given."""
     if input.dtype.category != FLOATING:
         raise RuntimeError(
             message(
@@ -482,6 +494,7 @@ def norm(input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim
                 mend=".float() first",
             )
         )
+    input = input if dtype is None else input.to(dtype)
     p = 2 if p in ("fro", None) else p
     if p == math.inf:
         return amax(input.abs(), () if dim is None else dim, keepdim)

@@ -5,7 +5,6 @@ In: a tensor and a mask or indices. Out: a new tensor, recorded. gather and scat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -253,23 +252,46 @@ def _padded(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 @method()
-def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float, *, reduce: str | None = None) -> Tensor:
-    """A copy with each element of `src` (or one number) put where `index` says."""
+def scatter(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Tensor | float | None = None,
+    *,
+    value: float | None = None,
+    reduce: str | None = None,
+) -> Tensor:
+    """A copy with each element of `src`, or one number (`value`), put where `index` says.
+
+    `reduce` is "add" or "multiply": put together with what is there; there is no gradient then.
+    """
+    if (src is None) is (value is None):
+        raise TypeError("scatter() takes either src or value")
+    if reduce not in (None, *_REDUCTIONS):
+        raise RuntimeError(message("reduce argument must be either add or multiply.", f"got {reduce!r}"))
+    src = value if src is None else src
     at = check_dim(dim, input._array.ndim)
-    if reduce == "add" and isinstance(src, Tensor):
-        return scatter_add(input, dim, index, src)
-    if reduce is not None:
-        raise RuntimeError(message("reduce argument must be either add or multiply.", mend="reduce='add', or none"))
     source = src if isinstance(src, Tensor) else None
     _check_index_shape("scatter", input, at, index, source)
     where_ = _checked_index(index, input._array.shape[at], "scatter")
     total = input._array.copy()
     part = src if source is None else source._array[tuple(slice(n) for n in where_.shape)]
-    total[_grid(where_, at, total.shape)] = part
+    grid = _grid(where_, at, total.shape)
+    if reduce is None:
+        total[grid] = part
+    else:
+        quiet(_REDUCTIONS[reduce].at, total, grid, np.asarray(part, total.dtype))
     result = wrap(total)
     rule = partial(_scatter_rule, at, index, None if source is None else source._array.shape)
-    record("ScatterBackward0", result, (input, source), rule)
+    record("ScatterBackward0", result, (input, source), rule if reduce is None else _no_rule)
     return result
+
+
+_REDUCTIONS = {"add": np.add, "multiply": np.multiply}
+
+
+def _no_rule(needs: Needs, grad: Tensor) -> Gradients:
+    raise RuntimeError(message("derivative for aten::scatter is not implemented", mend="scatter_add, or no reduce"))
 
 
 def _scatter_rule(dim: int, index: Tensor, shape: tuple[int, ...] | None, needs: Needs, grad: Tensor) -> Gradients:
@@ -351,13 +373,27 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 @method("unique")
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Tensor | tuple[Tensor, ...]:
-    """The distinct elements, sorted."""
-    values, inverse, counts = np.unique(input._array, return_inverse=True, return_counts=True)
-    found = [wrap(values)]
+    """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs.
+
+    >>> import rushlight as torch
+    >>> torch.unique(torch.tensor([[1, 2], [0, 1], [1, 2]]), dim=0, return_counts=True)
+    (tensor([[0, 1],
+            [1, 2]]), tensor([1, 2]))
+    """
+    array = input._array
+    if dim is not None and not array.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    at = None if dim is None else check_dim(dim, array.ndim)
+    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=at, equal_nan=False)
+    found = [wrap(np.ascontiguousarray(values))]
     if return_inverse:
-        found.append(wrap(inverse.reshape(input._array.shape).astype(np.int64)))
+        found.append(wrap(inverse.reshape(array.shape if at is None else array.shape[at]).astype(np.int64)))
     if return_counts:
         found.append(wrap(counts.astype(np.int64)))
     return found[0] if len(found) == 1 else tuple(found)
@@ -374,15 +410,66 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(total.astype(np.float32 if weights._array.dtype == np.float32 else np.float64))
 
 
-def searchsorted(sorted_sequence: Tensor, values: Operand, *, right: bool = False) -> Tensor | int:
-    """Where values would be inserted into a sorted vector."""
-    found = np.searchsorted(
-        sorted_sequence._array, values if is_number(values) else values._array, "right" if right else "left"
-    )
-    return wrap(np.asarray(found).astype(np.int64))
+def searchsorted(
+    sorted_sequence: Tensor,
+    input: Operand,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
+    """Where values would be inserted into a sorted vector, or each row of them into the row beside it.
+
+    `side="right"`, or `right=True`, means behind equal elements. `sorter` are the indices that sort the sequence.
+
+    >>> import rushlight as torch
+    >>> torch.searchsorted(torch.tensor([[1, 3, 5], [2, 4, 6]]), torch.tensor([[3], [3]]), side="right")
+    tensor([[2],
+            [1]])
+    """
+    name, sequence = "torch.searchsorted()", sorted_sequence._array
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"{name}: side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError(f"{name}: side and right can't be set to opposites, got side of left while right was True")
+    values = np.asarray(input) if is_number(input) else input._array
+    _check_searched(name, sequence, values, is_number(input))
+    if sorter is not None:
+        if sorter._array.shape != sequence.shape:
+            raise RuntimeError(
+                f"{name}: boundary and sorter must have the same size, but got boundary tensor {list(sequence.shape)}"
+                f"and got sorter tensor {list(sorter.shape)}"
+            )
+        if sorter._array.size and not 0 <= sorter._array.min() <= sorter._array.max() < sequence.shape[-1]:
+            raise RuntimeError(f"{name}: sorter index out of range")
+        sequence = np.take_along_axis(sequence, sorter._array, -1)
+    way = "right" if right or side == "right" else "left"
+    if sequence.ndim == 1:
+        found = np.searchsorted(sequence, values, way)
+    else:
+        rows = zip(sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1]))
+        found = np.array([np.searchsorted(row, part, way) for row, part in rows]).reshape(values.shape)
+    return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
 
 
-def isin(elements: Tensor, test_elements: Tensor | Sequence) -> Tensor:
-    """Whether each element is among others."""
-    other = test_elements._array if isinstance(test_elements, Tensor) else test_elements
-    return wrap(quiet(np.isin, elements._array, other))
+def _check_searched(name: str, sequence: np.ndarray, values: np.ndarray, number: bool) -> None:
+    if sequence.ndim == 1:
+        return
+    if number or not values.ndim:
+        raise RuntimeError(
+            f"{name}: input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
+            f"tensor dim({sequence.ndim}) and input value's dim({values.ndim}) numel({values.size})"
+        )
+    if sequence.ndim != values.ndim or sequence.shape[:-1] != values.shape[:-1]:
+        raise RuntimeError(
+            f"{name}: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
+            f"input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value "
+            f"tensor {list(values.shape)}"
+        )
+
+
+def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element is among others; with `invert`, whether it is not. Either may be a number."""
+    a, b = (t._array if isinstance(t, Tensor) else t for t in (elements, test_elements))
+    return wrap(np.asarray(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert)))

@@ -437,15 +437,43 @@ def tile(input: Tensor, *counts: int, dims: Sequence[int] | None = None) -> Tens
     return repeat(input, *((1,) * (input._array.ndim - len(dims)) + dims))
 
 
-@method()
-def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
-    """Each element along an axis several times, one after the other."""
+def repeat_interleave(
+    input: Tensor | None = None,
+    repeats: int | Tensor | None = None,
+    dim: int | None = None,
+    *,
+    output_size: int | None = None,
+) -> Tensor:
+    """Each element along an axis several times, one after the other; of counts alone, the indices that do so.
+
+    RuntimeError where `output_size` is not the length that comes out.
+
+    >>> import rushlight as torch
+    >>> torch.repeat_interleave(torch.tensor([5, 6]), torch.tensor([1, 2]))
+    tensor([5, 6, 6])
+    """
     from rushlight.tensor.selection import index_select
 
+    if input is None or repeats is None:
+        counts = repeats if input is None else input
+        return wrap(np.repeat(np.arange(counts._array.size), counts._array))
     source = ravel(input) if dim is None else input
     at = 0 if dim is None else check_dim(dim, source._array.ndim)
     times = repeats._array if isinstance(repeats, Tensor) else repeats
-    return index_select(source, at, wrap(np.repeat(np.arange(source._array.shape[at]), times)))
+    places = wrap(np.repeat(np.arange(source._array.shape[at]), times))
+    if output_size is not None and output_size != places._array.size:
+        raise RuntimeError(
+            f"repeat_interleave: Invalid output_size, expected {places._array.size} but got {output_size}"
+        )
+    return index_select(source, at, places)
+
+
+@method("repeat_interleave")
+def _repeat_interleave_method(
+    self: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each element along an axis several times, one after the other."""
+    return repeat_interleave(self, repeats, dim, output_size=output_size)
 
 
 @method()
@@ -483,8 +511,8 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     return result
 
 
-def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinates of a grid from those of its axes."""
+def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...]:
+    """Coordinates of a grid from those of its axes; `indexing` is "ij" or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = tuple(t._array.size for t in tensors)
