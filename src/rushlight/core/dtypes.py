@@ -267,3 +267,21 @@ def _float_limits(kind: dtype) -> object:
     from ml_dtypes import finfo as limits
 
     return limits("bfloat16")
+
+
+# The short names of dtypes in specs and cache keys.
+CODES = {
+    "float64": "f64",
+    "float32": "f32",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "int64": "i64",
+    "int32": "i32",
+    "int16": "i16",
+    "int8": "i8",
+    "uint8": "u8",
+    "bool": "b1",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+}

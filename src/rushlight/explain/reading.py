@@ -141,9 +141,9 @@ def weight_shape(way: str, rank: int, values: dict, in_channels: int) -> Shape:
 
 
 def _dtype_code(dtype: object) -> str:
-    from rushlight.ops.conv import _CODES
+    from rushlight.core.dtypes import CODES
 
-    return "f32" if dtype is None else _CODES[str(dtype).rpartition(".")[2]]
+    return "f32" if dtype is None else CODES[str(dtype).rpartition(".")[2]]
 
 
 # -- a call of a function

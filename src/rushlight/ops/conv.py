@@ -21,28 +21,13 @@ from ..rules.spec import ConvSpec
 from .pad import pad_axes
 
 FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
-_CODES = {
-    "float64": "f64",
-    "float32": "f32",
-    "float16": "f16",
-    "bfloat16": "bf16",
-    "int64": "i64",
-    "int32": "i32",
-    "int16": "i16",
-    "int8": "i8",
-    "uint8": "u8",
-    "bool": "b1",
-    "uint16": "u16",
-    "uint32": "u32",
-    "uint64": "u64",
-}
 
 
 class _CodeOfNumber(dict):
     """Codes by NumPy's type number, the cheapest thing to ask an array for."""
 
     def __missing__(self, number: int) -> str:
-        return self.setdefault(number, _CODES[dtypes._by_number[number].name])
+        return self.setdefault(number, dtypes.CODES[dtypes._by_number[number].name])
 
 
 _code_of = _CodeOfNumber()
@@ -50,7 +35,7 @@ _code_of = _CodeOfNumber()
 
 def code(tensor: Tensor) -> str:
     """The spec's name of a tensor's element type (which a parameter has before it has a shape)."""
-    return _CODES[tensor.dtype.name]
+    return dtypes.CODES[tensor.dtype.name]
 
 
 def convolution(

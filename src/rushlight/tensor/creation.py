@@ -549,8 +549,10 @@ def logspace(
     pin_memory: bool = False,
 ) -> Tensor:
     """`base` to the power of `steps` evenly spaced numbers."""
-    result = base ** linspace(start, end, steps, dtype=dtype, device=device, pin_memory=pin_memory)
-    return result.requires_grad_() if requires_grad else result
+    kind = dtype_or_default(dtype)
+    wide = kind if kind.is_floating_point else dtypes.float64
+    result = (base ** linspace(start, end, steps, dtype=wide)).to(kind)
+    return _leaf(result._array, device, requires_grad, pin_memory)
 
 
 def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: Unpack[Options]) -> Tensor:

@@ -13,11 +13,12 @@ import numpy as np
 from rushlight.autograd import modes
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.core import Tensor, quiet, version_of
 
 # The functions of the package that take `out=`, as in PyTorch.
 _NAMES = (
-    "abs absolute acos add addcdiv addcmul addmm addmv all amax amin aminmax any arange argmax argmin argsort asin "
+    "abs absolute acos add addcdiv addcmul addmm addmv all amax amin any arange argmax argmin argsort asin "
     "atan baddbmm bernoulli bitwise_and bitwise_not bitwise_or bitwise_xor bmm cat ceil clamp clamp_max clamp_min "
     "clip concat concatenate cos cosh cumprod cumsum diag div divide dot empty eq erf exp exp2 expm1 eye "
     "float_power floor floor_divide fmod frac full gather ge ger greater greater_equal gt hstack index_add "
@@ -26,9 +27,17 @@ _NAMES = (
     "median min minimum mm mul multinomial multiply mv nan_to_num nansum ne neg negative nonzero norm normal "
     "not_equal ones outer pow prod rand randint randn randperm reciprocal remainder round rsqrt scatter "
     "scatter_add searchsorted sigmoid sign sin sinh softmax sort sqrt square stack std sub subtract sum take "
-    "take_along_dim tan tanh tensordot topk tril triu true_divide trunc var vstack where zeros"
+    "take_along_dim tan tanh tensordot tril triu true_divide trunc var vstack where zeros"
 )
 TAKES_OUT = frozenset(_NAMES.split())
+# Those of them that do not cast, as those of several results: the tensor must have the result's own dtype.
+_EXACT_NAMES = (
+    "abs absolute addmm addmv all amax amin any argmax argmin argsort baddbmm bitwise_not bmm ceil clamp "
+    "clamp_max clamp_min clip diag dot floor frac gather index_add index_select isin isneginf isposinf lerp "
+    "log_softmax masked_select matmul mm multinomial mv nan_to_num neg negative nonzero norm round "
+    "scatter scatter_add searchsorted sign softmax take take_along_dim tensordot tril triu trunc where"
+)
+_EXACT = frozenset(_EXACT_NAMES.split())
 
 
 def into(name: str, function: Callable, args: tuple, kwargs: dict[str, object], out: object, has_dtype: bool) -> object:
@@ -50,7 +59,7 @@ def into(name: str, function: Callable, args: tuple, kwargs: dict[str, object], 
                 mend="the function without out=, or with torch.no_grad(): around it",
             )
         )
-    if has_dtype:
+    if has_dtype and name not in _EXACT:
         kwargs = {**kwargs, "dtype": _dtype(kwargs.get("dtype"), outs[0])}
     with modes.no_grad():
         result = function(*args, **kwargs)
@@ -58,8 +67,9 @@ def into(name: str, function: Callable, args: tuple, kwargs: dict[str, object], 
     if len(results) != len(outs) or isinstance(result, tuple) is isinstance(out, Tensor):
         wanted = f"a tuple of {len(results)} tensors" if isinstance(result, tuple) else "a Tensor"
         raise TypeError(f"{name}(): argument 'out' must be {wanted}, not {type(out).__name__} of {len(outs)}")
+    exact = name in _EXACT or isinstance(result, tuple)
     for place, found in zip(outs, results):
-        _check(name, place, found)
+        _check(name, place, found, exact)
     for place, found in zip(outs, results):
         _write(place, found)
     return out if isinstance(out, Tensor) else type(result)(*outs) if hasattr(result, "_fields") else outs
@@ -81,9 +91,14 @@ def _dtype(asked: dtypes.dtype | None, out: Tensor) -> dtypes.dtype:
     return out.dtype
 
 
-def _check(name: str, out: Tensor, result: Tensor) -> None:
+def _check(name: str, out: Tensor, result: Tensor, exact: bool) -> None:
     from rushlight.tensor.inplace import check_writeable, word
 
+    if exact and out.dtype is not result.dtype:
+        wanted, got = (TYPE_NAMES[dtypes.CODES[t.dtype.name]][0] for t in (result, out))
+        raise RuntimeError(
+            message(f"Expected out tensor to have dtype {wanted}, but got {got} instead", mend=f"dtype={result.dtype}")
+        )
     if not dtypes.can_cast(result.dtype, out.dtype):
         raise RuntimeError(
             f"result type {word(result.dtype)} can't be cast to the desired output type {word(out.dtype)}"
