@@ -18,7 +18,7 @@ from rushlight.tensor.core import Tensor, quiet, version_of
 
 # The functions of the package that take `out=`, as in PyTorch.
 _NAMES = (
-    "abs absolute acos add addcdiv addcmul addmm addmv all amax amin any arange argmax argmin argsort asin "
+    "abs absolute acos add addcdiv addcmul addmm addmv all amax amin aminmax any arange argmax argmin argsort asin "
     "atan baddbmm bernoulli bitwise_and bitwise_not bitwise_or bitwise_xor bmm cat ceil clamp clamp_max clamp_min "
     "clip concat concatenate cos cosh cumprod cumsum diag div divide dot empty eq erf exp exp2 expm1 eye "
     "float_power floor floor_divide fmod frac full gather ge ger greater greater_equal gt hstack index_add "
@@ -27,7 +27,7 @@ _NAMES = (
     "median min minimum mm mul multinomial multiply mv nan_to_num nansum ne neg negative nonzero norm normal "
     "not_equal ones outer pow prod rand randint randn randperm reciprocal remainder round rsqrt scatter "
     "scatter_add searchsorted sigmoid sign sin sinh softmax sort sqrt square stack std sub subtract sum take "
-    "take_along_dim tan tanh tensordot tril triu true_divide trunc var vstack where zeros"
+    "take_along_dim tan tanh tensordot topk tril triu true_divide trunc var vstack where zeros"
 )
 TAKES_OUT = frozenset(_NAMES.split())
 # Those of them that do not cast, as those of several results: the tensor must have the result's own dtype.
