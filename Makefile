@@ -25,6 +25,11 @@ parity: $(VENV)/test.stamp
 	$(BIN)/python -m pip install -q "torch==2.13.0"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "live and not long"
 
+# The stubs, read by mypy and pyright.
+typing: $(VENV)/test.stamp
+	$(BIN)/python -m pip install -q -e ".[typing]"
+	$(BIN)/python -m pytest tests/typing
+
 # Long sweeps with a larger budget.
 sweep: $(VENV)/test.stamp
 	RUSHLIGHT_SWEEP=10 $(BIN)/python -m pytest -n 2 -m "long or live"

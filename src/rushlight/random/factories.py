@@ -21,7 +21,7 @@ _RANDINT_CALL = "randint(0, 10, (2, 3))"
 
 
 def rand(
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: dtypes.dtype | None = None,
@@ -42,7 +42,7 @@ def rand(
 
 
 def randn(
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: dtypes.dtype | None = None,

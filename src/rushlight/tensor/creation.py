@@ -290,7 +290,7 @@ def legacy_tensor(*args: object, dtype: dtypes.dtype | None = None, device: Devi
 
 
 def empty(
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     device: Device = None,
@@ -307,7 +307,7 @@ def empty(
 
 
 def zeros(
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     device: Device = None,
@@ -325,7 +325,7 @@ def zeros(
 
 
 def ones(
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     device: Device = None,
@@ -402,7 +402,7 @@ def ones_like(input: Tensor, **options: Unpack[OptionsLike]) -> Tensor:
 @method()
 def new_empty(
     self: Tensor,
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     **options: Unpack[Options],
@@ -414,7 +414,7 @@ def new_empty(
 @method()
 def new_zeros(
     self: Tensor,
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     **options: Unpack[Options],
@@ -426,7 +426,7 @@ def new_zeros(
 @method()
 def new_ones(
     self: Tensor,
-    *sizes: int,
+    *sizes: int | Sequence[int],
     size: Sequence[int] | None = None,
     dtype: dtypes.dtype | None = None,
     **options: Unpack[Options],

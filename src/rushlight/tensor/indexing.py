@@ -7,7 +7,6 @@ PyTorch the ints and slices are applied first, the tensors to what is left; NumP
 from __future__ import annotations
 
 from functools import partial
-from numbers import Number
 
 import numpy as np
 
@@ -207,7 +206,7 @@ def _axes_of_mask(mask: np.ndarray, axis: int, shape: tuple[int, ...]) -> tuple[
 
 
 @method("__setitem__")
-def put(self: Tensor, index: object, value: Tensor | Number) -> None:
+def put(self: Tensor, index: object, value: Tensor | float) -> None:
     """Set the part of the tensor at `index`; the value is broadcast and cast."""
     from rushlight.tensor.inplace import change, check_writeable
 

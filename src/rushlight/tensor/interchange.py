@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from typing import SupportsIndex
 
 import numpy as np
 
@@ -360,7 +361,7 @@ def _copy(self: Tensor) -> Tensor:
 
 
 @method("__reduce_ex__")
-def _reduce(self: Tensor, protocol: int) -> tuple:
+def _reduce(self: Tensor, protocol: SupportsIndex) -> tuple:
     if self.grad_fn is not None:
         raise RuntimeError(message("a tensor with a history cannot be pickled", mend=".detach() first"))
     array = np.array(self._array, order="K")  # bfloat16 travels as its bits: the reader may lack ml_dtypes

@@ -75,7 +75,7 @@ def element_size(self: Tensor) -> int:
 
 
 @method()
-def reshape(input: Tensor, *sizes: int, shape: Sequence[int] | None = None) -> Tensor:
+def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | None = None) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it.
 
     >>> import rushlight as torch
@@ -87,7 +87,9 @@ def reshape(input: Tensor, *sizes: int, shape: Sequence[int] | None = None) -> T
 
 
 @method()
-def view(self: Tensor, *sizes: int, size: Sequence[int] | None = None, dtype: dtypes.dtype | None = None) -> Tensor:
+def view(
+    self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None, dtype: dtypes.dtype | None = None
+) -> Tensor:
     """The same memory in another shape; `view(dtype)` reinterprets the bytes.
 
     RuntimeError where a view of contiguous memory (a transpose, say) has no such view. Results of layers may lie
@@ -252,7 +254,7 @@ def atleast_1d(*tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
 
 
 @method()
-def permute(input: Tensor, *order: int, dims: Sequence[int] | None = None) -> Tensor:
+def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The axes in another order."""
     dims = ints(order, "permute", "dims", dims)
     ndim = input._array.ndim
@@ -339,7 +341,9 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 
 
 @method()
-def expand(self: Tensor, *sizes: int, size: Sequence[int] | None = None, implicit: bool = False) -> Tensor:
+def expand(
+    self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None, implicit: bool = False
+) -> Tensor:
     """Axes of length 1 seen as longer, without a copy; -1 keeps an axis. `implicit` says nothing."""
     sizes, shape = ints(sizes, "expand", "size", size), self._array.shape
     lead = len(sizes) - len(shape)
@@ -411,7 +415,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 @method()
-def repeat(self: Tensor, *sizes: int, repeats: Sequence[int] | None = None) -> Tensor:
+def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | None = None) -> Tensor:
     """The tensor several times along each axis, copied."""
     sizes = shape_of("repeat", either("repeat", "repeats", sizes, repeats))
     lead = len(sizes) - self._array.ndim
@@ -431,7 +435,7 @@ def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, g
 
 
 @method()
-def tile(input: Tensor, *counts: int, dims: Sequence[int] | None = None) -> Tensor:
+def tile(input: Tensor, *counts: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """As `repeat`; missing leading counts are 1."""
     dims = ints(counts, "tile", "dims", dims)
     return repeat(input, *((1,) * (input._array.ndim - len(dims)) + dims))
@@ -477,7 +481,7 @@ def _repeat_interleave_method(
 
 
 @method()
-def sum_to_size(self: Tensor, *sizes: int, size: Sequence[int] | None = None) -> Tensor:
+def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
     """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
     target, shape = ints(sizes, "sum_to_size", "size", size), self._array.shape
     if target == shape:
@@ -494,7 +498,7 @@ def sum_to_size(self: Tensor, *sizes: int, size: Sequence[int] | None = None) ->
 
 
 @method()
-def flip(input: Tensor, *axes: int, dims: Sequence[int] | None = None) -> Tensor:
+def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The entries of these axes in reverse, copied."""
     dims = check_dims(ints(axes, "flip", "dims", dims), input._array.ndim)
     result = wrap(np.ascontiguousarray(np.flip(input._array, dims)).reshape(input._array.shape))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import SupportsIndex
+from typing import SupportsIndex, overload
 
 from rushlight.core.errors import message
 
 
-class Size(tuple):
+class Size(tuple[int, ...]):
     """A shape: a tuple of ints that knows how many elements it spans.
 
     >>> import rushlight as torch
@@ -24,6 +24,12 @@ class Size(tuple):
 
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
 
     def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
         found = tuple.__getitem__(self, index)

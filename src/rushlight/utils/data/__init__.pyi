@@ -1,0 +1,26 @@
+# Written by tools/make_stubs.py: change the source, or tools/overloads.pyi, and run it again.
+
+from rushlight.utils.data import collate as collate
+from rushlight.utils.data import dataset as dataset
+from rushlight.utils.data import loader as loader
+from rushlight.utils.data import sampler as sampler
+from rushlight.utils.data import workers as workers
+from rushlight.utils.data.collate import default_collate as default_collate
+from rushlight.utils.data.collate import default_convert as default_convert
+from rushlight.utils.data.dataset import ChainDataset as ChainDataset
+from rushlight.utils.data.dataset import ConcatDataset as ConcatDataset
+from rushlight.utils.data.dataset import Dataset as Dataset
+from rushlight.utils.data.dataset import IterableDataset as IterableDataset
+from rushlight.utils.data.dataset import Subset as Subset
+from rushlight.utils.data.dataset import TensorDataset as TensorDataset
+from rushlight.utils.data.dataset import random_split as random_split
+from rushlight.utils.data.loader import DataLoader as DataLoader
+from rushlight.utils.data.sampler import BatchSampler as BatchSampler
+from rushlight.utils.data.sampler import RandomSampler as RandomSampler
+from rushlight.utils.data.sampler import Sampler as Sampler
+from rushlight.utils.data.sampler import SequentialSampler as SequentialSampler
+from rushlight.utils.data.sampler import SubsetRandomSampler as SubsetRandomSampler
+from rushlight.utils.data.sampler import WeightedRandomSampler as WeightedRandomSampler
+from rushlight.utils.data.workers import get_worker_info as get_worker_info
+
+
