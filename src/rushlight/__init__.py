@@ -114,6 +114,7 @@ _RENAMED = {  # names whose function is called otherwise where it lives
     "multiply": "mul",
     "negative": "neg",
     "not_equal": "ne",
+    "result_type": "result_type_of_two",
     "subtract": "sub",
     "swapdims": "transpose",
 }

@@ -487,8 +487,8 @@ def repeat_interleave(input: _Tensor | None = None, repeats: _b.int | _Tensor | 
     """Each element along an axis several times, one after the other; of counts alone, the indices that do so."""
 def reshape(input: _Tensor, *sizes: _b.int | _Sequence[_b.int], shape: _Sequence[_b.int] | None = None) -> _Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it."""
-def result_type(*operands: _Tensor | _b.float | _b.int | _b.bool) -> _dtypes.dtype:
-    """The dtype that an operation on these operands computes in."""
+def result_type(tensor: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool) -> _dtypes.dtype:
+    """The dtype that an operation on two operands computes in."""
 def roll(input: _Tensor, shifts: _b.int | _Sequence[_b.int], dims: _b.int | _Sequence[_b.int] | None = None) -> _Tensor:
     """The entries moved along axes, those that leave coming back at the other end."""
 def round(input: _Tensor, *, decimals: _b.int = 0, out: _Tensor | None = None) -> _Tensor:

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 
 class Parameter(NamedTuple):
-    """One parameter: how it is passed, and the text of its default (None: it has none)."""
+    """One parameter: how it is passed, the text of its default (None: it has none) and of its type."""
 
     name: str
     kind: str  # "positional", "variadic", "keyword"
     default: str | None
+    type: str = ""
 
 
 @functools.cache
@@ -32,6 +33,12 @@ def methods() -> dict[str, list[tuple[Parameter, ...]]]:
         node for node in _module("_C/__init__.pyi").body if isinstance(node, ast.ClassDef) and node.name == "TensorBase"
     ]
     return {name: [parameters[1:] for parameters in overloads] for name, overloads in _read(found.body).items()}
+
+
+@functools.cache
+def functional() -> dict[str, list[tuple[Parameter, ...]]]:
+    """The overloads of every function of `nn.functional`."""
+    return _read(_module("_C/_nn.pyi").body) | _read(_module("nn/functional.pyi").body)
 
 
 def _module(path: str) -> ast.Module:
@@ -51,9 +58,14 @@ def _read(body: list[ast.stmt]) -> dict[str, list[tuple[Parameter, ...]]]:
 def _parameters(arguments: ast.arguments) -> list[Parameter]:
     names = [*arguments.posonlyargs, *arguments.args]
     defaults = [None] * (len(names) - len(arguments.defaults)) + [ast.unparse(d) for d in arguments.defaults]
-    found = [Parameter(a.arg, "positional", d) for a, d in zip(names, defaults)]
+    found = [Parameter(a.arg, "positional", d, _type(a)) for a, d in zip(names, defaults)]
     if arguments.vararg:
         found.append(Parameter(arguments.vararg.arg, "variadic", None))
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults):
-        found.append(Parameter(argument.arg, "keyword", None if default is None else ast.unparse(default)))
+        shown = None if default is None else ast.unparse(default)
+        found.append(Parameter(argument.arg, "keyword", shown, _type(argument)))
     return found
+
+
+def _type(argument: ast.arg) -> str:
+    return "" if argument.annotation is None else ast.unparse(argument.annotation)

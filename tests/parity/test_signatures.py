@@ -12,6 +12,7 @@ import inspect
 import pytest
 
 import rushlight
+from rushlight import nn
 from rushlight.tensor.keywords import parameters
 from rushlight.tensor.output import TAKES_OUT
 from tests.parity import signatures
@@ -24,7 +25,7 @@ NAMES = [name for names in rushlight._NAMES.values() for name in names.split()]
 LEFT_OUT = {
     "": {"self"},  # in overloads that are deprecated or name their first argument twice
     "full": {"names"},  # named axes
-    "result_type": {"tensor", "other", "scalar", "scalar1", "scalar2"},  # by position: it takes any number of operands
+    "result_type": {"scalar", "scalar1", "scalar2"},  # the same two operands, which may be numbers
     ".add": {"out"},  # in the stubs alone: PyTorch refuses it
     ".sub": {"out"},
     ".mul": {"out"},
@@ -38,7 +39,7 @@ LEFT_OUT = {
 
 # Overloads with one of these: deprecated, of other devices, called otherwise than the stubs say, or the same arguments
 # under a second name.
-PASSED_OVER = {"self", "beta", "out_dtype", "mode", "num", "element", "test_element"}
+PASSED_OVER = {"self", "beta", "out_dtype", "mode", "num", "element", "test_element", "scalar", "scalar1"}
 
 
 def _own(function, name: str, method: bool) -> tuple[set[str], list[inspect.Parameter]]:
@@ -88,6 +89,14 @@ def test_functions(name):
     if overloads is None:
         pytest.skip("not built in")
     assert not _check(name, getattr(rushlight, name), overloads, method=False)
+
+
+@pytest.mark.parametrize("name", nn.functional.__all__)
+def test_functions_of_layers(name):
+    overloads = signatures.functional().get(name) or signatures.functions().get(name)
+    if overloads is None:
+        pytest.skip("not built in, and not in the stubs")
+    assert not _check(name, getattr(nn.functional, name), overloads, method=False)
 
 
 METHODS = [

@@ -261,6 +261,20 @@ def test_search_in_rows_takes_rows():
         torch.searchsorted(torch.tensor([[1, 3], [2, 4]]), torch.tensor([3]))
 
 
+def test_a_number_times_alpha():
+    assert torch.add(X, 2.0, alpha=3).tolist() == (X + 6).tolist()
+    assert X.sub(2, alpha=0.5).tolist() == (X - 1).tolist()
+
+
+def test_cuts_given_as_a_tensor():
+    assert len(torch.tensor_split(X, torch.tensor(2))) == 2
+    assert [p.shape[1] for p in X.tensor_split(tensor_indices_or_sections=torch.tensor([1, 2]), dim=1)] == [1, 1, 1]
+
+
+def test_a_contiguous_tensor_keeps_its_format():
+    assert X.contiguous(memory_format=torch.preserve_format) is X
+
+
 def test_absence():
     assert torch.isin(torch.tensor([1, 2]), torch.tensor([2]), invert=True).tolist() == [True, False]
     assert torch.isin(2, torch.tensor([2])).item() is True

@@ -40,9 +40,13 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     tensor([4, 5])
     """
     _check_alpha(alpha, input, other)
-    result = pair(np.add, input, other if alpha == 1 else mul(other, alpha))
+    result = pair(np.add, input, other if alpha == 1 else _scaled(other, alpha))
     record("AddBackward0", result, _tensors(input, other), _add_rule if alpha == 1 else partial(_scaled_rule, alpha))
     return result
+
+
+def _scaled(other: Operand, alpha: float) -> Operand:
+    return mul(other, alpha) if isinstance(other, Tensor) or isinstance(alpha, Tensor) else other * alpha
 
 
 def _add_rule(needs: Needs, grad: Tensor) -> Gradients:
@@ -59,7 +63,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     _check_alpha(alpha, input, other)
     if _is_bool(input) or _is_bool(other):
         _refuse_bool_subtraction(input, other)
-    result = pair(np.subtract, input, other if alpha == 1 else mul(other, alpha))
+    result = pair(np.subtract, input, other if alpha == 1 else _scaled(other, alpha))
     name = "SubBackward0" if isinstance(input, Tensor) else "RsubBackward1"
     record(name, result, _tensors(input, other), partial(_scaled_rule, -alpha))
     return result

@@ -138,6 +138,8 @@ def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) ->
     (60, 1, 15, 3)
     """
     if memory_format is preserve_format:
+        if self._array.flags.c_contiguous:
+            return self
         raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
     _check_rank(self._array.ndim, memory_format)
     return self if self.is_contiguous(memory_format=memory_format) else clone(self, memory_format=memory_format)

@@ -92,12 +92,7 @@ def dtype_of(operand: Operand) -> dtypes.dtype:
 
 
 def result_type(*operands: Operand) -> dtypes.dtype:
-    """The dtype that an operation on these operands computes in.
-
-    >>> import rushlight as torch
-    >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
-    torch.float32
-    """
+    """The dtype that an operation on these operands computes in."""
     # Three classes, each weaker than the one before: tensors with axes, 0-dim tensors, numbers.
     classes: list[dtypes.dtype | None] = [None, None, None]
     for operand in operands:
@@ -105,6 +100,16 @@ def result_type(*operands: Operand) -> dtypes.dtype:
         at = 2 if not isinstance(operand, Tensor) else 1 if operand._array.ndim == 0 else 0
         classes[at] = kind if classes[at] is None else dtypes.promote_types(classes[at], kind)
     return dtypes.common(classes[0], dtypes.common(classes[1], classes[2]))
+
+
+def result_type_of_two(tensor: Operand, other: Operand) -> dtypes.dtype:
+    """The dtype that an operation on two operands computes in.
+
+    >>> import rushlight as torch
+    >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
+    torch.float32
+    """
+    return result_type(tensor, other)
 
 
 def constant_like(value: float, like: Tensor) -> Tensor:

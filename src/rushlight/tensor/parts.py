@@ -136,6 +136,8 @@ def tensor_split(
         raise TypeError("tensor_split() takes one of indices and sections")
     at = check_dim(dim, input._array.ndim)
     total, cuts = input._array.shape[at], given[0]
+    if isinstance(cuts, Tensor):
+        cuts = cuts.tolist()
     if isinstance(cuts, int):
         if cuts <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
