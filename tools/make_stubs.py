@@ -147,6 +147,8 @@ class Stub:
             parts.append(self._parameter(parameter, home, first=indent != "" and at == 0))
         if out:
             parts += ([] if starred else ["*"]) + [self._out(result)]
+        if indent and result == " -> Tensor" and _is_in_place(name):
+            result = f" -> {self._imported('typing', 'Self')}"  # a parameter stays one
         kept = [*_split(parameters, parts)]
         yield from self._definition(name, ", ".join(kept), result, raw.__doc__, indent)
 
@@ -225,6 +227,7 @@ class Stub:
 
 
 _MISSING = object()
+_IN_PLACE = {f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")}
 _PLUMBING = {
     "__module__",
     "__doc__",
@@ -234,6 +237,10 @@ _PLUMBING = {
     "__firstlineno__",
     "__static_attributes__",
 }
+
+
+def _is_in_place(method: str) -> bool:
+    return method in _IN_PLACE if method.endswith("__") else method.endswith("_")
 
 
 def _split(parameters: list[inspect.Parameter], parts: list[str]) -> Iterator[str]:

@@ -59,8 +59,9 @@ def _pyright(file: str) -> set[int]:
 
 
 @pytest.mark.parametrize("errors", [_mypy, _pyright])
-def test_a_right_program(errors):
-    assert errors("program.py") == set()
+@pytest.mark.parametrize("program", ["program.py", "idioms.py"])
+def test_right_programs(errors, program):
+    assert errors(program) == set()
 
 
 @pytest.mark.parametrize("errors", [_mypy, _pyright])

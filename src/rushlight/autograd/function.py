@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -77,12 +78,12 @@ class Function:
     setup_context: Callable | None = None
 
     @staticmethod
-    def forward(*args: object, **kwargs: object) -> object:
+    def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs; to be written by the subclass."""
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> object:
+    def backward(*args: Any, **kwargs: Any) -> Any:
         """Compute the gradients of the arguments; to be written by the subclass."""
         raise NotImplementedError(
             message(
@@ -92,7 +93,7 @@ class Function:
         )
 
     @classmethod
-    def apply(cls, *args: object, **kwargs: object) -> object:
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward and record."""
         inputs = tuple(arg if isinstance(arg, Tensor) else None for arg in args)
         needs = tuple(mode.enabled and t is not None and t.requires_grad for t in inputs)

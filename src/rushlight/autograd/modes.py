@@ -8,6 +8,12 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    F = TypeVar("F", bound=Callable[..., object])
 
 
 class _Mode(threading.local):
@@ -49,7 +55,7 @@ class _Switch:
     def _again(self) -> _Switch:
         return type(self)()
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: F) -> F:
         """Run `function` in this mode at each call."""
         if _is_generator(function):
             return self._wrap_generator(function)

@@ -13,6 +13,7 @@ from rushlight.tensor.size import device as _device
 from typing import Any as _Any
 from typing import Literal as _Literal
 from typing import NamedTuple as _NamedTuple
+from typing import Self as _Self
 from typing import SupportsIndex as _SupportsIndex
 from typing import Unpack as _Unpack
 from typing import overload as _overload
@@ -70,7 +71,7 @@ class Tensor:
         """Whether gradients flow to or through this tensor."""
     @requires_grad.setter
     def requires_grad(self, value: _b.bool) -> None: ...
-    def requires_grad_(self, requires_grad: _b.bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: _b.bool = True) -> _Self:
         """Say whether gradients are wanted for this leaf; returns itself."""
     @property
     def grad_fn(self) -> _b.object | None:
@@ -98,7 +99,7 @@ class Tensor:
     def data(self, value: Tensor) -> None: ...
     def detach(self) -> Tensor:
         """The same memory without history; a change of either is seen by both, and by autograd."""
-    def detach_(self) -> Tensor:
+    def detach_(self) -> _Self:
         """Forget the history of this tensor; returns itself."""
     def as_subclass(self, cls) -> Tensor:
         """The same memory as an object of a subclass of Tensor, without history."""
@@ -589,148 +590,148 @@ class Tensor:
         """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs."""
     def bincount(self, weights: Tensor | None = None, minlength: _b.int = 0) -> Tensor:
         """How often each integer from 0 on occurs, or the sum of its weights."""
-    def copy_(self, other: Tensor, non_blocking: _b.bool = False) -> Tensor:
+    def copy_(self, other: Tensor, non_blocking: _b.bool = False) -> _Self:
         """Take the elements of `other`, broadcast and cast."""
-    def fill_(self, value: _b.float | Tensor) -> Tensor:
+    def fill_(self, value: _b.float | Tensor) -> _Self:
         """Set every element to one value."""
-    def zero_(self) -> Tensor:
+    def zero_(self) -> _Self:
         """Set every element to 0."""
-    def fill_diagonal_(self, fill_value: _b.float, wrap: _b.bool = False) -> Tensor:
+    def fill_diagonal_(self, fill_value: _b.float, wrap: _b.bool = False) -> _Self:
         """Set the main diagonal to one value; with `wrap` that of a tall matrix begins again below."""
-    def add_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
+    def add_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Self:
         """`input + alpha * other`, broadcast."""
-    def __iadd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def sub_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
+    def __iadd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def sub_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Self:
         """`input - alpha * other`, broadcast; not for bool tensors."""
-    def __isub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def mul_(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def __isub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def mul_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input * other`, broadcast."""
-    def __imul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def div_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
+    def __imul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def div_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> _Self:
         """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
-    def floor_divide_(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def floor_divide_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input // other`, rounded down; RuntimeError for an integer division by zero."""
-    def remainder_(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def remainder_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input % other` with the sign of `other`."""
-    def fmod_(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def fmod_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """The remainder with the sign of `input`."""
-    def pow_(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def pow_(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError."""
-    def lerp_(self, end: Tensor, weight: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def lerp_(self, end: Tensor, weight: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input + weight * (end - input)`."""
-    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
+    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> _Self:
         """`input + value * tensor1 * tensor2`."""
-    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
+    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> _Self:
         """`input + value * tensor1 / tensor2`."""
-    def neg_(self) -> Tensor:
+    def neg_(self) -> _Self:
         """`-input`; not for bool tensors."""
-    def abs_(self) -> Tensor:
+    def abs_(self) -> _Self:
         """The absolute value of each element; its gradient at 0 is 0."""
-    def square_(self) -> Tensor:
+    def square_(self) -> _Self:
         """`input ** 2`."""
-    def exp_(self) -> Tensor:
+    def exp_(self) -> _Self:
         """e to the power of each element."""
-    def exp2_(self) -> Tensor:
+    def exp2_(self) -> _Self:
         """2 to the power of each element."""
-    def expm1_(self) -> Tensor:
+    def expm1_(self) -> _Self:
         """exp(x) - 1, exact near 0."""
-    def log_(self) -> Tensor:
+    def log_(self) -> _Self:
         """The natural logarithm of each element."""
-    def log2_(self) -> Tensor:
+    def log2_(self) -> _Self:
         """The logarithm to base 2."""
-    def log10_(self) -> Tensor:
+    def log10_(self) -> _Self:
         """The logarithm to base 10."""
-    def log1p_(self) -> Tensor:
+    def log1p_(self) -> _Self:
         """log(1 + x), exact near 0."""
-    def sqrt_(self) -> Tensor:
+    def sqrt_(self) -> _Self:
         """The square root of each element."""
-    def rsqrt_(self) -> Tensor:
+    def rsqrt_(self) -> _Self:
         """1 / sqrt(x)."""
-    def sin_(self) -> Tensor:
+    def sin_(self) -> _Self:
         """The sine of each element (radians)."""
-    def cos_(self) -> Tensor:
+    def cos_(self) -> _Self:
         """The cosine of each element (radians)."""
-    def tan_(self) -> Tensor:
+    def tan_(self) -> _Self:
         """The tangent (radians)."""
-    def tanh_(self) -> Tensor:
+    def tanh_(self) -> _Self:
         """The hyperbolic tangent."""
-    def sigmoid_(self) -> Tensor:
+    def sigmoid_(self) -> _Self:
         """1 / (1 + exp(-x)), without overflow."""
-    def reciprocal_(self) -> Tensor:
+    def reciprocal_(self) -> _Self:
         """1 / x; integers give floats."""
-    def erf_(self) -> Tensor:
+    def erf_(self) -> _Self:
         """The error function of each element."""
-    def floor_(self) -> Tensor:
+    def floor_(self) -> _Self:
         """Each element rounded down."""
-    def ceil_(self) -> Tensor:
+    def ceil_(self) -> _Self:
         """Each element rounded up."""
-    def trunc_(self) -> Tensor:
+    def trunc_(self) -> _Self:
         """Each element rounded towards 0."""
-    def sign_(self) -> Tensor:
+    def sign_(self) -> _Self:
         """-1, 0 or 1 for each element; 0 for NaN."""
-    def round_(self, *, decimals: _b.int = 0) -> Tensor:
+    def round_(self, *, decimals: _b.int = 0) -> _Self:
         """Each element rounded to `decimals` places, halves to even."""
-    def clamp_(self, min: Tensor | _b.float | _b.int | _b.bool | None = None, max: Tensor | _b.float | _b.int | _b.bool | None = None) -> Tensor:
+    def clamp_(self, min: Tensor | _b.float | _b.int | _b.bool | None = None, max: Tensor | _b.float | _b.int | _b.bool | None = None) -> _Self:
         """Each element, at least `min` and at most `max` (numbers or tensors; one may be left out)."""
-    def clamp_min_(self, min: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def clamp_min_(self, min: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """Each element, at least `min`."""
-    def clamp_max_(self, max: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def clamp_max_(self, max: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """Each element, at most `max`."""
-    def relu_(self) -> Tensor:
+    def relu_(self) -> _Self:
         """Each element, or 0 where it is negative; the gradient at 0 is 0."""
-    def nan_to_num_(self, nan: _b.float = 0.0, posinf: _b.float | None = None, neginf: _b.float | None = None) -> Tensor:
+    def nan_to_num_(self, nan: _b.float = 0.0, posinf: _b.float | None = None, neginf: _b.float | None = None) -> _Self:
         """NaN and the infinities replaced: by `nan`, and by the largest and smallest finite numbers unless given."""
-    def addmm_(self, mat1: Tensor, mat2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
+    def addmm_(self, mat1: Tensor, mat2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> _Self:
         """`beta * input + alpha * (mat1 @ mat2)`."""
-    def addmv_(self, mat: Tensor, vec: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
+    def addmv_(self, mat: Tensor, vec: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> _Self:
         """`beta * input + alpha * (mat @ vec)`."""
-    def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
+    def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> _Self:
         """`beta * input + alpha * (batch1 @ batch2)`."""
-    def masked_fill_(self, mask: Tensor, value: _b.float | Tensor) -> Tensor:
+    def masked_fill_(self, mask: Tensor, value: _b.float | Tensor) -> _Self:
         """A copy with `value` where the mask is true."""
-    def scatter_(self, dim: _b.int, index: Tensor, src: Tensor | _b.float | None = None, *, value: _b.float | None = None, reduce: _b.str | None = None) -> Tensor:
+    def scatter_(self, dim: _b.int, index: Tensor, src: Tensor | _b.float | None = None, *, value: _b.float | None = None, reduce: _b.str | None = None) -> _Self:
         """A copy with each element of `src`, or one number (`value`), put where `index` says."""
-    def scatter_add_(self, dim: _b.int, index: Tensor, src: Tensor) -> Tensor:
+    def scatter_add_(self, dim: _b.int, index: Tensor, src: Tensor) -> _Self:
         """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
-    def index_add_(self, dim: _b.int, index: Tensor, source: Tensor, *, alpha: _b.float = 1) -> Tensor:
+    def index_add_(self, dim: _b.int, index: Tensor, source: Tensor, *, alpha: _b.float = 1) -> _Self:
         """A copy with the entries of `source` added at these indices of one axis."""
-    def index_fill_(self, dim: _b.int, index: Tensor, value: _b.float) -> Tensor:
+    def index_fill_(self, dim: _b.int, index: Tensor, value: _b.float) -> _Self:
         """A copy with the entries at these indices of one axis set to a value."""
-    def tril_(self, diagonal: _b.int = 0) -> Tensor:
+    def tril_(self, diagonal: _b.int = 0) -> _Self:
         """The lower triangle of matrices, zeros above."""
-    def triu_(self, diagonal: _b.int = 0) -> Tensor:
+    def triu_(self, diagonal: _b.int = 0) -> _Self:
         """The upper triangle of matrices, zeros below."""
-    def index_put_(self, indices: _b.tuple, values: Tensor, accumulate: _b.bool = False) -> Tensor:
+    def index_put_(self, indices: _b.tuple, values: Tensor, accumulate: _b.bool = False) -> _Self:
         """A copy with the elements at `indices` replaced, or added to."""
-    def subtract_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
+    def subtract_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Self:
         """`input - alpha * other`, broadcast; not for bool tensors."""
-    def multiply_(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def multiply_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input * other`, broadcast."""
-    def divide_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
+    def divide_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> _Self:
         """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
-    def true_divide_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
+    def true_divide_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> _Self:
         """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
-    def clip_(self, min: Tensor | _b.float | _b.int | _b.bool | None = None, max: Tensor | _b.float | _b.int | _b.bool | None = None) -> Tensor:
+    def clip_(self, min: Tensor | _b.float | _b.int | _b.bool | None = None, max: Tensor | _b.float | _b.int | _b.bool | None = None) -> _Self:
         """Each element, at least `min` and at most `max` (numbers or tensors; one may be left out)."""
-    def __itruediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __ifloordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __imod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __ipow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def squeeze_(self, dim: _b.int | _Sequence[_b.int] | None = None, *more: _b.int) -> Tensor:
+    def __itruediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __ifloordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __imod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __ipow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def squeeze_(self, dim: _b.int | _Sequence[_b.int] | None = None, *more: _b.int) -> _Self:
         """Without the axes of length 1: all, or those named."""
-    def unsqueeze_(self, dim: _b.int) -> Tensor:
+    def unsqueeze_(self, dim: _b.int) -> _Self:
         """With a new axis of length 1 at `dim`."""
-    def t_(self) -> Tensor:
+    def t_(self) -> _Self:
         """The transpose of a matrix; a tensor of fewer axes is itself."""
-    def transpose_(self, dim0: _b.int, dim1: _b.int) -> Tensor:
+    def transpose_(self, dim0: _b.int, dim1: _b.int) -> _Self:
         """Two axes exchanged."""
     def uniform_(self, from_: _b.float=0.0, to: _b.float=1.0, *, generator: _Generator | None=None) -> Tensor:
         """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
-    def normal_(self, mean: _b.float = 0.0, std: _b.float = 1.0, *, generator: _b.object = None) -> Tensor:
+    def normal_(self, mean: _b.float = 0.0, std: _b.float = 1.0, *, generator: _b.object = None) -> _Self:
         """Fill with normal numbers of this mean and standard deviation."""
-    def bernoulli_(self, p: _b.float | Tensor = 0.5, *, generator: _b.object = None) -> Tensor:
+    def bernoulli_(self, p: _b.float | Tensor = 0.5, *, generator: _b.object = None) -> _Self:
         """Fill with ones, with probability `p` each, and zeros."""
-    def exponential_(self, lambd: _b.float = 1.0, *, generator: _b.object = None) -> Tensor:
+    def exponential_(self, lambd: _b.float = 1.0, *, generator: _b.object = None) -> _Self:
         """Fill with exponential numbers of the rate `lambd`."""
     def random_(self, from_: _b.int=..., to: _b.int | None=..., *, generator: _Generator | None=None) -> Tensor:
         """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to)."""
