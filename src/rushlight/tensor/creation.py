@@ -43,12 +43,13 @@ class OptionsLike(Options, total=False):
 # -- arguments
 
 
-def shape_of(name: str, size: tuple, named: object = None) -> tuple[int, ...]:
+def shape_of(name: str, size: tuple, named: object = None, argument: str = "size") -> tuple[int, ...]:
     """A shape from `f(2, 3)`, `f((2, 3))`, `f([2, 3])` or `f(size=(2, 3))`, whose size is `named`.
 
     TypeError for what is no integer, RuntimeError for < 0.
     """
-    size = either(name, "size", size, named)
+    if named is not None or not size:
+        size = either(name, argument, size, named)
     if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
         if isinstance(size[0], (tuple, list)):
             size = size[0]
@@ -352,7 +353,7 @@ def full(
         fill_value = fill_value.item()
     kind = dtype_or_default(dtype) if dtype is not None else dtypes.of_scalar(fill_value)
     size = (size,) if isinstance(size, int) else size
-    return _filled(shape_of("full", tuple(size)), fill_value, kind, device, requires_grad, pin_memory)
+    return _filled(shape_of("full", (tuple(size),)), fill_value, kind, device, requires_grad, pin_memory)
 
 
 def _filled(

@@ -296,7 +296,7 @@ def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = F
     basic, advanced = parse(tuple(indices), self._array.shape)
     if not accumulate:
         return _with_part(self, advanced if advanced is not None else basic, values)
-    return self + _add_into_zeros(values.expand(*_shape_of_part(self._array, advanced)), self._array.shape, advanced)
+    return self + _add_into_zeros(values.expand(_shape_of_part(self._array, advanced)), self._array.shape, advanced)
 
 
 @method("__iter__")

@@ -80,12 +80,14 @@ def _for_numpy(function: Callable, name: str, names: frozenset[str], args: tuple
 
 
 def either(function: str, name: str, listed: tuple, named: object) -> tuple:
-    """Sizes or axes given one by one, as one sequence, or by keyword; TypeError for both.
+    """Sizes or axes given one by one, as one sequence, or by keyword; TypeError for both or none.
 
     >>> either("view", "size", (2, 3), None), either("view", "size", (), (2, 3))
     ((2, 3), ((2, 3),))
     """
     if named is None:
+        if not listed:
+            raise TypeError(f'{function}() missing 1 required positional arguments: "{name}"')
         return listed
     if listed:
         raise TypeError(f"{function}() got multiple values for argument '{name}'")

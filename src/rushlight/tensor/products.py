@@ -180,7 +180,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     product = product if alpha == 1 else product * alpha
     if beta == 0:
-        return product.expand(*np.broadcast_shapes(input._array.shape, product._array.shape))
+        return product.expand(np.broadcast_shapes(input._array.shape, product._array.shape))
     return (input if beta == 1 else input * beta) + product
 
 
@@ -213,7 +213,7 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     shape = [a._array.shape[d] for d in keep_a] + [b._array.shape[d] for d in keep_b]
     left = a.permute(*keep_a, *of_a).reshape(a._array.size // max(count, 1) if count else -1, count)
     right = b.permute(*of_b, *keep_b).reshape(count, b._array.size // max(count, 1) if count else -1)
-    return matmul(left, right).reshape(*shape)
+    return matmul(left, right).reshape(shape)
 
 
 # -- einsum
@@ -238,7 +238,7 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     dropped = tuple(i for i, letter in enumerate(letters) if letter not in target)
     result = result.sum(dropped) if dropped else result
     letters = "".join(letter for letter in letters if letter in target)
-    return result.permute(*[letters.index(letter) for letter in target])
+    return result.permute([letters.index(letter) for letter in target])
 
 
 def _parse(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str, dict[str, int]]:
@@ -294,7 +294,7 @@ def _aligned(operand: Tensor, letters: str, term: str) -> Tensor:
             operand = operand.diagonal(0, a, b)
             letters = [x for i, x in enumerate(letters) if i not in (a, b)] + [letter]
     first = list(dict.fromkeys(term))
-    return operand.permute(*[letters.index(letter) for letter in first])
+    return operand.permute([letters.index(letter) for letter in first])
 
 
 def _contract(
@@ -308,12 +308,12 @@ def _contract(
     summed = [c for c in both if c not in later]
     only_a = [c for c in letters_a if c not in letters_b]
     only_b = [c for c in letters_b if c not in letters_a]
-    a = a.expand(*[sizes[c] if c in both else n for c, n in zip(letters_a, a._array.shape)])
-    b = b.expand(*[sizes[c] if c in both else n for c, n in zip(letters_b, b._array.shape)])
+    a = a.expand([sizes[c] if c in both else n for c, n in zip(letters_a, a._array.shape)])
+    b = b.expand([sizes[c] if c in both else n for c, n in zip(letters_b, b._array.shape)])
     count = lambda letters: int(np.prod([sizes[c] for c in letters], dtype=np.int64))  # noqa: E731
-    left = a.permute(*[letters_a.index(c) for c in (*batch, *only_a, *summed)])
-    right = b.permute(*[letters_b.index(c) for c in (*batch, *summed, *only_b)])
+    left = a.permute([letters_a.index(c) for c in (*batch, *only_a, *summed)])
+    right = b.permute([letters_b.index(c) for c in (*batch, *summed, *only_b)])
     left = left.reshape(count(batch), count(only_a), count(summed))
     right = right.reshape(count(batch), count(summed), count(only_b))
     order = [*batch, *only_a, *only_b]
-    return matmul(left, right).reshape(*[sizes[c] for c in order]), "".join(order)
+    return matmul(left, right).reshape([sizes[c] for c in order]), "".join(order)

@@ -53,8 +53,8 @@ def _widened(input: Tensor, dtype: dtypes.dtype | None) -> Tensor:
 def spread(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
     """The gradient of a reduction, seen in the shape of the input: its axes put back and stretched."""
     if not keepdim and grad._array.ndim != len(shape):
-        grad = grad.reshape(*[1 if axis in axes else n for axis, n in enumerate(shape)])
-    return grad.expand(*shape)
+        grad = grad.reshape([1 if axis in axes else n for axis, n in enumerate(shape)])
+    return grad.expand(shape)
 
 
 # -- sums and means
@@ -226,14 +226,14 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     shape = input._array.shape
     rest = [axis for axis in range(len(shape)) if axis not in axes]
     order = (*rest, *axes)
-    flat = input.permute(*order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
+    flat = input.permute(order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
     one = wrap(np.ones((*flat._array.shape[:-1], 1), flat._array.dtype))
     from rushlight.tensor.parts import cat
     from rushlight.tensor.shape import flip
 
     before = cat([one, cumprod(flat, -1)[..., :-1]], -1)
     behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
-    others = (before * behind).reshape(*[shape[a] for a in order]).permute(*np.argsort(order).tolist())
+    others = (before * behind).reshape([shape[a] for a in order]).permute(np.argsort(order).tolist())
     return (spread(grad, shape, axes, keepdim) * others,)
 
 
@@ -291,7 +291,7 @@ def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool, name: str) 
 
 def _picked_rule(shape: tuple[int, ...], where: Tensor, dim: int, needs: Needs, grad: Tensor) -> Gradients:
     zeros = wrap(np.zeros(shape, grad._array.dtype))
-    return (zeros.scatter_add(dim, where, grad.reshape(*where._array.shape)),)
+    return (zeros.scatter_add(dim, where, grad.reshape(where._array.shape)),)
 
 
 def _extreme_of_all(name: str, input: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     if mask._array.dtype != np.bool_:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
-    result = input.expand(*shape)[mask.expand(*shape)]
+    result = input.expand(shape)[mask.expand(shape)]
     if result._node is not None:
         result._node._name = "MaskedSelectBackward0"
     return result
@@ -212,7 +212,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
     at = check_dim(dim, input._array.ndim)
     if input._array.ndim == 0:
-        return input.reshape(1)[index.reshape(-1)].reshape(*index.shape)
+        return input.reshape(1)[index.reshape(-1)].reshape(index.shape)
     _check_index_shape("gather", input, at, index)
     where_ = _checked_index(index, input._array.shape[at], "gather")
     result = wrap(input._array[_grid(where_, at, input._array.shape)])

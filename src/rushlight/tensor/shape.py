@@ -25,7 +25,7 @@ from rushlight.tensor.size import Size
 
 def ints(args: tuple, function: str = "", name: str = "", named: object = None) -> tuple[int, ...]:
     """Axes or sizes from `f(0, 1)`, `f((0, 1))` or `f(name=(0, 1))`, whose value is `named`."""
-    if named is not None:
+    if named is not None or not args:
         args = either(function, name, args, named)
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
@@ -97,7 +97,9 @@ def view(
     """
     if dtype is not None or (len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype)):
         return _reinterpreted(self, sizes[0] if dtype is None else dtype)
-    result = reshape(self, *(sizes if size is None else either("view", "size", sizes, size)))
+    if size is not None or not sizes:
+        sizes = either("view", "size", sizes, size)
+    result = reshape(self, *sizes)
     if result._base is None and self._base is not None and result._array.size and result is not self:
         _check_may_copy(self)
     return result
@@ -123,13 +125,13 @@ def _check_may_copy(self: Tensor) -> None:
 @method()
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """`view` in the shape of another tensor."""
-    return view(self, *other._array.shape)
+    return view(self, other._array.shape)
 
 
 @method()
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """`reshape` in the shape of another tensor."""
-    return reshape(self, *other._array.shape)
+    return reshape(self, other._array.shape)
 
 
 def infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -390,13 +392,13 @@ def _pass_rule(needs: Needs, grad: Tensor) -> Gradients:
 @method()
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of another tensor."""
-    return expand(self, *other._array.shape)
+    return expand(self, other._array.shape)
 
 
 @method()
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """`expand` as a function."""
-    return expand(input, *size)
+    return expand(input, tuple(size))
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> Size:
@@ -411,13 +413,13 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Size:
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
     shape = broadcast_shapes(*[tensor._array.shape for tensor in tensors])
-    return tuple(expand(tensor, *shape) for tensor in tensors)
+    return tuple(expand(tensor, shape) for tensor in tensors)
 
 
 @method()
 def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | None = None) -> Tensor:
     """The tensor several times along each axis, copied."""
-    sizes = shape_of("repeat", either("repeat", "repeats", sizes, repeats))
+    sizes = shape_of("repeat", sizes, repeats, "repeats")
     lead = len(sizes) - self._array.ndim
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -431,14 +433,14 @@ def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, g
     pairs = [n for pair in zip(sizes, shape) for n in pair]  # (times, length) for each axis
     if 0 in sizes:
         return (wrap(np.zeros(shape, grad._array.dtype)),)
-    return (reshape(grad, *pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
+    return (reshape(grad, pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
 
 
 @method()
 def tile(input: Tensor, *counts: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """As `repeat`; missing leading counts are 1."""
     dims = ints(counts, "tile", "dims", dims)
-    return repeat(input, *((1,) * (input._array.ndim - len(dims)) + dims))
+    return repeat(input, (1,) * (input._array.ndim - len(dims)) + dims)
 
 
 def repeat_interleave(
@@ -491,7 +493,7 @@ def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] |
     if lead < 0 or any(n not in (1, shape[lead + axis]) for axis, n in enumerate(target)):
         raise RuntimeError(f"size {list(target)} is not expandable to size {list(shape)}.")
     result = self.sum((*range(lead), *stretched), keepdim=True)
-    return reshape(result, *target) if lead else result
+    return reshape(result, target) if lead else result
 
 
 # -- rearranging copies
@@ -520,7 +522,5 @@ def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = tuple(t._array.size for t in tensors)
-    grids = [
-        expand(reshape(t, *[-1 if i == a else 1 for i in range(len(shape))]), *shape) for a, t in enumerate(tensors)
-    ]
+    grids = [expand(reshape(t, [-1 if i == a else 1 for i in range(len(shape))]), shape) for a, t in enumerate(tensors)]
     return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)
