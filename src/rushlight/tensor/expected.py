@@ -34,16 +34,15 @@ def takes_tensors(function: Callable, name: str, module: str, numpy_names: bool 
 
     @functools.wraps(function)
     def checked(*args: object, **kwargs: object) -> object:
-        if kwargs and numpy_names:
+        if kwargs and numpy_names and not names.issuperset(kwargs):
             if has_out and "out" in kwargs:
                 out = kwargs.pop("out")
                 if out is not None:
                     return into(name, function, args, renamed(kwargs, names), out, "dtype" in names)
             kwargs = renamed(kwargs, names)
-            if not kwargs.keys() <= names:  # said here, for `**options` reach functions of other names
-                raise TypeError(
-                    f"{name}() got an unexpected keyword argument {next(k for k in kwargs if k not in names)!r}"
-                )
+            unknown = [key for key in kwargs if key not in names]
+            if unknown:  # said here, for `**options` reach functions of other names
+                raise TypeError(f"{name}() got an unexpected keyword argument {unknown[0]!r}")
         try:
             return function(*args, **kwargs)
         except AttributeError as error:

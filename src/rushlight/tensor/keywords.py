@@ -33,8 +33,6 @@ def parameters(function: Callable) -> frozenset[str]:
 
 def renamed(kwargs: dict[str, object], names: frozenset[str]) -> dict[str, object]:
     """Keywords with NumPy's names replaced; what fits nothing stays, for the function to refuse."""
-    if kwargs.keys() <= names:
-        return kwargs
     found = {}
     for key, value in kwargs.items():
         own = NUMPY.get(key)
@@ -61,6 +59,8 @@ def takes_axes(function: Callable) -> Callable:
     def method(*args: object, **kwargs: object) -> object:
         if not kwargs:
             return function(*args)
+        if names.issuperset(kwargs):
+            return function(*args, **kwargs)
         if "out" in kwargs and kwargs["out"] is None:
             return _for_numpy(function, name, names, args, kwargs)
         return function(*args, **renamed(kwargs, names))
