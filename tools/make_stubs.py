@@ -16,6 +16,7 @@ import builtins
 import collections.abc
 import importlib
 import inspect
+import pkgutil
 import sys
 import types
 import typing
@@ -336,12 +337,13 @@ def of_package(name: str) -> Stub:
     """A package that shows what its files define."""
     module = importlib.import_module(f"rushlight.{name}")
     stub = Stub(module)
-    for key in sorted(dir(module)):
-        value = getattr(module, key)
+    files = {found.name for found in pkgutil.iter_modules(module.__path__)}  # whether or not they are loaded
+    for key in sorted({*dir(module), *files}):
+        value = getattr(module, key, None)
         home = getattr(value, "__module__", None)
         if key.startswith("_"):
             continue
-        if inspect.ismodule(value) and value.__name__ == f"{module.__name__}.{key}":
+        if key in files and (value is None or inspect.ismodule(value)):
             stub.imports.add(f"from {module.__name__} import {key} as {key}")
         elif home == module.__name__:
             if not inspect.isfunction(value):

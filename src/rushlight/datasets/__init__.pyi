@@ -1,6 +1,7 @@
 # Written by tools/make_stubs.py: change the source, or tools/overloads.pyi, and run it again.
 
 from rushlight.datasets import digits as digits
+from rushlight.datasets import download as download
 from rushlight.datasets import idx as idx
 from rushlight.datasets import images as images
 from rushlight.datasets import mnist as mnist

@@ -18,6 +18,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
 from rushlight.random.generator import Generator, default_generator
+from rushlight.rules.arguments import TYPE_NAMES
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
@@ -34,19 +35,6 @@ _CPP_NAMES = {
     "bfloat16": "c10::BFloat16",
     "float32": "float",
     "float64": "double",
-}
-_SCALAR_NAMES = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "uint16": "UInt16",
-    "uint32": "UInt32",
-    "uint64": "UInt64",
 }
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
@@ -141,7 +129,7 @@ def fill_exponential(tensor: Tensor, lambd: float = 1.0, generator: Generator | 
     if not tensor.dtype.is_floating_point:
         raise RuntimeError(
             "Exponential distribution is a continuous probability distribution. dtype must be a floating point "
-            f"but you specified {_SCALAR_NAMES[tensor.dtype.name]}"
+            f"but you specified {_scalar_name(tensor.dtype)}"
         )
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
@@ -224,6 +212,10 @@ def checked_generator(generator: Generator | None) -> Generator:
     return generator.drawn()
 
 
+def _scalar_name(kind: dtypes.dtype) -> str:
+    return TYPE_NAMES[dtypes.CODES[kind.name]][1]
+
+
 def _require_floating(tensor: Tensor, kernel: str) -> None:
     if not tensor.dtype.is_floating_point:
         raise NotImplementedError(_not_implemented(kernel, tensor.dtype))
@@ -231,7 +223,7 @@ def _require_floating(tensor: Tensor, kernel: str) -> None:
 
 def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
     return message(
-        f"\"{kernel}\" not implemented for '{_SCALAR_NAMES[kind.name]}'",
+        f"\"{kernel}\" not implemented for '{_scalar_name(kind)}'",
         f"random numbers of this kind do not fit the dtype {kind}",
         mend="a floating dtype, or randint",
     )

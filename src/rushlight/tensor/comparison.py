@@ -22,6 +22,7 @@ from rushlight.tensor.operands import (
     is_number,
     pair,
     result_type,
+    word,
 )
 
 
@@ -177,13 +178,12 @@ def equal(input: Tensor, other: Tensor) -> bool:
 def _check_same_kind(name: str, a: Tensor, b: Tensor) -> None:
     if a.dtype is not b.dtype:
         raise RuntimeError(
-            message(f"{_word(a)} did not match {_word(b)}", f"{name}: {a.dtype} and {b.dtype}", mend=f".to({a.dtype})")
+            message(
+                f"{word(a.dtype)} did not match {word(b.dtype)}",
+                f"{name}: {a.dtype} and {b.dtype}",
+                mend=f".to({a.dtype})",
+            )
         )
-
-
-def _word(tensor: Tensor) -> str:
-    words = {dtypes.float32: "Float", dtypes.float64: "Double", dtypes.float16: "Half", dtypes.int64: "Long"}
-    return words.get(tensor.dtype, tensor.dtype.name)
 
 
 @method()

@@ -18,7 +18,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
 from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap
-from rushlight.tensor.operands import Operand, is_number, number_in_dtype
+from rushlight.tensor.operands import Operand, is_number, number_in_dtype, word
 
 
 def change(self: Tensor, function: Callable, *args: object, **kwargs: object) -> Tensor:
@@ -122,13 +122,6 @@ def _write(self: Tensor, result: Tensor) -> None:
         )
     quiet(np.copyto, target, array, casting="unsafe")
     version_of(self).bump()
-
-
-def word(kind: dtypes.dtype) -> str:
-    """PyTorch's word for a dtype in its sentences, as Long."""
-    words = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long"}
-    words |= {"int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
-    return words.get(kind.name, kind.name)
 
 
 def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:

@@ -16,6 +16,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, version_of, wrap
 from rushlight.tensor.layout import MemoryFormat, preserve_format
+from rushlight.tensor.operands import word
 from rushlight.tensor.pointwise import cast
 from rushlight.tensor.size import check_device, device
 
@@ -286,8 +287,6 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 @method("type")
 def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: bool = False) -> Tensor | str:
     """The tensor in another dtype; without one, the name of its type."""
-    from rushlight.tensor.inplace import word
-
     if dtype is None:
         return f"torch.{word(self.dtype)}Tensor"
     if isinstance(dtype, str):

@@ -13,6 +13,7 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
 from rushlight.core.errors import message
+from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.core import Tensor, quiet, wrap
 
 Operand = Tensor | float | int | bool
@@ -75,6 +76,15 @@ def number_in_dtype(value: float, kind: dtypes.dtype) -> np.ndarray:
     if kind is dtypes.bfloat16:
         return quiet(np.asarray(float(value), np.float32).astype, kind.numpy)
     return quiet(np.array, value, kind.numpy)
+
+
+def word(kind: dtypes.dtype) -> str:
+    """PyTorch's word for a dtype in its sentences.
+
+    >>> word(dtypes.int64)
+    'Long'
+    """
+    return TYPE_NAMES[dtypes.CODES[kind.name]][1]
 
 
 def dtype_of(operand: Operand) -> dtypes.dtype:

@@ -15,6 +15,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.core import Tensor, quiet, version_of
+from rushlight.tensor.operands import word
 
 # The functions of the package that take `out=`, as in PyTorch.
 _NAMES = (
@@ -85,14 +86,12 @@ def _tensors(values: Iterable) -> Iterable[Tensor]:
 
 def _dtype(asked: dtypes.dtype | None, out: Tensor) -> dtypes.dtype:
     if asked is not None and asked is not out.dtype:
-        from rushlight.tensor.inplace import word
-
         raise RuntimeError(f"dtype {word(asked)} does not match dtype of out parameter ({word(out.dtype)})")
     return out.dtype
 
 
 def _check(name: str, out: Tensor, result: Tensor, exact: bool) -> None:
-    from rushlight.tensor.inplace import check_writeable, word
+    from rushlight.tensor.inplace import check_writeable
 
     if exact and out.dtype is not result.dtype:
         wanted, got = (TYPE_NAMES[dtypes.CODES[t.dtype.name]][0] for t in (result, out))
