@@ -186,6 +186,17 @@ def test_functions_of_numpy(name, options):
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
 
 
+def test_dtypes_of_numpy():
+    assert np.mean(X, axis=0, dtype=np.float64).dtype is torch.float64
+    assert np.sum(X, dtype=torch.float64).dtype is torch.float64
+
+
+def test_arrays_that_no_tensor_is_made_of():
+    for call in (lambda: np.ones(3, complex) * X, lambda: X * np.ones(3, complex)):
+        with pytest.raises(TypeError):
+            call()
+
+
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "eq", "ne"])
 def test_operators_with_arrays(name):
     apply = getattr(operator, name)

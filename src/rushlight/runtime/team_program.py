@@ -203,8 +203,8 @@ class _Text:
 
 def team_code() -> Code:
     """The functions above, for the machine at hand."""
-    from ..plan.target import Target
     from ..compiler import jit
+    from ..plan.target import Target
 
     target = Target.host()
     return jit.kernel("thread team", lambda: _Text(target.triple, target.arch), target)

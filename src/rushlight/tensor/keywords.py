@@ -11,6 +11,10 @@ import inspect
 import re
 from collections.abc import Callable
 
+import numpy as np
+
+from rushlight.core import dtypes
+
 # NumPy's names of arguments, which PyTorch takes beside its own.
 NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 _SHORT = ("size", "stride")  # a frame would take as long as they do
@@ -70,8 +74,10 @@ def takes_axes(function: Callable) -> Callable:
 
 def _for_numpy(function: Callable, name: str, names: frozenset[str], args: tuple, kwargs: dict[str, object]) -> object:
     kwargs = {key: value for key, value in kwargs.items() if key != "out"}
-    if kwargs.get("dtype", 0) is None:
-        del kwargs["dtype"]
+    if "dtype" in kwargs:
+        kind = kwargs.pop("dtype")
+        if kind is not None:
+            kwargs["dtype"] = kind if isinstance(kind, dtypes.dtype) else dtypes.of_numpy(np.dtype(kind))
     if "correction" in names and "ddof" in kwargs:
         kwargs["correction"] = kwargs.pop("ddof")
     if name in _EXTREMES:
