@@ -2,6 +2,7 @@
 
 import random
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
 from rushlight.backends.cpu.planes import PlaneCall
 from rushlight.plan.choose import choose
-from rushlight.plan.planes import serves
+from rushlight.plan.planes import plan_planes, serves
 from rushlight.plan.target import Target
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import guard
@@ -88,6 +89,26 @@ def test_unusual_planes(text):
                 np.testing.assert_array_equal(found, want, err_msg=f"{kernel} {threads}")
 
 
+@pytest.mark.parametrize("isa", ISAS)
+def test_blocks_of_some_depths_and_some_rows_keep_to_their_own(isa):
+    """A vector longer than its row must not reach a depth whose first rows another block has finished."""
+    interrupted, numbers = 0, np.random.default_rng(0)
+    for l1, width, (depth, height) in product((8, 16, 32, 48), (3, 7, 13, 14, 15, 16, 31), ((2, 16), (6, 40), (3, 24))):
+        target = Target.named(isa, l1=l1 << 10)
+        channels, groups = ((4, 1), (1, 1), (3, 3))[(width + l1) % 3]
+        spec = ConvSpec.of(2, channels, channels, (depth, height, width), (3, 3, 3), padding=1, groups=groups)
+        if not serves(spec, target):
+            continue
+        plan = plan_planes(spec, target)
+        if not (width < plan.lanes and plan.block[0] > 1 and plan.block[1] < height) and width % 4:
+            continue
+        interrupted += width < plan.lanes
+        x, weight = (numbers.integers(-4, 5, shape).astype("f4") for shape in (spec.x_shape, spec.w_shape))
+        found = PlaneCall("fprop", spec, x, None, target, 2)(x, weight, None, None)
+        np.testing.assert_array_equal(found, reference.fprop(spec, x, weight), err_msg=f"{spec} {plan}")
+    assert interrupted or target.lanes(4) == 4  # rows of three are no planes
+
+
 def test_few_images_of_few_channels_are_shared_by_their_rows():
     spec, numbers = ConvSpec.of(1, 2, 2, (9, 300, 64), (3, 3, 3), padding=1, groups=2), np.random.default_rng(0)
     x, weight = numbers.integers(-4, 5, spec.x_shape).astype("f4"), numbers.integers(-4, 5, spec.w_shape).astype("f4")
@@ -135,13 +156,13 @@ def test_they_are_chosen_for_contiguous_rows_alone():
 
 
 def test_results_are_contiguous_and_bits_depend_neither_on_batch_nor_on_threads():
-    spec = ConvSpec.of(5, 40, 40, (9, 21), (3, 3), padding=1, groups=40)
+    spec = ConvSpec.of(5, 40, 40, (9, 31), (3, 3), padding=1, groups=40)
     numbers, before = np.random.default_rng(0), runtime.get_num_threads()
     weight, x = numbers.standard_normal(spec.w_shape, np.float32), numbers.standard_normal(spec.x_shape, np.float32)
     try:
         runtime.set_num_threads(1)
         want = compiled.fprop(spec, x, weight)
-        assert want.flags.c_contiguous
+        assert serves(spec, Target.host()) and want.flags.c_contiguous
         for threads in (1, 2, 3):
             runtime.set_num_threads(threads)
             np.testing.assert_array_equal(compiled.fprop(spec, x, weight), want)

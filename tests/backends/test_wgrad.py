@@ -14,9 +14,10 @@ from rushlight.backends.exactness import set_exact
 from rushlight.plan.target import Target
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import guard
+from tests import instruction_sets
 from tests.backends.test_compiled import DTYPES, arranged, random_spec
 
-ISAS = [isa for isa in ("avx512", "avx2", "x86-64", "neon") if Target.named(isa).runs_here()]
+ISAS = instruction_sets.asked()
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """Try layers that nobody tried: `python -m tests.fuzz.explore --seconds 60`.
 
 Every run has a fresh seed, which it prints first and `--seed` repeats. Layers are tried on each instruction set that
-the machine runs, in turn. One that is wrong is made as simple as it can be and kept in `found.json`, whose cases
-`test_found.py` runs ever after; then the program ends with 1.
+the machine runs or imitates, in turn. One that is wrong is made as simple as it can be and kept in `found.json`, whose
+cases `test_found.py` runs ever after; then the program ends with 1.
 """
 
 from __future__ import annotations
@@ -16,15 +16,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from rushlight.plan.target import Target
+from tests import instruction_sets
 from tests.fuzz.layers import Layer
 
 FOUND = Path(__file__).with_name("found.json")
-
-
-def instruction_sets() -> list[str]:
-    """Those that run here, the widest first."""
-    return [isa for isa in ("avx512", "avx2", "x86-64", "neon") if Target.named(isa).runs_here()]
 
 
 def fault(layer: Layer, isa: str) -> str | None:
@@ -62,7 +57,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--layers", type=int, default=sys.maxsize, help="stop after so many on each instruction set")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    parser.add_argument("--isa", nargs="+", default=instruction_sets())
+    parser.add_argument("--isa", nargs="+", default=instruction_sets.every())
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first wrong layer")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)

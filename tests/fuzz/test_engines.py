@@ -19,11 +19,12 @@ from rushlight.backends.exactness import get_exact, set_exact
 from rushlight.plan.choose import choose, choose_gradient
 from rushlight.plan.target import Target
 from rushlight.runtime import cpus
+from tests import instruction_sets
 from tests.fuzz.geometries import ROUNDING, Case, cases, winograd_specs
 
 KERNELS = ("fprop", "dgrad", "wgrad")
 BUDGET = int(os.environ.get("RUSHLIGHT_SWEEP", "1"))
-LOWER = [isa for isa in ("avx2", "x86-64") if Target.named(isa).runs_here()]
+LOWER = instruction_sets.asked()[1:]
 THREADS = (1, 2, 3)
 
 

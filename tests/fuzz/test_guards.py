@@ -18,13 +18,13 @@ from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
 from rushlight.backends.exactness import set_exact
-from rushlight.plan.target import Target
 from rushlight.runtime import guard
+from tests import instruction_sets
 from tests.fuzz.geometries import ROUNDING, Case, cases, specs, winograd_specs
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="guard pages need POSIX")
 BUDGET = int(os.environ.get("RUSHLIGHT_SWEEP", "1"))
-ISAS = [isa for isa in ("avx512", "avx2", "x86-64", "neon") if Target.named(isa).runs_here()]
+ISAS = instruction_sets.asked()
 SIDES = st.sampled_from(["start", "end"])
 
 

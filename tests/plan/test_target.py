@@ -45,6 +45,14 @@ def test_forced_by_the_environment(monkeypatch):
         Target.host()
 
 
+def test_an_imitated_target_plans_as_the_one_and_runs_as_the_other(monkeypatch):
+    for isa, lanes in (("avx512", 16), ("neon", 4)):
+        imitated, there = Target.named(f"{isa}-on-avx2"), Target.named(isa)
+        assert (imitated.isa, imitated.lanes(4), imitated.registers) == (isa, lanes, there.registers)
+        assert imitated.runs_here() == Target.named("avx2").runs_here() and imitated.triple.startswith("x86_64")
+        assert imitated.machine not in (Target.named("avx2").machine, there.machine), "kernels of others are not taken"
+
+
 def test_flags_decide_the_level(monkeypatch):
     avx2 = "avx2 fma f16c bmi1 bmi2 movbe abm"
     cases = {

@@ -85,7 +85,7 @@ def emit_planes(k: Module, form: Form, stored: Type, number: Type) -> None:
                     start = d * p.block_d, h * p.block_h
                     with f.loop(first, last, sure=True) as c:
                         weights, plane = p.weights[c * p.weight_size], out[c * p.out_plane]
-                        left = f.select(blocks == 1, end - c, 1) * p.out_plane  # what comes later may be overwritten
+                        left = f.select(blocks == 1, end - c, 1) * p.out_plane
                         _sum_block(f, p, band, weights, p.bias[c], plane, left, start)
                     h_.value = f.select(h + 1 == p.blocks_h, 0, h + 1)
                     d_.value = f.select(h + 1 == p.blocks_h, d + 1, d)
@@ -139,18 +139,24 @@ def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: A
 def _sum_block(
     f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
 ) -> None:  # fmt: skip
-    """All results of a channel's block: depth by depth, some rows at a time, vectors along them."""
+    """All results of a channel's block: depth by depth, some rows at a time, vectors along them.
+
+    A vector longer than its row writes on behind it, where this item comes later: the `left` numbers from the plane's
+    start, if blocks follow each other in memory. They do not where a block of several depths has some of their rows;
+    there it may write as far as its own rows reach."""
     lanes, first = p.form.lanes, bias.broadcast(p.form.lanes)
     depths, height = f.min(p.block_d, p.out_d - start[0]), f.min(p.block_h, p.out_h - start[1])
+    interrupted = f.both(p.block_d > 1, p.blocks_h > 1)
     with f.loop(0, depths, sure=True) as z, f.loop(0, height, p.form.rows, sure=True) as i:
         rows, row = band[(z * p.slots_h + i) * p.pitch], ((start[0] + z) * p.out_h + start[1] + i) * p.out_w
+        behind = f.select(interrupted, (height - i) * p.out_w, left - row)
         with f.loop(0, p.out_w, lanes, sure=True) as counter:
             t = f.min(counter, p.last)
             sums = [f.var(first.type, first) for _ in range(p.form.rows)]
             _sum_tile(f, p, sums, rows[t], weights)
             low = f.const(first.type, 0.0)
             results = [(f.max(low, v.value) if p.form.relu else v.value).to(out.of) for v in sums]
-            _store_rows(f, p, results, out[row + t], height - i, left - row - t)
+            _store_rows(f, p, results, out[row + t], height - i, behind - t)
 
 
 def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> None:  # noqa: ANN001

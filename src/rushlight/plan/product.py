@@ -350,7 +350,7 @@ def register_blocks(target: Target, size: int) -> list[Register]:
     found = []
     for width, vectors in sorted(shapes, key=lambda shape: shape[0] * shape[1]):
         spare = 1 if target.fma else 2
-        most = min(12 if target.arch == "aarch64" else 14, (target.registers - vectors - spare) // vectors)
+        most = min(12 if target.isa == "neon" else 14, (target.registers - vectors - spare) // vectors)
         heights = sorted({most, most // 2 + 1, most // 2, 4, 2, 1} - {0}, reverse=True)
         found.append(Register(width, vectors, tuple(h for h in heights if h <= most)))
     return found

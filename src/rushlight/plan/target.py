@@ -44,7 +44,8 @@ class Target(NamedTuple):
 
     @classmethod
     def host(cls) -> Target:
-        """The machine at hand; the environment variable RUSHLIGHT_TARGET names a lower instruction set."""
+        """The machine at hand; the environment variable RUSHLIGHT_TARGET names a lower instruction set, or one whose
+        plans and kernels are tried on another: `avx512-on-avx2` has 16 lanes and 32 registers, made of AVX2's."""
         return _host(os.environ.get("RUSHLIGHT_TARGET", ""))
 
     def lanes(self, itemsize: int) -> int:
@@ -60,12 +61,11 @@ class Target(NamedTuple):
     @property
     def machine(self) -> str:
         """What generated code depends on, as text: part of every cache key."""
-        return f"{self.triple},{self.cpu},{self.features}"
+        return f"{self.triple},{self.cpu},{self.features},{self.isa}"
 
     def runs_here(self) -> bool:
         """Whether the machine at hand can execute code for this target."""
-        here = _detected_isa()
-        return self.isa in _RUNS.get(here, ())
+        return self.cpu in _RUNS.get(_detected_isa(), ())
 
 
 _LEVELS = {
@@ -74,12 +74,16 @@ _LEVELS = {
     "avx512": Target("avx512", "x86-64", 64, 32, True, True, "x86-64-v4", "-prefer-256-bit", l2=1 * MB),
     "neon": Target("neon", "aarch64", 16, 32, True, True, "generic", "+neon", l1=64 * KB),
 }
+# Slow, but what is computed is the same: so that one machine tries what others will run.
+_LEVELS["avx512-on-avx2"] = _LEVELS["avx512"]._replace(cpu="x86-64-v3", features="")
+_LEVELS["neon-on-avx2"] = _LEVELS["neon"]._replace(arch="x86-64", cpu="x86-64-v3", features="")
 _RUNS = {
     "x86-64": ("x86-64",),
-    "avx2": ("x86-64", "avx2"),
-    "avx512": ("x86-64", "avx2", "avx512"),
-    "neon": ("neon",),
+    "avx2": ("x86-64", "x86-64-v3"),
+    "avx512": ("x86-64", "x86-64-v3", "x86-64-v4"),
+    "neon": ("generic",),
 }
+"""LLVM's names of the CPUs whose code a machine runs."""
 _AVX2 = {"avx2", "fma", "f16c", "bmi1", "bmi2", "movbe", "abm"}
 _AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
 
@@ -95,9 +99,8 @@ def _host(forced: str) -> Target:
     if target.abi == "darwin" and target.arch == "aarch64":
         target = target._replace(features=target.features + ",+reserve-x18")
     if not target.runs_here():
-        raise ValueError(
-            f"RUSHLIGHT_TARGET={forced}: this machine runs {', '.join(_RUNS.get(_detected_isa(), ()))} only"
-        )
+        runs = (name for name, level in _LEVELS.items() if level.runs_here())
+        raise ValueError(f"RUSHLIGHT_TARGET={forced}: this machine runs {', '.join(runs)} only")
     return target
 
 

@@ -263,7 +263,7 @@ def best_register(
                 continue
             spare = 1 if target.fma else 2
             most = (target.registers - vectors - spare) // vectors
-            if target.arch == "aarch64":
+            if target.isa == "neon":
                 most = min(most, 12)  # with more, LLVM moves sums between registers
             if most < 1:
                 continue

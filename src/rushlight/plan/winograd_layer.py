@@ -148,6 +148,8 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     for lines, form in zip(phases, forms):
         before, after = _cycles(lines, form, summed, made, target)
         direct, winograd_ = direct + before, winograd_ + after
+    if not direct:
+        return "no tap meets the source: nothing is multiplied"
     gain = direct / winograd_
     if gain < (STRIDED_GAIN if any(line.stride > 1 for line in phases[0]) else GAIN):
         return f"Winograd's multiplications and transforms are {1 / gain:.2f} of the direct sum's: too little is gained"
