@@ -78,7 +78,7 @@ import gc, random
 import rushlight as torch
 from rushlight import nn
 from rushlight.compiler import jit
-from rushlight.backends import compiled
+from rushlight.backends import cpu as compiled
 
 def resident():
     gc.collect()

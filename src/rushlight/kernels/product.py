@@ -34,12 +34,13 @@ if TYPE_CHECKING:
 # bytes, number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the
 # first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
 # `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
-# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than a tile has or a `relu`
-# besides. `channel` is the distance of channels among the weights of a dot tile. Where `ahead` is not 0, the source
-# comes from far: while a tile is summed, the next one's pixels are asked for.
+# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than a tile has, a `relu`
+# besides, or the first columns are another item's: `skip` so many. `channel` is the distance of channels among the
+# weights of a dot tile. Where `ahead` is not 0, the source comes from far: while a tile is summed, the next one's
+# pixels are asked for.
 FRAME = Params(
     pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
-    bias=i64, columns=i64, plain=i64, add=i64, relu=i64, channel=i64, ahead=i64,
+    bias=i64, columns=i64, skip=i64, plain=i64, add=i64, relu=i64, channel=i64, ahead=i64,
 )  # fmt: skip
 
 
@@ -147,12 +148,12 @@ def _leave(f: Function, p, c: Pointer, sums: list, number: Type, lanes: int, fin
 
 def _leave_slowly(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
     width = lanes * len(values[0])
-    buffer = f.local(number, width * len(values))
+    buffer = f.local(number, width * (len(values) + 1))
     for m, row in enumerate(values):
         for j, value in enumerate(row):
             buffer[m * width + j * lanes].store(value)
-    words = [p.result, p.columns, p.add, p.relu]
-    f.call(finish, buffer, c, f.const(i64, len(values)), *words)
+    words = [p.result, p.columns - p.skip, p.add, p.relu]
+    f.call(finish, buffer[p.skip], c[p.skip], f.const(i64, len(values)), *words)
 
 
 def emit_dots(k: Module, number: Type, result: Type, width: int, heights: Sequence[int]) -> None:
@@ -337,7 +338,7 @@ def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_pane
     frame["result"].store(p.y_w)
     row = p.taps * place["chunk"] * p.chunk + phase.tap * place["channels"]
     with f.loop(first_panel, last_panel) as panel:
-        b, c, steps = _panel(f, p, frame, place, panel, row, target)
+        b, c, steps = _panel(f, p, frame, place, panel, row, target, panel == first_panel)
         frame["ahead"].store(f.select(panel == first_panel, p.ahead, 0))
         with f.loop(low[0], high[0]) as d, f.loop(low[1], high[1]) as h:
             kind = phase.class_d[d - phase.begin_d].load() * phase.classes_h + phase.class_h[h - phase.begin_h].load()
@@ -356,8 +357,9 @@ def _frame(p) -> dict[str, Pointer]:  # noqa: ANN001
     return {name: p.frame[2 + at] for at, name in enumerate(FRAME.fields)}
 
 
-def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: ANN001
-    """A panel's weights, results, microkernels, and its words of the frame."""
+def _panel(f: Function, p, frame, place, panel, row, target, is_first) -> tuple:  # noqa: ANN001
+    """A panel's weights, results, microkernels, and its words of the frame. What a panel that was moved back shares
+    with the one before it is written again by an item that has both, and left to the other by one that begins here."""
     group, is_tail = place["group"], panel == p.panels - 1
     width = f.select(is_tail, p.tail, p.width)
     first = f.select(is_tail, p.last, panel * p.width)
@@ -371,10 +373,12 @@ def _panel(f: Function, p, frame, place, panel, row, target) -> tuple:  # noqa: 
     zero, begins, ends = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
     bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
     add, relu = f.select(begins, zero, f.const(i64, 1)), f.select(ends, p.relu, zero)
-    plain = f.select(columns == width, f.const(i64, 1), zero) & (1 - relu)
+    skip = f.select(is_first, panel * p.width - first, zero)
+    plain = f.select(columns - skip == width, f.const(i64, 1), zero) & (1 - relu)
     frame["tap"].store(place["channels"] * across * p.size)
     frame["bias"].store(f.select(begins, bias, zero))
-    for name, value in zip(("columns", "channel", "add", "relu", "plain"), (columns, p.rows + 1, add, relu, plain)):
+    words = {"columns": columns, "skip": skip, "channel": p.rows + 1, "add": add, "relu": relu, "plain": plain}
+    for name, value in words.items():
         frame[name].store(value)
     return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
 

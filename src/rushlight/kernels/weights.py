@@ -7,9 +7,9 @@ Out: for each group and panel, `rows + 1` rows of `width` numbers (`tail` in the
 
 With `dots` the last panel is turned, so that each of its few channels is a row of `rows + 1` numbers.
 
-The last row takes what nobody needs. The lanes of a row are output channels in fprop, input channels in dgrad: the
-same memory read with the roles exchanged, so one function serves both. It walks three axes of the weight, lanes,
-`inner` (neighbours in memory) and `outer`:
+The last row is not used: it keeps panels apart, whose sizes are often powers of two. The lanes of a row are output
+channels in fprop, input channels in dgrad: the same memory read with the roles exchanged, so one function serves both.
+It walks three axes of the weight, lanes, `inner` (neighbours in memory) and `outer`:
 
     fprop: lanes = co, inner = (ci, tap), no outer        dgrad: lanes = ci, inner = tap, outer = co
 """
@@ -33,7 +33,8 @@ _PIECE, _ROWS = 512, 16
 
 
 def weights_params(source: Type, number: Type) -> Params:
-    """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed.
+    """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed;
+    the last piece has the few channels besides that would not fill a vector.
 
     Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; runs are `stride_outer`
     apart. `not_finite` becomes 1 where some weight is infinite or NaN."""
@@ -89,8 +90,8 @@ class WeightOrder(NamedTuple):
 
 
 def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
-    """`row_inner`, `row_outer`, `scale` and `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o],
-    to the spare row where row_inner[j] is below 0, beyond the run's end."""
+    """`row_inner`, `row_outer`, `scale` and `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o].
+    Those beyond the run's end go where its last one goes, which is written after them."""
     channel = np.arange(order.summed, dtype=np.int64)
     chunk = channel // order.chunk
     scale = np.minimum(order.chunk, order.summed - chunk * order.chunk)
@@ -101,7 +102,7 @@ def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
         base, scale = np.zeros(1, np.int64), np.ones(1, np.int64)
     else:
         inner = places
-    padding = np.full(-len(inner) % lanes + lanes, -1, np.int64)
+    padding = np.full(-len(inner) % lanes + lanes, inner[-1], np.int64)
     tables = np.concatenate([inner, padding]), base, scale, places
     return tuple(np.ascontiguousarray(table) for table in tables)
 
@@ -112,7 +113,7 @@ def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int)
     forward = order.kernel == "fprop"
     across, stride_lane = (co, ci * taps) if forward else (ci, taps)
     piece = max(lanes, _PIECE // taps // lanes * lanes) if forward else _ROWS
-    pieces = -(-order.summed // piece)
+    pieces = max(1, -(-(order.summed - lanes + 1) // piece))
     items = order.groups * order.panels * pieces
     addresses = [table.ctypes.data for table in tables]
     return [
@@ -131,7 +132,7 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, d
         # Panels are the fastest: in dgrad they are neighbours in memory.
         group, piece, panel = unravel(f, item, p.pieces, p.panels)
         first, target = piece * p.piece, p.packed[panel_place(p, group, panel)]
-        f.call(pack, p.words, group, panel, first, f.min(first + p.piece, p.summed), target)
+        f.call(pack, p.words, group, panel, first, f.select(piece == p.pieces - 1, p.summed, first + p.piece), target)
 
 
 def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) -> Function:
@@ -223,10 +224,9 @@ def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span,
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
     base, scale = p.row_outer[o].load(), p.scale[o].load()
     with f.loop(*span, lanes, sure=True) as j:
-        for q, value in enumerate(_noted(f, p, square(f, sources, j, span[1], target.of))):
-            inner = p.row_inner[j + q].load()
-            row = f.select(inner < 0, p.rows, base + inner * scale)
-            target[row * width].store(value)
+        values = _noted(f, p, square(f, sources, j, span[1], target.of))
+        for q in reversed(range(lanes)):  # the last of the run after those beyond it
+            target[(base + p.row_inner[j + q].load() * scale) * width].store(values[q])
 
 
 def square(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:

@@ -16,15 +16,17 @@ first cache while the tiles pass by.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, element, i64, ptr, vec
 from ..language.loops import divide
 
 if TYPE_CHECKING:
     from ..plan.wgrad import RegisterBlock
 
 _AXES = "ndhw"
+_FRAME = 3 * len(_AXES)
 
 
 def product_params(source: Type, number: Type, direct: bool) -> Params:
@@ -101,7 +103,7 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | 
     signature = [("left", ptr(number)), ("right", ptr(number)), ("sums", ptr(result or number)), ("frame", ptr(i64))]
     signature += [("tiles", ptr(i64)), ("count", i64), ("first", i64), ("row", i64)]
     with k.function("tile", signature, inline=False) as (f, base, right, target, frame, tiles, count, first, row_step):
-        words = [frame[i].load() for i in range(3 * len(_AXES))]
+        words = [frame[i].load() for i in range(_FRAME)]
         extents, step_left, step_right = words[:4], words[4:8], words[8:]
         lanes, type = register.lanes, vec(number, register.lanes)
         rows = [[f.var(type) for _ in range(register.vectors)] for _ in range(register.height)]
@@ -119,17 +121,41 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | 
 
         with f.loop(0, count) as t:
             entry = tiles[t * 2]
-            sums = target[entry[1].load() * row_step if result else t * (register.height * register.width)]
-            places = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
-            for total, _ in places:
-                total.value = 0.0
-            nest(0, base[entry[0].load()], right)
-            if result:
-                for total, place in places:
-                    place.store(total.value.to(result))
-            else:
-                _add_up(f, places, first)
+            if result:  # the first rows and columns may be another item's
+                above, before = f.max(frame[_FRAME].load() - entry[1].load(), 0), frame[_FRAME + 1].load()
+                own = f.both(above < register.height, before < register.width)
+            with f.if_(own) if result else nullcontext():
+                sums = target[entry[1].load() * row_step if result else t * (register.height * register.width)]
+                places = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
+                for total, _ in places:
+                    total.value = 0.0
+                nest(0, base[entry[0].load()], right)
+                if result:
+                    _leave(f, register, rows, sums, row_step, above, before)
+                else:
+                    _add_up(f, places, first)
     return f
+
+
+def _leave(
+    f: Function, register: RegisterBlock, rows: list, to: Pointer, step: Value, above: Value, before: Value
+) -> None:
+    """A tile of the result; its rows `above` and the columns `before` are another item's."""
+    lanes = register.lanes
+    with f.if_((above | before) == 0):
+        for r, line in enumerate(rows):
+            for v, total in enumerate(line):
+                to[r * step + v * lanes].store(total.value.to(to.of))
+    with f.else_():
+        kept = f.local(element(rows[0][0].type), register.width * (register.height + 1))
+        for r, line in enumerate(rows):
+            for v, total in enumerate(line):
+                kept[r * register.width + v * lanes].store(total.value)
+        with f.loop(above, register.height) as r:
+            for v in range(register.vectors):
+                value = kept[before + r * register.width + v * lanes].load(lanes).to(to.of)
+                mask = f.mask(register.width - before - v * lanes, lanes, to.of)
+                to[before + r * step + v * lanes].store(value, mask=mask)
 
 
 def _add_up(f: Function, places: list[tuple], first: Value) -> None:
@@ -160,7 +186,7 @@ def _emit_product(
     direct: bool,
 ) -> None:
     with k.kernel("product", product_params(source, number, direct)) as (f, p):
-        p.frame = f.local(i64, 3 * len(_AXES))
+        p.frame, p.tile_width = f.local(i64, _FRAME + 2), register.width
         p.scratch_left = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         p.scratch_right = p.scratch_left[p.left_band]
         items = p.chunks * p.groups * p.right_parts * p.left_parts
@@ -187,7 +213,7 @@ def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, righ
     numbers = (n, d, h, w)
     origin = [number * getattr(p, f"block_{axis}") for number, axis in zip(numbers, _AXES)]
     extent = [f.min(getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}") - o) for axis, o in zip(_AXES, origin)]
-    operands = []
+    operands, others = [], []
     for side, is_packed, scratch, part in (
         ("left", packed[0], p.scratch_left, left_part),
         ("right", packed[1], p.scratch_right, right_part),
@@ -197,6 +223,7 @@ def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, righ
         channel = f.min(part * get("part"), get("channels") - get("part"))
         if direct:
             p.here = p.here[channel * (p.row if side == "left" else 1)]
+            others.append(part * get("part") - channel)
         start = getattr(p, side)[origin[0] * get("image") + group * get("group") + channel * get("channel")]
         if not is_packed:
             for o, axis in zip(origin[1:], _AXES[1:]):
@@ -211,13 +238,17 @@ def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, righ
             count = f.min(get("reach"), get("part") - first_channel)
             f.call_address(get("pack"), get("job"), source, band, *numbers[1:], count)
         operands.append(scratch)
-    _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first)
+    _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, others)
 
 
-def _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first) -> None:  # noqa: ANN001
-    """All tiles of a block: for each panel of the right operand, tap by tap."""
+def _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, others) -> None:  # noqa: ANN001
+    """All tiles of a block: for each panel of the right operand, tap by tap. Of a `direct` result the first rows and
+    columns of a part are those of `others`, as many as the part was moved back."""
     with f.loop(0, p.panels) as panel:
         column = p.panel_table[panel].load()
+        for i, count in enumerate(others):
+            skipped = f.min(f.max(count - column, 0), p.tile_width) if i else count
+            p.frame[_FRAME + i].store(skipped)
         right = operands[1][panel * p.right_next if packed[1] else column]
         tiles, sums = f.var(ptr(i64), p.tile_table), f.var(p.here.type, p.here)
         sums.value = p.here[column if direct else panel * p.next_panel]
@@ -271,12 +302,12 @@ def _emit_straight(k: Module, register: RegisterBlock, number: Type, result: Typ
     """
     lanes = register.lanes
     with k.kernel("finish", finish_params(number, result)) as (f, p), f.claim(p.next, p.items) as item:
-        column, limit, sums, target = _finish_item(f, p, item)
+        column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, p.rows) as row:
-            place, line = sums[p.row_table[row].load()], target[row * p.group + column]
+            place, line = sums[p.row_table[row].load() + own - column], target[row * p.group + own]
             totals = _chunk_sums(f, p, [place[v * lanes] for v in range(register.vectors)], lanes, number)
             for v, total in enumerate(totals):
-                line[v * lanes].store(total.to(result), mask=f.mask(limit - column - v * lanes, lanes, result))
+                line[v * lanes].store(total.to(result), mask=f.mask(limit - own - v * lanes, lanes, result))
 
 
 def _emit_turned(k: Module, register: RegisterBlock, number: Type, result: Type) -> None:
@@ -287,20 +318,23 @@ def _emit_turned(k: Module, register: RegisterBlock, number: Type, result: Type)
     """
     lanes = register.lanes
     with k.kernel("finish", finish_params(number, result)) as (f, p), f.claim(p.next, p.items) as item:
-        column, limit, sums, target = _finish_item(f, p, item)
+        column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, register.width, lanes) as v, f.loop(0, p.rows, lanes) as row:
             places = [sums[p.row_table[row + r].load()][v] for r in range(lanes)]
             squares = _chunk_sums(f, p, places, lanes, number)
             mask = f.mask(p.rows - row, lanes, result)
             for r, value in enumerate(f.transpose(squares)):
-                with f.if_(column + v + r < limit):
+                with f.if_(f.both(own <= column + v + r, column + v + r < limit)):
                     target[(column + v + r) * p.rows + row].store(value.to(result), mask=mask)
 
 
-def _finish_item(f: Function, p, item: Value) -> tuple:  # noqa: ANN001
-    """First column of the item and the end of its part, its sums, and the weight of its group."""
+def _finish_item(f: Function, p, item: Value, width: int) -> tuple:  # noqa: ANN001
+    """First column of the item, the first that is its own and the end of those (parts and panels that were moved back
+    begin with another's), its sums, and the weight of its group."""
     rest, panel = divide(item, p.panels)
     group, part = divide(rest, p.parts)
     start = f.min(part * p.part, p.group - p.part)
     column = start + p.panel_table[panel].load()
-    return column, start + p.part, p.sums[item * p.item_size], p.result[group * p.result_group]
+    end = f.min(start + p.part, column + width)
+    own = f.min(f.max(part * p.part, start + panel * width), end)
+    return column, own, end, p.sums[item * p.item_size], p.result[group * p.result_group]

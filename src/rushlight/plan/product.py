@@ -116,7 +116,8 @@ class ProductPlan(NamedTuple):
     @property
     def last(self) -> int:
         """The first channel of the last panel: moved back where it is then full, as partial vectors leave slowly. What
-        two panels compute, they compute alike; but they must not add to it both."""
+        two panels compute, they compute alike, and an item that has the last alone leaves it to the other's; but they
+        must not add to it both."""
         behind = (self.panels - 1) * self.register.width
         moved = self.panels > 1 and self.chunks == 1 and not self.tail.dots
         return self.made - self.tail.width if moved else behind

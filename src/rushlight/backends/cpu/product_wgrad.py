@@ -131,7 +131,7 @@ class WgradCall:
             words[4] = address(result)
             runtime.launch(self.product, words, self.threads_used)
             return result
-        sums = runtime.empty((self.chunks * self.chunk_size + 64,), self.dtype)
+        sums = runtime.empty((self.chunks * self.chunk_size + self.plan.register.width + 64,), self.dtype)
         words[4] = address(sums)
         runtime.launch(self.product, words, self.threads_used)
         words = self.finish_words[:]
