@@ -5,9 +5,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # Tests of the layer family itself, which pass on both engines.
 FAMILY = tests/rules tests/ops tests/nn tests/autograd tests/parity tests/examples_test tests/fuzz/test_identities.py
+# Tests of the kernels, which plan and emit otherwise for each instruction set.
+KERNELS = $(foreach name,bias compiled lanewise overlap ownership planes pooling wgrad winograd,\
+	tests/backends/test_$(name).py) tests/fuzz/test_engines.py tests/fuzz/test_found.py
 DATA ?=
 
-.PHONY: demo test check parity sweep explore bench clean
+.PHONY: demo test check parity targets sweep explore plans bench clean
 
 demo: $(VENV)/train.stamp
 	$(BIN)/rushlight train $(if $(DATA),--data $(DATA))
@@ -25,6 +28,12 @@ parity: $(VENV)/test.stamp
 	$(BIN)/python -m pip install -q "torch==2.13.0"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "live and not long"
 
+# The kernels on the instruction sets below this machine's, and on those that it imitates (16 lanes, say).
+targets: $(VENV)/test.stamp
+	for isa in $$($(BIN)/python -m tests.instruction_sets); do echo "RUSHLIGHT_TARGET=$$isa"; \
+	RUSHLIGHT_TARGET=$$isa $(BIN)/python -m pytest -n 2 -k "not leaves_its_arrays" \
+	-m "not live and not long" $(KERNELS) || exit 1; done
+
 # The stubs, read by mypy and pyright.
 typing: $(VENV)/test.stamp
 	$(BIN)/python -m pip install -q -e ".[typing]"
@@ -38,6 +47,11 @@ sweep: $(VENV)/test.stamp
 SECONDS ?= 60
 explore: $(VENV)/test.stamp
 	$(BIN)/python -m tests.fuzz.explore --seconds $(SECONDS)
+
+# Plans of layers that nobody tried, for machines of every kind, in SECONDS; nothing is compiled.
+plans: $(VENV)/test.stamp
+	$(BIN)/python -m tests.fuzz.plans --seconds $(SECONDS)
+	$(BIN)/python -m tests.fuzz.plans --seconds $(SECONDS) --rules
 
 bench: $(VENV)/train.stamp
 	$(BIN)/rushlight bench

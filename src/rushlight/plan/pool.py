@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ..rules.windows import Windows
 
 
+MOST = 1 << 20
+"""Entries of tables: a third of a second to make, and 16 MB."""
+
+
 class Axis(NamedTuple):
     """Windows along one axis: output o and tap k meet input `o·stride + k·dilation − padding`."""
 
@@ -27,7 +31,20 @@ class Axis(NamedTuple):
     def inputs(self, o: int) -> list[tuple[int, int]]:
         """The (input, tap) that output o meets, taps ascending."""
         start = o * self.stride - self.padding
-        return [(i, k) for k in range(self.taps) if 0 <= (i := start + k * self.dilation) < self.size]
+        return [(start + k * self.dilation, k) for k in self._taps_inside(o)]
+
+    def _taps_inside(self, o: int) -> range:
+        """The taps through which output o meets an input."""
+        start = o * self.stride - self.padding
+        first = max(0, -(start // self.dilation))
+        return range(first, max(first, min(self.taps, (self.size - 1 - start) // self.dilation + 1)))
+
+    def covered(self) -> bool:
+        """Whether every window holds an input: windows move over the input one way, so that those do which end on it
+        and no dilation steps over it."""
+        if self.dilation <= self.size:
+            return self.out == 0 or (len(self._taps_inside(0)) > 0 and len(self._taps_inside(self.out - 1)) > 0)
+        return all(len(self._taps_inside(o)) for o in range(self.out))
 
     def outputs(self, i: int) -> list[tuple[int, int]]:
         """The (output, tap) that input i meets, taps ascending."""
@@ -43,7 +60,12 @@ class Axis(NamedTuple):
 
 def covered(windows: Windows) -> bool:
     """Whether every window holds an input."""
-    return all(axis.inputs(o) for axis in map(Axis._make, zip(*windows)) for o in range(axis.out))
+    return all(axis.covered() for axis in map(Axis._make, zip(*windows)))
+
+
+def listed(windows: Windows) -> bool:
+    """Whether tables of all entries are small enough to be made: of long windows one by one they are not."""
+    return sum(axis.out * axis.taps for axis in map(Axis._make, zip(*windows))) <= MOST
 
 
 def table(lists: Iterable[list[tuple[int, int]]], distance: int, weight: int) -> list[int]:

@@ -17,7 +17,7 @@ import numpy as np
 from ... import runtime
 from ...compiler import debug, jit
 from ...plan.choose import Choice, choose, choose_gradient
-from ...plan.pool import covered
+from ...plan.pool import covered, listed
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
@@ -128,7 +128,7 @@ def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np
 
 def _pools(grid: Windows, a: np.ndarray) -> bool:
     """Whether a pooling is compiled: of floats, where every window holds an entry."""
-    return a.dtype.char in "fd" and a.dtype.isnative and 0 not in a.shape and covered(grid)
+    return a.dtype.char in "fd" and a.dtype.isnative and 0 not in a.shape and listed(grid) and covered(grid)
 
 
 def _run(

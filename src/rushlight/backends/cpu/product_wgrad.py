@@ -255,6 +255,7 @@ def result_tables(plan: ProductPlan, taps: tuple[int, ...], panel: int) -> tuple
     groups: list[tuple[int, int, int, int]] = []
     where = np.zeros((left.channels, depth, height, width), np.int64)
     starts = np.minimum(np.arange(left.parts) * left.part, left.channels - left.part)
+    size = plan.tiles * register.height * register.width
     for d in range(depth):
         for h in range(height):
             for run in plan.runs:
@@ -264,8 +265,7 @@ def result_tables(plan: ProductPlan, taps: tuple[int, ...], panel: int) -> tuple
                     rows = np.arange(first, min(first + register.height, len(places)))
                     places[rows] = (tile * register.height + rows - first) * register.width
                 for part, start in enumerate(starts):
-                    size = part * plan.tiles * register.height * register.width
-                    block = (places + size).reshape(len(run), left.part)
+                    block = (places + part * size).reshape(len(run), left.part)
                     where[start : start + left.part, d, h, list(run)] = block.T
                 tiles += [(number * panel + inside, first) for number, inside, first in found]
                 groups.append((d, h, run[0], len(found)))
