@@ -50,6 +50,7 @@ def test_resuming_gives_the_same_numbers(tmp_path):
 def test_resuming_another_training_is_refused(tmp_path, capsys):
     assert train(tmp_path, "--resume") == 1
     assert "there is no" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
     assert train(tmp_path, "--epochs", "1") == 0
     assert train(tmp_path, "--epochs", "2", "--resume", "--lr", "0.5") == 1
     assert "has lr 0.002, this one 0.5" in capsys.readouterr().err
@@ -69,7 +70,8 @@ def test_a_training_that_diverges_still_reports(tmp_path, capsys):
     assert (tmp_path / "loss.png").is_file()
 
 
-def test_interrupting_between_checkpoints(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("epoch, held", [(1, "the start, before the first epoch"), (2, "epoch 1")])
+def test_interrupting_between_checkpoints(tmp_path, capsys, monkeypatch, epoch, held):
     from rushlight.training.run import Run
 
     steps = []
@@ -77,17 +79,22 @@ def test_interrupting_between_checkpoints(tmp_path, capsys, monkeypatch):
 
     def interrupted(self, images, labels):
         steps.append(1)
-        if len(steps) == 11:  # in the second epoch of eight steps
+        if len(steps) == 8 * epoch - 5:  # an epoch has eight steps
             raise KeyboardInterrupt
         return step(self, images, labels)
 
     monkeypatch.setattr(Run, "_step", interrupted)
     assert train(tmp_path / "cut", "--epochs", "2") == 130
-    assert "holds epoch 1.\nThe same command with --resume goes on" in capsys.readouterr().out
+    assert f"holds {held}.\nThe same command with --resume goes on" in capsys.readouterr().out
     assert train(tmp_path / "cut", "--epochs", "2", "--resume") == 0
     assert train(tmp_path / "whole", "--epochs", "2") == 0
     cut, whole = (torch.load(tmp_path / name / "checkpoint.pt") for name in ("cut", "whole"))
     assert cut["history"] == whole["history"]
+
+
+def kept_epochs(folder):
+    """How many epochs the checkpoint in a folder holds; 0 where there is none yet."""
+    return len(torch.load(folder / "checkpoint.pt")["history"]) if (folder / "checkpoint.pt").is_file() else 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal that Ctrl-C sends")
@@ -95,14 +102,36 @@ def test_ctrl_c_in_a_real_process(tmp_path):
     command = [sys.executable, "-m", "rushlight", "train", "--epochs", "1000", "--limit", "64", "--out", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
-        while not (tmp_path / "checkpoint.pt").is_file() and time.monotonic() < deadline:
+        while not kept_epochs(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Interrupted." in out
     assert "Traceback" not in err
-    assert torch.load(tmp_path / "checkpoint.pt")["history"]
+    assert kept_epochs(tmp_path)
+
+
+def test_no_training_writes_over_another(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = ["train", "--limit", "40", "--epochs", "1"]
+    assert main(small) == 0 and main([*small, "--seed", "7"]) == 0
+    printed = capsys.readouterr().out
+    assert "results in runs/digits\n" in printed and "In runs/digits: model.pt" in printed
+    assert "results in runs/digits-2 (runs/digits holds an earlier training)" in printed
+    first = (tmp_path / "runs/digits/model.pt").read_bytes()
+    assert first != (tmp_path / "runs/digits-2/model.pt").read_bytes()
+    assert main([*small, "--out", "runs/digits", "--seed", "7"]) == 1
+    said = capsys.readouterr().err
+    assert "runs/digits holds the results of an earlier run: model.pt, checkpoint.pt" in said
+    assert "--resume to go on from there, or --overwrite" in said
+    assert (tmp_path / "runs/digits/model.pt").read_bytes() == first
+    assert main(["train", "--limit", "40", "--epochs", "2", "--resume"]) == 0  # the latest
+    assert "results in runs/digits-2" in capsys.readouterr().out
+    assert (kept_epochs(tmp_path / "runs/digits"), kept_epochs(tmp_path / "runs/digits-2")) == (1, 2)
+    assert main([*small, "--overwrite", "--seed", "7"]) == 0
+    assert (tmp_path / "runs/digits/model.pt").read_bytes() != first
+    assert sorted(os.listdir("runs")) == ["digits", "digits-2"]
 
 
 def test_training_on_idx_files(tmp_path, capsys):

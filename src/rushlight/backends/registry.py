@@ -7,8 +7,8 @@ adjoints of the last two; it declines a call by raising `Refusal` with the reaso
 
 from __future__ import annotations
 
-import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,9 @@ import numpy as np
 from rushlight.backends import reference
 from rushlight.backends.meta import Shapes, hollow
 from rushlight.backends.protocol import Refusal, Refused, Unavailable
+from rushlight.core import environment
 from rushlight.core.errors import message
+from rushlight.core.extras import how_to_install
 from rushlight.rules.spec import ConvSpec
 
 if TYPE_CHECKING:
@@ -131,8 +133,18 @@ def set_engine(name: str) -> None:
 def _resolve() -> object:
     with _choosing:
         if _current is None:
-            set_engine(os.environ.get("RUSHLIGHT_ENGINE", "auto"))
+            set_engine(_asked_for())
         return _current
+
+
+def _asked_for() -> str:
+    """What the environment asks for."""
+    for line in environment.misspelt():
+        warnings.warn(line, RuntimeWarning, stacklevel=4)
+    name = environment.value_of("RUSHLIGHT_ENGINE") or "auto"
+    if name not in CHOICES:
+        raise environment.refusal("RUSHLIGHT_ENGINE", name, f"one of {', '.join(CHOICES)}")
+    return name
 
 
 def _engine_of(name: str) -> object:
@@ -155,7 +167,7 @@ def _compiled() -> tuple[object | None, str]:
         return None, ""
     try:
         if find_spec("llvmlite") is None:
-            return None, "llvmlite is not installed"
+            return None, f"llvmlite is not installed; {how_to_install('llvmlite')}"
         from rushlight.backends import cpu as compiled
     except ImportError as error:
         return None, str(error)
@@ -168,8 +180,6 @@ _warned = False
 def _warn_once(reason: str) -> None:
     global _warned
     if reason and not _warned:
-        import warnings
-
         _warned = True
         warnings.warn(f"rushlight runs on its slow reference engine: {reason}", RuntimeWarning, stacklevel=4)
 

@@ -15,6 +15,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from rushlight.core.extras import how_to_install
+
 if TYPE_CHECKING:
     from ..plan.target import Target
 
@@ -61,7 +63,7 @@ def _llvm() -> Any:
     try:
         import llvmlite.binding as llvm
     except (ImportError, OSError) as error:
-        raise CompilerMissing(f"llvmlite cannot be loaded ({error}); pip install llvmlite") from error
+        raise CompilerMissing(f"llvmlite cannot be loaded ({error}); {how_to_install('llvmlite')}") from error
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     return llvm

@@ -6,9 +6,10 @@ program, or hands it to a function.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
+
+from rushlight.core.environment import refusal, value_of
 
 KINDS = ("plan", "ir", "asm")
 
@@ -40,6 +41,14 @@ def show(kind: str, name: str, text: str) -> None:
         sink(kind, name, text)
 
 
+def _from_environment() -> frozenset[str]:
+    text = value_of("RUSHLIGHT_DEBUG")
+    try:
+        return _parse(text)
+    except ValueError:
+        raise refusal("RUSHLIGHT_DEBUG", text, f"{', '.join(KINDS)}, or several of them with commas") from None
+
+
 def _parse(kinds: str) -> frozenset[str]:
     names = frozenset(part.strip() for part in kinds.replace("|", ",").split(",") if part.strip())
     unknown = names - set(KINDS)
@@ -54,6 +63,6 @@ def _to_stderr(kind: str, name: str, text: str) -> None:
 
 # What is wanted and who gets it: one value, replaced as a whole, so that no thread sees half a change.
 _state: tuple[frozenset[str], Callable[[str, str, str], None]] = (
-    _parse(os.environ.get("RUSHLIGHT_DEBUG", "")),
+    _from_environment(),
     _to_stderr,
 )

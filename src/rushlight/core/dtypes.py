@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.core.errors import message
+from rushlight.core.extras import how_to_install
 
 BOOL, INTEGER, FLOATING = 0, 1, 2
 
@@ -99,7 +100,7 @@ def _load_bfloat16() -> np.dtype:
         raise ImportError(
             message(
                 "bfloat16 needs the package ml_dtypes, which is not installed",
-                mend="pip install 'rushlight[bfloat16]'",
+                mend=how_to_install("ml_dtypes"),
             )
         ) from None
     bfloat16._numpy = np.dtype(scalar_type)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from rushlight.core.environment import SettingError
 from rushlight.core.errors import message
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def explain(layer: Callable | str, *shapes: object, **arguments: object) -> Expl
         asked = asked._replace(text=f"{asked.text}, output_size={tuple(output_size)}")
     try:
         return Explanation(facts_of(asked, x, output_size))
+    except SettingError:
+        raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:  # NotImplementedError is a RuntimeError
         return Explanation(refused(asked, x, error))
 

@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
         print(found.text(args.language, ascii and args.language == "en"))
         for path in args.save:
             print(f"\nwritten to {found.save(path, args.language)}")
+    except BrokenPipeError:  # nobody reads on: `cli` ends without a word
+        raise
     except (ValueError, TypeError, RuntimeError, OSError) as problem:
         print(f"rushlight explain: {said(problem, ascii)}", file=sys.stderr)
         return UNREAD

@@ -10,6 +10,7 @@ from math import gcd, prod
 from typing import NamedTuple
 
 from rushlight.backends.exactness import get_exact
+from rushlight.core.environment import SettingError
 from rushlight.plan.choose import Choice, choose
 from rushlight.plan.target import Target
 from rushlight.rules import features, formula, geometry, windows
@@ -259,6 +260,8 @@ def _choice(spec: ConvSpec, kernel: str = "fprop") -> Choice | None:
         return None
     try:
         return choose(spec, kernel, Target.host(), threads=1, exact=get_exact())
+    except SettingError:
+        raise
     except ValueError:  # no kernels for this machine
         return None
 

@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     ascii = args.ascii or terminal_is_ascii()
     try:
         found = summary(load(args.model), *map(parse_shape, args.shapes))
+    except BrokenPipeError:  # what the file prints, nobody reads on
+        raise
     except (ValueError, TypeError, RuntimeError, OSError, AttributeError, ImportError, SyntaxError) as problem:
         print(f"rushlight summary: {said(problem, ascii)}", file=sys.stderr)
         return UNREAD

@@ -15,6 +15,8 @@ import os
 import sys
 from typing import NamedTuple
 
+from rushlight.core.environment import SettingError, refusal, value_of
+
 KB, MB = 1 << 10, 1 << 20
 
 
@@ -46,7 +48,7 @@ class Target(NamedTuple):
     def host(cls) -> Target:
         """The machine at hand; the environment variable RUSHLIGHT_TARGET names a lower instruction set, or one whose
         plans and kernels are tried on another: `avx512-on-avx2` has 16 lanes and 32 registers, made of AVX2's."""
-        return _host(os.environ.get("RUSHLIGHT_TARGET", ""))
+        return _host(value_of("RUSHLIGHT_TARGET"))
 
     def lanes(self, itemsize: int) -> int:
         """How many numbers of `itemsize` bytes a vector register holds."""
@@ -95,13 +97,18 @@ def _host(forced: str) -> Target:
         raise ValueError(
             f"there are no kernels for {_machine() or 'this machine'}: x86-64 and aarch64 only, in 64 bits"
         )
+    if isa not in _LEVELS:
+        raise refusal("RUSHLIGHT_TARGET", forced, f"one of {_here()}")
     target = Target.named(isa, abi=_abi(), **_caches())
     if target.abi == "darwin" and target.arch == "aarch64":
         target = target._replace(features=target.features + ",+reserve-x18")
     if not target.runs_here():
-        runs = (name for name, level in _LEVELS.items() if level.runs_here())
-        raise ValueError(f"RUSHLIGHT_TARGET={forced}: this machine runs {', '.join(runs)} only")
+        raise SettingError(f"RUSHLIGHT_TARGET={forced}: this machine runs {_here()} only")
     return target
+
+
+def _here() -> str:
+    return ", ".join(name for name, level in _LEVELS.items() if level.runs_here())
 
 
 def _abi() -> str:

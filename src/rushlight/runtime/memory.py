@@ -22,6 +22,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rushlight.core import environment
+
 ALIGNMENT = 64
 ANONYMOUS = getattr(mmap, "MAP_ANONYMOUS", 0)
 Allocator = Callable[[tuple[int, ...], np.dtype], np.ndarray]
@@ -198,9 +200,9 @@ def _block(size: int) -> memoryview:
 
 def _default_limit() -> int:
     """RUSHLIGHT_POOL_BYTES, else an eighth of the machine's memory, at most 1 GiB."""
-    given = os.environ.get("RUSHLIGHT_POOL_BYTES", "")
-    if given.isdigit():
-        return int(given)
+    given = environment.whole_number("RUSHLIGHT_POOL_BYTES")
+    if given is not None:
+        return given
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

@@ -1,7 +1,7 @@
 """`rushlight train`: options come in, the order of events goes out: prepare, train, keep, report.
 
-Each epoch ends with a checkpoint that replaces the last one as a whole, so that Ctrl-C, or a power cut, costs no
-more than the running epoch, and `--resume` goes on to the same numbers.
+A checkpoint is there from the start, and each epoch ends with one that replaces the last as a whole, so that Ctrl-C,
+or a power cut, costs no more than the running epoch, and `--resume` goes on to the same numbers.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rushlight.core import results
+from rushlight.core.extras import how_to_install
+from rushlight.core.options import above_zero, positive
+
 if TYPE_CHECKING:
     from rushlight.training.run import Evaluation, Run, Settings
     from rushlight.training.sources import Source
 
 DEFAULT_LR, DEFAULT_SEED = 2e-3, 0
 CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
+PICTURES = ("loss.png", "misclassified.png")
 FAILED, INTERRUPTED = 1, 130
 # What the libraries below NumPy read when they are loaded.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -29,14 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="IDX files of MNIST or Fashion-MNIST (default: the embedded digits)")
     add("--download", action="store_true", help="fetch missing files into --data")
-    add("--epochs", type=_positive, metavar="N", help="passes over the training images (default: 12; --data: 5)")
-    add("--batch-size", type=_positive, metavar="N", help="images a step (default: 16; --data: 64)")
-    add("--lr", type=_rate, metavar="RATE", help=f"Adam's learning rate (default: {DEFAULT_LR})")
+    add("--epochs", type=positive, metavar="N", help="passes over the training images (default: 12; --data: 5)")
+    add("--batch-size", type=positive, metavar="N", help="images a step (default: 16; --data: 64)")
+    add("--lr", type=above_zero, metavar="RATE", help=f"Adam's learning rate (default: {DEFAULT_LR})")
     add("--seed", type=int, metavar="N", help=f"of weights and order (default: {DEFAULT_SEED})")
-    add("--out", type=Path, metavar="DIR", help="folder for the results (default: runs/<name of the data>)")
-    add("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add("--limit", type=_positive, metavar="N", help="use the first N images of each part only")
-    add("--threads", type=_positive, metavar="N", help="threads to compute with")
+    add("--out", type=Path, metavar="DIR", help="for the results (default: runs/<name of the data>, or the next free)")
+    add("--overwrite", action="store_true", help="replace the results of an earlier training in the folder")
+    add("--resume", action="store_true", help="go on from the checkpoint in --out (default: the latest)")
+    add("--limit", type=positive, metavar="N", help="use the first N images of each part only")
+    add("--threads", type=positive, metavar="N", help="threads to compute with")
     add("--engine", choices=("auto", "compiled", "reference"), help="who computes the layers")
 
 
@@ -46,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(args.threads)))
     try:
         return _train(args)
+    except BrokenPipeError:  # nobody reads on: `cli` ends without a word
+        raise
     except (OSError, ValueError, RuntimeError, ImportError) as problem:
         print(f"rushlight train: {problem}", file=sys.stderr)
         return FAILED
@@ -60,19 +68,32 @@ def _train(args: argparse.Namespace) -> int:
     if args.engine:
         rushlight.set_engine(args.engine)
     source = _source(args)
-    out = args.out or Path("runs") / source.name
-    kept = _kept_state(out) if args.resume else None
+    usual = Path("runs") / source.name
+    kept = None
+    if args.resume:
+        out = args.out or results.latest(usual, CHECKPOINT)
+        kept = _kept_state(out)
     training = Run(source, _settings(args, source, kept))
     epochs = args.epochs or source.epochs
     if kept is not None:
         training.restore(kept)
-    out.mkdir(parents=True, exist_ok=True)
-    _introduce(training, epochs)
+    else:
+        out = _folder(args, usual)
+        rushlight.save(training.state(), out / CHECKPOINT)
+    _introduce(training, epochs, out, "" if args.out or out == usual else f" ({usual} holds an earlier training)")
     if not _train_epochs(training, epochs, out):
         return INTERRUPTED
     evaluation = training.evaluate()
     _report(training, evaluation, out)
     return 0
+
+
+def _folder(args: argparse.Namespace, usual: Path) -> Path:
+    """Where a new training keeps its results."""
+    chosen = args.out or (usual if args.overwrite else None)
+    if chosen is None:
+        return results.next_free(usual)
+    return results.own(chosen, (MODEL, CHECKPOINT, *PICTURES), args.overwrite, "--resume to go on from there, ")
 
 
 def _source(args: argparse.Namespace) -> Source:
@@ -104,13 +125,14 @@ def _settings(args: argparse.Namespace, source: Source, kept: dict | None) -> Se
     return Settings(**base | asked)
 
 
-def _introduce(training: Run, epochs: int) -> None:
+def _introduce(training: Run, epochs: int, out: Path, note: str) -> None:
     source, settings = training.source, training.settings
     height, width = source.size
     parameters = sum(parameter.numel() for parameter in training.model.parameters())
     print(f"{source.name}: {len(source.train):,} training and {len(source.test):,} test images of {height}×{width}")
     print(f"network: {parameters:,} parameters; Adam, learning rate {settings.lr:g}")
     print(f"batches of {settings.batch_size}, seed {settings.seed}")
+    print(f"results in {out}{note}")
     if training.epoch:
         print(f"going on after epoch {training.epoch}" + (", all are done" if training.epoch >= epochs else ""))
 
@@ -136,10 +158,8 @@ def _train_epochs(training: Run, epochs: int, out: Path) -> bool:
 
 
 def _say_interrupted(kept: int, checkpoint: Path) -> None:
-    if kept:
-        print(f"\nInterrupted. {checkpoint} holds epoch {kept}.\nThe same command with --resume goes on from there.")
-    else:
-        print("\nInterrupted before the first epoch was done; this training has kept nothing.")
+    held = f"epoch {kept}" if kept else "the start, before the first epoch"
+    print(f"\nInterrupted. {checkpoint} holds {held}.\nThe same command with --resume goes on from there.")
 
 
 def _report(training: Run, evaluation: Evaluation, out: Path) -> None:
@@ -161,27 +181,10 @@ def _draw(training: Run, evaluation: Evaluation, out: Path) -> list[str]:
     images = [image._array for image, _ in training.source.test]
     title = f"{training.source.name}: {evaluation.accuracy:.1%} of the test images right"
     try:
-        pictures.loss_curve(out / "loss.png", training.history, title)
-        pictures.misclassified(
-            out / "misclassified.png", images, evaluation.labels, evaluation.predicted, training.source.classes
-        )
+        curve, wrong = (out / name for name in PICTURES)
+        pictures.loss_curve(curve, training.history, title)
+        pictures.misclassified(wrong, images, evaluation.labels, evaluation.predicted, training.source.classes)
     except ImportError:
-        print("\nNo pictures: matplotlib is not installed.\nTry: pip install 'rushlight[train]'")
+        print(f"\nNo pictures: matplotlib is not installed.\nTry: {how_to_install('matplotlib')}")
         return []
-    return ["loss.png", "misclassified.png"]
-
-
-def _positive(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is no learning rate")
-    return value
+    return [*PICTURES]

@@ -1,0 +1,58 @@
+"""Folders for results: no run writes over what an earlier one left, unless it is told to.
+
+In comes the folder that a command would use; out goes the one that it may use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path
+
+from rushlight.core.errors import message
+
+
+def next_free(base: Path) -> Path:
+    """Make `base`, or the first of base-2, base-3, … that is not there yet."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    for folder in _numbered(base):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("unreachable")
+
+
+def latest(base: Path, name: str) -> Path:
+    """The last of base, base-2, base-3, … that holds a file `name`; `base` where none does."""
+    found = base
+    for folder in _numbered(base):
+        if not folder.is_dir():
+            return found
+        found = folder if (folder / name).is_file() else found
+    raise AssertionError("unreachable")
+
+
+def own(folder: Path, names: Iterable[str], overwrite: bool, others: str = "") -> Path:
+    """Make a folder that was asked for; ValueError where it holds any of the files `names`, if they are to stay.
+
+    `others` says in the error what else than --overwrite there is to do."""
+    there = [name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise ValueError(
+            message(
+                f"{folder} holds the results of an earlier run: {', '.join(there)}",
+                mend=f"another --out, {others}or --overwrite, which replaces them",
+            )
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in there:
+        (folder / name).unlink()
+    return folder
+
+
+def _numbered(base: Path) -> Iterator[Path]:
+    yield base
+    for number in count(2):
+        yield base.with_name(f"{base.name}-{number}")
