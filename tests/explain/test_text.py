@@ -64,9 +64,48 @@ def test_refuses(text):
 
 
 def test_what_is_not_of_the_family():
-    for text in ("ReLU()", "system('ls')", "Convolution(3)", "Module()"):
+    for text in ("MSELoss()", "system('ls')", "Convolution(3)", "Module()"):
         with pytest.raises(TypeError, match="is not a layer that explain knows"):
             parse(text, ((1, 2),))
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("Conv2d(3 16, 3)", "Conv2d(3, 16, 3)"),
+        ("nn.Conv2d(3, 16 3, padding=1)", "nn.Conv2d(3, 16, 3, padding=1)"),
+        ("Conv2d(3, 16, 3, stride=2 padding=1)", "Conv2d(3, 16, 3, stride=2, padding=1)"),
+        ("Conv2d(3, 16, (3 5))", "Conv2d(3, 16, (3, 5))"),
+        ("Conv2d(3, 16, 3", "Conv2d(3, 16, 3)"),
+        ("Conv2d(3, 16, 3))", "Conv2d(3, 16, 3)"),
+        ("Conv2d(3,, 16, 3)", "Conv2d(3, 16, 3)"),
+        ("Conv2d（3，16，3）", "Conv2d(3,16,3)"),
+        ("Conv2D(3, 16, 3)", "Conv2d"),
+        ("CONV2D(3, 16, 3)", "Conv2d"),
+        ("nn.Linaer(3, 4)", "Linear"),
+        ("ConvTransposed2d(3, 4, 2)", "ConvTranspose2d"),
+        ("MaxPooling2d(2)", "MaxPool2d"),
+        ("batchnorm2d(3)", "BatchNorm2d"),
+        ("F.conv_2d(x, w)", "conv2d"),
+        ("conv2d(3, 16, 3)", "Conv2d(3, 16, 3)"),
+        ("max_pool2d(2)", "MaxPool2d(2)"),
+        ("Conv2d(3, 16, 3, strides=2)", "stride"),
+    ],
+)
+def test_what_was_meant(text, mend):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        parse(text, ((1, 3, 9, 9),))
+    assert str(caught.value).split("\n")[-1] == f"Try: {mend}"
+
+
+def test_shapes_that_are_nearly_right():
+    for text in ("20 16 50", "20x16x50", "20;16;50", "[20 16 50]"):
+        with pytest.raises(ValueError, match="Try: 20,16,50"):
+            parse_shape(text)
+    with pytest.raises(ValueError, match="Try: 1,3,9,9"):
+        parse("Conv2d(3, 16, 3)", ((1,), (3,), (9,), (9,)))
+    with pytest.raises(ValueError, match="got 0\nTry: the shape of the input"):
+        parse("Conv2d(3, 16, 3)", ())
 
 
 def test_shapes():

@@ -19,6 +19,7 @@ from rushlight.core.errors import message
 
 if TYPE_CHECKING:
     from .explanation import Explanation
+    from .facts import Facts
 
 
 def explain(layer: Callable | str, *shapes: object, **arguments: object) -> Explanation:
@@ -26,7 +27,8 @@ def explain(layer: Callable | str, *shapes: object, **arguments: object) -> Expl
 
     `layer` is a module of the family, a function of `nn.functional` with the shapes of its tensors, or the text of
     either, which is read and never evaluated; a layer that is only written down is not made. `arguments` are those of
-    the call. A call that is refused is explained too: see `.error`.
+    the call. The first number of a shape may be a name, as "N": the batch, whatever its size. A call that is refused
+    is explained too: see `.error`.
 
     TypeError for what is not of the family, ValueError for text that cannot be read.
 
@@ -36,20 +38,36 @@ def explain(layer: Callable | str, *shapes: object, **arguments: object) -> Expl
     ((20, 33, 24, 49), 4785)
     >>> torch.explain("F.conv1d(x, w, padding=1)", (2, 4, 9), (6, 4, 3)).output_shape
     (2, 6, 9)
+    >>> torch.explain("MaxPool2d(3, 2)", ("N", 16, 50, 100)).output_shape
+    ('N', 16, 24, 49)
     """
+    from rushlight.ops.shapes import batch_symbol, with_batches
+
     from .explanation import Explanation
+
+    shapes = tuple(_shape(shape) for shape in shapes)
+    symbol = batch_symbol(tuple(shape for shape in shapes if isinstance(shape, tuple)))
+    if symbol is None:
+        return Explanation(_facts(layer, shapes, arguments))
+    first, second = (_facts(layer, numbers, arguments) for numbers in with_batches(shapes))
+    return Explanation(first.named(symbol, second))
+
+
+def _facts(layer: Callable | str, shapes: tuple, arguments: dict) -> Facts:
+    """What there is to know about the call, a refused one included."""
     from .facts import facts_of, refused
 
-    output_size = arguments.pop("output_size", None)
-    asked, x = _asked(layer, tuple(_shape(shape) for shape in shapes), arguments)
+    arguments = dict(arguments)
+    output_size = arguments.pop("output_size", None) if hasattr(layer, "parameters") else None  # of a layer's call
+    asked, x = _asked(layer, shapes, arguments)
     if output_size is not None:
         asked = asked._replace(text=f"{asked.text}, output_size={tuple(output_size)}")
     try:
-        return Explanation(facts_of(asked, x, output_size))
+        return facts_of(asked, x, output_size)
     except SettingError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:  # NotImplementedError is a RuntimeError
-        return Explanation(refused(asked, x, error))
+        return refused(asked, x, error)
 
 
 def _asked(layer: Callable | str, shapes: tuple, arguments: dict) -> tuple:

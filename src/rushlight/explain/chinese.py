@@ -102,6 +102,66 @@ CHINESE: dict[str, str] = {
     ),
     "lazy: in_features becomes {n} with this input": "惰性层：遇到这个输入后 in_features 成为 {n}",
     "lazy: in_channels becomes {n} with this input": "惰性层：遇到这个输入后 in_channels 成为 {n}",
+    " or ": " 或 ",
+    # pooling, and layers that keep the shape
+    "minus 1: the last of these windows would begin behind the input and the padding before it, and is left out": (
+        "再减 1：这些窗口中的最后一个会从输入及其前面的填充之后开始，因此不算在内"
+    ),
+    "positions of a window on this axis (the kernel size)": "一个窗口在这条轴上的位置数（即核大小）",
+    "input positions from one of them to the next": "窗口内相邻两个位置之间相隔的输入位置数",
+    "output number index reads the positions from start to stop − 1, which are {lengths}: {windows}": (
+        "编号为 index 的输出读取从 start 到 stop − 1 的位置，共 {lengths} 个：{windows}"
+    ),
+    "the largest number of each window, channel by channel; there is nothing to learn": (
+        "逐个通道取每个窗口中最大的数；没有可学习的参数"
+    ),
+    "padding is never the largest: it stands for minus infinity": "填充永远不是最大的：它代表负无穷",
+    "the mean of each window, channel by channel; there is nothing to learn": (
+        "逐个通道取每个窗口的平均值；没有可学习的参数"
+    ),
+    "padded zeros count in the mean: count_include_pad=True": "填充的零计入平均值：count_include_pad=True",
+    "padded zeros do not count in the mean: count_include_pad=False": "填充的零不计入平均值：count_include_pad=False",
+    "ceil_mode rounds up: the last window may reach over the end, where nothing is counted": (
+        "ceil_mode 向上取整：最后一个窗口可以伸出末尾，那里什么也不计"
+    ),
+    "the shape stays as it is": "形状保持不变",
+    "shape  {x} → {y}": "形状  {x} → {y}",
+    "along axis {dim}: every number depends on all others of its line there": (
+        "沿轴 {dim}：每个数都依赖于同一条线上的所有其他数"
+    ),
+    "axis {dim} is halved: the first half times the sigmoid of the second": (
+        "轴 {dim} 减半：前一半乘以后一半的 sigmoid"
+    ),
+    "one axis becomes several; not a number changes": "一条轴变成几条轴；数值不变",
+    "every number by itself: none sees another": "每个数各自计算，互不相干",
+    "while training, each channel is zero with probability {p}, the others are divided by 1 − {p}": (
+        "训练时每个通道以概率 {p} 变为零，其余除以 1 − {p}"
+    ),
+    "while training, each number is zero with probability {p}, the others are divided by 1 − {p}": (
+        "训练时每个数以概率 {p} 变为零，其余除以 1 − {p}"
+    ),
+    "while training, each number is set to a constant with probability {p}; mean and variance are kept": (
+        "训练时每个数以概率 {p} 变为一个常数；均值和方差保持不变"
+    ),
+    "after eval() nothing is changed": "eval() 之后什么也不改变",
+    "each channel is normalised over its {n} numbers: the batch and all positions": (
+        "每个通道在它的 {n} 个数上归一化：整个批和所有位置"
+    ),
+    "after eval() with the running mean and variance, which training has collected": (
+        "eval() 之后使用训练时积累的滑动均值和方差"
+    ),
+    "each channel of each example is normalised over its {n} positions": (
+        "每个样本的每个通道在它的 {n} 个位置上归一化"
+    ),
+    "{groups} groups of {c} channels: each of every example is normalised over its {n} numbers": (
+        "{groups} 组，每组 {c} 个通道：每个样本的每一组在它的 {n} 个数上归一化"
+    ),
+    "the last axes, {k} of them: their {n} numbers are normalised, at every place before them": (
+        "最后 {k} 条轴：在它们之前的每个位置，对这 {n} 个数归一化"
+    ),
+    "(x − mean) / sqrt(variance + {eps})": "(x − 均值) / sqrt(方差 + {eps})",
+    "the last axes": "最后几条轴",
+    "added to the result, as many as weights": "加到结果上，个数与权重相同",
     # weights and cost
     "one number for each output feature": "每个输出特征一个数",
     "one number for each output channel": "每个输出通道一个数",
@@ -162,6 +222,11 @@ CHINESE: dict[str, str] = {
     "padding continues with the other end of the input": "填充接着输入的另一端",
     "refused with {kind}": "被拒绝：{kind}",
     # pictures
+    "a window": "一个窗口",
+    "what it becomes": "由此得到的数",
+    "channel {c}": "通道 {c}",
+    "output {where} is the largest of the input at {there}": "输出 {where} 是输入 {there} 中最大的数",
+    "output {where} is made of the input at {there}": "输出 {where} 由输入 {there} 得到",
     "a number": "一个数",
     "what the taps read": "抽头读取之处",
     "the output they make": "由此得到的输出",

@@ -22,11 +22,11 @@ class Explanation:
         self.facts = facts
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The output's shape; raises what the call raises."""
+    def output_shape(self) -> tuple[int | str, ...]:
+        """The output's shape, a batch by its name; raises what the call raises."""
         if self.facts.error:
             raise self.facts.error
-        return self.facts.y
+        return self.facts.shown[1]
 
     @property
     def error(self) -> Exception | None:
@@ -45,8 +45,8 @@ class Explanation:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of the call, those with padding included."""
-        return self.facts.macs
+        """Multiply-accumulates of the call, those with padding included; for a named batch those of one example."""
+        return self.facts.macs // self.facts.examples
 
     @property
     def receptive_field(self) -> tuple[int, ...]:

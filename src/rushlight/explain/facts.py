@@ -6,11 +6,13 @@ those of `ops`: shapes and padding from `geometry` and `windows`, sizes from `fo
 
 from __future__ import annotations
 
+import re
 from math import gcd, prod
 from typing import NamedTuple
 
 from rushlight.backends.exactness import get_exact
 from rushlight.core.environment import SettingError
+from rushlight.ops.shapes import grown, in_batches
 from rushlight.plan.choose import Choice, choose
 from rushlight.plan.target import Target
 from rushlight.rules import features, formula, geometry, windows
@@ -19,7 +21,21 @@ from rushlight.rules.formula import Expression, Formula
 from rushlight.rules.rules import Pairs, Request
 from rushlight.rules.spec import ITEM_BYTES, ConvSpec
 
-from .reading import CONV, FLATTEN, FOLD, LINEAR, PAD, TRANSPOSED, UNFOLD, Asked, Shape, weight_shape
+from .reading import (
+    ADAPTIVE,
+    CONV,
+    FLATTEN,
+    FOLD,
+    LINEAR,
+    OTHER,
+    PAD,
+    POOL,
+    TRANSPOSED,
+    UNFOLD,
+    Asked,
+    Shape,
+    weight_shape,
+)  # fmt: skip
 
 # How padding by name becomes numbers: its total, then the two sides.
 _HALVES = (formula.HALF_BEFORE, formula.REST_AFTER)
@@ -39,6 +55,7 @@ class Axis(NamedTuple):
     rule: Formula
     numbers: dict[str, int]
     resolved: tuple[Formula, ...] = ()  # how a padding by name became numbers
+    left_out: int = 0  # windows that the rule counts, and pooling leaves out: they would begin behind the input
 
     @property
     def size(self) -> int:
@@ -46,7 +63,7 @@ class Axis(NamedTuple):
 
     @property
     def out(self) -> int:
-        return self.rule(**self.numbers)
+        return self.rule(**self.numbers) - self.left_out
 
     @property
     def span(self) -> int:
@@ -56,7 +73,7 @@ class Axis(NamedTuple):
     @property
     def steps(self) -> tuple[Expression, int, int] | None:
         """Where the rule rounds down: its numerator, the numerator's value, and what the division leaves over."""
-        quotient = self.rule.expression.operands[0]
+        quotient = next(iter(self.rule.expression.operands), None)
         if not (isinstance(quotient, Expression) and quotient.symbol == "//"):
             return None
         room = Formula("", "", quotient.operands[0])(**self.numbers)
@@ -79,10 +96,18 @@ class Axis(NamedTuple):
     @property
     def seen(self) -> int:
         """The receptive field: input positions from the first to the last that one output depends on, at most."""
+        if self.rule is formula.ADAPTIVE_OUTPUT:
+            return max(stop - start for start, stop in self.adaptive)
         if self.rule is not formula.TRANSPOSED_OUTPUT:
             return self.span if "taps" in self.numbers else 1
         period, step = self.phases
         return (self.numbers["taps"] - 1) // period * step + 1
+
+    @property
+    def adaptive(self) -> list[tuple[int, int]]:
+        """Of an adaptive pooling: where each window starts and stops."""
+        rules = formula.ADAPTIVE_START, formula.ADAPTIVE_STOP
+        return [tuple(rule(index=i, **self.numbers) for rule in rules) for i in range(self.out)]
 
     @property
     def phases(self) -> tuple[int, int]:
@@ -98,6 +123,15 @@ class Axis(NamedTuple):
         return reached < self.numbers["stride"] and self.out > 1
 
 
+class Batch(NamedTuple):
+    """A batch that is only named: what the facts, which are those of some batch, say in terms of the name."""
+
+    symbol: str
+    x: tuple[int | str, ...]
+    y: tuple[int | str, ...]
+    rows: str  # Linear's: all axes but the last, multiplied
+
+
 class Facts(NamedTuple):
     """All there is to know about one call."""
 
@@ -111,6 +145,17 @@ class Facts(NamedTuple):
     mode: str = "zeros"
     pad: Pairs = ()  # of `pad`: a pair for each of the last axes
     error: Exception | None = None
+    batch: Batch | None = None
+
+    @property
+    def shown(self) -> tuple[tuple[int | str, ...], tuple[int | str, ...]]:
+        """The shapes of input and output, a batch by its name."""
+        return (self.batch.x, self.batch.y) if self.batch else (self.x, self.y)
+
+    @property
+    def examples(self) -> int:
+        """How many examples stand for a batch that is only named; 1 where it has a number."""
+        return self.x[0] if self.batch else 1
 
     @property
     def way(self) -> str:
@@ -151,6 +196,14 @@ class Facts(NamedTuple):
     def field(self) -> tuple[int, ...]:
         """The receptive field, a number an axis."""
         return tuple(axis.seen for axis in self.axes)
+
+    def named(self, symbol: str, other: Facts) -> Facts:
+        """These facts for a batch of which only the name is known; `other` are those of another batch."""
+        if self.error or (not self.batched and self.way != OTHER):
+            return self._replace(batch=Batch(symbol, (symbol, *self.x[1:]), (), symbol))
+        y = in_batches(symbol, tuple(self.y), tuple(other.y))
+        rows = str(grown(symbol, prod(self.x[:-1]), prod(other.x[:-1])))
+        return self._replace(batch=Batch(symbol, (symbol, *self.x[1:]), y, rows))
 
 
 def facts_of(asked: Asked, x: Shape, output_size: object = None) -> Facts:
@@ -304,12 +357,43 @@ def _fold(asked: Asked, x: Shape) -> Facts:
     return Facts(asked, x, image, grid_axes(grid, len(image) - len(grid.size)))
 
 
-def grid_axes(grid: windows.Windows, lead: int) -> tuple[Axis, ...]:
+def grid_axes(grid: windows.Windows, lead: int, rule: Formula = formula.CONV_OUTPUT) -> tuple[Axis, ...]:
     """The axes of windows without weights; `lead` axes of the input come before them."""
     columns = zip(grid.size, grid.taps, grid.stride, grid.dilation, grid.padding)
     rows = [dict(size=n, taps=k, stride=s, dilation=d, before=p, after=p) for n, k, s, d, p in columns]
     names = AXES[len(rows)]
-    return tuple(Axis(names[i], lead + i, formula.CONV_OUTPUT, numbers) for i, numbers in enumerate(rows))
+    return tuple(
+        Axis(names[i], lead + i, rule, numbers, left_out=rule(**numbers) - grid.out[i])
+        for i, numbers in enumerate(rows)
+    )
+
+
+def _pool(asked: Asked, x: Shape) -> Facts:
+    given, rank = asked.arguments, asked.rank
+    steps = given["kernel_size"], given["stride"], given.get("padding", 0), given.get("dilation", 1)
+    ceil_mode = given["ceil_mode"]
+    grid = windows.pool(_snake(asked.kind), rank, x, *steps, ceil_mode)
+    rule = formula.POOL_OUTPUT_CEIL if ceil_mode else formula.CONV_OUTPUT
+    lead = len(x) - rank
+    return Facts(asked, x, (*x[:lead], *grid.out), grid_axes(grid, lead, rule))
+
+
+def _adaptive(asked: Asked, x: Shape) -> Facts:
+    rank = asked.rank
+    out = windows.adaptive(_snake(asked.kind), rank, x, asked.arguments["output_size"])
+    lead = len(x) - rank
+    rows = [dict(size=n, out=m) for n, m in zip(x[lead:], out)]
+    axes = tuple(Axis(AXES[rank][i], lead + i, formula.ADAPTIVE_OUTPUT, row) for i, row in enumerate(rows))
+    return Facts(asked, x, (*x[:lead], *out), axes)
+
+
+def _snake(kind: str) -> str:
+    """The function of a class: "max_pool2d" of "MaxPool2d"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower().replace("lppool", "lp_pool")
+
+
+def _other(asked: Asked, x: Shape) -> Facts:
+    return Facts(asked, x, tuple(asked.shape_of(x)), weight=asked.weight)
 
 
 def _pad(asked: Asked, x: Shape) -> Facts:
@@ -323,4 +407,7 @@ def _pad(asked: Asked, x: Shape) -> Facts:
     return Facts(asked, x, y, axes, mode=given["mode"], pad=pairs)
 
 
-_WAYS = {CONV: _conv, LINEAR: _linear, FLATTEN: _flatten, UNFOLD: _unfold, FOLD: _fold, PAD: _pad}
+_WAYS = {
+    CONV: _conv, LINEAR: _linear, FLATTEN: _flatten, UNFOLD: _unfold, FOLD: _fold, PAD: _pad, POOL: _pool,
+    ADAPTIVE: _adaptive, OTHER: _other,
+}  # fmt: skip

@@ -8,12 +8,13 @@ numbers, strings, tuples, and calls that make a tensor of a shape. Everything el
 from __future__ import annotations
 
 import ast
+import re
 
 from rushlight.core.errors import message
 from rushlight.rules.arguments import PADDING_MODES
 from rushlight.rules.geometry import PADDING_NAMES
 
-from .reading import Asked, Shape, of_class, of_function, unknown, way_of
+from .reading import Asked, Shape, function_named, known, of_class, of_function, type_named, unknown, way_of
 
 _MAKERS = frozenset({"zeros", "ones", "empty", "rand", "randn"})  # torch.randn(20, 16, 50) stands for its shape
 _DTYPES = frozenset({"float16", "bfloat16", "float32", "float64", "half", "float", "double"})
@@ -35,6 +36,7 @@ def parse(text: str, shapes: tuple[Shape, ...]) -> tuple[Asked, Shape]:
     name = _name_of(call.func)
     if way_of(name) is None:
         raise unknown(name)
+    type_named(name) if name[0].isupper() else function_named(name)
     if any(keyword.arg is None for keyword in call.keywords):
         raise _refused("**", "arguments are written out")
     remaining = [] if name[0].isupper() else list(shapes)
@@ -42,12 +44,22 @@ def parse(text: str, shapes: tuple[Shape, ...]) -> tuple[Asked, Shape]:
     keywords = {keyword.arg: _value(keyword.value, remaining) for keyword in call.keywords}
     if name[0].isupper():
         if len(shapes) != 1:
-            raise ValueError(message(f"{name} takes one input shape, got {len(shapes)}", f"of {text!r}"))
+            raise _shape_count(name, shapes)
         return of_class(name, arguments, keywords, _one_line(text)), shapes[0]
+    layer = _layer_like(name)
+    if layer and arguments and isinstance(arguments[0], int | float):
+        mend = layer + _one_line(text)[_one_line(text).index("(") :]
+        raise ValueError(message(f"{name}() is the function, which takes tensors; the layer is {layer}", mend=mend))
     if remaining:
         raise ValueError(message(f"more shapes than tensors in {text!r}", f"{len(remaining)} too many"))
     asked = of_function(name, arguments, keywords, _one_line(text))
     return asked, tuple(arguments[0] if arguments else keywords["input"])
+
+
+def _layer_like(function: str) -> str | None:
+    """The class that is written as this function, but for case and underscores."""
+    names = {name.lower(): name for name in known() if name[:1].isupper()}
+    return names.get(function.replace("_", ""))
 
 
 def parse_shape(text: str) -> tuple[int | str, ...]:
@@ -61,7 +73,16 @@ def parse_shape(text: str) -> tuple[int | str, ...]:
         lead = words[:1] if words and words[0].isidentifier() else []
         return (*lead, *(int(word) for word in words[len(lead) :]))
     except ValueError:
-        raise ValueError(message(f"not a shape: {text!r}", mend="numbers with commas, as 20,16,50,100")) from None
+        numbers = re.findall(r"\d+", text)
+        mend = ",".join(numbers) if len(numbers) > 1 else "numbers with commas, as 20,16,50,100"
+        raise ValueError(message(f"not a shape: {text!r}", mend=mend)) from None
+
+
+def _shape_count(name: str, shapes: tuple[Shape, ...]) -> ValueError:
+    """A layer has one input; numbers apart from each other are several shapes."""
+    apart = len(shapes) > 1 and all(len(shape) == 1 for shape in shapes)
+    mend = ",".join(str(shape[0]) for shape in shapes) if apart else "the shape of the input, as 20,16,50,100"
+    return ValueError(message(f"{name} takes one input shape, got {len(shapes)}", mend=mend))
 
 
 def _one_line(text: str) -> str:
@@ -75,10 +96,30 @@ def _call_in(text: str) -> ast.Call:
         call = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error)
-        raise ValueError(message(f"not the text of a layer: {text!r}", reason, mend=_EXAMPLE)) from None
+        raise ValueError(message(f"not the text of a layer: {text!r}", reason, mend=_mended(text))) from None
     if not isinstance(call, ast.Call):
         raise ValueError(message(f"not the text of a layer: {text!r}", mend=_EXAMPLE))
     return call
+
+
+def _mended(text: str) -> str:
+    """The text as it may have been meant: with commas between arguments, parentheses closed, the signs of another
+    keyboard replaced; an example where none of this makes it a call."""
+    plain = text.strip().translate(_OTHER_SIGNS)
+    commas = re.sub(r"(?<=[\w)\]'\"])\s+(?=[\w(\['\"-])", ", ", plain)
+    once = re.sub(r",(\s*,)+", ",", commas)
+    for words in (plain, commas, once):
+        open_ = words.count("(") - words.count(")")
+        for closed in (words, words + ")" * max(0, open_), words.rstrip(")") + ")"):
+            try:
+                if isinstance(ast.parse(closed, mode="eval").body, ast.Call):
+                    return closed
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+    return _EXAMPLE
+
+
+_OTHER_SIGNS = str.maketrans("，（）＝“”‘’；;", ",()=\"\"'',,")
 
 
 _EXAMPLE = '"Conv2d(16, 33, 3, stride=2)" or "F.conv2d(x, w, stride=2)"'

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from difflib import get_close_matches
+from functools import cache, partial
 from typing import NamedTuple
 
 from rushlight.core.errors import message
@@ -17,13 +18,18 @@ from rushlight.core.errors import message
 Shape = tuple[int, ...]
 
 # way: how a kind of layer computes, which decides what is said and drawn about it
-CONV, TRANSPOSED, LINEAR, FLATTEN, UNFOLD, FOLD, PAD = (
-    "conv", "transposed", "linear", "flatten", "unfold", "fold", "pad",
+CONV, TRANSPOSED, LINEAR, FLATTEN, UNFOLD, FOLD, PAD, POOL, ADAPTIVE, OTHER = (
+    "conv", "transposed", "linear", "flatten", "unfold", "fold", "pad", "pool", "adaptive", "other",
 )  # fmt: skip
+# Where the layers and functions are that are explained by what they keep: normalisation, activations, dropout, …
+_OTHERS = frozenset({"norm", "activation", "dropout", "shape", "pooling"})
 _BY_NAME = {"Linear": LINEAR, "LazyLinear": LINEAR, "Flatten": FLATTEN, "Unfold": UNFOLD, "Fold": FOLD}
 _FUNCTIONS = {"linear": LINEAR, "flatten": FLATTEN, "unfold": UNFOLD, "fold": FOLD, "pad": PAD}
-_TENSORS = ("input", "weight", "bias")
-KNOWN = "Conv, ConvTranspose, Linear, their Lazy forms, Flatten, Unfold, Fold, the Pad layers, and their functions"
+_TENSORS = ("input", "weight", "bias", "running_mean", "running_var")
+KNOWN = (
+    "Conv, ConvTranspose, Linear, their Lazy forms, Flatten, Unfold, Fold, the Pad layers, pooling, normalisation, "
+    "activations, dropout, and their functions"
+)
 
 
 class Asked(NamedTuple):
@@ -38,6 +44,7 @@ class Asked(NamedTuple):
     lazy: bool
     dtype: str
     text: str
+    shape_of: Callable[[Shape], Shape] | None = None  # of a layer that is explained by what it keeps: its output
 
 
 def way_of(name: str) -> str | None:
@@ -49,7 +56,32 @@ def way_of(name: str) -> str | None:
         return TRANSPOSED
     if short.startswith("Conv") or name.startswith("conv"):
         return CONV
-    return PAD if name[-5:-2] == "Pad" else _FUNCTIONS.get(name)
+    if name[-5:-2] == "Pad":
+        return PAD
+    return _FUNCTIONS.get(name) or _way_of_others(name)
+
+
+@cache
+def _way_of_others(name: str) -> str | None:
+    """Pooling by its name, the rest by the file that it is written in."""
+    if name.startswith(("MaxPool", "AvgPool", "LPPool", "max_pool", "avg_pool", "lp_pool")):
+        return POOL
+    if name.startswith(("Adaptive", "adaptive_")) and "ool" in name:
+        return ADAPTIVE
+    from rushlight import nn
+
+    found = vars(nn if name[:1].isupper() else nn.functional).get(name)
+    place = getattr(found, "__module__", "").removeprefix("rushlight.nn.").removeprefix("functional_")
+    return OTHER if place in _OTHERS and not name.startswith("_") else None
+
+
+def known() -> list[str]:
+    """The names of all layers and functions that are explained."""
+    from rushlight import nn
+
+    classes = [name for name, found in vars(nn).items() if isinstance(found, type)]
+    functions = [name for name, found in vars(nn.functional).items() if inspect.isfunction(found)]
+    return [name for name in [*classes, *functions] if name[0].isalpha() and way_of(name)]
 
 
 def rank_of(name: str) -> int:
@@ -65,6 +97,8 @@ def of_module(module: object) -> Asked:
     kind = next((base.__name__ for base in type(module).__mro__ if _is_family(base)), None)
     if kind is None:
         raise unknown(type(module).__name__)
+    if way_of(kind) == OTHER:
+        return _of_other(kind, module, repr(module))
     names = signature(type_named(kind)).parameters
     arguments = {name: getattr(module, name) for name in names if name not in ("bias", "device", "dtype")}
     if way_of(kind) == PAD:
@@ -76,6 +110,22 @@ def of_module(module: object) -> Asked:
         kind, way_of(kind), rank_of(kind), arguments, shape, _bias_shape(way_of(kind), bias, arguments), lazy,
         _code(weight), repr(module),
     )  # fmt: skip
+
+
+def _of_other(kind: str, module: object, text: str) -> Asked:
+    """A layer that is explained by what it keeps; a lazy one as it will be."""
+    from rushlight import output_shape
+
+    weight, bias = (_shape_of(getattr(module, name, None)) for name in ("weight", "bias"))
+    lazy = type(getattr(module, "weight", None)).__name__ == "UninitializedParameter"
+    names = [name for name in vars(module) if not name.startswith("_") and name != "training"]
+    arguments = {name: getattr(module, name) for name in names} | {"training": module.training}
+    run = partial(output_shape, module)
+    return Asked(kind, OTHER, rank_of(kind), arguments, weight, bias, lazy, _code(None), text, run)
+
+
+def _shape_of(tensor: object) -> Shape | None:
+    return None if tensor is None or type(tensor).__name__ == "UninitializedParameter" else tuple(tensor.shape)
 
 
 def _is_family(base: type) -> bool:
@@ -105,13 +155,14 @@ def _pad_arguments(layer: object) -> dict[str, object]:
 def of_class(name: str, arguments: tuple, keywords: dict[str, object], text: str) -> Asked:
     """The layer `name(*arguments, **keywords)`, checked as its constructor checks it, and not made."""
     kind, way = type_named(name), way_of(name)
-    bound = signature(kind).bind(*arguments, **keywords)
-    bound.apply_defaults()
-    values = dict(bound.arguments)
+    if way == OTHER:
+        return _of_other(name, kind(*arguments, **keywords), text)
+    values = _bound(name, kind, arguments, keywords)
     bias, dtype = values.pop("bias", False), _dtype_code(values.pop("dtype", None))
     values.pop("device", None)
-    if way in (UNFOLD, FOLD, FLATTEN):
-        return Asked(name, way, 0, values, None, None, False, "f32", text)
+    if way in (UNFOLD, FOLD, FLATTEN, POOL, ADAPTIVE):
+        rank = rank_of(name) if way in (POOL, ADAPTIVE) else 0
+        return Asked(name, way, rank, values, None, None, False, "f32", text)
     if way == PAD:
         return Asked(name, way, 0, _pad_arguments(kind(*arguments, **keywords)), None, None, False, "f32", text)
     lazy = name.startswith("Lazy")
@@ -155,12 +206,43 @@ def of_function(function: Callable | str, shapes: tuple, keywords: dict[str, obj
     way = way_of(name)
     if way is None or name[:1].isupper():
         raise unknown(name)
-    bound = signature(function_named(name)).bind(*shapes, **keywords)
-    bound.apply_defaults()
-    values = dict(bound.arguments)
-    tensors = [_as_shape(name, key, values.pop(key, None)) for key in _TENSORS]
+    values = _bound(name, function_named(name), shapes, keywords)
+    tensors = {key: _as_shape(name, key, values.pop(key)) for key in _TENSORS if key in values}
     text = text or f"{name}({_written(shapes, keywords)})"
-    return Asked(name, way, rank_of(name), values, *tensors[1:], False, "f32", text)
+    run = partial(_shape_of_call, function_named(name), tensors, values) if way == OTHER else None
+    weight, bias = tensors.get("weight"), tensors.get("bias")
+    return Asked(name, way, rank_of(name), values, weight, bias, False, "f32", text, run)
+
+
+def _shape_of_call(function: Callable, tensors: dict[str, Shape | None], values: dict, x: Shape) -> Shape:
+    """The shape that a function of one input gives. A normalisation, which keeps it, takes a corner of the input: it
+    would compute."""
+    from rushlight import output_shape
+
+    corner = x
+    if function.__module__.endswith("functional_norm") and len(x) > 1:
+        keep = max(x) if function.__name__ == "layer_norm" else 2
+        corner = (min(2, x[0]), x[1], *(min(keep, n) for n in x[2:]))
+    given = {name: shape for name, shape in {**tensors, "input": corner}.items() if shape is not None}
+    call = lambda *found: function(**dict(zip(given, found)), **values)  # noqa: E731
+    y = output_shape(call, *given.values())
+    return x if corner != x and tuple(y) == corner else y
+
+
+def _bound(name: str, function: Callable, arguments: tuple, keywords: dict[str, object]) -> dict[str, object]:
+    """The arguments by their names, those left out with their defaults; TypeError as the call's own."""
+    rules = signature(function)
+    try:
+        bound = rules.bind(*arguments, **keywords)
+    except TypeError as error:
+        wrong = next((key for key in keywords if key not in rules.parameters), None)
+        close = get_close_matches(wrong, rules.parameters, 1) if wrong else []
+        order = f"{name}({', '.join(key for key in rules.parameters if key not in ('device', 'dtype'))})"
+        raise TypeError(
+            message(f"{name}: {error}", f"its arguments: {order}", mend=close[0] if close else None)
+        ) from None
+    bound.apply_defaults()
+    return dict(bound.arguments)
 
 
 def _as_shape(name: str, argument: str, value: object) -> Shape | None:
@@ -218,5 +300,9 @@ def _flatten(input: Shape, start_dim: int = 0, end_dim: int = -1) -> None:
 
 def unknown(name: str) -> TypeError:
     """The error for what is not of the family."""
+    alike = [other for other in known() if other[0].isupper() == name[:1].isupper()]
+    lower = {other.lower(): other for other in [*reversed(known()), *alike]}
+    close = get_close_matches(name.lower(), lower, 1, 0.7)
     mend = "rushlight.summary(model, input_shape), which lists the layers of a model"
+    mend = lower[close[0]] if close else mend
     return TypeError(message(f"{name} is not a layer that explain knows", f"it knows {KNOWN}", mend=mend))

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rushlight.ops.shapes import Batches, batch_symbol, grown, in_batches, run, shapes_in, stand_in, with_batches
-from rushlight.rules import windows
 from rushlight.tensor.core import Tensor
 
-from .facts import Axis, Facts, facts_of, grid_axes
+from .facts import Axis, Facts, facts_of
 from .fields import Fields
-from .reading import of_module, rank_of
+from .reading import OTHER, of_module
 from .words import Words, terminal_is_ascii
 
 
@@ -138,7 +137,7 @@ class _Watch:
         field = self.fields.pass_on(module, facts, x, output)
         shapes = shapes_in(args[0] if len(args) == 1 else args), shapes_in(output)
         macs = facts.macs if facts else 0
-        axes = facts.axes if facts else _pool_axes(module, x, output)
+        axes = facts.axes if facts else ()
         return Row(name or "(model)", type(module).__name__, *shapes, facts, axes, parameters, macs, field, again)
 
     def summary(self, input_shapes: tuple, arguments: dict[str, object]) -> Summary:
@@ -166,20 +165,10 @@ def _facts(module: object, x: object) -> Facts | None:
     if not isinstance(x, Tensor):
         return None
     try:
-        return facts_of(of_module(module), tuple(x.shape))
+        asked = of_module(module)
+        return None if asked.way == OTHER else facts_of(asked, tuple(x.shape))
     except TypeError:  # not of the family
         return None
-
-
-def _pool_axes(module: object, x: object, y: object) -> tuple[Axis, ...]:
-    """The axes of a pooling layer that rounds down."""
-    kind, names = type(module).__name__, ("kernel_size", "stride", "padding")
-    if "Pool" not in kind or not all(hasattr(module, name) for name in names) or not isinstance(y, Tensor):
-        return ()
-    rank = rank_of(kind)
-    arguments = (getattr(module, name) for name in names)
-    grid = windows.pool(kind, rank, tuple(x.shape), *arguments, getattr(module, "dilation", 1))
-    return grid_axes(grid, x.dim() - rank) if grid.out == tuple(y.shape[-rank:]) else ()
 
 
 def _joined(symbol: str, shapes: tuple, first: Summary, second: Summary) -> Summary:

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from rushlight.ops.shapes import Batches
+from rushlight.rules import formula
 from rushlight.rules.hints import HINT
 
 from .facts import Axis, Facts
@@ -74,6 +75,8 @@ def rules(axes: tuple[Axis, ...], say: Words) -> str:
 def _short_rule(axis: Axis, say: Words) -> str:
     """The rule with what is 0 or 1 in it left out."""
     n = axis.numbers
+    if axis.rule is formula.ADAPTIVE_OUTPUT:
+        return f"{axis.out} = output_size"
     if "taps" not in n:
         return f"{axis.out} = {n['size']} + {n['before']} + {n['after']}"
     padding = "".join(f" + {n[side]}" for side in ("before", "after") if n[side])
@@ -82,8 +85,10 @@ def _short_rule(axis: Axis, say: Words) -> str:
         line = " + ".join(parts) + "".join(f" − {n[side]}" for side in ("before", "after") if n[side])
         return f"{axis.out} = {line}" + (f" + {n['output_padding']}" if n["output_padding"] else "")
     room = f"{n['size']}{padding} − {axis.span}"
-    floor = f"floor(({room}) / {n['stride']})" if say.ascii else f"⌊({room}) / {n['stride']}⌋"
-    return f"{axis.out} = {room + ' + 1' if n['stride'] == 1 else floor + ' + 1'}"
+    word, opening, closing = ("ceil", "⌈", "⌉") if axis.rule is formula.POOL_OUTPUT_CEIL else ("floor", "⌊", "⌋")
+    whole = f"{word}(({room}) / {n['stride']})" if say.ascii else f"{opening}({room}) / {n['stride']}{closing}"
+    steps = room if n["stride"] == 1 else whole
+    return f"{axis.out} = {steps}" + ("" if axis.left_out else " + 1")
 
 
 # -- as text

@@ -15,9 +15,10 @@ from rushlight.rules.arguments import AXES
 from rushlight.rules.formula import Formula
 from rushlight.rules.hints import HINT
 
+from . import kept
 from .facts import Axis, Facts
 from .lines import WIDTH, fill, width_of, wrapped
-from .reading import CONV, FLATTEN, FOLD, LINEAR, PAD, TRANSPOSED, UNFOLD
+from .reading import ADAPTIVE, CONV, FLATTEN, FOLD, LINEAR, OTHER, PAD, POOL, TRANSPOSED, UNFOLD
 from .words import Words, grouped
 
 Lines = Iterator[str]
@@ -51,11 +52,11 @@ def _title(facts: Facts, say: Words) -> Lines:
 def _shapes(facts: Facts, say: Words) -> Lines:
     titles = say("input"), say("output")
     width = max(map(width_of, titles)) + 3
-    rows = [(titles[0], facts.x, input_axes(facts, say))]
+    rows = [(titles[0], facts.shown[0], input_axes(facts, say))]
     if not facts.error:
-        rows.append((titles[1], facts.y, output_axes(facts, say)))
+        rows.append((titles[1], facts.shown[1], output_axes(facts, say)))
     for title, shape, names in rows:
-        meaning = ", ".join(f"{name} {grouped(n)}" for name, n in zip(names, shape)) if names else ""
+        meaning = ", ".join(f"{name} {size(n)}" for name, n in zip(names, shape)) if names else ""
         lead = f"  {fill(title, width)}{shown(shape)}"
         if width_of(lead) + width_of(meaning) + 3 <= WIDTH:
             yield f"{lead}   {meaning}"
@@ -69,10 +70,15 @@ def shown(shape: tuple) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
+def size(number: int | str) -> str:
+    """A size as people write it; a batch by its name."""
+    return number if isinstance(number, str) else grouped(number)
+
+
 def input_axes(facts: Facts, say: Words) -> tuple[str, ...]:
     """What each axis of the input is, where the layer tells."""
     dims, rank = len(facts.x), facts.asked.rank
-    if facts.way in (CONV, TRANSPOSED):
+    if facts.way in (CONV, TRANSPOSED, POOL, ADAPTIVE) or (facts.way == OTHER and rank):
         return _named(dims, (say("channels"), *map(say, AXES[rank])), say)
     if facts.way == LINEAR:
         return (
@@ -112,10 +118,12 @@ def _sizes(facts: Facts, say: Words) -> Lines:
         yield from _linear_sizes(facts, say)
     if facts.way == FLATTEN:
         yield from _flatten_sizes(facts, say)
+    if facts.way == OTHER:
+        yield from kept.sizes(facts, say)
     for number, axes in enumerate(alike(facts.axes)):
         if number:
             yield ""
-        yield from _axis(facts, axes, say, first=not number)
+        yield from (_adaptive_axis(axes, say) if facts.way == ADAPTIVE else _axis(facts, axes, say, first=not number))
     if facts.way in (UNFOLD, FOLD):
         yield ""
         yield from _blocks(facts, say)
@@ -141,15 +149,23 @@ def _axis(facts: Facts, axes: list[Axis], say: Words, first: bool) -> Lines:
     yield from equation(axis.rule, numbers, say)
     for rule in axis.resolved:
         yield from _resolved(rule, axis, say)
-    other = SPREAD if facts.way == TRANSPOSED else {}
+    other = {TRANSPOSED: SPREAD, POOL: POOLED}.get(facts.way, {})
     legend = axis.rule.legend(**numbers) if first else ()
     rows = [(name, grouped(n), say(other.get(name, meaning))) for name, meaning, n in legend]
     yield from table([*rows, *_marked(axis, say)], say)
+    if axis.left_out:
+        yield from wrapped(say(LEFT_OUT), INDENT)
     yield from _same_size(axis, say)
     if axis.rule is formula.TRANSPOSED_OUTPUT:
         yield from _choices(axis, say)
 
 
+LEFT_OUT = "minus 1: the last of these windows would begin behind the input and the padding before it, and is left out"
+# What the taps are where there are no weights.
+POOLED = {
+    "taps": "positions of a window on this axis (the kernel size)",
+    "dilation": "input positions from one of them to the next",
+}
 # What the terms are where inputs are spread over outputs.
 SPREAD = {
     "stride": "output positions from one input to the next",
@@ -176,6 +192,26 @@ def table(rows: list[tuple[str, str, str]], say: Words) -> Lines:
     for name, number, meaning in rows:
         lead = f"{INDENT}{fill(name, names)}  {' ' * (numbers - width_of(number))}{number}   "
         yield from wrapped(meaning, lead)
+
+
+def _adaptive_axis(axes: list[Axis], say: Words) -> Lines:
+    """An axis whose windows cover it evenly."""
+    axis = axes[0]
+    name = say(" and ").join(say(one.name) for one in axes)
+    yield say("{name}  {size} → {out}", name=name, size=axis.size, out=axis.out)
+    for rule in (formula.ADAPTIVE_START, formula.ADAPTIVE_STOP):
+        yield from wrapped(rule.symbols(say.ascii), INDENT)
+    yield from wrapped(adaptive_windows(axis, say), INDENT)
+
+
+def adaptive_windows(axis: Axis, say: Words) -> str:
+    """What each window of an adaptive axis reads."""
+    found = axis.adaptive
+    windows = ", ".join(f"{start}…{stop - 1}" if stop - start > 1 else str(start) for start, stop in found[:6])
+    windows = say.plain(windows + (", …" if len(found) > 6 else ""))
+    lengths = say(" or ").join(map(str, sorted({stop - start for start, stop in found})))
+    sentence = "output number index reads the positions from start to stop − 1, which are {lengths}: {windows}"
+    return say(sentence, lengths=lengths, windows=windows)
 
 
 def _resolved(rule: Formula, axis: Axis, say: Words) -> Lines:
@@ -261,6 +297,8 @@ def weight_axes(facts: Facts) -> tuple[str, ...]:
     """The weight's axes by name."""
     if facts.way == LINEAR:
         return ("out_features", "in_features")[-len(facts.weight) :]
+    if facts.way == OTHER:
+        return kept.weight_axes(facts)
     ends = ("out_channels", "in_channels / groups")
     if facts.way == TRANSPOSED:
         ends = ("in_channels", "out_channels / groups")
@@ -273,13 +311,12 @@ def _weights(facts: Facts, say: Words) -> Lines:
     names = ", ".join(say(name) for name in weight_axes(facts))
     yield from wrapped(f"{shown(facts.weight)} = ({names})", f"{say('weight')}   ")
     if facts.asked.bias:
-        each = (
-            say("one number for each output feature")
-            if facts.way == LINEAR
-            else say("one number for each output channel")
-        )
+        each = {
+            LINEAR: say("one number for each output feature"),
+            OTHER: say("added to the result, as many as weights"),
+        }.get(facts.way, say("one number for each output channel"))
         yield from wrapped(f"{shown(facts.asked.bias)}   {each}", f"{say('bias')}     ")
-    if facts.way == LINEAR:
+    if facts.way in (LINEAR, OTHER):
         return
     [first, second] = facts.channels
     if facts.groups > 1:
@@ -293,14 +330,19 @@ def _weights(facts: Facts, say: Words) -> Lines:
 
 def _cost(facts: Facts, say: Words) -> Lines:
     if facts.weight:
-        bias = sum(facts.asked.bias or ())
+        bias = prod(facts.asked.bias or (0,))
         text = say("{n} = {weights} weights + {bias} biases", n=facts.parameters, weights=prod(facts.weight), bias=bias)
         yield from wrapped(text, say("parameters") + "   ")
-        yield from wrapped(_macs(facts, say), say("multiply-accumulates") + "   ")
+        if facts.spec:
+            yield from wrapped(_macs(facts, say), say("multiply-accumulates") + "   ")
     item = [bytes_in_words(count) for count in facts.bytes]
+    if facts.batch:
+        one = [f"{bytes_in_words(count // facts.examples)}·{facts.batch.symbol}" for count in facts.bytes]
+        item = [one[0], item[1], one[2]]
     sentence = "input {x}, parameters {w}, output {y}" if facts.weight else "input {x}, output {y}"
+    item = [say.plain(size) for size in item]
     yield from wrapped(say(sentence, x=item[0], w=item[1], y=item[2]), say("memory") + "   ")
-    if facts.axes and facts.way in (CONV, TRANSPOSED, UNFOLD):
+    if facts.axes and facts.way in (CONV, TRANSPOSED, UNFOLD, POOL, ADAPTIVE):
         yield from wrapped(_field(facts, say), say("receptive field") + "   ")
 
 
@@ -311,7 +353,11 @@ def _macs(facts: Facts, say: Words) -> str:
     if facts.way == LINEAR:
         sentence = "{macs} = {batch} rows · {weights} weights"
     spec, weights = facts.spec, prod(facts.weight)
-    return say(sentence, macs=facts.macs, batch=spec.batch, positions=prod(spec.out), weights=weights)
+    macs, batch = facts.macs, spec.batch
+    if facts.batch:
+        macs = say.plain(f"{grouped(facts.macs // facts.examples)}·{facts.batch.symbol}")
+        batch = facts.batch.rows if facts.way == LINEAR else facts.batch.symbol
+    return say(sentence, macs=macs, batch=batch, positions=prod(spec.out), weights=weights)
 
 
 def _field(facts: Facts, say: Words) -> str:
@@ -319,7 +365,7 @@ def _field(facts: Facts, say: Words) -> str:
     field = times.join(str(axis.seen) for axis in facts.axes)
     if facts.way == TRANSPOSED:
         return say("{field}: an output takes from at most so many inputs an axis", field=field)
-    taps = times.join(str(axis.numbers["taps"]) for axis in facts.axes)
+    taps = times.join(str(axis.numbers.get("taps", axis.seen)) for axis in facts.axes)
     if field == taps:
         return say("{field}: the input positions that one output depends on", field=field)
     return say("{field} input positions from the first tap to the last, {taps} of them read", field=field, taps=taps)
@@ -371,6 +417,8 @@ def notes(facts: Facts, say: Words) -> Lines:
             yield say(
                 "the kernel size is no multiple of the stride: outputs sum unequal numbers of taps (a checkerboard)"
             )
+    if facts.way in (POOL, ADAPTIVE):
+        yield from kept.pooling(facts, say)
     if facts.way == CONV and facts.groups == facts.spec.in_channels > 1:
         yield say("depthwise: every input channel is convolved on its own")
     pointwise = facts.way == CONV and prod(facts.spec.taps) == 1 == facts.groups

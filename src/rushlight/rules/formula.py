@@ -238,6 +238,7 @@ POOL_OUTPUT_CEIL = Formula(
     "out",
     ceiling(size + before + after - dilation * (taps - 1) - 1, stride) + 1,
 )
+ADAPTIVE_OUTPUT = Formula("adaptive output size", "out", out)
 ADAPTIVE_START = Formula("first position of an adaptive window", "start", (index * size) // out)
 ADAPTIVE_STOP = Formula("end of an adaptive window", "stop", ceiling((index + 1) * size, out))
 

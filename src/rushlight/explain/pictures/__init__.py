@@ -1,14 +1,14 @@
 """Pictures of the user's own layer: `Facts` come in, a `Canvas` goes out, which writes itself as SVG.
 
-One file for each way of computing: `windows` (Conv, Unfold, Fold), `scatter` (ConvTranspose), `matrix` (Linear,
-Flatten), `pads`; `groups` is drawn below where there are any. `canvas`, `grid`, `view` and `sheet` are what they are
-drawn with.
+One file for each way of computing: `windows` (Conv, Pool, Unfold, Fold), `scatter` (ConvTranspose), `matrix` (Linear,
+Flatten), `pads`, `plain` (what keeps its axes); `groups` is drawn below where there are any. `canvas`, `grid`, `view`
+and `sheet` are what they are drawn with.
 """
 
 from __future__ import annotations
 
 from ..facts import Facts
-from ..reading import CONV, FLATTEN, FOLD, LINEAR, PAD, TRANSPOSED, UNFOLD
+from ..reading import ADAPTIVE, CONV, FLATTEN, FOLD, LINEAR, OTHER, PAD, POOL, TRANSPOSED, UNFOLD
 from ..words import Words
 from .canvas import Canvas
 
@@ -57,6 +57,12 @@ def _pad(facts: Facts, say: Words) -> Canvas:
     return pad_picture(facts, say)
 
 
+def _plain(facts: Facts, say: Words) -> Canvas:
+    from .plain import plain_picture
+
+    return plain_picture(facts, say)
+
+
 _WAYS = {
     CONV: _windows,
     UNFOLD: _windows,
@@ -65,4 +71,7 @@ _WAYS = {
     LINEAR: _linear,
     FLATTEN: _flatten,
     PAD: _pad,
+    POOL: _windows,
+    ADAPTIVE: _plain,
+    OTHER: _plain,
 }

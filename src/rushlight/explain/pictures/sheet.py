@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..facts import Axis, Facts
 from ..lines import width_of, wrapped
-from ..text import alike, shown
+from ..text import LEFT_OUT, alike, shown, size
 from ..words import Words
 from .canvas import CHARACTER, LINE, MARGIN, Canvas
 from .view import View
@@ -15,7 +15,7 @@ NARROWEST = 66  # characters of a caption, even under a small drawing
 def begin(facts: Facts, say: Words) -> tuple[Canvas, float]:
     """A canvas with its title, and where the drawing begins."""
     title = " ".join(facts.asked.text.split())
-    shapes = f"{shown(facts.x)} → {shown(facts.y)}"
+    shapes = f"{shown(facts.shown[0])} → {shown(facts.shown[1])}"
     canvas = Canvas(title, f"{title}: {shapes}")
     y = MARGIN + 12
     for line in wrapped(title, rest="    ", width=NARROWEST + 8):
@@ -23,6 +23,17 @@ def begin(facts: Facts, say: Words) -> tuple[Canvas, float]:
         y += LINE
     canvas.text(MARGIN, y, shapes, "soft")
     return canvas, y + 14
+
+
+def boxes(canvas: Canvas, x: float, y: float, names: tuple[str, ...], shape: tuple[int | str, ...]) -> float:
+    """The axes of a shape, a box each; gives where they end."""
+    for name, number in zip(names or ("",) * len(shape), map(size, shape)):
+        width = max(64.0, CHARACTER * max(width_of(name), width_of(number)) + 16)
+        canvas.rect(x, y, width, 40, "cell")
+        canvas.text(x + width / 2, y + (16 if name else 25), number, "head mid")
+        canvas.text(x + width / 2, y + 32, name, "small mid")
+        x += width + 8
+    return x
 
 
 def captions(canvas: Canvas, sentences: list[str], y: float) -> float:
@@ -70,6 +81,7 @@ def sizes(facts: Facts, say: Words) -> list[str]:
     for axes in alike(facts.axes):
         name = say(" and ").join(say(axis.name) for axis in axes)
         found.append(f"{name}: {axes[0].rule.explain(**axes[0].numbers)}")
+        found += [say(LEFT_OUT)] if axes[0].left_out else []
     return found
 
 

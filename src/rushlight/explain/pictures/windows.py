@@ -10,7 +10,8 @@ from itertools import product
 from math import prod
 
 from ..facts import Axis, Facts
-from ..reading import CONV, FOLD
+from ..kept import pooling
+from ..reading import CONV, FOLD, POOL
 from ..text import MODES
 from ..words import Words
 from .canvas import MARGIN, Canvas
@@ -72,7 +73,7 @@ def windows_picture(facts: Facts, say: Words) -> Canvas:
     canvas, y = begin(facts, say)
     rank = len(facts.axes)
     axes = [moving(axis) for axis in facts.axes]
-    views = [view_of(axis, *room) for axis, room in zip(axes, (ROOM if facts.way == CONV else FEW)[rank])]
+    views = [view_of(axis, *room) for axis, room in zip(axes, (ROOM if facts.way in (CONV, POOL) else FEW)[rank])]
     drawing = _Drawing(facts, axes, views, say)
     sentences = drawing.draw(canvas, y + 30)
     y = canvas.height + 26
@@ -97,6 +98,8 @@ class _Drawing:
         self.lines = len(axes) == 1  # one axis: the channels are drawn beside it
         self.cell = CELL[len(axes)]
         self.channels = _channels(facts)
+        self.groups = self.channels[0] if facts.way == POOL else facts.groups
+        self.columns = facts.way not in (CONV, POOL)  # the target is what unfold gives
 
     def draw(self, canvas: Canvas, y: float) -> list[str]:
         """Draw, and give a sentence a frame."""
@@ -126,8 +129,8 @@ class _Drawing:
 
     def _draw_target(self, canvas: Canvas, x: float, y: float) -> None:
         """The outputs; of unfold and fold the columns."""
-        say, facts = self.say, self.facts
-        if facts.way != CONV:
+        say = self.say
+        if self.columns:
             rows = self.channels[0] * prod(axis.taps for axis in self.axes)
             blocks = sorted(self._block(window) for window in self._windows())
             axes = [ends(rows, 9), with_gaps(blocks)]
@@ -136,7 +139,7 @@ class _Drawing:
             axes = [*lead, *(with_gaps(list(view.windows)) for view in self.views)]
         top = y + 18 + max(0, (self.source.bottom - Volume(x, y + 18, axes, self.cell).bottom) / 2)
         self.target = Volume(x, top, axes, self.cell)
-        if facts.way != CONV:
+        if self.columns:
             canvas.text(x - RIM + 8, top - 26, say("columns: {rows} entries × blocks", rows=rows), "head")
         else:
             self._title(canvas, x, top - 18, say("output"))
@@ -158,7 +161,7 @@ class _Drawing:
         return number
 
     def _frames(self, canvas: Canvas) -> list[str]:
-        made = [None] if not self.lines or self.facts.way != CONV else _two_ends(self.channels[1])
+        made = [None] if not self.lines or self.columns else _two_ends(self.channels[1])
         sentences = []
         for channel, window in product(made, self._windows()):
             canvas.begin_frame()
@@ -176,7 +179,7 @@ class _Drawing:
         if self.lines:
             rows = self._rows(channel)
             places = [(row, *place) for row in rows for place in places]
-        if self.facts.way != CONV:
+        if self.columns:
             rows = [row for row in next(iter(self.target.grids.values())).rows if row is not None]
             return places, [(row, self._block(window)) for row in rows]
         return places, [(channel, *window) if self.lines else window]
@@ -185,7 +188,7 @@ class _Drawing:
         """The input channels that make an output channel: those of its group."""
         if channel is None:
             return range(self.channels[0])
-        each_in, each_out = (n // self.facts.groups for n in self.channels)
+        each_in, each_out = (n // self.groups for n in self.channels)
         group = channel // each_out
         return range(group * each_in, (group + 1) * each_in)
 
@@ -196,13 +199,23 @@ class _Drawing:
         there = "; ".join(f"{name} {ranges(axis.places(at))}" for name, axis, at in zip(names, self.axes, window))
         if self.facts.way == FOLD:
             return say("block {n} is added to the image at {there}", n=self._block(window), there=there)
-        if self.facts.way != CONV:
+        if self.facts.way == POOL:
+            return self._pooled(channel, where, there)
+        if self.columns:
             return say("block {n} ({where}) is the input at {there}", n=self._block(window), where=where, there=there)
         if channel is None:
             return say("output {where} = bias + Σ weight · input at {there}", where=where, there=there)
         rows = self._rows(channel)
         sentence = "output channel {o}, {where} = bias + Σ weight · input channels {c}, {there}"
         return say(sentence, o=channel, c=ranges([*rows]), where=where, there=there)
+
+    def _pooled(self, channel: int | None, where: str, there: str) -> str:
+        say = self.say
+        if channel is not None:
+            where, there = (f"{say('channel {c}', c=channel)}, {place}" for place in (where, there))
+        if "max" in self.facts.asked.kind.lower():
+            return say("output {where} is the largest of the input at {there}", where=where, there=there)
+        return say("output {where} is made of the input at {there}", where=where, there=there)
 
     def key(self) -> list[tuple[str, str]]:
         """The kinds of cells."""
@@ -212,7 +225,9 @@ class _Drawing:
         entries = [("cell", say("a number")), ("pad", say("padding"))] if padded else [("cell", say("a number"))]
         if self.facts.way == FOLD:
             return [*entries, ("out", say("one block")), ("tap", say("where it is added"))]
-        made = say("the output they make") if self.facts.way == CONV else say("the column they make")
+        if self.facts.way == POOL:
+            return [*entries, ("tap", say("a window")), ("out", say("what it becomes"))]
+        made = say("the column they make") if self.columns else say("the output they make")
         return [*entries, ("tap", say("what the taps read")), ("out", made)]
 
     def remarks(self) -> list[str]:
@@ -223,10 +238,12 @@ class _Drawing:
             each = facts.channels[0] // facts.groups
             sentence = "one plane is drawn; the taps read the same places of {n} input channels, and all is summed"
             found = [say(sentence, n=each)] if each > 1 else []
+        if facts.way == POOL:
+            found = [*pooling(facts, say)]
         if facts.mode in MODES:
             found.append(say(MODES[facts.mode]))
         for axis in facts.axes:
-            left = axis.steps[2]
+            left = axis.steps[2] if axis.steps else 0
             if left:
                 places = ranges([*range(axis.size + axis.numbers["after"] - left, axis.size + axis.numbers["after"])])
                 found.append(say("{name}: left over at the end: {places}", name=say(axis.name), places=places))
