@@ -130,6 +130,37 @@ PAGES = [
              "F.pad(x, (5, 0), mode='reflect')", ((1, 2, 4),)),
         ],
     ),
+    (
+        "max_pool2d", "Pooling", "MaxPool2d(3, stride=2, padding=1)", (("N", 64, 15, 16),),
+        ("Windows as those of a convolution, without weights: each becomes its largest number, or its mean.",
+         "窗口与卷积相同，但没有权重：每个窗口变成其中最大的数，或平均值。"),
+        [
+            (("Without a stride, windows lie side by side: it is the kernel size.",
+              "不写 stride 时窗口并排：它等于核大小。"), "MaxPool2d(3)", ((1, 64, 15, 16),)),
+            (("Padding is at most half of the window.", "填充至多是窗口的一半。"),
+             "MaxPool2d(2, padding=2)", ((1, 64, 15, 16),)),
+        ],
+    ),
+    (
+        "adaptive_avg_pool2d", "Adaptive pooling", "AdaptiveAvgPool2d((1, 3))", (("N", 512, 7, 8),),
+        ("The output's size is given, and the windows cover the input evenly.",
+         "给定输出的大小，窗口均匀地覆盖输入。"),
+        [
+            (("A Linear layer behind it needs Flatten(): two axes of one position are left.",
+              "后面接 Linear 时还要 Flatten()：还剩两条长度为一的轴。"), "Linear(512, 10)", ((8, 512, 1, 1),)),
+        ],
+    ),
+    (
+        "batch_norm2d", "Normalisation", "BatchNorm2d(64)", (("N", 64, 8, 8),),
+        ("Numbers get mean 0 and variance 1, then a weight and a bias for each channel.",
+         "把数变成均值 0、方差 1，再乘以每个通道的权重并加上偏置。"),
+        [
+            (("It is made for the channels that come in.", "它的大小是输入的通道数。"),
+             "BatchNorm2d(64)", ((8, 32, 8, 8),)),
+            (("Behind a Conv1d or Linear it is BatchNorm1d.", "在 Conv1d 或 Linear 之后用 BatchNorm1d。"),
+             "BatchNorm2d(64)", ((8, 64, 100),)),
+        ],
+    ),
 ]  # fmt: skip
 
 WORDS = {

@@ -14,31 +14,44 @@ SECONDS = 0.9  # a frame
 MARGIN, LINE = 16, 18
 CHARACTER = 7.4  # width of one at font size 12.5, in the monospaced fonts below; Chinese takes two
 
-_STYLE = """
-#ID{--paper:#fff;--ink:#15191f;--soft:#5b6470;--line:#aab2bd;--cell:#eef1f5;--tap:#ffc247;--edge:#15191f;--out:#1d5fc4;
---onout:#fff;--done:#cfe0fa;--hatch:#c4cad3;font:12.5px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",
-"Noto Sans Mono CJK SC","Noto Sans CJK SC",monospace}
-@media(prefers-color-scheme:dark){#ID{--paper:#12161c;--ink:#e8ecf2;--soft:#a3adba;--line:#566070;--cell:#212833;
---tap:#a86a00;--edge:#ffd58a;--out:#86b6ff;--onout:#0b1017;--done:#233a5e;--hatch:#3d4654}}
-#ID .paper{fill:var(--paper)}
-#ID text{fill:var(--ink)}
-#ID .soft{fill:var(--soft)}
-#ID .small{font-size:10px;fill:var(--soft)}
-#ID .mini{font-size:9px;fill:var(--ink)}
+# What each class is drawn with, and its colours: light, and dark where the reader's setting says so. They are written
+# out a class: programs that are no browsers know no variables, and would draw everything black.
+_SHAPES = """
+#ID{font:12.5px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono","Noto Sans Mono CJK SC","Noto Sans CJK SC",monospace}
+#ID .small{font-size:10px}
+#ID .mini{font-size:9px}
 #ID .head{font-weight:bold}
 #ID .mid{text-anchor:middle}
 #ID .end{text-anchor:end}
-#ID .cell{fill:var(--cell);stroke:var(--line)}
-#ID .pad{fill:url(#ID-hatch);stroke:var(--line);stroke-dasharray:2 2}
-#ID .shade{fill:var(--paper);stroke:var(--line)}
-#ID .tap{fill:var(--tap);stroke:var(--edge);stroke-width:2.2}
-#ID .over{fill:none;stroke:var(--edge);stroke-width:2.2}
-#ID .dot{fill:var(--edge)}
-#ID .out{fill:var(--out);stroke:var(--edge);stroke-width:2.2}
-#ID .done{fill:var(--done);stroke:var(--line)}
-#ID .wire{fill:none;stroke:var(--edge);stroke-width:1.6}
-#ID .thin{fill:none;stroke:var(--soft);stroke-width:1}
-#ID .hatch{stroke:var(--hatch);stroke-width:1.4}
+#ID .pad{fill:url(#ID-hatch);stroke-dasharray:2 2}
+#ID .tap,#ID .over,#ID .out{stroke-width:2.2}
+#ID .over,#ID .wire,#ID .thin{fill:none}
+#ID .wire{stroke-width:1.6}
+#ID .thin{stroke-width:1}
+#ID .hatch{stroke-width:1.4}
+"""
+_PAPER, _INK, _SOFT, _LINE, _EDGE = range(5)
+_NAMED = {_PAPER: ("#fff", "#12161c"), _INK: ("#15191f", "#e8ecf2"), _SOFT: ("#5b6470", "#a3adba"),
+          _LINE: ("#aab2bd", "#566070"), _EDGE: ("#15191f", "#ffd58a")}  # fmt: skip
+_COLOURS: dict[str, dict[str, int | tuple[str, str]]] = {
+    ".paper": {"fill": _PAPER},
+    "text": {"fill": _INK},
+    ".soft": {"fill": _SOFT},
+    ".small": {"fill": _SOFT},
+    ".mini": {"fill": _INK},
+    ".cell": {"fill": ("#eef1f5", "#212833"), "stroke": _LINE},
+    ".pad": {"stroke": _LINE},
+    ".shade": {"fill": _PAPER, "stroke": _LINE},
+    ".tap": {"fill": ("#ffc247", "#a86a00"), "stroke": _EDGE},
+    ".over": {"stroke": _EDGE},
+    ".dot": {"fill": _EDGE},
+    ".out": {"fill": ("#1d5fc4", "#86b6ff"), "stroke": _EDGE},
+    ".done": {"fill": ("#cfe0fa", "#233a5e"), "stroke": _LINE},
+    ".wire": {"stroke": _EDGE},
+    ".thin": {"stroke": _SOFT},
+    ".hatch": {"stroke": ("#c4cad3", "#3d4654")},
+}
+_FRAMES = """
 #ID .f{visibility:hidden}
 #ID .first{visibility:visible}
 #ID .f{animation:ID-show ALLs step-end infinite}
@@ -47,6 +60,18 @@ _STYLE = """
 @keyframes ID-show{0%{visibility:visible}PART%{visibility:hidden}100%{visibility:hidden}}
 @media(prefers-reduced-motion:reduce){#ID .f{animation:none}}
 """
+
+
+def _coloured(dark: bool) -> str:
+    """A rule for each class with its colours."""
+    rules = []
+    for name, colours in _COLOURS.items():
+        pairs = [(key, _NAMED[colour] if isinstance(colour, int) else colour) for key, colour in colours.items()]
+        rules.append(f"#ID {name}{{{';'.join(f'{key}:{colour[dark]}' for key, colour in pairs)}}}")
+    return "\n".join(rules)
+
+
+_STYLE = f"{_SHAPES}{_coloured(False)}\n@media(prefers-color-scheme:dark){{\n{_coloured(True)}\n}}{_FRAMES}"
 
 
 class Canvas:
