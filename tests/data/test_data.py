@@ -1,6 +1,5 @@
 """Datasets, samplers and the loader without PyTorch."""
 
-import threading
 from collections import namedtuple
 
 import numpy as np
@@ -11,7 +10,6 @@ from rushlight.utils.data import (
     BatchSampler,
     ConcatDataset,
     DataLoader,
-    Dataset,
     IterableDataset,
     RandomSampler,
     Subset,
@@ -79,26 +77,6 @@ def test_streams_here_and_in_workers():
     assert read(DataLoader(Stream(), 2, num_workers=2)) == [[0, 2], [1, 3], [4, 6], [5, 7], [8], [9]]
     with pytest.raises(ValueError, match="IterableDataset: expected unspecified shuffle option"):
         DataLoader(Stream(), shuffle=True)
-
-
-def test_workers_are_threads_with_a_number_and_raise_what_the_dataset_raises():
-    class Where(Dataset):
-        def __getitem__(self, index):
-            if index == 7:
-                raise KeyError("seven")
-            return threading.get_ident(), get_worker_info().id
-
-        def __len__(self):
-            return 8
-
-    begun = []
-    loader = DataLoader(Where(), 1, num_workers=2, worker_init_fn=begun.append, collate_fn=lambda batch: batch[0])
-    seen = []
-    with pytest.raises(KeyError, match="seven"):
-        for batch in loader:
-            seen.append(batch)
-    assert [worker for _, worker in seen] == [0, 1, 0, 1, 0, 1, 0] and threading.get_ident() not in dict(seen)
-    assert sorted(begun) == [0, 1] and get_worker_info() is None
 
 
 Point = namedtuple("Point", "a b")

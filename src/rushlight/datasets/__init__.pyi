@@ -13,8 +13,8 @@ from rushlight.datasets.images import LabelledImages as LabelledImages
 from rushlight.datasets.mnist import FashionMNIST as FashionMNIST
 from rushlight.datasets.mnist import MNIST as MNIST
 from rushlight.datasets.resize import Resize as Resize
-from rushlight.utils.data.loader import DataLoader as DataLoader
-from rushlight.utils.data.loader import DataLoader as _DataLoader
+from rushlight.utils.data.dataloader import DataLoader as DataLoader
+from rushlight.utils.data.dataloader import DataLoader as _DataLoader
 import builtins as _b
 import os as _os
 

@@ -361,11 +361,15 @@ def _copy(self: Tensor) -> Tensor:
 
 @method("__reduce_ex__")
 def _reduce(self: Tensor, protocol: SupportsIndex) -> tuple:
+    return reduced(self, np.array(self._array, order="K"))
+
+
+def reduced(self: Tensor, array: np.ndarray) -> tuple:
+    """What pickle keeps of a tensor whose numbers are `array`; RuntimeError for one with a history."""
     if self.grad_fn is not None:
         raise RuntimeError(message("a tensor with a history cannot be pickled", mend=".detach() first"))
-    array = np.array(self._array, order="K")  # bfloat16 travels as its bits: the reader may lack ml_dtypes
     if self.dtype is dtypes.bfloat16:
-        array = array.view(np.uint16)
+        array = array.view(np.uint16)  # it travels as its bits: the reader may lack ml_dtypes
     return _unpickle, (type(self), array, self.dtype.name, self._requires_grad, dict(self.__dict__))
 
 

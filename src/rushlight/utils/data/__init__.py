@@ -6,6 +6,7 @@ In: anything with `__getitem__` and `__len__`, or an iterable. Out: batches of t
 # ruff: noqa: F401  (this file only shows what the others define)
 
 from rushlight.utils.data.collate import default_collate, default_convert
+from rushlight.utils.data.dataloader import DataLoader
 from rushlight.utils.data.dataset import (
     ChainDataset,
     ConcatDataset,
@@ -15,7 +16,6 @@ from rushlight.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
-from rushlight.utils.data.loader import DataLoader
 from rushlight.utils.data.sampler import (
     BatchSampler,
     RandomSampler,

@@ -1,4 +1,7 @@
-"""Samplers: the order in which a dataset's samples are read. The random ones draw what PyTorch draws."""
+"""Samplers: the order in which a dataset's samples are read.
+
+The random ones draw what PyTorch draws, and when it does: with the first number, not when the iterator is made.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ class RandomSampler(Sampler[int]):
         generator = self.generator
         if generator is None:
             generator = Generator().manual_seed(draw_seed())
-        return self._drawn(generator) if self.replacement else self._shuffled(generator)
+        yield from self._drawn(generator) if self.replacement else self._shuffled(generator)
 
     def _drawn(self, generator: Generator) -> Iterator[int]:
         count = len(self.data_source)
@@ -135,7 +138,7 @@ class WeightedRandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
-        return iter(drawn.tolist())
+        yield from drawn.tolist()
 
     def __len__(self) -> int:
         return self.num_samples

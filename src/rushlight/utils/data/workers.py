@@ -1,69 +1,53 @@
-"""Workers: threads that fetch batches ahead of the network.
+"""Workers, as the code that runs in them sees them, and what they and the main process say to each other.
 
-In: functions that fetch a batch each. Out: their results in order. A worker is one thread, so a dataset's
-samples are fetched one at a time in each; reading files and NumPy run at the same time as the network does.
+`worker_process` is what runs in one, `pool` starts and watches them.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from rushlight.utils.data.fetching import Fetching
+
+STOP, RESUME = "stop", "resume"  # labels of messages to a worker that are no tasks
+BATCH, FAILURE, END, RESUMED = "batch", "failure", "end", "resumed"  # what an answer is
 
 
-class WorkerInfo(NamedTuple):
-    """Which worker this is, of how many, and its seed and dataset."""
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """Which worker this is, of how many, its seed, and its own copy of the dataset."""
 
     id: int
     num_workers: int
     seed: int
     dataset: Any
+    rng: Any = None
+    worker_method: str | None = "multiprocessing"
 
 
-_local = threading.local()
+_info: WorkerInfo | None = None
+
+
+def become_worker(info: WorkerInfo) -> None:
+    """Make this process the worker that `info` describes."""
+    global _info
+    _info = info
 
 
 def get_worker_info() -> WorkerInfo | None:
     """In a worker: which one this is; elsewhere None. An IterableDataset splits its stream by it."""
-    return getattr(_local, "info", None)
+    return _info
 
 
-class Workers:
-    """A thread for each worker; tasks go round, results come back in the order of the tasks."""
+class Job(NamedTuple):
+    """What a worker is started with."""
 
-    def __init__(self, infos: list[WorkerInfo], init: Callable[[int], None] | None, prefetch: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        def begin(info: WorkerInfo) -> None:
-            _local.info = info
-            if init is not None:
-                init(info.id)
-
-        self.ahead = prefetch * len(infos)
-        self.threads = [ThreadPoolExecutor(1, f"loader-{info.id}", begin, (info,)) for info in infos]
-
-    def results(self, tasks: Iterator[tuple[int, Callable[[], Any]]], timeout: float | None) -> Iterator[Any]:
-        """The results of `tasks`, each with the number of its worker; `ahead` of them run before they are asked for."""
-        pending = deque()
-        try:
-            for worker, task in tasks:
-                pending.append(self.threads[worker].submit(task))
-                if len(pending) >= self.ahead:
-                    yield _result(pending.popleft(), timeout)
-            while pending:
-                yield _result(pending.popleft(), timeout)
-        finally:
-            for thread in self.threads:
-                thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _result(future: Any, timeout: float | None) -> Any:
-    from concurrent.futures import TimeoutError
-
-    try:
-        return future.result(timeout)
-    except TimeoutError:
-        if future.done():  # the task itself timed out on something
-            raise
-        raise RuntimeError(f"DataLoader timed out after {timeout} seconds") from None
+    id: int
+    num_workers: int
+    base_seed: int
+    fetching: Fetching
+    init: Callable[[int], None] | None
+    by_main_thread: bool  # that started it

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rushlight.utils.data.collate import default_collate, default_convert
-from rushlight.utils.data.dataset import IterableDataset, fetch
+from rushlight.utils.data.dataset import IterableDataset
+from rushlight.utils.data.fetching import Fetching
+from rushlight.utils.data.iterators import Here, InWorkers, LoaderIterator
 from rushlight.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
     SequentialSampler,
     batch_count,
     check_batch_size,
-    draw_seed,
 )
-from rushlight.utils.data.workers import WorkerInfo, Workers
 
 if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
     from rushlight.random.generator import Generator
 
 _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
-_END = object()  # what a worker returns where its stream has ended
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class DataLoader:
+class Indexed(Protocol[T_co]):
+    """What gives a sample for a number: a Dataset, a list, an array."""
+
+    def __getitem__(self, index: Any, /) -> T_co: ...
+
+
+class DataLoader(Generic[T]):
     """Batches of a dataset: iterate over it once an epoch.
 
     `shuffle` reads in a new random order each time, the order that PyTorch reads in from the same seed;
@@ -35,11 +43,16 @@ class DataLoader:
     samples one by one. `collate_fn` makes a batch of a list of samples. `drop_last` leaves a last, shorter
     batch out.
 
-    With `num_workers` threads fetch `prefetch_factor` batches each ahead of time (PyTorch starts processes;
-    a dataset that draws from the default generator in `__getitem__` draws other numbers here).
-    `pin_memory`, `persistent_workers`, `multiprocessing_context` and `in_order` are taken and change nothing.
+    With `num_workers`, so many processes fetch `prefetch_factor` batches each ahead of time. Each has its own copy of
+    the dataset, `random`, `numpy.random` and the default generator seeded from the loader's `generator` and its
+    number (`get_worker_info().seed`), and one thread; `worker_init_fn` is called in it with its number. They are
+    started for each pass, or once with `persistent_workers`, in the way of `multiprocessing_context` ("fork", "spawn",
+    "forkserver" or a context; by default the platform's). With "spawn", the default of macOS and Windows, dataset and
+    functions must pickle, and a script guards what it does by `if __name__ == "__main__":`. Batches come in the order
+    of their numbers unless `in_order` is False. `pin_memory` is taken and changes nothing.
 
-    Raises ValueError for arguments that exclude one another.
+    Raises ValueError for arguments that exclude one another. Iterating raises what a worker raises, with the worker's
+    traceback in its text, and RuntimeError where a worker has died or a batch takes longer than `timeout` seconds.
 
     >>> import rushlight as torch
     >>> data = torch.utils.data.TensorDataset(torch.arange(5), torch.arange(5) * 10)
@@ -51,7 +64,7 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Indexed[T],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Iterable | None = None,
@@ -79,6 +92,8 @@ class DataLoader:
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
         self.multiprocessing_context = multiprocessing_context
+        self._iterator: InWorkers | None = None
+        self._length_asked: int | None = None
         self.generator = generator
         self.persistent_workers = persistent_workers
         self.in_order = in_order
@@ -102,6 +117,15 @@ class DataLoader:
             return RandomSampler(self.dataset, generator=self.generator)
         return SequentialSampler(self.dataset)
 
+    @property
+    def multiprocessing_context(self) -> BaseContext | None:
+        """How workers are started: a context of `multiprocessing`, or None for the platform's way."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: BaseContext | str | None) -> None:
+        self._context = None if context is None else _context(context, self.num_workers)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and self.__dict__.get("_ready"):
             raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
@@ -109,7 +133,7 @@ class DataLoader:
 
     def __len__(self) -> int:
         if self._iterable:
-            samples = len(self.dataset)
+            samples = self._length_asked = len(self.dataset)
             return samples if self.batch_size is None else batch_count(samples, self.batch_size, self.drop_last)
         return len(self._index_sampler)
 
@@ -117,71 +141,19 @@ class DataLoader:
     def _index_sampler(self) -> Iterable:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def __iter__(self) -> Iterator[Any]:
-        seed = draw_seed(self.generator)  # PyTorch draws it with or without workers, so the stream goes on alike
-        if self.num_workers:
-            return self._in_workers(seed)
-        return self._here()
+    def __iter__(self) -> LoaderIterator:
+        if not self.num_workers:
+            return Here(self)
+        if not self.persistent_workers:
+            return InWorkers(self)
+        if self._iterator is None or self._iterator.closed:
+            self._iterator = InWorkers(self)
+        else:
+            self._iterator.restart()
+        return self._iterator
 
-    # -- fetching
-
-    def _here(self) -> Iterator[Any]:
-        fetch_batch = self._fetcher(self.dataset)
-        for indices in self._index_sampler:
-            batch = fetch_batch(indices)
-            if batch is _END:
-                return
-            yield batch
-
-    def _fetcher(self, dataset: Any) -> Callable[[Any], Any]:
-        """A function from what the sampler yields to a batch, or _END where a stream has ended."""
-        if not self._iterable:
-            return partial(self._fetch_numbers, dataset)
-        return partial(self._fetch_next, iter(dataset))
-
-    def _fetch_numbers(self, dataset: Any, indices: Any) -> Any:
-        if self.batch_sampler is None:
-            return self.collate_fn(dataset[indices])
-        if self.collate_fn is default_collate and hasattr(dataset, "collated"):
-            batch = dataset.collated(indices)  # the same batch without a tensor for each sample
-            if batch is not None:
-                return batch
-        return self.collate_fn(fetch(dataset, indices))
-
-    def _fetch_next(self, stream: Iterator, indices: Any) -> Any:
-        if self.batch_sampler is None:
-            sample = next(stream, _END)
-            return _END if sample is _END else self.collate_fn(sample)
-        samples = list(itertools.islice(stream, len(indices)))
-        if not samples or (self.drop_last and len(samples) < len(indices)):
-            return _END
-        return self.collate_fn(samples)
-
-    def _in_workers(self, seed: int) -> Iterator[Any]:
-        count = self.num_workers
-        # Every worker has its own copy of a stream, as processes would.
-        datasets = [copy.copy(self.dataset) if self._iterable else self.dataset for _ in range(count)]
-        infos = [WorkerInfo(n, count, seed + n, dataset) for n, dataset in enumerate(datasets)]
-        workers = Workers(infos, self.worker_init_fn, self.prefetch_factor)
-        ended: set[int] = set()
-        fetchers = [_Lazily(partial(self._fetcher, dataset)) for dataset in datasets]
-
-        def tasks() -> Iterator[tuple[int, Callable[[], Any]]]:
-            turns = itertools.cycle(range(count))
-            for indices in self._index_sampler:
-                worker = next((n for n in itertools.islice(turns, count) if n not in ended), None)
-                if worker is None:
-                    return
-                yield worker, partial(run, worker, indices)
-
-        def run(worker: int, indices: Any) -> Any:
-            batch = fetchers[worker](indices)
-            if batch is _END:
-                ended.add(worker)
-            return batch
-
-        results = workers.results(tasks(), self.timeout or None)
-        return (batch for batch in results if batch is not _END)
+    def _fetching(self) -> Fetching:
+        return Fetching(self.dataset, self.collate_fn, self._iterable, self.batch_sampler is not None, self.drop_last)
 
 
 class _Endless:
@@ -194,19 +166,6 @@ class _Endless:
         raise TypeError("an iterable dataset has no length of its own")
 
 
-class _Lazily:
-    """A function that is made in the thread that first calls it, so that a stream begins in its worker."""
-
-    def __init__(self, make: Callable[[], Callable]) -> None:
-        self.make = make
-        self.function: Callable | None = None
-
-    def __call__(self, *args: Any) -> Any:
-        if self.function is None:
-            self.function = self.make()
-        return self.function(*args)
-
-
 def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent: bool) -> None:
     if num_workers < 0:
         raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
@@ -217,8 +176,8 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
             "prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 to enable "
             "multiprocessing, otherwise set prefetch_factor to None."
         )
-    if prefetch_factor is not None and prefetch_factor <= 0:
-        raise ValueError("prefetch_factor option should be positive")
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
     if persistent and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
 
@@ -249,3 +208,28 @@ def _check_order(
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
     else:
         check_batch_size(batch_size)
+
+
+def _context(context: Any, num_workers: int) -> BaseContext:
+    import multiprocessing
+    from multiprocessing.context import BaseContext
+
+    if not num_workers:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+            f"num_workers={num_workers}"
+        )
+    if isinstance(context, str):
+        methods = multiprocessing.get_all_start_methods()
+        if context not in methods:
+            raise ValueError(
+                f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
+                f"multiprocessing_context={context!r}"
+            )
+        return multiprocessing.get_context(context)
+    if not isinstance(context, BaseContext):
+        raise TypeError(
+            "multiprocessing_context option should be a valid context object or a string specifying the start method, "
+            f"but got multiprocessing_context={context}"
+        )
+    return context
