@@ -18,6 +18,7 @@ from rushlight.utils.data.dataset import ChainDataset as ChainDataset
 from rushlight.utils.data.dataset import ConcatDataset as ConcatDataset
 from rushlight.utils.data.dataset import Dataset as Dataset
 from rushlight.utils.data.dataset import IterableDataset as IterableDataset
+from rushlight.utils.data.dataset import StackDataset as StackDataset
 from rushlight.utils.data.dataset import Subset as Subset
 from rushlight.utils.data.dataset import TensorDataset as TensorDataset
 from rushlight.utils.data.dataset import random_split as random_split

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor
-from rushlight.tensor.creation import tensor
+from rushlight.tensor.creation import as_tensor, tensor
 from rushlight.tensor.interchange import from_numpy
 from rushlight.tensor.parts import stack
 
@@ -55,38 +56,56 @@ def _cannot_batch(kind: Any) -> str:
 def _collated_containers(batch: list) -> Any:
     sample = batch[0]
     if isinstance(sample, Mapping):
-        return _like(sample, {key: default_collate([entry[key] for entry in batch]) for key in sample})
+        return _mapping_like(sample, {key: default_collate([entry[key] for entry in batch]) for key in sample})
     if any(len(entry) != len(sample) for entry in batch):
         raise RuntimeError("each element in list of batch should be of equal size")
-    return _like_sequence(sample, [default_collate(column) for column in zip(*batch)])
+    return _sequence_like(sample, [default_collate(column) for column in zip(*batch)])
 
 
-def _like(sample: Mapping, entries: dict) -> Mapping:
+def _mapping_like(sample: Mapping, entries: dict) -> Mapping:
+    """A mapping of the sample's kind, with what else it carries (a default factory), and these entries."""
+    if type(sample) is dict:
+        return entries
     try:
-        return type(sample)(entries)
-    except TypeError:  # a mapping that is made otherwise
+        if not isinstance(sample, MutableMapping):
+            return type(sample)(entries)
+        result = copy.copy(sample)
+        result.update(entries)
+        return result
+    except TypeError:  # one that is made otherwise
         return entries
 
 
-def _like_sequence(sample: Sequence, columns: list) -> Sequence:
+def _sequence_like(sample: Sequence, entries: list) -> Sequence:
+    """A sequence of the sample's kind with these entries; a list for a tuple without names, as in PyTorch."""
     if isinstance(sample, tuple):
-        return type(sample)(*columns) if hasattr(sample, "_fields") else columns
+        return type(sample)(*entries) if hasattr(sample, "_fields") else entries
+    if type(sample) is list:
+        return entries
     try:
-        return type(sample)(columns)
-    except TypeError:  # a sequence that is made otherwise, like range
-        return columns
+        if not isinstance(sample, MutableSequence):
+            return type(sample)(entries)
+        result = copy.copy(sample)
+        for index, entry in enumerate(entries):
+            result[index] = entry
+        return result
+    except TypeError:  # one that is made otherwise, like range
+        return entries
 
 
 def default_convert(data: Any) -> Any:
-    """A sample as it is, with its NumPy arrays as tensors: what a loader does that makes no batches."""
+    """A sample as it is, with its NumPy arrays as tensors of the same memory: what a loader does that makes no batches.
+
+    >>> import numpy as np, rushlight as torch
+    >>> torch.utils.data.default_convert({"x": np.arange(3), "name": "a"})
+    {'x': tensor([0, 1, 2]), 'name': 'a'}
+    """
     if isinstance(data, (Tensor, str, bytes)):
         return data
     if isinstance(data, (np.ndarray, np.generic)):
-        return data if np.asarray(data).dtype.kind in "SaUO" else tensor(np.asarray(data))
+        return data if data.dtype.kind in "SaUO" else as_tensor(data)
     if isinstance(data, Mapping):
-        return _like(data, {key: default_convert(value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(value) for value in data))
-    if isinstance(data, (tuple, list)):
-        return [default_convert(value) for value in data]
+        return _mapping_like(data, {key: default_convert(data[key]) for key in data})
+    if isinstance(data, Sequence):
+        return _sequence_like(data, [default_convert(value) for value in data])
     return data

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor
 
 if TYPE_CHECKING:
@@ -27,8 +28,20 @@ class Dataset(Generic[T]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset[T]):
-    """Samples in a stream: subclasses define `__iter__`."""
+class IterableDataset(Dataset[T], Iterable[T]):
+    """Samples in a stream: subclasses define `__iter__` (TypeError for one that does not).
+
+    Each worker of a DataLoader reads a copy: `get_worker_info()` says which part of the stream is its own.
+
+    >>> import rushlight as torch
+    >>> class Squares(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         worker = torch.utils.data.get_worker_info()
+    ...         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
+    ...         return (number**2 for number in range(first, 5, step))
+    >>> list(torch.utils.data.DataLoader(Squares(), batch_size=None))
+    [0, 1, 4, 9, 16]
+    """
 
     def __add__(self, other: Dataset) -> ChainDataset:
         return ChainDataset([self, other])
@@ -55,17 +68,75 @@ class TensorDataset(Dataset[tuple]):
 
     def collated(self, indices: list[int]) -> list[Tensor] | None:
         """Several samples as a batch, cut out of the tensors at once; None where a subclass reads otherwise."""
-        if type(self).__getitem__ is not TensorDataset.__getitem__:
+        if type(self).__getitem__ is not TensorDataset.__getitem__ or hasattr(self, "__getitems__"):
             return None
         return [tensor[indices] for tensor in self.tensors]
 
 
+class StackDataset(Dataset[Any]):
+    """Sample i is sample i of each dataset: a tuple of them, or a dict where they are given by name.
+
+    Raises ValueError where there is none, some are named and some not, or their lengths differ.
+
+    >>> import rushlight as torch
+    >>> torch.utils.data.StackDataset(image=range(3), label="abc")[1]
+    {'image': 1, 'label': 'b'}
+    """
+
+    def __init__(self, *args: Dataset, **kwargs: Dataset) -> None:
+        if args and kwargs:
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both "
+                "types are given."
+            )
+        self.datasets = args or kwargs
+        lengths = {len(dataset) for dataset in self._parts}
+        if not lengths:
+            raise ValueError("At least one dataset should be passed")
+        if len(lengths) > 1:
+            raise ValueError("Size mismatch between datasets")
+        (self._length,) = lengths
+
+    @property
+    def _parts(self) -> Iterable[Dataset]:
+        return self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+
+    def _together(self, parts: Iterable) -> tuple | dict:
+        return dict(zip(self.datasets, parts)) if isinstance(self.datasets, dict) else tuple(parts)
+
+    def __getitem__(self, index: Any) -> tuple | dict:
+        return self._together(dataset[index] for dataset in self._parts)
+
+    def __getitems__(self, indices: list[int]) -> list[tuple | dict]:
+        """Several samples at once."""
+        columns = [fetch(dataset, indices) for dataset in self._parts]
+        for column in columns:
+            if len(column) != len(indices):
+                raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(column)}")
+        return [self._together(row) for row in zip(*columns)]
+
+    def __len__(self) -> int:
+        return self._length
+
+
 class Subset(Dataset[T]):
-    """The samples of a dataset that `indices` name, in that order."""
+    """The samples of a dataset that `indices` name, in that order.
+
+    A subclass with a `__getitem__` of its own defines `__getitems__`, too, which a loader asks (NotImplementedError).
+    """
 
     def __init__(self, dataset: Dataset[T], indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
+        own = type(self)
+        if own.__getitem__ is not Subset.__getitem__ and own.__getitems__ is Subset.__getitems__:
+            raise NotImplementedError(
+                message(
+                    f"{own.__name__} overrides __getitem__ but not __getitems__.",
+                    "A loader asks a Subset for several samples at once, by __getitems__.",
+                    mend="def __getitems__(self, indices): return [self[index] for index in indices]",
+                )
+            )
 
     def __getitem__(self, index: Any) -> T:
         if isinstance(index, list):
@@ -81,7 +152,10 @@ class Subset(Dataset[T]):
 
     def collated(self, indices: list[int]) -> list[Tensor] | None:
         """Several samples as a batch, where the dataset has a shorter way to one than sample by sample."""
-        if type(self).__getitem__ is not Subset.__getitem__ or not hasattr(self.dataset, "collated"):
+        own = type(self)
+        if own.__getitem__ is not Subset.__getitem__ or own.__getitems__ is not Subset.__getitems__:
+            return None
+        if not hasattr(self.dataset, "collated"):
             return None
         return self.dataset.collated([self.indices[index] for index in indices])
 
@@ -117,16 +191,22 @@ class ConcatDataset(Dataset[T]):
 
 
 class ChainDataset(IterableDataset[T]):
-    """Streams one after the other."""
+    """Streams one after the other; AssertionError, when it comes to its turn, for what is none."""
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         self.datasets = datasets
 
     def __iter__(self) -> Iterator[T]:
-        return itertools.chain.from_iterable(self.datasets)
+        return itertools.chain.from_iterable(self._streams())
 
     def __len__(self) -> int:
-        return sum(len(dataset) for dataset in self.datasets)
+        return sum(len(dataset) for dataset in self._streams())
+
+    def _streams(self) -> Iterator[IterableDataset]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise AssertionError("ChainDataset only supports IterableDataset")  # PyTorch's kind
+            yield dataset
 
 
 def random_split(
