@@ -29,6 +29,7 @@ from rushlight.explain.explanation import Explanation
 from rushlight.random import Generator
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.layout import MemoryFormat
+from rushlight.tensor.missing import Missing
 from rushlight.tensor.output import TAKES_OUT
 from rushlight.tensor.size import Size, device
 
@@ -200,7 +201,7 @@ class Stub:
         yield ""
         overloads = _overloads().get(cls.__name__, {})
         for name, value in vars(cls).items():
-            if name in _PLUMBING or (name.startswith("_") and not name.startswith("__")):
+            if isinstance(value, Missing) or name in _PLUMBING or (name.startswith("_") and not name.startswith("__")):
                 continue
             if name in overloads:
                 yield from self.written(overloads[name], inspect.unwrap(value).__doc__, "    ")
@@ -230,6 +231,8 @@ class Stub:
 _MISSING = object()
 _IN_PLACE = {f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")}
 _PLUMBING = {
+    "__dir__",
+    "__getattr__",  # which makes errors: a checker would take it for leave to ask for anything
     "__module__",
     "__doc__",
     "__dict__",

@@ -1,5 +1,7 @@
 """Answers for code that asks whether there is a GPU: there is none."""
 
+from rushlight.core import absent as _absent
+
 
 def is_available() -> bool:
     """False: Rushlight computes on the CPU.
@@ -25,3 +27,6 @@ manual_seed_all = manual_seed
 
 def synchronize(device: object = None) -> None:
     """Nothing to wait for."""
+
+
+__getattr__ = _absent.getter(__name__)

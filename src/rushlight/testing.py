@@ -10,6 +10,7 @@ from numbers import Number
 
 import numpy as np
 
+from rushlight.core import absent as _absent
 from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import as_tensor
@@ -117,3 +118,6 @@ def _difference(a: np.ndarray, b: np.ndarray, wrong: np.ndarray, rtol: float, at
         f"Relative difference there: {relative} (up to {rtol} allowed)"
         f"\nThere: {a[at]} instead of {b[at]}"
     )
+
+
+__getattr__ = _absent.getter(__name__)

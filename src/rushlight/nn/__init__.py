@@ -6,6 +6,7 @@ Tensors come in and go out; a layer holds its arguments and parameters and hands
 
 # ruff: noqa: F401  (this file only shows what the others define)
 
+from rushlight.core import absent as _absent
 from rushlight.nn import functional, init, utils
 from rushlight.nn.activation import (
     ELU,
@@ -111,3 +112,5 @@ from rushlight.nn.shape import (
 )
 
 __all__ = [name for name, value in globals().items() if isinstance(value, type)] + ["functional", "init", "utils"]
+
+__getattr__ = _absent.getter(__name__)

@@ -7,6 +7,7 @@ normalisation live in the files beside this one.
 
 from __future__ import annotations
 
+from rushlight.core import absent as _absent
 from rushlight.nn.functional_activation import (
     elu,
     gelu,
@@ -456,3 +457,5 @@ _document(_ADAPTIVE, (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_poo
 for _name in __all__:
     if "_pool" in _name or _name in ("hardtanh", "relu6"):  # the others look at their arguments anyway
         globals()[_name] = _takes_tensors(globals()[_name], _name, __name__, numpy_names=False)
+
+__getattr__ = _absent.getter(__name__)

@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from rushlight.autograd.modes import no_grad
-from rushlight.core import dtypes
+from rushlight.core import absent, dtypes
 from rushlight.nn.hooks import HOOK_TABLES, Hooked
 from rushlight.nn.parameter import Buffer, Parameter, is_lazy
 from rushlight.nn.state_dict import Stateful
@@ -141,7 +141,7 @@ class Module(Hooked, Stateful):
             entries = self.__dict__.get(table)
             if entries is not None and name in entries:
                 return entries[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise absent.of_object(self, "torch.nn.Module", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         entries = self.__dict__

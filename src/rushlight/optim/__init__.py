@@ -6,7 +6,10 @@ In: the parameters of a module, with gradients in `.grad`. Out: the same paramet
 
 # ruff: noqa: F401  (this file only shows what the others define)
 
+from rushlight.core import absent as _absent
 from rushlight.optim import lr_scheduler
 from rushlight.optim.adam import Adam, AdamW
 from rushlight.optim.optimizer import Optimizer
 from rushlight.optim.sgd import SGD
+
+__getattr__ = _absent.getter(__name__)

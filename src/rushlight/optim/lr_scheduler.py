@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from rushlight.core import absent as _absent
 from rushlight.optim.optimizer import Optimizer
 
 
@@ -267,3 +268,6 @@ class ReduceLROnPlateau(LRScheduler):
             lr = max(group["lr"] * self.factor, least)
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
+
+
+__getattr__ = _absent.getter(__name__)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from rushlight.core import absent as _absent
 from rushlight.random.factories import (
     bernoulli,
     multinomial,
@@ -79,3 +80,6 @@ def fork_rng(devices: object = None, enabled: bool = True, device_type: str | No
     """
     with default_generator.forked() if enabled else contextlib.nullcontext():
         yield
+
+
+__getattr__ = _absent.getter(__name__)

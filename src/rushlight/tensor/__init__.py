@@ -28,6 +28,8 @@ from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
 )
 from rushlight.tensor.size import Size, device
 
+from rushlight.tensor import missing  # noqa: F401  isort: skip  when all methods are there
+
 __all__ = ["Size", "Tensor", "device", "wrap", "wrap_view"]
 
 

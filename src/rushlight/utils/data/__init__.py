@@ -5,6 +5,7 @@ In: anything with `__getitem__` and `__len__`, or an iterable. Out: batches of t
 
 # ruff: noqa: F401  (this file only shows what the others define)
 
+from rushlight.core import absent as _absent
 from rushlight.utils.data.collate import default_collate, default_convert
 from rushlight.utils.data.dataloader import DataLoader
 from rushlight.utils.data.dataset import (
@@ -26,3 +27,5 @@ from rushlight.utils.data.sampler import (
     WeightedRandomSampler,
 )
 from rushlight.utils.data.workers import get_worker_info
+
+__getattr__ = _absent.getter(__name__)
