@@ -10,7 +10,7 @@ KERNELS = $(foreach name,bias compiled lanewise overlap ownership planes pooling
 	tests/backends/test_$(name).py) tests/fuzz/test_engines.py tests/fuzz/test_found.py
 DATA ?=
 
-.PHONY: demo test check parity targets sweep explore plans bench clean
+.PHONY: demo test check parity targets typing package sweep explore plans bench clean
 
 demo: $(VENV)/train.stamp
 	$(BIN)/rushlight train $(if $(DATA),--data $(DATA))
@@ -38,6 +38,10 @@ targets: $(VENV)/test.stamp
 typing: $(VENV)/test.stamp
 	$(BIN)/python -m pip install -q -e ".[typing]"
 	$(BIN)/python -m pytest tests/typing
+
+# The wheel and the sdist, each installed in an empty environment and used there.
+package: $(VENV)/test.stamp
+	$(BIN)/python -m tests.package
 
 # Long sweeps with a larger budget.
 sweep: $(VENV)/test.stamp

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import rushlight
 from rushlight import cli
 from rushlight.core.extras import EXTRAS
 
@@ -147,3 +148,11 @@ def test_what_is_missing_can_be_installed_from_a_clone():
     extras = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for package, extra in EXTRAS.items():
         assert any(entry.startswith(package) for entry in extras[extra])
+
+
+def test_the_version_stands_in_one_place():
+    project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())
+    assert "version" not in project["project"] and project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "rushlight.__version__"}
+    [line] = [line for line in (PACKAGE / "__init__.py").read_text().splitlines() if line.startswith("__version__")]
+    assert line == f'__version__ = "{rushlight.__version__}"'  # a literal, which is read without importing
