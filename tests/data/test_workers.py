@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import rushlight as torch
+from rushlight.backends import registry
 from rushlight.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info, transport
 
 METHODS = multiprocessing.get_all_start_methods()
@@ -231,6 +232,8 @@ def test_persistent_workers_stay_and_keep_their_dataset():
     assert iter(loader) is iter(loader)
     next(iter(loader))
     assert [calls for _, calls in loader][:2] == [16, 15], "what was asked for is finished first"
+    del loader
+    assert multiprocessing.active_children() == []
     once = load(Each(count))
     assert not {pid for pid, _ in once} & {pid for pid, _ in once}
 
@@ -412,7 +415,10 @@ def test_timeout():
 
 
 def test_ctrl_c_ends_the_workers_and_a_new_pass_has_new_ones():
-    loader = load(Each(lambda index: time.sleep(60 * (index == 2)) or index), persistent_workers=True)
+    slow = multiprocessing.get_context("fork").Event()
+    slow.set()
+    data = Each(lambda index: time.sleep(60 if index == 2 and slow.is_set() else 0) or index)
+    loader = load(data, persistent_workers=True)
     batches = iter(loader)
     assert next(batches) == 0
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -423,7 +429,8 @@ def test_ctrl_c_ends_the_workers_and_a_new_pass_has_new_ones():
     assert no_worker_is_left()
     with pytest.raises(RuntimeError, match="its workers have ended"):
         next(batches)
-    assert next(iter(loader)) == 0
+    slow.clear()
+    assert list(loader) == list(range(8))
 
 
 def test_an_interrupted_worker_goes_on_if_the_main_process_does():
@@ -501,6 +508,45 @@ def test_a_loader_in_a_worker():
     assert list(load(Each(lambda index: inner(0), 1))) == [[[0, 1], [2, 3]]]
     with pytest.raises(AssertionError, match="daemonic processes are not allowed to have children"):
         list(load(Each(lambda index: inner(1), 1)))
+
+
+def test_locks_that_other_threads_hold_are_open_in_a_worker():
+    """Its own generators and engine do not wait for a thread that is not there."""
+    held, ended = threading.Event(), threading.Event()
+
+    def hold():
+        with np.random.get_bit_generator().lock, torch.default_generator.lock, registry._choosing:
+            held.set()
+            ended.wait()
+
+    def use(index):
+        return np.random.random(), torch.rand(1).item(), torch.get_engine()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    try:
+        assert held.wait(5)
+        batches = load(Each(use, 2), generator=torch.Generator(), timeout=5)
+        assert [len(drawn) for drawn in batches] == [3, 3]
+    finally:
+        ended.set()
+        other.join()
+
+
+def test_loaders_in_several_threads():
+    """Each thread forks while others open and close files."""
+    sums = []
+
+    def read():
+        for _ in range(5):
+            sums.append(sum(batch.sum().item() for batch in load(Each(torch.tensor), 2)))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sums == [28] * 20
 
 
 def test_forked_workers_run_layers_whatever_other_threads_do():

@@ -7,6 +7,7 @@ adjoints of the last two; it declines a call by raising `Refusal` with the reaso
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections import deque
@@ -92,6 +93,16 @@ _choosing = threading.RLock()
 _choice: str | None = None  # what set_engine or the environment asked for; None: not asked yet
 _current: object | None = None  # what runs the calls of the process
 _here: ContextVar[object | None] = ContextVar("rushlight_backend", default=None)  # what `using` says instead
+
+
+def _unlock_in_child() -> None:
+    """A lock that another thread held when the process forked nobody would release in the child."""
+    global _choosing
+    _choosing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 def current() -> object:

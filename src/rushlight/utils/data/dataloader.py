@@ -149,7 +149,7 @@ class DataLoader(Generic[T]):
         if self._iterator is None or self._iterator.closed:
             self._iterator = InWorkers(self)
         else:
-            self._iterator.restart()
+            self._iterator.restart(self)
         return self._iterator
 
     def _fetching(self) -> Fetching:

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class LoaderIterator:
-    """What both kinds share."""
+    """What both kinds share. It keeps what it needs of the loader, not the loader, which may keep it."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self._loader = loader
-        self._begin()
+        self._sampler, self._dataset, self._num_workers = loader._index_sampler, loader.dataset, loader.num_workers
+        self._begin(loader)
         self._base_seed = draw_seed(loader.generator)  # with or without workers: the stream goes on alike
 
-    def _begin(self) -> None:
-        self._order = iter(self._loader._index_sampler)
-        self._expected: int | None = self._loader._length_asked
+    def _begin(self, loader: DataLoader) -> None:
+        self._order = iter(self._sampler)
+        self._expected: int | None = loader._length_asked
         self._given = 0
 
     def __iter__(self) -> LoaderIterator:
         return self
 
     def __len__(self) -> int:
-        return len(self._loader._index_sampler)
+        return len(self._sampler)
 
     def __next__(self) -> Any:
         raise NotImplementedError
@@ -48,9 +48,9 @@ class LoaderIterator:
         """Of a stream whose length was asked: warn where it goes on."""
         self._given += 1
         if self._given > self._expected:
-            workers = " Each worker reads the stream: split it by get_worker_info()." * bool(self._loader.num_workers)
+            workers = " Each worker reads the stream: split it by get_worker_info()." * bool(self._num_workers)
             warnings.warn(
-                f"Length of IterableDataset {self._loader.dataset} was reported to be {self._expected} "
+                f"Length of IterableDataset {self._dataset} was reported to be {self._expected} "
                 f"(when accessing len(dataloader)), but {self._given} samples have been fetched.{workers}",
                 stacklevel=3,
             )
@@ -83,11 +83,13 @@ class InWorkers(LoaderIterator):
 
         from rushlight.utils.data.pool import Pool, started_by_main_thread
 
+        self._prefetch_factor, self._timeout = loader.prefetch_factor, loader.timeout
+        self._in_order, self._persistent = loader.in_order, loader.persistent_workers
         count, by_main = loader.num_workers, started_by_main_thread()
         fetching = loader._fetching()
         jobs = [Job(n, count, self._base_seed, fetching, loader.worker_init_fn, by_main) for n in range(count)]
         self._pool: Pool = Pool(loader.multiprocessing_context or multiprocessing.get_context(), jobs)
-        self._begin()  # once more, as PyTorch: it shows where iter(sampler) draws numbers itself
+        self._begin(loader)  # once more, as PyTorch: it shows where iter(sampler) draws numbers itself
         self._ask_first()
 
     @property
@@ -95,20 +97,20 @@ class InWorkers(LoaderIterator):
         """Whether its workers are gone."""
         return self._pool.closed
 
-    def restart(self) -> None:
+    def restart(self, loader: DataLoader) -> None:
         """Begin again with the workers that are there, which finish first what they were asked for."""
-        self._begin()
-        for worker in range(self._loader.num_workers):
+        self._begin(loader)
+        for worker in range(self._num_workers):
             self._pool.send(worker, RESUME)
-        waiting = self._loader.num_workers
+        waiting = self._num_workers
         while waiting:
             _, kind = self._received().label
             waiting -= kind == RESUMED
         self._ask_first()
 
     def _ask_first(self) -> None:
-        count = self._loader.num_workers
-        self._most = self._loader.prefetch_factor * count
+        count = self._num_workers
+        self._most = self._prefetch_factor * count
         self._asked = self._next = 0  # numbers of the next task and of the next batch
         self._tasks: dict[int, int] = {}  # a task's worker
         self._came: dict[int, Received] = {}  # what came before its turn
@@ -133,11 +135,12 @@ class InWorkers(LoaderIterator):
         self._asked += 1
 
     def _takes(self, worker: int) -> bool:
-        if self._loader.in_order or not self._active[worker]:
+        if self._in_order or not self._active[worker]:
             return self._active[worker]
         return self._load[worker] < self._most // sum(self._active)
 
     def __next__(self) -> Any:
+        self._pool.check_owner()
         try:
             batch = self._next_batch()
         except Exception:
@@ -158,7 +161,7 @@ class InWorkers(LoaderIterator):
                 if kind == END:
                     self._end(self._tasks[number])
                     continue
-                if number != self._next and self._loader.in_order:
+                if number != self._next and self._in_order:
                     self._came[number] = received
                     continue
             if number == self._next:
@@ -166,7 +169,7 @@ class InWorkers(LoaderIterator):
             self._load[self._tasks.pop(number)] -= 1
             self._ask()
             return _opened(received)
-        if not self._loader.persistent_workers:
+        if not self._persistent:
             self._pool.close()
         raise StopIteration
 
@@ -183,12 +186,12 @@ class InWorkers(LoaderIterator):
     def _end(self, worker: int) -> None:
         """The stream of a worker has ended: the others go on."""
         self._active[worker] = False
-        if not self._loader.persistent_workers:
+        if not self._persistent:
             self._pool.dismiss(worker)
         self._ask()
 
     def _received(self) -> Received:
-        timeout = self._loader.timeout
+        timeout = self._timeout
         try:
             return self._pool.receive(timeout or None)
         except TimeoutError:

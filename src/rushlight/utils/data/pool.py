@@ -52,9 +52,10 @@ class Worker:
     def hang_up(self) -> None:
         """Close our ends."""
         self.listened_to = False
-        for connection in (self.tasks, self.results):
-            with contextlib.suppress(OSError):
-                connection.close()
+        with _closing:
+            for connection in (self.tasks, self.results):
+                with contextlib.suppress(OSError):
+                    connection.close()
 
     def tell_to_stop(self) -> None:
         """Say so, if that is possible without waiting."""
@@ -65,15 +66,20 @@ class Worker:
 
 
 _open: weakref.WeakSet[Worker] = weakref.WeakSet()
+# Held while a connection closes and while the process forks: half closed, its number might be another file's already.
+_closing = threading.RLock()
 
 
 def _hang_up_in_child() -> None:
-    for worker in list(_open):
-        worker.hang_up()
+    try:
+        for worker in list(_open):
+            worker.hang_up()
+    finally:
+        _closing.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_hang_up_in_child)
+    os.register_at_fork(before=_closing.acquire, after_in_parent=_closing.release, after_in_child=_hang_up_in_child)
 
 
 class Pool:
@@ -156,11 +162,15 @@ class Pool:
                 self.close()
             raise
 
-    def _check_open(self) -> None:
+    def check_owner(self) -> None:
+        """RuntimeError in a process that was forked from the one which started the workers."""
         if os.getpid() != self._pid:
             raise RuntimeError(
                 message("DataLoader: its workers belong to another process", mend="a new iterator in this one")
             )
+
+    def _check_open(self) -> None:
+        self.check_owner()
         if self.closed:
             raise RuntimeError(message("DataLoader: its workers have ended", mend="a new iterator: iter(loader)"))
 

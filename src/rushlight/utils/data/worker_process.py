@@ -154,6 +154,8 @@ def _seed(job: Job) -> None:
 
     random.seed(job.base_seed + job.id)
     manual_seed(job.base_seed + job.id)
+    # A generator of its own: the lock of the forked one may be held, for ever, by a thread that is not in this process.
+    numpy.random.set_bit_generator(numpy.random.MT19937(0))
     entropy = [job.id, job.base_seed & 0xFFFF_FFFF, job.base_seed >> 32, 0]
     numpy.random.seed(numpy.random.SeedSequence(entropy).generate_state(4))
 
