@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rushlight.core.environment import VARIABLES, SettingError
+from rushlight.core.errors import in_words
 
 # name: (module below this package, what the list of commands says)
 COMMANDS = {
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except OSError as problem:
         _write_no_more()
-        print(f"rushlight: {problem}", file=sys.stderr)
+        print(f"rushlight: {in_words(problem)}", file=sys.stderr)
         return FAILED
 
 

@@ -16,7 +16,12 @@ Case = dict
 
 def load_cases(path: str | Path = LAYERS) -> list[Case]:
     """The cases of a JSON file in the form of `layers.json`."""
-    return json.loads(Path(path).read_text())
+    try:
+        cases = json.loads(Path(path).read_text(encoding="utf-8"))
+        [(case["category"], case["name"], case["op"], case["input"]) for case in cases]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is no list of layers in the form of the built-in layers.json: {error}") from None
+    return cases
 
 
 def output_positions(case: Case) -> list[int]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from rushlight.core import results
-from rushlight.core.errors import message
+from rushlight.core.errors import in_words, message
 from rushlight.core.extras import how_to_install
 from rushlight.core.options import above_zero, pattern, positive
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:  # nobody reads on: `cli` ends without a word
         raise
     except (OSError, ValueError) as problem:
-        print(f"rushlight bench: {problem}", file=sys.stderr)
+        print(f"rushlight bench: {in_words(problem)}", file=sys.stderr)
         return 1
 
 

@@ -19,6 +19,17 @@ def message(sentence: str, *facts: str, mend: str | None = None) -> str:
     return "\n".join(lines)
 
 
+def in_words(problem: Exception) -> str:
+    """An error's text for people at a terminal: files come first, and no numbers of the system's.
+
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "a/b.svg"))
+    'a/b.svg: No such file or directory'
+    """
+    if isinstance(problem, OSError) and problem.strerror:
+        return ": ".join(str(part) for part in (problem.filename, problem.strerror) if part is not None)
+    return str(problem)
+
+
 def bytes_in_words(count: int) -> str:
     """A number of bytes as people say it.
 

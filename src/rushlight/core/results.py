@@ -46,6 +46,8 @@ def own(folder: Path, names: Iterable[str], overwrite: bool, others: str = "") -
                 mend=f"another --out, {others}or --overwrite, which replaces them",
             )
         )
+    if folder.is_file():
+        raise ValueError(message(f"{folder} is a file, results need a folder", mend="another --out"))
     folder.mkdir(parents=True, exist_ok=True)
     for name in there:
         (folder / name).unlink()

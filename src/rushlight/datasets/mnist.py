@@ -10,6 +10,10 @@ from rushlight.core.errors import message
 from rushlight.datasets.images import LabelledImages, read_pair
 
 
+class DatasetMissing(RuntimeError):
+    """There are no files where a data set was looked for."""
+
+
 class MNIST(LabelledImages):
     """Handwritten digits of 28×28 pixels, 60,000 to train with and 10,000 to test with.
 
@@ -62,7 +66,7 @@ class MNIST(LabelledImages):
         for path in self._candidates(name):
             if path.is_file():
                 return path
-        raise RuntimeError(
+        raise DatasetMissing(
             message(
                 "Dataset not found. You can use download=True to download it",
                 f"no {name} or {name}.gz in {self.root} or {self.raw_folder}",

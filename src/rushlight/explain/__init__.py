@@ -81,10 +81,11 @@ def _asked(layer: Callable | str, shapes: tuple, arguments: dict) -> tuple:
         return parse(layer, shapes)
     if hasattr(layer, "parameters"):
         if len(shapes) != 1 or arguments:
+            apart = shapes if len(shapes) > 1 and all(isinstance(n, int | str) for n in shapes) else (20, 16, 50, 100)
             raise TypeError(
                 message(
                     f"explain a layer with the one shape of its input, got {len(shapes)} shapes",
-                    mend="rushlight.explain(layer, (20, 16, 50, 100))",
+                    mend=f"rushlight.explain(layer, {apart})",
                 )
             )
         return of_module(layer), shapes[0]

@@ -9,6 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from rushlight.core.errors import in_words
+
 from .words import LANGUAGES, terminal_is_ascii
 
 REFUSED, UNREAD = 1, 2  # exit codes: the call is an error; the question could not be read
@@ -52,4 +54,4 @@ def said(problem: Exception, ascii: bool) -> str:
     """An error's text for this terminal."""
     from .words import Words
 
-    return Words(ascii=ascii).plain(str(problem))
+    return Words(ascii=ascii).plain(in_words(problem))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from rushlight.core.errors import message
 from rushlight.ops.shapes import Batches, batch_symbol, grown, in_batches, run, shapes_in, stand_in, with_batches
 from rushlight.tensor.core import Tensor
 
@@ -92,6 +93,9 @@ def summary(model: Callable, *input_shapes: tuple, **arguments: object) -> Summa
     >>> found.output_shape, found.parameters, found.rows[0].field
     (('N', 8, 30, 30), 224, (3, 3))
     """
+    if not input_shapes and not arguments:
+        mend = "summary(model, (1, 3, 224, 224)), or ('N', 3, 224, 224) for any batch"
+        raise TypeError(message("summary takes the shape of each input, got none", mend=mend))
     symbol = batch_symbol(input_shapes)
     if symbol is None:
         return _Watch(model).summary(input_shapes, arguments)
@@ -153,7 +157,7 @@ class _Watch:
         if self.running:
             name, module, x = self.running[-1]
             return Stop(name or "(model)", type(module).__name__, x[0] if len(x) == 1 else x, error)
-        last = self.rows[-1].y if self.rows else input_shapes[0]
+        last = self.rows[-1].y if self.rows else input_shapes[0] if input_shapes else ()
         return Stop("forward", kind, last, error)
 
     def _parameters(self) -> int:

@@ -12,6 +12,8 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from rushlight.core.errors import message
+
 from .command import REFUSED, UNREAD, add_language, said
 from .words import terminal_is_ascii
 
@@ -46,14 +48,27 @@ def load(place: str) -> object:
     """The model that `FILE.py:name` names."""
     file, _, name = place.rpartition(":")
     if not file or not name:
-        raise ValueError(f"not FILE.py:model: {place!r}")
+        mend = f"{place}:net, with the name that the model has in it" if place.endswith(".py") else "model.py:net"
+        raise ValueError(message(f"not FILE.py:model: {place!r}", mend=mend))
     path = Path(file)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {file}")
-    found = _module(path)
+    found = module = _module(path)
     for part in name.split("."):
+        if not hasattr(found, part):
+            models = [key for key, value in vars(module).items() if _is_model(value, module.__name__)]
+            mend = f"{file}:{models[0]}" if models else "the name of a model, or of a class or function that makes one"
+            raise AttributeError(message(f"there is no {name} in {file}", mend=mend))
         found = getattr(found, part)
     return found() if isinstance(found, type) or not hasattr(found, "parameters") else found
+
+
+def _is_model(value: object, home: str) -> bool:
+    """Whether something in a file is a layer, or a class of layers that is written there."""
+    from rushlight.nn import Module
+
+    own = isinstance(value, type) and issubclass(value, Module) and value.__module__ == home
+    return own or isinstance(value, Module)
 
 
 def _module(path: Path) -> object:

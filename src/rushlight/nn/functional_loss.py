@@ -27,10 +27,15 @@ def legacy_reduction(size_average: Flag, reduce: Flag, reduction: str) -> str:
     """The reduction that the two older arguments ask for, with PyTorch's warning; `reduction` where they do not."""
     if size_average is None and reduce is None:
         return reduction
-    if reduce is False:
+    for value in (size_average, reduce):
+        if isinstance(value, Tensor) and value.numel() != 1:
+            sentence = "Boolean value of Tensor with more than one value is ambiguous"
+            fact = "a loss is made first, without tensors, and then called with input and target"
+            raise RuntimeError(message(sentence, fact, mend="loss = CrossEntropyLoss(), then loss(input, target)"))
+    if reduce is not None and not reduce:
         reduction = "none"
     else:
-        reduction = "sum" if size_average is False else "mean"
+        reduction = "mean" if size_average is None or size_average else "sum"
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
     )

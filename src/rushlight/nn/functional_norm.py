@@ -174,4 +174,11 @@ def _check_values_a_channel(shape: tuple[int, ...]) -> None:
 def _check_channels(input: Tensor, **statistics: Tensor | None) -> None:
     for name, tensor in statistics.items():
         if tensor is not None and tensor.numel() != input.shape[1]:
-            raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {tensor.numel()}")
+            channels, made_for = input.shape[1], tensor.numel()
+            raise RuntimeError(
+                message(
+                    f"{name} should contain {channels} elements not {made_for}",
+                    f"axis 1 (channels): {channels}, the layer is made for {made_for}",
+                    mend=f"a layer for {channels} channels, or an input with {made_for} channels on axis 1",
+                )
+            )

@@ -15,6 +15,7 @@ from typing import Any
 
 from rushlight.autograd.modes import no_grad
 from rushlight.core import absent, dtypes
+from rushlight.core.errors import message
 from rushlight.nn.hooks import HOOK_TABLES, Hooked
 from rushlight.nn.parameter import Buffer, Parameter, is_lazy
 from rushlight.nn.state_dict import Stateful
@@ -107,7 +108,8 @@ class Module(Hooked, Stateful):
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under `name`."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{_typename(module)} is not a Module subclass")
+            several = "the modules one by one: Sequential(*modules)" if isinstance(module, list | tuple) else None
+            raise TypeError(message(f"{_typename(module)} is not a Module subclass", mend=several))
         self._check_name("module", name, self._own_table("_modules", "module"))
         self._modules[name] = module
 

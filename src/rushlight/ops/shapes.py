@@ -165,8 +165,21 @@ class Batches(NamedTuple):
         return f"{times} + {self.offset}" if self.offset else times
 
 
+def check_shapes(shapes: tuple) -> None:
+    """TypeError where what should be a shape for each input is none."""
+    wrong = next((shape for shape in shapes if not isinstance(shape, list | tuple)), None)
+    if wrong is None:
+        return
+    if all(isinstance(entry, int | str) for entry in shapes):
+        mend = f"one shape for each input, {shapes}"
+    else:
+        mend = "the input's shape, x.shape" if isinstance(wrong, Tensor) else "one shape for each input, (1, 3, 32, 32)"
+    raise TypeError(message(f"a shape is a tuple of sizes, not {type(wrong).__name__}", mend=mend))
+
+
 def batch_symbol(shapes: tuple) -> str | None:
     """The name that stands in the place of the batch, if any does; ValueError where a name stands elsewhere."""
+    check_shapes(shapes)
     names = {shape[0] for shape in shapes if len(shape) and isinstance(shape[0], str)}
     if len(names) > 1 or any(isinstance(n, str) for shape in shapes for n in shape[1:]):
         raise ValueError(message(f"one name may stand in a shape, for the batch, its first number: got {shapes}"))

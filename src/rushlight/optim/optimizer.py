@@ -15,6 +15,7 @@ from typing import Any
 
 from rushlight.autograd.hooks import Handle
 from rushlight.autograd.modes import enable_grad, no_grad
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor
 
 Group = dict[str, Any]
@@ -39,6 +40,8 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {params.type()}"
             )
+        if hasattr(params, "parameters") and not hasattr(params, "__iter__"):
+            raise TypeError(message(f"{type(params).__name__!r} object is not iterable", mend="model.parameters()"))
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -94,7 +97,8 @@ class Optimizer:
     def _check_parameter(tensor: Any) -> None:
         if not isinstance(tensor, Tensor):
             kind = tensor.__class__.__name__
-            raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {kind}")
+            sentence = f"optimizer can only optimize Tensors, but one of the params is {kind}"
+            raise TypeError(message(sentence, mend="model.parameters()" if hasattr(tensor, "parameters") else None))
         if not (tensor.is_leaf or tensor.retains_grad):
             raise ValueError("can't optimize a non-leaf Tensor")
 

@@ -7,6 +7,7 @@ changes strides only. Results of layers may be channels-last; whoever needs anot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 import numpy as np
 
@@ -111,12 +112,20 @@ def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def check_dim(dim: int, ndim: int) -> int:
     """An axis counted from the front; IndexError where there is none. A 0-dim tensor takes 0 and -1."""
+    if dim.__class__ is not int:
+        dim = _whole(dim)
     limit = max(ndim, 1)
     if not -limit <= dim < limit:
         raise IndexError(
             message(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
         )
     return dim % limit
+
+
+def _whole(dim: object) -> int:
+    if not isinstance(dim, bool) and hasattr(dim, "__index__"):
+        return index(dim)
+    raise TypeError(message(f"argument 'dim' must be int, not {type(dim).__name__}", mend="dim=0, or -1"))
 
 
 @method()

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_view
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
@@ -221,7 +222,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> torch.cat([torch.zeros(1), torch.ones(2)])
     tensor([0., 1., 1.])
     """
-    tensors = tuple(tensors)
+    tensors = _listed("cat", tensors)
     _check_tensors("cat", tensors)
     # PyTorch skips empty one-dimensional tensors beside tensors of other ranks.
     parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
@@ -244,6 +245,14 @@ def _common_kind(tensors: Sequence[Tensor]) -> np.dtype:
     from rushlight.tensor.operands import result_type
 
     return result_type(*tensors).numpy
+
+
+def _listed(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The tensors of a call; one tensor is none, though its rows could be meant."""
+    if isinstance(tensors, Tensor):
+        sentence = f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        raise TypeError(message(sentence, mend=f"{name}([a, b]), with the tensors in a list"))
+    return tuple(tensors)
 
 
 def _check_tensors(name: str, tensors: tuple) -> None:
@@ -272,7 +281,7 @@ def _cat_rule(dim: int, sizes: list[int], needs: Needs, grad: Tensor) -> Gradien
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, of one shape, along a new axis."""
-    tensors = tuple(tensors)
+    tensors = _listed("stack", tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     _check_tensors("stack", tensors)
@@ -292,10 +301,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
-    tensors = [reshape(t, 1) if t._array.ndim == 0 else t for t in tensors]
+    tensors = [reshape(t, 1) if t._array.ndim == 0 else t for t in _listed("hstack", tensors)]
     return cat(tensors, 0 if tensors[0]._array.ndim == 1 else 1)
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined as rows."""
-    return cat([t if t._array.ndim > 1 else reshape(t, 1, -1) for t in tensors], 0)
+    return cat([t if t._array.ndim > 1 else reshape(t, 1, -1) for t in _listed("vstack", tensors)], 0)

@@ -25,11 +25,16 @@ from rushlight.tensor.shape import check_dims
 Dims = int | Sequence[int] | None
 
 
+def _is_whole(dim: Dims) -> bool:
+    """Whether no axis is named."""
+    return dim is None or (isinstance(dim, list | tuple) and not dim)
+
+
 def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:
     """The axes to reduce; none named means all."""
-    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+    if _is_whole(dim):
         return tuple(range(ndim))
-    axes = check_dims((dim,) if isinstance(dim, (int, np.integer)) else dim, ndim)
+    axes = check_dims(dim, ndim)
     return axes if ndim else ()
 
 
@@ -346,7 +351,7 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 
 def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, input._array.ndim)
-    for axis in [None] if dim == () or dim is None else axes:
+    for axis in [None] if _is_whole(dim) else axes:
         _check_not_empty(name[:4].lower(), input, axis)
     result = wrap(quiet(function, input._array, axis=axes, keepdims=keepdim))
     record(name, result, (input,), partial(_amount_rule, axes, keepdim), (input, result))

@@ -32,8 +32,10 @@ def ints(args: tuple, function: str = "", name: str = "", named: object = None) 
     return tuple([operator.index(n) for n in args])
 
 
-def check_dims(dims: Sequence[int], ndim: int) -> tuple[int, ...]:
-    """Axes counted from the front, each once."""
+def check_dims(dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
+    """Axes counted from the front, each once; one axis may stand for itself."""
+    if not isinstance(dims, list | tuple | range):
+        return (check_dim(dims, ndim),)
     found = tuple([check_dim(dim, ndim) for dim in dims])
     for dim in found:
         if found.count(dim) > 1:
@@ -229,7 +231,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -
     if dim is None:
         dims: Sequence[int] = range(len(shape))
     else:
-        dims = check_dims((dim, *more) if isinstance(dim, int) else dim, len(shape))
+        dims = check_dims((dim, *more) if more else dim, len(shape))
     dropped = tuple([axis for axis in dims if axis < len(shape) and shape[axis] == 1])
     result = wrap_view(input._array.squeeze(dropped), input)
     record("SqueezeBackward0", result, (input,), partial(_reshape_rule, shape))
@@ -327,8 +329,8 @@ Tensor.mT = property(_matrix_transpose)
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Axes moved to other places, the others kept in order."""
     ndim = input._array.ndim
-    sources = check_dims((source,) if isinstance(source, int) else source, ndim)
-    targets = check_dims((destination,) if isinstance(destination, int) else destination, ndim)
+    sources = check_dims(source, ndim)
+    targets = check_dims(destination, ndim)
     if len(sources) != len(targets):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source and destination must have the same number of elements"

@@ -68,7 +68,7 @@ class device:
                 message(
                     f"Expected one of cpu device type at start of device string: {kind}",
                     "Rushlight computes on the CPU only",
-                    mend="device='cpu', or leave device out",
+                    mend=f"a dtype: rushlight.{kind}" if kind in _DTYPES else "device='cpu', or leave device out",
                 )
             )
         if number and not number.isdigit():
@@ -94,6 +94,8 @@ class device:
         return (device, (self.type, self.index))
 
 
+# Words that are written where a dtype is meant.
+_DTYPES = ("float", "double", "half", "int", "long", "short", "bool", "float16", "float32", "float64", "int32", "int64")
 CPU = device("cpu")
 
 

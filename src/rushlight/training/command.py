@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rushlight.core import results
+from rushlight.core.errors import in_words, message
 from rushlight.core.extras import how_to_install
 from rushlight.core.options import above_zero, positive
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:  # nobody reads on: `cli` ends without a word
         raise
     except (OSError, ValueError, RuntimeError, ImportError) as problem:
-        print(f"rushlight train: {problem}", file=sys.stderr)
+        print(f"rushlight train: {in_words(problem)}", file=sys.stderr)
         return FAILED
 
 
@@ -97,11 +98,16 @@ def _folder(args: argparse.Namespace, usual: Path) -> Path:
 
 
 def _source(args: argparse.Namespace) -> Source:
+    from rushlight.datasets.mnist import DatasetMissing
     from rushlight.training import sources
 
     if args.data is None:
         return sources.digits(args.limit)
-    return sources.folder(args.data, args.limit, args.download)
+    try:
+        return sources.folder(args.data, args.limit, args.download)
+    except DatasetMissing as problem:
+        _, place, _ = str(problem).split("\n")  # its mend is one for programs
+        raise RuntimeError(message("Dataset not found", place, mend="--download, or another --data")) from None
 
 
 def _kept_state(out: Path) -> dict:
