@@ -366,6 +366,19 @@ def test_an_error_leaves_no_worker_behind():
     assert no_worker_is_left()
 
 
+def test_a_sampler_that_fails_is_an_error_here():
+    def numbers(end):
+        yield from range(end)
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match=r"^no more$"):
+        iter(load(range(8), sampler=numbers(2)))
+    assert no_worker_is_left()
+    batches = iter(load(range(8), sampler=numbers(5)))
+    with pytest.raises(LookupError, match=r"^no more$"):
+        list(batches)
+
+
 def killed():
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rushlight.utils.data.sampler import draw_seed
@@ -89,8 +91,18 @@ class InWorkers(LoaderIterator):
         fetching = loader._fetching()
         jobs = [Job(n, count, self._base_seed, fetching, loader.worker_init_fn, by_main) for n in range(count)]
         self._pool: Pool = Pool(loader.multiprocessing_context or multiprocessing.get_context(), jobs)
-        self._begin(loader)  # once more, as PyTorch: it shows where iter(sampler) draws numbers itself
-        self._ask_first()
+        with self._all_or_nothing():
+            self._begin(loader)  # once more, as PyTorch: it shows where iter(sampler) draws numbers itself
+            self._ask_first()
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """A pass that could not begin, since the sampler failed or Ctrl-C came, leaves no workers."""
+        try:
+            yield
+        except BaseException:
+            self._pool.close()
+            raise
 
     @property
     def closed(self) -> bool:
@@ -99,14 +111,15 @@ class InWorkers(LoaderIterator):
 
     def restart(self, loader: DataLoader) -> None:
         """Begin again with the workers that are there, which finish first what they were asked for."""
-        self._begin(loader)
-        for worker in range(self._num_workers):
-            self._pool.send(worker, RESUME)
-        waiting = self._num_workers
-        while waiting:
-            _, kind = self._received().label
-            waiting -= kind == RESUMED
-        self._ask_first()
+        with self._all_or_nothing():
+            self._begin(loader)
+            for worker in range(self._num_workers):
+                self._pool.send(worker, RESUME)
+            waiting = self._num_workers
+            while waiting:
+                _, kind = self._received().label
+                waiting -= kind == RESUMED
+            self._ask_first()
 
     def _ask_first(self) -> None:
         count = self._num_workers

@@ -60,7 +60,7 @@ class Worker:
     def tell_to_stop(self) -> None:
         """Say so, if that is possible without waiting."""
         with contextlib.suppress(OSError, ValueError):
-            if hasattr(os, "set_blocking"):
+            if os.name == "posix":
                 os.set_blocking(self.tasks.fileno(), False)
             send(self.tasks, pack(STOP))
 
