@@ -7,6 +7,8 @@ import os
 import platform
 from importlib import metadata
 
+from rushlight.core import environment
+
 PACKAGES = ("numpy", "llvmlite", "ml_dtypes", "safetensors", "matplotlib", "tqdm")
 
 
@@ -27,6 +29,7 @@ def facts() -> dict[str, str]:
 
     found = {"rushlight": rushlight.__version__, "python": platform.python_version(), "system": platform.platform()}
     found |= {"processor": _processor(), "cores": _cores(), "threads": str(get_num_threads()), "engine": _engine()}
+    found |= {"variables": " ".join(f"{name}={value}" for name, value in environment.given().items()) or "none"}
     return found | {package: _version(package) for package in PACKAGES}
 
 

@@ -114,8 +114,42 @@ def test_the_traceback_is_that_of_an_attribute_error():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     lines = "AttributeError: module 'rushlight.nn' has no attribute 'Conv2D'\nTry: Conv2d\n"
     assert done.stderr.endswith(lines)
-    done = subprocess.run([sys.executable, "-c", "from rushlight import compile"], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1].startswith("ImportError: cannot import name 'compile' from 'rushlight'")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "fact"),
+    [
+        ("from rushlight import compile", "cannot import name 'compile' from 'rushlight' (", "Try: the model as it is"),
+        ("from rushlight.nn import Linear, LSTM", "cannot import name 'LSTM' from 'rushlight.nn' (", "Try: Conv1d"),
+        ("from rushlight.nn.functional import Relu", "cannot import name 'Relu' from 'rushlight.nn.func", "Try: relu"),
+        (
+            "from rushlight.autograd import profiler",
+            "cannot import name 'profiler'",
+            "What there is: docs/supported.md",
+        ),
+        ("from rushlight.optim import qqxyzzy", "cannot import name 'qqxyzzy' from 'rushlight.optim' (", ""),
+    ],
+)
+def test_importing(words, sentence, fact):
+    with pytest.raises(ImportError) as caught:
+        exec(words)
+    assert sentence in str(caught.value) and fact in str(caught.value)
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert f"ImportError: {sentence}" in done.stderr
+
+
+def test_importing_what_is_there():
+    for words in (
+        "rushlight import nn, conv1d, Tensor",
+        "rushlight.optim import lr_scheduler",
+        "rushlight.nn import *",
+    ):
+        exec(f"from {words}")
+    from rushlight.nn import utils
+
+    assert utils is nn.utils
+    with pytest.raises(ImportError):
+        exec("from rushlight import __nothing__")
 
 
 def test_the_list_is_read_for_an_error_alone():

@@ -19,6 +19,11 @@ WRONG = [
     (nn.Fold((4, 5), 2), (1, 12, 9)),
     (nn.ReflectionPad1d(9), (1, 2, 3)),
     (nn.ConstantPad1d(-2, 1.5), (1, 2, 3)),
+    (nn.MaxPool2d(9), (1, 2, 3, 3)),
+    (nn.MaxPool1d(3, 2, padding=2, ceil_mode=True), (1, 2, 9)),
+    (nn.AvgPool3d((1, 2, 2), stride=(1, 2, 0)), (1, 2, 4, 4, 4)),
+    (nn.AvgPool2d(2), (1, 2)),
+    (nn.AdaptiveAvgPool2d((2, None)), (2, 3)),
     (lambda x: F.conv1d(x, rushlight.zeros(5, 4, 3), stride=0), (1, 4, 9)),
     (lambda x: nn.ConvTranspose1d(4, 4, 3, stride=2)(x, output_size=(40,)), (1, 4, 9)),
 ]
@@ -26,7 +31,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("call", "x"), WRONG)
 def test_the_hint_can_be_pasted(call, x):
-    with pytest.raises((RuntimeError, ValueError)) as caught:
+    with pytest.raises((RuntimeError, ValueError, IndexError)) as caught:
         call(rushlight.zeros(x))
     lines = str(caught.value).split("\n")
     [hint] = [line.removeprefix(HINT) for line in lines if line.startswith(HINT)]

@@ -34,6 +34,7 @@ PLAIN = {
     "POOL_OUTPUT_CEIL": lambda size, before, after, dilation, taps, stride: (
         ceil((size + before + after - dilation * (taps - 1) - 1) / stride) + 1
     ),
+    "ADAPTIVE_OUTPUT": lambda out: out,
     "ADAPTIVE_START": lambda index, size, out: index * size // out,
     "ADAPTIVE_STOP": lambda index, size, out: ceil((index + 1) * size / out),
     "MACS": lambda batch, out_channels, positions, in_channels, groups, all_taps: (

@@ -11,8 +11,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from rushlight.core.errors import message
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 LIST = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", "pytorch-names.txt")
 PAGE = "docs/supported.md"
@@ -79,8 +83,8 @@ Absent.__name__ = Absent.__qualname__ = "AttributeError"
 Absent.__module__ = "builtins"
 
 
-def of_module(module: str, name: str) -> AttributeError:
-    """The error for a name that one of our modules lacks.
+def of_module(module: str, name: str) -> AttributeError | ImportError:
+    """The error for a name that one of our modules lacks; to be called by the module's `__getattr__` itself.
 
     >>> print(of_module("rushlight.nn", "LSTM"))
     module 'rushlight.nn' has no attribute 'LSTM'
@@ -93,7 +97,21 @@ def of_module(module: str, name: str) -> AttributeError:
     sentence = f"module {module!r} has no attribute {name!r}"
     if name.startswith("_"):
         return AttributeError(sentence)
-    return Absent(sentence, f"torch{module.removeprefix('rushlight')}", name, lambda: dir(sys.modules[module]))
+    place, owner = f"torch{module.removeprefix('rushlight')}", lambda: dir(sys.modules[module])
+    if _is_import(sys._getframe(2)):
+        file = getattr(sys.modules[module], "__file__", None)
+        sentence = f"cannot import name {name!r} from {module!r} ({file})"
+        return ImportError(message(sentence, *_facts(place, name, owner)), name=module, path=file)
+    return Absent(sentence, place, name, owner)
+
+
+def _is_import(frame: FrameType) -> bool:
+    """Whether a module is asked by `from module import name`: of an AttributeError Python would make an ImportError of
+    its own, without our words."""
+    from opcode import opmap
+
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return 0 <= at < len(code) and code[at] == opmap.get("IMPORT_FROM")
 
 
 def of_object(owner: object, place: str, name: str) -> AttributeError:

@@ -18,8 +18,7 @@ _PLAIN = {
     "output_padding": 0,
     "padding_mode": "zeros",
     "mode": "constant",
-    "value": None,
-    "output_size": None,
+    "ceil_mode": False,
 }
 _STEPS = ("stride", "padding", "dilation", "output_padding")  # one number stands for all axes
 _NAMES = ("x", "w", "b")
@@ -30,7 +29,8 @@ def raise_hinted(error: Exception, op: str, tensors: tuple, **arguments: object)
     shapes = [shape for shape in tensors if shape is not None]
     words = [name for name, shape in zip(_NAMES, tensors) if shape is not None]
     arguments = {name: _short(value) if name in _STEPS else value for name, value in arguments.items()}
-    words += [f"{name}={_literal(value)}" for name, value in arguments.items() if value != _PLAIN.get(name, ())]
+    said = {name: value for name, value in arguments.items() if value not in (None, _PLAIN.get(name, ()))}
+    words += [f"{name}={_literal(value)}" for name, value in said.items()]
     call = f'"{op}({", ".join(words)})"'
     error.args = (f"{error}\n{HINT}rushlight.explain({', '.join([call, *map(str, shapes)])})",)
     raise error

@@ -217,6 +217,23 @@ def pool(
     ceil_mode: object = False,
 ) -> Windows:
     """Windows of a max or average pooling; stride None (or empty) is the kernel size."""
+    try:
+        return _pool(op, rank, x, kernel_size, stride, padding, dilation, ceil_mode)
+    except (RuntimeError, IndexError) as error:
+        steps = dict(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+        raise_hinted(error, op, (x,), **steps)
+
+
+def _pool(
+    op: str,
+    rank: int,
+    x: tuple[int, ...],
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    ceil_mode: object,
+) -> Windows:
     taps = _pool_argument(op, "kernel_size", kernel_size, rank)
     empty = stride is None or (isinstance(stride, list | tuple) and not stride)
     steps = taps if empty else _pool_argument(op, "stride", stride, rank)
@@ -311,6 +328,13 @@ def _raise_pool_too_small(op: str, rank: int, x: tuple[int, ...], out: tuple[int
 
 def adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tuple[int, ...]:
     """The output size of an adaptive pooling; None keeps an axis."""
+    try:
+        return _adaptive(op, rank, x, output_size)
+    except RuntimeError as error:
+        raise_hinted(error, op, (x,), output_size=output_size)
+
+
+def _adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tuple[int, ...]:
     if isinstance(output_size, list | tuple):
         if len(output_size) != rank:
             raise RuntimeError(message(f"{op}: output_size must be {rank}", f"got {output_size}"))
