@@ -38,9 +38,11 @@ MODULES = {
     "torch.random": "random state",
     "torch.testing": "comparing",
     "torch.cuda": "answers that there is none",
+    "torch.accelerator": "answers that there is none",
+    "torch.backends": "answers that there is none",
 }
 
-OTHERS = {"torch.backends", "torch.compiler", "torch.ops"}  # packages of our own that happen to be called so
+OTHERS = {"torch.backends.cpu", "torch.compiler", "torch.ops"}  # packages of our own that happen to be called so
 
 
 def page() -> str:

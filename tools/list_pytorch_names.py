@@ -15,7 +15,9 @@ LIST = Path(__file__).parents[1] / "src/rushlight/data/pytorch-names.txt"
 MODULES = (
     "torch.Tensor",  # the first, because tensors read it when they are made ready
     "torch",
+    "torch.accelerator",
     "torch.autograd",
+    "torch.backends",
     "torch.cuda",
     "torch.nn",
     "torch.nn.Module",

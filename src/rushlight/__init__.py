@@ -120,6 +120,7 @@ _RENAMED = {  # names whose function is called otherwise where it lives
 }
 _SUBMODULES = frozenset(
     {
+        "accelerator",
         "autograd",
         "checkpoint",
         "cuda",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable as _Callable
 from collections.abc import Sequence as _Sequence
+from rushlight import accelerator as accelerator
 from rushlight import autograd as autograd
 from rushlight import backends as backends
 from rushlight import checkpoint as checkpoint

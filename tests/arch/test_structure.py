@@ -96,7 +96,7 @@ autograd random tensor
 ops
 nn
 optim utils
-datasets checkpoint cuda testing
+accelerator datasets checkpoint cuda testing
 explain
 training
 bench

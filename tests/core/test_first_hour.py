@@ -90,3 +90,21 @@ def test_pytorch_refuses_them_likewise(torch):
     ):
         with pytest.raises((TypeError, RuntimeError)):
             call()
+
+
+def test_what_scripts_ask_for_first():
+    """The lines that tutorials begin with."""
+    device = (
+        torch.accelerator.current_accelerator().type
+        if torch.accelerator.is_available()
+        else "cuda"
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else "cpu"
+    )
+    assert nn.Linear(1, 1).to(device).weight.device.type == "cpu"
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+    assert not torch.backends.cudnn.is_available() and torch.backends.cudnn.version() is None
+    with pytest.raises(AttributeError, match=r"PyTorch has torch\.backends\.mkldnn, rushlight does not\nTry: leave"):
+        torch.backends.mkldnn  # noqa: B018
