@@ -123,8 +123,8 @@ def test_the_traceback_is_that_of_an_attribute_error():
         ("from rushlight.nn import Linear, LSTM", "cannot import name 'LSTM' from 'rushlight.nn' (", "Try: Conv1d"),
         ("from rushlight.nn.functional import Relu", "cannot import name 'Relu' from 'rushlight.nn.func", "Try: relu"),
         (
-            "from rushlight.autograd import profiler",
-            "cannot import name 'profiler'",
+            "from rushlight.utils.data import MapDataPipe",
+            "cannot import name 'MapDataPipe'",
             "What there is: docs/supported.md",
         ),
         ("from rushlight.optim import qqxyzzy", "cannot import name 'qqxyzzy' from 'rushlight.optim' (", ""),
