@@ -132,6 +132,11 @@ def test_no_training_writes_over_another(tmp_path, capsys, monkeypatch):
     assert main([*small, "--overwrite", "--seed", "7"]) == 0
     assert (tmp_path / "runs/digits/model.pt").read_bytes() != first
     assert sorted(os.listdir("runs")) == ["digits", "digits-2"]
+    assert main(["train", "--limit", "40", "--epochs", "2", "--resume"]) == 0  # the first is the latest now
+    assert kept_epochs(tmp_path / "runs/digits") == 2
+    (tmp_path / "runs/digits").rename(tmp_path / "runs/digits-old")
+    assert main(["train", "--limit", "40", "--epochs", "2", "--resume"]) == 0
+    assert "results in runs/digits-2" in capsys.readouterr().out
 
 
 def test_training_on_idx_files(tmp_path, capsys):

@@ -6,6 +6,7 @@ In comes the folder that a command would use; out goes the one that it may use.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -25,13 +26,16 @@ def next_free(base: Path) -> Path:
 
 
 def latest(base: Path, name: str) -> Path:
-    """The last of base, base-2, base-3, … that holds a file `name`; `base` where none does."""
-    found = base
-    for folder in _numbered(base):
-        if not folder.is_dir():
-            return found
-        found = folder if (folder / name).is_file() else found
-    raise AssertionError("unreachable")
+    """That of base, base-2, base-3, … whose file `name` was written last; `base` where none has one."""
+    numbered = [
+        folder for folder in base.parent.glob(f"{base.name}-*") if folder.name[len(base.name) + 1 :].isdecimal()
+    ]
+    found = [folder for folder in (base, *numbered) if (folder / name).is_file()]
+    return max(found, key=partial(_written, name), default=base)
+
+
+def _written(name: str, folder: Path) -> int:
+    return (folder / name).stat().st_mtime_ns
 
 
 def own(folder: Path, names: Iterable[str], overwrite: bool, others: str = "") -> Path:
