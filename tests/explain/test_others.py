@@ -198,6 +198,11 @@ def test_a_named_batch(text, x, y):
 def test_a_named_batch_that_does_not_fit():
     found = torch.explain("Conv2d(16, 33, 3)", ("N", 15, 50, 100))
     assert "expected" in str(found.error) and "(N, 15, 50, 100)" in found.text()
+    for text, x in (("Linear(5, 3)", ("N",)), ("Conv2d(5, 3, 3)", ("N", 9, 9)), ("MaxPool1d(2)", ("N", 9))):
+        with pytest.raises(ValueError, match="N stands for a batch, and an input of"):
+            torch.explain(text, x)
+    assert torch.explain("F.pad(x, (1, 2))", ("N", 9)).output_shape == ("N", 12)
+    assert torch.explain("Flatten(0)", ("N",)).output_shape == ("N",)
     with pytest.raises(ValueError, match="one name may stand in a shape"):
         torch.explain("Conv2d(16, 33, 3)", (1, "C", 50, 100))
 

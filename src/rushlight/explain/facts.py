@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rushlight.backends.exactness import get_exact
 from rushlight.core.environment import SettingError
+from rushlight.core.errors import message
 from rushlight.ops.shapes import grown, in_batches
 from rushlight.plan.choose import Choice, choose
 from rushlight.plan.target import Target
@@ -199,8 +200,12 @@ class Facts(NamedTuple):
 
     def named(self, symbol: str, other: Facts) -> Facts:
         """These facts for a batch of which only the name is known; `other` are those of another batch."""
-        if self.error or (not self.batched and self.way != OTHER):
+        if self.error:
             return self._replace(batch=Batch(symbol, (symbol, *self.x[1:]), (), symbol))
+        if self.way not in (FLATTEN, PAD, OTHER) and not self.batched:
+            axes = f"{len(self.x)} axes" if len(self.x) > 1 else "one axis"
+            what = f"{symbol} stands for a batch, and an input of {axes} has none for {self.asked.kind}"
+            raise ValueError(message(what, mend=f"({symbol!r}, …) with an axis more, or a number"))
         y = in_batches(symbol, tuple(self.y), tuple(other.y))
         rows = str(grown(symbol, prod(self.x[:-1]), prod(other.x[:-1])))
         return self._replace(batch=Batch(symbol, (symbol, *self.x[1:]), y, rows))
