@@ -1,5 +1,6 @@
 """What a newcomer gets wrong in the first hour, and what is said to it."""
 
+import numpy as np
 import pytest
 
 import rushlight as torch
@@ -19,6 +20,8 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: X.softmax(0.5), TypeError, "argument 'dim' must be int, not float", "dim=0"),
         (lambda: X.transpose("a", 0), TypeError, "argument 'dim' must be int, not str", "dim=0"),
         (lambda: torch.cat([X, X], "a"), TypeError, "argument 'dim' must be int, not str", "dim=0"),
+        (lambda: torch.finfo("float32"), TypeError, "must be torch.dtype, not str", "torch.float32"),
+        (lambda: torch.iinfo(np.int8), TypeError, "must be torch.dtype, not type", "a tensor's dtype"),
         (lambda: X.to("float"), RuntimeError, "Expected one of cpu device type", "rushlight.float"),
         (lambda: nn.CrossEntropyLoss(X, X), RuntimeError, "Boolean value of Tensor", "loss(input, target)"),
         (lambda: nn.MSELoss(X, X), RuntimeError, "Boolean value of Tensor", "loss(input, target)"),
@@ -42,8 +45,6 @@ def test_a_wrong_call(call, kind, sentence, mend):
 
 
 def test_axes_may_be_any_integers():
-    import numpy as np
-
     one = np.int64(1)
     assert X.sum(one).shape == X.sum(torch.tensor(1)).shape == X.mean(one).shape == X.amax(one).shape == (2, 8, 8)
     assert X.squeeze(one).shape == X.softmax(one).shape == X.movedim(one, one).shape == X.shape

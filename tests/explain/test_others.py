@@ -158,6 +158,27 @@ def test_refusals(layer, x):
     check_text(found)
 
 
+@pytest.mark.parametrize(
+    ("layer", "said", "not_said"),
+    [
+        ("F.batch_norm(x, m, v)", "running mean and variance", "over its"),
+        ("F.batch_norm(x, m, v, training=True)", "over its 32 numbers", "is normalised with"),
+        (nn.BatchNorm2d(3).eval(), "running mean and variance", "over its"),
+        (nn.BatchNorm2d(3, track_running_stats=False).eval(), "over its 32 numbers", "running mean"),
+        (nn.InstanceNorm2d(3).eval(), "over its 16 positions", "running mean"),
+        (nn.InstanceNorm2d(3, track_running_stats=True).eval(), "running mean", "over its"),
+        (nn.Dropout(0.3).eval(), "nothing is changed: training is off", "probability"),
+        ("F.dropout(x, 0.3, training=False)", "nothing is changed: training is off", "probability"),
+        ("F.normalize(x, dim=-1)", "along axis 3: every number is divided by the norm", "variance"),
+    ],
+)
+def test_what_is_done_now(layer, said, not_said):
+    """What a layer in evaluation does, or a function by its arguments."""
+    shapes = [(2, 3, 4, 4), (3,), (3,)] if isinstance(layer, str) and "batch" in layer else [(2, 3, 4, 4)]
+    text = " ".join(torch.explain(layer, *shapes).text().split())
+    assert said in text and not_said not in text
+
+
 def test_a_large_norm_is_not_computed():
     import tracemalloc
 

@@ -216,6 +216,16 @@ def can_cast(from_: dtype, to: dtype) -> _python_bool:
     return from_.category <= to.category
 
 
+def _given(name: str, kind: object) -> dtype:
+    """The argument of finfo or iinfo, if it is a dtype."""
+    if not isinstance(kind, dtype):
+        what = f"{name}(): argument 'type' (position 1) must be torch.dtype, not {kind.__class__.__name__}"
+        raise TypeError(
+            message(what, mend=f"torch.{kind}" if kind in _by_name else "torch.float32, or a tensor's dtype")
+        )
+    return kind
+
+
 class iinfo:
     """The limits of an integer dtype: `bits`, `min`, `max`, `dtype`.
 
@@ -226,7 +236,7 @@ class iinfo:
     __slots__ = ("bits", "dtype", "max", "min")
 
     def __init__(self, type: dtype) -> None:
-        if type.category != INTEGER:
+        if _given("iinfo", type).category != INTEGER:
             raise TypeError(message(f"torch.iinfo() requires an integer input type, not {type}", mend="finfo"))
         limits = np.iinfo(type.numpy)
         self.bits, self.min, self.max, self.dtype = limits.bits, int(limits.min), int(limits.max), type.name
@@ -245,7 +255,7 @@ class finfo:
     __slots__ = ("bits", "dtype", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
 
     def __init__(self, type: dtype | None = None) -> None:
-        type = type or _default
+        type = _given("finfo", type or _default)
         if type.category != FLOATING:
             raise TypeError(message(f"torch.finfo() requires a floating point input type, not {type}", mend="iinfo"))
         limits = _float_limits(type)

@@ -143,6 +143,13 @@ CHINESE: dict[str, str] = {
     "while training, each number is set to a constant with probability {p}; mean and variance are kept": (
         "训练时每个数以概率 {p} 变为一个常数；均值和方差保持不变"
     ),
+    "nothing is changed: training is off": "什么也不改变：训练已关闭",
+    "each channel is normalised with the running mean and variance, which training has collected": (
+        "每个通道用训练时积累的滑动均值和方差归一化"
+    ),
+    "along axis {dim}: every number is divided by the norm of its line there": (
+        "沿轴 {dim}：每个数除以它所在那条线的范数"
+    ),
     "after eval() nothing is changed": "eval() 之后什么也不改变",
     "each channel is normalised over its {n} numbers: the batch and all positions": (
         "每个通道在它的 {n} 个数上归一化：整个批和所有位置"

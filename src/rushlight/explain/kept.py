@@ -87,20 +87,28 @@ def _drops(name: str, facts: Facts, say: Words) -> Iterator[str]:
         sentence = "while training, each number is zero with probability {p}, the others are divided by 1 − {p}"
     if "alpha" in name:
         sentence = "while training, each number is set to a constant with probability {p}; mean and variance are kept"
-    yield say(sentence, p=f"{given['p']:g}")
-    yield say("after eval() nothing is changed")
+    if given.get("training", True):
+        yield say(sentence, p=f"{given['p']:g}")
+        yield say("after eval() nothing is changed")
+    else:
+        yield say("nothing is changed: training is off")
 
 
 def _normalises(name: str, facts: Facts, say: Words) -> Iterator[str]:
     """Over which numbers mean and variance are taken."""
     x, given = facts.x, facts.asked.arguments
     batch = facts.batch.symbol if facts.batch else None
-    if name.startswith("batchnorm"):
+    collects = given.get("running_mean") is not None or given.get("track_running_stats")
+    collected = name.startswith("batchnorm") and given.get("training") is False
+    collected |= name.startswith("instancenorm") and given.get("training", given.get("use_input_stats")) is False
+    if collects and collected:
+        yield say("each channel is normalised with the running mean and variance, which training has collected")
+    elif name.startswith("batchnorm"):
         count = prod(x[:1] + x[2:])
         numbers = _times(count // x[0], batch, say) if batch and x[0] else count
         sentence = "each channel is normalised over its {n} numbers: the batch and all positions"
         yield say(sentence, n=numbers)
-        if given.get("running_mean") is not None or given.get("track_running_stats"):
+        if collects:
             yield say("after eval() with the running mean and variance, which training has collected")
     elif name.startswith("instancenorm"):
         sentence = "each channel of each example is normalised over its {n} positions"
@@ -114,7 +122,11 @@ def _normalises(name: str, facts: Facts, say: Words) -> Iterator[str]:
         last = len(shape) if isinstance(shape, list | tuple) else 1
         sentence = "the last axes, {k} of them: their {n} numbers are normalised, at every place before them"
         yield say(sentence, k=last, n=prod(x[len(x) - last :]))
-    if "eps" in given:
+    elif name == "normalize":
+        yield say(
+            "along axis {dim}: every number is divided by the norm of its line there", dim=_axis(given["dim"], facts)
+        )
+    if name.startswith(("batchnorm", "instancenorm", "groupnorm", "layernorm")) and "eps" in given:
         yield say("(x − mean) / sqrt(variance + {eps})", eps=f"{given['eps']:g}")
 
 

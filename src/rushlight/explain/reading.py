@@ -211,6 +211,8 @@ def of_function(function: Callable | str, shapes: tuple, keywords: dict[str, obj
     text = text or f"{name}({_written(shapes, keywords)})"
     run = partial(_shape_of_call, function_named(name), tensors, values) if way == OTHER else None
     weight, bias = tensors.get("weight"), tensors.get("bias")
+    if way == OTHER:
+        values = {**values, **tensors}
     return Asked(name, way, rank_of(name), values, weight, bias, False, "f32", text, run)
 
 
