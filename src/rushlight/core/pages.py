@@ -9,7 +9,7 @@ from typing import Any
 
 SIZE = mmap.PAGESIZE
 NONE, READ, WRITE, EXECUTE = 0, 1, 2, 4
-PRIVATE = 0x2
+PRIVATE, FIXED = 0x2, 0x10
 ANONYMOUS = getattr(mmap, "MAP_ANONYMOUS", 0)
 
 
@@ -29,9 +29,9 @@ def whole(size: int) -> int:
     return max(1, -(-size // SIZE)) * SIZE
 
 
-def place(size: int, protection: int, flags: int = PRIVATE | ANONYMOUS, file: int = -1) -> int:
-    """Map `size` bytes and give their address; raises OSError."""
-    address = libc().mmap(None, size, protection, flags, file, 0)
+def place(size: int, protection: int, flags: int = PRIVATE | ANONYMOUS, file: int = -1, over: int | None = None) -> int:
+    """Map `size` bytes and give their address, with FIXED that of pages which they replace; raises OSError."""
+    address = libc().mmap(over, size, protection, flags, file, 0)
     if address in (None, ctypes.c_void_p(-1).value):
         raise OSError(ctypes.get_errno(), f"cannot map {size} bytes")
     return address

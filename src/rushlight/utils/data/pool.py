@@ -8,6 +8,7 @@ A process that is forked from this one closes the copies it gets of them, and le
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import multiprocessing
 import os
@@ -95,7 +96,7 @@ class Pool:
         self.close = weakref.finalize(self, _stop, self._workers, self._pid)
         self.close.atexit = False  # multiprocessing ends its daemons then, and waits for none
         try:
-            with _deaf_to_interrupts(), _forking_allowed(self._method):
+            with _deaf_to_interrupts(self._method), _forking_allowed(self._method):
                 for job in jobs:
                     self._workers.append(Worker(context, job))
         except (pickle.PicklingError, TypeError, AttributeError) as error:
@@ -214,35 +215,65 @@ def _unpicklable(error: Exception, method: str) -> Exception:
     return type(error)(text)
 
 
-def _stop(workers: list[Worker], pid: int, patience: float = PATIENCE) -> None:
+def _stop(workers: list[Worker], pid: int) -> None:
     """End the workers: told, then asked by signal, then killed. Nothing in a process that is not theirs."""
     if os.getpid() != pid:
         return
-    for worker in workers:
-        worker.tell_to_stop()
-        worker.hang_up()
-    deadline = time.monotonic() + patience
-    for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-    for end in (BaseProcess.terminate, BaseProcess.kill):
-        alive = [worker.process for worker in workers if worker.process.is_alive()]
-        for process in alive:
-            end(process)
-        for process in alive:
-            process.join(1)
+    with _interrupts_noted() as noted:
+        for worker in workers:
+            worker.tell_to_stop()
+            worker.hang_up()
+        deadline = time.monotonic() + PATIENCE
+        while (alive := _alive(workers)) and not noted and time.monotonic() < deadline:
+            wait([process.sentinel for process in alive], 0.1)
+        for end in (BaseProcess.terminate, BaseProcess.kill):
+            for process in alive:
+                end(process)
+            for process in alive:
+                process.join(1)
+            alive = _alive(workers)
+
+
+def _alive(workers: list[Worker]) -> list[BaseProcess]:
+    return [worker.process for worker in workers if worker.process.is_alive()]
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until the workers are there: they inherit the mask, and lift it when they know what to do."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+def _interrupts_noted() -> Iterator[list]:
+    """Ctrl-C is noted in the block and comes after it: neither may a block be left half done, nor an interrupt get
+    lost, as Python loses what is raised where an object is finalized."""
+    noted: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield noted
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
     try:
-        yield
+        yield noted
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if noted:
+            threading.Timer(0.01, _thread.interrupt_main).start()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts(method: str) -> Iterator[None]:
+    """Ctrl-C waits until the workers are there; they do not hear it before they know what to do."""
+    if method != "fork" and os.name == "posix":
+        from multiprocessing import forkserver, resource_tracker
+
+        # What multiprocessing starts beside them lifts the mask, or would pass it on to processes of others.
+        server = forkserver if method == "forkserver" else resource_tracker
+        server.ensure_running()
+    with _interrupts_noted():
+        if not hasattr(signal, "pthread_sigmask"):
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, by programs too
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ The receiver maps the file as its own: what it writes, or what a process writes 
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import pickle
 from collections.abc import Callable
@@ -153,7 +154,7 @@ def _arrays_of(file: int, sizes: list[int]) -> list[np.ndarray]:
     total = max(stop for _, stop in places)
     try:
         try:
-            memory = np.asarray(_Mapped(file, total))
+            memory = _mapped(file, total)
         except OSError:
             memory = np.empty(total, np.uint8)
             with open(file, "rb", buffering=0, closefd=False) as stream:
@@ -166,21 +167,14 @@ def _arrays_of(file: int, sizes: list[int]) -> list[np.ndarray]:
     return [memory[start:stop] for start, stop in places]
 
 
-class _Mapped:
-    """The bytes of a file in memory until no array looks at them. It needs no descriptor (`mmap.mmap` keeps one), so
-    that thousands of batches may be kept."""
+def _mapped(file: int, size: int) -> np.ndarray:
+    """The bytes of a file in memory until no array looks at them. OSError where no more can be mapped.
 
-    def __init__(self, file: int, size: int) -> None:
-        self.size = size
-        # Mapped for reading at once, since that copies nothing, and only then open for writing.
-        self.address = pages.place(size, pages.READ, pages.PRIVATE | _POPULATE, file)
-        pages.protect(self.address, size, pages.READ | pages.WRITE)
-        self.unmap = pages.libc().munmap  # while the interpreter ends, modules are gone before the last array
-
-    @property
-    def __array_interface__(self) -> dict:
-        return {"version": 3, "shape": (self.size,), "typestr": "|u1", "data": (self.address, False)}
-
-    def __del__(self) -> None:
-        if unmap := self.__dict__.get("unmap"):
-            unmap(self.address, self.size)
+    `mmap.mmap(file)` would keep a descriptor, so that few batches could be kept. Here it maps nothing, and the file goes
+    to where that is. (A finalizer that unmaps could lose a Ctrl-C: Python ignores what is raised in one.)"""
+    memory = np.frombuffer(mmap.mmap(-1, size, flags=pages.PRIVATE | pages.ANONYMOUS), np.uint8)
+    address = memory.ctypes.data
+    # Mapped for reading at once, since that copies nothing, and only then open for writing.
+    pages.place(size, pages.READ, pages.PRIVATE | pages.FIXED | _POPULATE, file, address)
+    pages.protect(address, size, pages.READ | pages.WRITE)
+    return memory
