@@ -170,8 +170,8 @@ def _arrays_of(file: int, sizes: list[int]) -> list[np.ndarray]:
 def _mapped(file: int, size: int) -> np.ndarray:
     """The bytes of a file in memory until no array looks at them. OSError where no more can be mapped.
 
-    `mmap.mmap(file)` would keep a descriptor, so that few batches could be kept. Here it maps nothing, and the file goes
-    to where that is. (A finalizer that unmaps could lose a Ctrl-C: Python ignores what is raised in one.)"""
+    `mmap.mmap(file)` would keep a descriptor, so that few batches could be kept. Here it maps nothing, and the file
+    goes to where that is. (A finalizer that unmaps could lose a Ctrl-C: Python ignores what is raised in one.)"""
     memory = np.frombuffer(mmap.mmap(-1, size, flags=pages.PRIVATE | pages.ANONYMOUS), np.uint8)
     address = memory.ctypes.data
     # Mapped for reading at once, since that copies nothing, and only then open for writing.
