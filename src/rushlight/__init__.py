@@ -132,6 +132,7 @@ _SUBMODULES = frozenset(
         "ops",
         "optim",
         "random",
+        "serialization",
         "tensor",
         "testing",
         "training",

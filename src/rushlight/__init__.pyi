@@ -13,6 +13,7 @@ from rushlight import nn as nn
 from rushlight import ops as ops
 from rushlight import optim as optim
 from rushlight import random as random
+from rushlight import serialization as serialization
 from rushlight import testing as testing
 from rushlight import training as training
 from rushlight import utils as utils
@@ -324,7 +325,7 @@ def less_equal(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b
 def linspace(start: _b.float, end: _b.float, steps: _b.int, *, dtype: _dtypes.dtype | None = None, layout: _b.object = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False, out: _Tensor | None = None) -> _Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly spaced."""
 def load(f: _Any, map_location: _Any=None, *args: _Any, **options: _Any) -> _Any:
-    """What `save`, or PyTorch's `torch.save`, wrote: every tensor is then on the CPU."""
+    """What `save`, or PyTorch's `torch.save` of any version, wrote: every tensor is then on the CPU."""
 def log(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The natural logarithm of each element."""
 def log10(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
@@ -498,7 +499,7 @@ def rsqrt(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """1 / sqrt(x)."""
 def rsub(input: _Tensor, other: _Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Tensor:
     """`other - alpha * input`."""
-def save(obj: _Any, f: _b.str | _os.PathLike | _BinaryIO) -> None:
+def save(obj: _Any, f: _b.str | _os.PathLike | _BinaryIO, pickle_module: _b.module = ..., pickle_protocol: _b.int = 2, _use_new_zipfile_serialization: _b.bool = True) -> None:
     """Write tensors, state dicts, and structures of them into a file that `torch.load` reads too."""
 def scalar_tensor(s: _b.float, *, dtype: _dtypes.dtype | None = None, layout: _b.object = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False) -> _Tensor:
     """A 0-dim tensor of the default dtype."""

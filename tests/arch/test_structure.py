@@ -96,7 +96,7 @@ autograd random tensor
 ops
 nn
 optim utils
-accelerator datasets checkpoint cuda testing
+accelerator datasets checkpoint serialization cuda testing
 explain
 training
 bench

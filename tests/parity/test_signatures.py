@@ -150,8 +150,6 @@ DIFFERENT = {
     "unique": {"args", "kwargs", "input", "sorted", "return_inverse", "return_counts", "dim"},  # a switch
     "is_tensor": {"obj"},  # by position alone in PyTorch
     "set_default_dtype": {"d"},
-    "save": {"pickle_module", "pickle_protocol"},
-    "load": {"pickle_module", "pickle_load_args", "mmap", "weights_only"},
 }
 
 

@@ -1,28 +1,49 @@
 """Checkpoints: a Python structure with tensors goes into a file, and comes out of it.
 
-`save` and `load` speak PyTorch's format, in which state dicts travel both ways; a name that ends in `.safetensors`
+`save` and `load` speak PyTorch's formats, in which state dicts travel both ways; a name that ends in `.safetensors`
 means that format. Files are replaced as a whole: an interrupted `save` leaves the old one.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO
 
+from rushlight.checkpoint.place import Place, restorer
 from rushlight.checkpoint.safetensors_file import load_safetensors, save_safetensors
 from rushlight.checkpoint.storages import CheckpointError
-from rushlight.tensor.size import check_device, device
+from rushlight.core.errors import message
 
-__all__ = ["CheckpointError", "load", "load_safetensors", "save", "save_safetensors"]
+__all__ = [
+    "CheckpointError",
+    "get_unsafe_globals_in_checkpoint",
+    "load",
+    "load_safetensors",
+    "save",
+    "save_safetensors",
+]
 
 _SAFETENSORS = ".safetensors"
+_PROTOCOL = 2  # the one that PyTorch's restricted reader follows
 
 
-def save(obj: Any, f: str | os.PathLike | BinaryIO) -> None:
+def save(
+    obj: Any,
+    f: str | os.PathLike | BinaryIO,
+    pickle_module: ModuleType = pickle,
+    pickle_protocol: int = _PROTOCOL,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
     """Write tensors, state dicts, and structures of them into a file that `torch.load` reads too.
 
-    `f` is a path or a writable, seekable binary file. Tensors that share memory share it in the file.
+    `f` is a path or a writable, seekable binary file. Tensors that share memory share it in the file. Of the protocols
+    of pickle, 2 to 5, PyTorch's `load` with `weights_only=True` follows 2 alone; ours follows all.
+    `_use_new_zipfile_serialization=False` writes the format before PyTorch 1.6.
+
+    Raises ValueError for another protocol, or a `pickle_module` whose Pickler is not written in Python.
 
     >>> import rushlight as torch, io
     >>> file = io.BytesIO()
@@ -30,36 +51,80 @@ def save(obj: Any, f: str | os.PathLike | BinaryIO) -> None:
     >>> torch.load(file)
     {'weight': tensor([1., 1.]), 'epoch': 3}
     """
-    from rushlight.checkpoint.writer import write
+    from rushlight.checkpoint.writer import Writer
     from rushlight.core.atomic_file import replacing
 
+    writer = Writer(pickle_module, pickle_protocol, zipped=_use_new_zipfile_serialization)
     if not isinstance(f, (str, os.PathLike)):
-        return write(obj, f)
+        if not hasattr(f, "write"):
+            raise AttributeError(
+                "expected 'f' to be string, path, or a file-like object with a 'write' attribute, "
+                f"got {type(f).__name__}"
+            )
+        return writer.write(obj, f)
     path = Path(f)
     if path.suffix == _SAFETENSORS:
         return save_safetensors(obj, path)
     with replacing(path) as file:
-        write(obj, file, folder=path.stem or "archive")
+        writer.write(obj, file, folder=path.stem or "archive")
 
 
 def load(
-    f: str | os.PathLike | BinaryIO, map_location: str | device | None = None, *, weights_only: bool = True
+    f: str | os.PathLike | BinaryIO,
+    map_location: Place = None,
+    pickle_module: ModuleType | None = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
 ) -> Any:
-    """What `save`, or PyTorch's `torch.save`, wrote: every tensor is then on the CPU.
+    """What `save`, or PyTorch's `torch.save` of any version, wrote: every tensor is then on the CPU.
 
-    With `weights_only=True` nothing in the file can run code, and a file that wants to is refused. Pass False only
-    for a file whose author you trust.
+    Unless `weights_only=False`, nothing in the file can run code, and a file that wants to is refused; classes that you
+    trust are named by `torch.serialization.add_safe_globals`. Pass False only for a file whose author you trust: it
+    loads whole models, whose `torch.nn` layers become ours. Of a TorchScript archive the weights are loaded, as a dict.
+
+    `map_location` may be a device, a dict of places, or a function of a storage and its place. With `mmap=True` (a path
+    to a zip archive) numbers are read when they are used, without comparing checksums. `encoding` is that of texts
+    which Python 2 wrote.
 
     Raises FileNotFoundError; CheckpointError (a RuntimeError) where the file is foreign, truncated, damaged, or
     holds more than data.
     """
-    from rushlight.checkpoint.reader import read
+    from rushlight.checkpoint.reader import Request, read
+    from rushlight.checkpoint.source import opened
 
-    check_device(map_location)
-    if not isinstance(f, (str, os.PathLike)):
-        f.seek(0)
-        return read(f, getattr(f, "name", "the file"), weights_only)
-    if Path(f).suffix == _SAFETENSORS:
+    if weights_only is None:
+        weights_only = True
+    if weights_only and pickle_module is not None:
+        raise RuntimeError(
+            message(
+                "Can not safely load weights when explicit pickle_module is specified",
+                mend="weights_only=False, if you trust the file's author",
+            )
+        )
+    is_path = isinstance(f, (str, os.PathLike))
+    if mmap and not is_path:
+        raise ValueError("f must be a file path in order to use the mmap argument")
+    if is_path and Path(f).suffix == _SAFETENSORS:
+        restorer(map_location)
         return load_safetensors(f)
-    with open(f, "rb") as file:
-        return read(file, os.fspath(f), weights_only)
+    request = Request(weights_only, map_location, bool(mmap), pickle_module, pickle_load_args)
+    with opened(f) as source:
+        return read(source, request)
+
+
+def get_unsafe_globals_in_checkpoint(f: str | os.PathLike | BinaryIO) -> list[str]:
+    """The classes and functions that `load` with `weights_only=True` would refuse in a file, by name.
+
+    >>> import rushlight as torch, collections, io
+    >>> file = io.BytesIO()
+    >>> torch.save(collections.deque([1]), file)
+    >>> torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    ['collections.deque']
+    """
+    from rushlight.checkpoint.reader import unsafe_names
+    from rushlight.checkpoint.source import opened
+
+    with opened(f) as source:
+        return unsafe_names(source)

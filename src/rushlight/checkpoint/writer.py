@@ -1,4 +1,4 @@
-"""Writing a checkpoint: a Python structure with tensors comes in, the zip archive that PyTorch reads goes out.
+"""Writing a checkpoint: a Python structure with tensors comes in, a file that PyTorch reads goes out.
 
 The pickle names PyTorch's classes, so that `torch.load(weights_only=True)` makes its own tensors of ours. Tensors
 that look at the same memory share one storage in the file, and again after loading.
@@ -11,46 +11,97 @@ import pickle
 import sys
 import zipfile
 from collections import OrderedDict
+from types import ModuleType
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
 from rushlight.checkpoint import storages
 from rushlight.core import dtypes
+from rushlight.core.errors import message
 from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor import Tensor
 from rushlight.tensor.size import Size, device
 
-_PROTOCOL = 2  # the one that PyTorch's restricted reader follows
+_PROTOCOLS = range(2, 6)
 _ALIGNMENT = 64  # bytes; so that a reader may map a storage into memory as it lies in the file
 _LOCAL_HEADER = 30
 _PADDING_HEADER = 4
+_LARGE = 1 << 30  # bytes of a record from which its length is written in 64 bits,
+_LARGE_FIELD = 20  # in a field of this many
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 
 
-def write(obj: Any, file: BinaryIO, folder: str = "archive") -> None:
-    """Write `obj` into `file`; `folder` is the name of the archive's only folder."""
-    structure = io.BytesIO()
-    pickler = _Pickler(structure, protocol=_PROTOCOL)
-    pickler.dump(obj)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        _add(archive, f"{folder}/data.pkl", structure.getbuffer())
-        _add(archive, f"{folder}/.format_version", b"1")
-        _add(archive, f"{folder}/.storage_alignment", str(_ALIGNMENT).encode())
-        _add(archive, f"{folder}/byteorder", sys.byteorder.encode())
-        for key, memory in enumerate(pickler.memories):
-            _add(archive, f"{folder}/data/{key}", memory.view(np.uint8).data if memory.size else b"")
-        _add(archive, f"{folder}/version", b"3\n")
+class Writer:
+    """How to write: the pickler, its protocol, and whether into a zip archive or the stream from before 1.6.
+
+    Raises ValueError for a protocol, or a module, that tensors cannot be written with.
+    """
+
+    def __init__(self, module: ModuleType = pickle, protocol: int = 2, zipped: bool = True) -> None:
+        base = pickle._Pickler if module is pickle else module.Pickler
+        if protocol not in _PROTOCOLS:
+            raise ValueError(
+                message(f"pickle_protocol is {protocol}", mend="2 (PyTorch reads it with weights_only=True, too) to 5")
+            )
+        if not issubclass(base, pickle._Pickler):
+            raise ValueError(
+                message(
+                    f"pickle_module: the Pickler of {module.__name__} is not written in Python",
+                    mend="pickle, or a module such as dill",
+                )
+            )
+        self._pickler = _Pickler if base is pickle._Pickler else type("_Pickler", (_Pickler, base), {})
+        self._protocol, self._zipped = protocol, zipped
+
+    def write(self, obj: Any, file: BinaryIO, folder: str = "archive") -> None:
+        """Write `obj` into `file`; `folder` is the name of the archive's only folder."""
+        structure = io.BytesIO()
+        pickler = self._pickler(structure, protocol=self._protocol)
+        pickler.zipped = self._zipped
+        pickler.dump(obj)
+        put = self._put_zip if self._zipped else self._put_stream
+        put(structure, pickler.memories, file, folder)
+
+    def _put_zip(self, structure: io.BytesIO, memories: list[np.ndarray], file: BinaryIO, folder: str) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            _add(archive, f"{folder}/data.pkl", structure.getbuffer())
+            _add(archive, f"{folder}/.format_version", b"1")
+            _add(archive, f"{folder}/.storage_alignment", str(_ALIGNMENT).encode())
+            _add(archive, f"{folder}/byteorder", sys.byteorder.encode())
+            for key, memory in enumerate(memories):
+                _add(archive, f"{folder}/data/{key}", _bytes(memory))
+            _add(archive, f"{folder}/version", b"3\n")
+
+    def _put_stream(self, structure: io.BytesIO, memories: list[np.ndarray], file: BinaryIO, folder: str) -> None:
+        machine = {
+            "protocol_version": storages.STREAM_VERSION,
+            "little_endian": True,
+            "type_sizes": {"short": 2, "int": 4, "long": 4},
+        }
+        for head in (storages.MAGIC, storages.STREAM_VERSION, machine):
+            file.write(pickle.dumps(head, protocol=self._protocol))
+        file.write(structure.getbuffer())
+        file.write(pickle.dumps([str(key) for key in range(len(memories))], protocol=self._protocol))
+        for memory in memories:
+            count = memory.size if storages.has_storage(memory.dtype) else memory.nbytes
+            file.write(count.to_bytes(8, "little"))
+            file.write(_bytes(memory))
+
+
+def _bytes(memory: np.ndarray) -> bytes | memoryview:
+    return memory.view(np.uint8).data if memory.size else b""
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | memoryview) -> None:
     """One record, whose content begins at a multiple of the alignment."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.file_size = len(content)
-    start = archive.fp.tell() + _LOCAL_HEADER + len(name.encode()) + _PADDING_HEADER
+    large = len(content) >= _LARGE
+    start = archive.fp.tell() + _LOCAL_HEADER + len(name.encode()) + _PADDING_HEADER + large * _LARGE_FIELD
     padding = -start % _ALIGNMENT
     entry.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
-    with archive.open(entry, "w") as target:
+    with archive.open(entry, "w", force_zip64=large) as target:
         target.write(content)
 
 
@@ -67,8 +118,8 @@ class _Name:
 class _Storage:
     """A reference to the bytes of one memory."""
 
-    def __init__(self, name: _Name, key: int, count: int) -> None:
-        self.reference = ("storage", name, str(key), "cpu", count)
+    def __init__(self, name: _Name, key: int, count: int, zipped: bool) -> None:
+        self.reference = ("storage", name, str(key), "cpu", count, *(() if zipped else (None,)))
 
 
 class _Pickler(pickle._Pickler):
@@ -78,6 +129,7 @@ class _Pickler(pickle._Pickler):
     """
 
     dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+    zipped = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -120,8 +172,8 @@ class _Pickler(pickle._Pickler):
         array, kind = tensor._array, tensor.dtype
         memory, offset = _memory_of(array, array if tensor._base is None else tensor._base._array)
         if memory is None:
-            array = np.ascontiguousarray(array)
-            memory, offset = array.reshape(-1), 0
+            array = np.array(array, order="K")
+            memory, offset = _flat(array), 0
         strides = tuple(stride // array.itemsize for stride in array.strides)
         place = (self._storage(memory, kind), offset, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
         if kind in storages.STORAGE_NAMES:
@@ -135,8 +187,8 @@ class _Pickler(pickle._Pickler):
             key = self._keys[identity] = len(self.memories)
             self.memories.append(memory)
         if kind in storages.STORAGE_NAMES:
-            return _Storage(self._name("torch", storages.STORAGE_NAMES[kind]), key, memory.size)
-        return _Storage(self._name(*storages.UNTYPED), key, memory.nbytes)
+            return _Storage(self._name("torch", storages.STORAGE_NAMES[kind]), key, memory.size, self.zipped)
+        return _Storage(self._name(*storages.UNTYPED), key, memory.nbytes, self.zipped)
 
 
 def _memory_of(array: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray | None, int]:
@@ -146,12 +198,18 @@ def _memory_of(array: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray | None,
     """
     while isinstance(owner.base, np.ndarray) and owner.base.dtype == array.dtype:
         owner = owner.base
-    dense = owner.flags.c_contiguous or owner.flags.f_contiguous
+    memory = _flat(owner)
     if (
-        not dense
+        memory is None
         or owner.dtype != array.dtype
         or any(stride % array.itemsize or stride < 0 for stride in array.strides)
     ):
         return None, 0
     start = array.ctypes.data - owner.ctypes.data if array.size else 0
-    return owner.reshape(-1, order="A"), start // array.itemsize
+    return memory, start // array.itemsize
+
+
+def _flat(array: np.ndarray) -> np.ndarray | None:
+    """The memory of a dense array, whatever the order of its axes (channels last, say); None where it has gaps."""
+    array = array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
+    return array.reshape(-1) if array.flags.c_contiguous else None

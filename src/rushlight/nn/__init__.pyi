@@ -16,6 +16,7 @@ from rushlight.nn import linear as linear
 from rushlight.nn import loss as loss
 from rushlight.nn import module as module
 from rushlight.nn import norm as norm
+from rushlight.nn import older as older
 from rushlight.nn import parameter as parameter
 from rushlight.nn import pooling as pooling
 from rushlight.nn import shape as shape

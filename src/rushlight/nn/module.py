@@ -17,6 +17,7 @@ from rushlight.autograd.modes import no_grad
 from rushlight.core import absent, dtypes
 from rushlight.core.errors import message
 from rushlight.nn.hooks import HOOK_TABLES, Hooked
+from rushlight.nn.older import completed
 from rushlight.nn.parameter import Buffer, Parameter, is_lazy
 from rushlight.nn.state_dict import Stateful
 from rushlight.tensor.core import Tensor
@@ -199,7 +200,7 @@ class Module(Hooked, Stateful):
         return sorted({name for name in own if not name[:1].isdigit()})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({**_blank_state(), **state})
+        self.__dict__.update({**_blank_state(), **completed(self, state)})
 
     # -- walking over parameters, buffers and modules
 
