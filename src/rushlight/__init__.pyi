@@ -98,7 +98,7 @@ def argsort(input: _Tensor, dim: _b.int = -1, descending: _b.bool = False, stabl
 def argwhere(input: _Tensor) -> _Tensor:
     """Where the elements are not 0: a row of indices each."""
 def as_strided(input: _Tensor, size: _Sequence[_b.int], stride: _Sequence[_b.int], storage_offset: _b.int | None = None) -> _Tensor:
-    """A view with strides of one's own, in elements; RuntimeError where it leaves the tensor's memory."""
+    """A view with strides of one's own, in elements, of the memory that this tensor is a part of."""
 def as_tensor(data: _b.object, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None) -> _Tensor:
     """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
 def asarray(obj: _b.object, *, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None, copy: _b.bool | None = None, requires_grad: _b.bool = False) -> _Tensor:
@@ -109,10 +109,10 @@ def atan(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The arc tangent, in radians."""
 @_overload
 def atleast_1d(tensor: _Tensor, /) -> _Tensor:
-    """The tensor (or several), with an axis at least."""
+    """The tensor, or each of several (one by one or in a sequence), with an axis at least."""
 @_overload
 def atleast_1d(*tensors: _Tensor) -> _b.tuple[_Tensor, ...]:
-    """The tensor (or several), with an axis at least."""
+    """The tensor, or each of several (one by one or in a sequence), with an axis at least."""
 def avg_pool1d(input: _Tensor, kernel_size: _b.int | _b.tuple[_b.int, ...], stride: _b.int | _b.tuple[_b.int, ...] | None = None, padding: _b.int | _b.tuple[_b.int, ...] = 0, ceil_mode: _b.bool = False, count_include_pad: _b.bool = True) -> _Tensor:
     """The mean of each window over one axis."""
 def baddbmm(input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: _b.float = 1, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:
@@ -347,7 +347,7 @@ def logical_xor(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _
 def logspace(start: _b.float, end: _b.float, steps: _b.int, base: _b.float = 10.0, *, dtype: _dtypes.dtype | None = None, layout: _b.object = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False, out: _Tensor | None = None) -> _Tensor:
     """`base` to the power of `steps` evenly spaced numbers."""
 def logsumexp(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None, keepdim: _b.bool = False, *, out: _Tensor | None = None) -> _Tensor:
-    """log(sum(exp(x))) along axes, without overflow."""
+    """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
 long: _dtype
 def lt(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are less."""
@@ -571,7 +571,7 @@ def t(input: _Tensor) -> _Tensor:
 def take(input: _Tensor, index: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The elements at these positions of the flattened tensor."""
 def take_along_dim(input: _Tensor, indices: _Tensor, dim: _b.int | None = None, *, out: _Tensor | None = None) -> _Tensor:
-    """The elements at the indices that `argsort` or `argmax` gave."""
+    """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
 def tan(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The tangent (radians)."""
 def tanh(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:

@@ -106,14 +106,15 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where it is positive, weight·x elsewhere; one weight, or one a channel (axis 1)."""
+    if weight.dim() > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
     channels = input.shape[1] if input.dim() > 1 else 1
     if weight.numel() not in (1, channels):
         raise RuntimeError(
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
             f"and channel size = {channels}."
         )
-    if weight.numel() > 1:
-        weight = weight.reshape(-1, *[1] * (input.dim() - 2))
+    weight = weight.reshape(-1, *[1] * (input.dim() - 2)) if weight.numel() > 1 else weight.reshape(())
     positive = input._array > 0
     return input * _mask(positive, input) + weight * (input * _mask(~positive, input))
 

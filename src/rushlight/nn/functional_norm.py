@@ -38,6 +38,8 @@ def batch_norm(
     Raises ValueError in training with one value a channel, RuntimeError for statistics of another length.
     """
     check_floating("batch_norm", input)
+    if not input.numel():
+        return _scaled_empty(input, weight, bias)
     if training:
         _check_values_a_channel(input.shape)
     elif running_mean is None or running_var is None:
@@ -75,6 +77,8 @@ def instance_norm(
 ) -> Tensor:
     """Normalise each channel of each sample over its positions."""
     shape = (1, -1, *[1] * (input.dim() - 2))
+    if not input.numel():
+        return _scaled_empty(input, weight, bias)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     check_floating("instance_norm", input)
@@ -117,12 +121,14 @@ def group_norm(
 ) -> Tensor:
     """Normalise each group of channels of each sample; RuntimeError where the groups do not come out even."""
     check_floating("GroupNormKernelImpl", input)
+    if input.dim() < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
     if input.shape[1] % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, "
             f"but got input of shape {list(input.shape)} and num_groups={num_groups}"
         )
-    grouped = input.reshape(input.shape[0], num_groups, -1)
+    grouped = input.reshape(input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups)
     normal, _, _ = _normalized(grouped, (2,), eps)
     return _scaled(normal.reshape(input.shape), weight, bias, (1, -1, *[1] * (input.dim() - 2)))
 
@@ -131,13 +137,14 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
     """Divide by the p-norm along an axis, or by eps where that is larger; into `out` where it is given."""
     if out is not None:
         return into("normalize", normalize, (input, p, dim, eps), {}, out, has_dtype=False)
-    norm = (input.abs() ** p).sum(dim, keepdim=True) ** (1 / p) if p != 2 else (input * input).sum(dim, True).sqrt()
-    return input / norm.clamp(min=eps)
+    return input / input.norm(p, dim, True).clamp(min=eps)
 
 
 def _normalized(x: Tensor, axes: tuple[int, ...], eps: float) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """(x − mean) / √(var + eps) over the axes, and the mean and variance (of n) that were used."""
     array = x._array.astype(np.float32) if x.dtype in HALVES else x._array
+    if not array.size:
+        return x.clone(), array, array
     mean = array.mean(axis=axes, keepdims=True)
     centred = array - mean
     variance = np.square(centred).mean(axis=axes, keepdims=True)
@@ -158,6 +165,12 @@ def _scaled(normal: Tensor, weight: Tensor | None, bias: Tensor | None, shape: t
     if weight is not None:
         normal = normal * weight.reshape(shape)
     return normal if bias is None else normal + bias.reshape(shape)
+
+
+def _scaled_empty(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """No numbers, which take what they are scaled with into their history; running statistics stay."""
+    one = [t if t is None else t.reshape(-1)[0] for t in (weight, bias)]
+    return _scaled(input.clone(), *one, ())
 
 
 def _check_values_a_channel(shape: tuple[int, ...]) -> None:

@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
@@ -147,9 +148,16 @@ def _normal_around(mean: float | Tensor, std: float | Tensor, generator: Generat
     except ValueError:
         raise RuntimeError(f"normal: mean of shape {shapes[0]} and std of shape {shapes[1]} do not broadcast") from None
     result = fill_normal(empty(shape, dtype=leading.dtype), 0, 1, generator)
+    given = tuple([value if isinstance(value, Tensor) else None for value in (mean, std)])
     mean, std = (value._array if isinstance(value, Tensor) else value for value in (mean, std))
     result._array[...] = result._array * std + mean
+    record("NormalBackward0", result, given, _no_slope, given)
     return result
+
+
+def _no_slope(needs: Needs, grad: Tensor, *inputs: Tensor | None) -> Gradients:
+    """What was drawn has a gradient, of zeros."""
+    return tuple([wrap(np.zeros_like(t._array)) if need else None for need, t in zip(needs, inputs)])
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -161,7 +169,9 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     >>> torch.bernoulli(torch.tensor([0.0, 1.0]))
     tensor([0., 1.])
     """
-    return fill_bernoulli(empty_like(input), input if p is None else p, generator)
+    result = fill_bernoulli(empty_like(input), input if p is None else p, generator)
+    record("BernoulliBackward0", result, (input,), _no_slope, (input,))
+    return result
 
 
 def multinomial(

@@ -6,11 +6,14 @@ sums them to the shape of each input.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.core import dtypes
+from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.operands import Operand, define_operator, is_number, pair, pair_floating, result_type
@@ -173,7 +176,10 @@ def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
             message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode}'")
         )
     _check_integer_divisor(a, b)
-    result = pair(_truncated_quotient, a, b)
+    if result_type(a, b) in HALVES:  # the quotient is rounded first
+        result = wrap(quiet(np.trunc, div(*[t.detach() if isinstance(t, Tensor) else t for t in (a, b)])._array))
+    else:
+        result = pair(_truncated_quotient, a, b)
     record("DivBackward1", result, _tensors(a, b), _zero_rule, _tensors(a, b))
     return result
 
@@ -359,8 +365,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
         raise NotImplementedError(
             message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", mend=".float() first")
         )
-    difference = end.detach() - input.detach()
-    result = input.detach() + difference * _plain(weight)
+    result = _in_one_rounding(lambda a, b, w: a + (b - a) * w, input, end, weight)
     tensor = weight if isinstance(weight, Tensor) else None
     saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
     rule = partial(_lerp_rule, None if tensor is not None else weight)
@@ -368,8 +373,13 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     return result
 
 
-def _plain(operand: Operand) -> Operand:
-    return operand.detach() if isinstance(operand, Tensor) else operand
+def _in_one_rounding(formula: Callable, *operands: Operand) -> Tensor:
+    """`formula` of operands without their history; of halves, in float32 and rounded once."""
+    kind = result_type(*operands)
+    plain = [t.detach() if isinstance(t, Tensor) else t for t in operands]
+    if kind not in HALVES:
+        return formula(*plain)
+    return formula(*[t.to(dtypes.float32) if isinstance(t, Tensor) else t for t in plain]).to(kind)
 
 
 def _lerp_rule(
@@ -386,7 +396,7 @@ def _lerp_rule(
 @method("addcmul")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
-    result = input.detach() + tensor1.detach() * tensor2.detach() * value
+    result = _in_one_rounding(lambda x, a, b: x + a * b * value, input, tensor1, tensor2)
     record("AddcmulBackward0", result, (input, tensor1, tensor2), partial(_addcmul_rule, value), (tensor1, tensor2))
     return result
 
@@ -398,7 +408,7 @@ def _addcmul_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
 @method("addcdiv")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
-    result = input.detach() + tensor1.detach() / tensor2.detach() * value
+    result = _in_one_rounding(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
     record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
     return result
 

@@ -129,7 +129,7 @@ class Tensor:
     def clone(self, *, memory_format: _MemoryFormat | None = ...) -> Tensor:
         """A copy, recorded; in the same memory order unless told."""
     def as_strided(self, size: _Sequence[_b.int], stride: _Sequence[_b.int], storage_offset: _b.int | None = None) -> Tensor:
-        """A view with strides of one's own, in elements; RuntimeError where it leaves the tensor's memory."""
+        """A view with strides of one's own, in elements, of the memory that this tensor is a part of."""
     def exp(self) -> Tensor:
         """e to the power of each element."""
     def exp2(self) -> Tensor:
@@ -214,26 +214,26 @@ class Tensor:
         """Each element, or 0 where it is negative; the gradient at 0 is 0."""
     def nan_to_num(self, nan: _b.float = 0.0, posinf: _b.float | None = None, neginf: _b.float | None = None) -> Tensor:
         """NaN and the infinities replaced: by `nan`, and by the largest and smallest finite numbers unless given."""
-    def float(self) -> Tensor:
-        """The tensor in torch.float32; itself where it is that already."""
-    def double(self) -> Tensor:
-        """The tensor in torch.float64; itself where it is that already."""
-    def half(self) -> Tensor:
-        """The tensor in torch.float16; itself where it is that already."""
-    def bfloat16(self) -> Tensor:
-        """The tensor in torch.bfloat16; itself where it is that already."""
-    def int(self) -> Tensor:
-        """The tensor in torch.int32; itself where it is that already."""
-    def long(self) -> Tensor:
-        """The tensor in torch.int64; itself where it is that already."""
-    def short(self) -> Tensor:
-        """The tensor in torch.int16; itself where it is that already."""
-    def bool(self) -> Tensor:
-        """The tensor in torch.bool; itself where it is that already."""
-    def char(self) -> Tensor:
-        """The tensor in torch.int8; itself where it is that already."""
-    def byte(self) -> Tensor:
-        """The tensor in torch.uint8; itself where it is that already."""
+    def float(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.float32; itself where it is that already, in that memory order."""
+    def double(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.float64; itself where it is that already, in that memory order."""
+    def half(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.float16; itself where it is that already, in that memory order."""
+    def bfloat16(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.bfloat16; itself where it is that already, in that memory order."""
+    def int(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.int32; itself where it is that already, in that memory order."""
+    def long(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.int64; itself where it is that already, in that memory order."""
+    def short(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.int16; itself where it is that already, in that memory order."""
+    def bool(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.bool; itself where it is that already, in that memory order."""
+    def char(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.int8; itself where it is that already, in that memory order."""
+    def byte(self, memory_format: _MemoryFormat = ...) -> Tensor:
+        """The tensor in torch.uint8; itself where it is that already, in that memory order."""
     def softmax(self, dim: _b.int, dtype: _dtypes.dtype | None = None) -> Tensor:
         """exp(x) / sum(exp(x)) along an axis, without overflow."""
     def log_softmax(self, dim: _b.int, dtype: _dtypes.dtype | None = None) -> Tensor:
@@ -392,7 +392,7 @@ class Tensor:
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product; leading axes broadcast, one-dimensional operands are vectors."""
     def __matmul__(self, other: Tensor) -> Tensor: ...
-    def __rmatmul__(self, other: _np.ndarray) -> Tensor: ...
+    def __rmatmul__(self, other: Tensor | _np.ndarray) -> Tensor: ...
     def mm(self, mat2: Tensor) -> Tensor:
         """The product of two matrices, without broadcasting."""
     def bmm(self, mat2: Tensor) -> Tensor:
@@ -533,7 +533,7 @@ class Tensor:
     def norm(self, p: _b.float | _b.str | None = 'fro', dim: _b.int | _Sequence[_b.int] | None = None, keepdim: _b.bool = False, dtype: _dtypes.dtype | None = None) -> Tensor:
         """The p-norm over axes: `p` a number, `inf`, or "fro" for 2; computed in `dtype` where one is given."""
     def logsumexp(self, dim: _b.int | _Sequence[_b.int] | None, keepdim: _b.bool = False) -> Tensor:
-        """log(sum(exp(x))) along axes, without overflow."""
+        """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
     def where(self, condition: Tensor, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
         """This tensor where the condition is true, `other` elsewhere."""
     def masked_fill(self, mask: Tensor, value: _b.float | Tensor) -> Tensor:
@@ -567,7 +567,7 @@ class Tensor:
     def take(self, index: Tensor) -> Tensor:
         """The elements at these positions of the flattened tensor."""
     def take_along_dim(self, indices: Tensor, dim: _b.int | None = None) -> Tensor:
-        """The elements at the indices that `argsort` or `argmax` gave."""
+        """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
     def index_fill(self, dim: _b.int, index: Tensor, value: _b.float) -> Tensor:
         """A copy with the entries at these indices of one axis set to a value."""
     def argsort(self, dim: _b.int = -1, descending: _b.bool = False, stable: _b.bool = False) -> Tensor:

@@ -496,7 +496,15 @@ def arange(
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     integers = all(isinstance(t, (int, np.integer)) for t in (start, end, step))
     kind = dtype_or_default(dtype) if dtype is not None or not integers else dtypes.int64
-    count = -((start - end) // step) if integers else math.ceil((end - start) / step)
+    count = None
+    if kind.category == dtypes.INTEGER and not integers:
+        # PyTorch counts the steps between the numbers as they are; those of int64 are integers first.
+        count = None if kind is dtypes.int64 else math.ceil((end - start) / step)
+        start, end, step, integers = int(start), int(end), int(step), True
+        if step == 0 and count is None:
+            raise ValueError("step must be nonzero")
+    if count is None:
+        count = -((start - end) // step) if integers else math.ceil((end - start) / step)
     array = allocate((count,), kind.numpy)
     exact = np.arange(count, dtype=np.int64 if integers else np.float64)
     array[...] = quiet((exact * step + start).astype, kind.numpy)
@@ -518,12 +526,18 @@ def linspace(
     steps = operator.index(steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    start, end = (t.item() if isinstance(t, Tensor) else t for t in (start, end))
     kind = dtype_or_default(dtype)
+    start, end = (_end_in(kind, t) for t in (start, end))
     array = allocate((steps,), kind.numpy)
     wide = np.float64 if kind is dtypes.float64 or not kind.is_floating_point else np.float32
     array[...] = quiet(_even_steps(start, end, steps, wide).astype, kind.numpy)
     return _leaf(array, device, requires_grad, pin_memory)
+
+
+def _end_in(kind: dtypes.dtype, end: float | Tensor) -> float:
+    """An end of a range, in the dtype of the range: an integer for one of integers."""
+    end = end.item() if isinstance(end, Tensor) else end
+    return end if kind.is_floating_point else int(end)
 
 
 def _even_steps(start: float, end: float, steps: int, kind: type) -> np.ndarray:
@@ -551,7 +565,8 @@ def logspace(
 ) -> Tensor:
     """`base` to the power of `steps` evenly spaced numbers."""
     kind = dtype_or_default(dtype)
-    wide = kind if kind.is_floating_point else dtypes.float64
+    wide = dtypes.float32 if kind in dtypes.HALVES else kind if kind.is_floating_point else dtypes.float64
+    start, end = (_end_in(kind, t) for t in (start, end))
     result = (base ** linspace(start, end, steps, dtype=wide)).to(kind)
     return _leaf(result._array, device, requires_grad, pin_memory)
 

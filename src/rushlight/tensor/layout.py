@@ -173,13 +173,19 @@ def _pass(needs: Needs, grad: Tensor) -> tuple[Tensor]:
 
 @method()
 def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
-    """A view with strides of one's own, in elements; RuntimeError where it leaves the tensor's memory."""
-    from rushlight.autograd.views import Place, add
+    """A view with strides of one's own, in elements, of the memory that this tensor is a part of.
 
-    array, itemsize, storage_offset = input._array, input._array.itemsize, storage_offset or 0
+    `storage_offset` counts from the beginning of that memory; without one the view begins where this tensor does.
+    RuntimeError where it leaves the memory.
+    """
+    from rushlight.autograd.views import Place, add, read
+
+    base = input if input._base is None else input._base
+    owner, array, itemsize = base._array, input._array, input._array.itemsize
+    if storage_offset is None:
+        storage_offset = input.storage_offset()
     last = storage_offset + sum((n - 1) * s for n, s in zip(size, stride))
-    owner = array
-    span = sum((n - 1) * s for n, s in zip(array.shape, strides_of(array))) + 1 if array.size else 0
+    span = sum((n - 1) * s for n, s in zip(owner.shape, strides_of(owner))) + 1 if owner.size else 0
     if min(stride, default=0) < 0 or storage_offset < 0 or (0 not in size and last >= span):
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset}, and itemsize "
@@ -189,6 +195,6 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     flat = np.lib.stride_tricks.as_strided(owner, (span,), (itemsize,))
     steps = tuple(s * itemsize for s in stride)
     result = wrap_view(np.lib.stride_tricks.as_strided(flat[storage_offset:], tuple(size), steps), input)
-    place = Place.of(result._array, array)
-    record("AsStridedBackward0", result, (input,), lambda needs, grad: (add(grad, place),))
+    place, within = Place.of(result._array, owner), Place.of(array, owner)
+    record("AsStridedBackward0", result, (input,), lambda needs, grad: (read(add(grad, place), within),))
     return result

@@ -32,6 +32,8 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if isinstance(start, Tensor):
+        if start._array.ndim or start._array.dtype.kind not in "iu":
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
         start = start.item()
     if not -shape[at] <= start <= shape[at]:
         raise IndexError(
@@ -234,7 +236,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         _check_joins(parts[0]._array.shape, part._array.shape, at, position)
     kind = _common_kind(tensors)
     result = wrap(quiet(np.concatenate, [t._array.astype(kind, copy=False) for t in parts], axis=at))
-    record("CatBackward0", result, tuple(parts), partial(_cat_rule, at, [t._array.shape[at] for t in parts]))
+    skipped = ndim > 1 or len(parts) == 1
+    sizes = [None if skipped and t._array.shape == (0,) else t._array.shape[at] for t in tensors]
+    record("CatBackward0", result, tensors, partial(_cat_rule, at, sizes))
     return result
 
 
@@ -252,7 +256,10 @@ def _listed(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     if isinstance(tensors, Tensor):
         sentence = f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
         raise TypeError(message(sentence, mend=f"{name}([a, b]), with the tensors in a list"))
-    return tuple(tensors)
+    tensors = tuple(tensors)
+    if not tensors and name != "cat":
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tensors
 
 
 def _check_tensors(name: str, tensors: tuple) -> None:
@@ -274,16 +281,21 @@ def _check_joins(first: tuple[int, ...], shape: tuple[int, ...], dim: int, posit
             )
 
 
-def _cat_rule(dim: int, sizes: list[int], needs: Needs, grad: Tensor) -> Gradients:
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(_sliced(grad, dim, s, s + n) if need else None for need, s, n in zip(needs, starts, sizes))
+def _cat_rule(dim: int, sizes: list[int | None], needs: Needs, grad: Tensor) -> Gradients:
+    """The slice of each part; none of one that was passed over (its size is None)."""
+    slopes, start = [], 0
+    for need, n in zip(needs, sizes):
+        if n is None:
+            slopes.append(wrap(np.zeros(0, grad._array.dtype)) if need else None)
+        else:
+            slopes.append(_sliced(grad, dim, start, start + n) if need else None)
+            start += n
+    return tuple(slopes)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, of one shape, along a new axis."""
     tensors = _listed("stack", tensors)
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
     _check_tensors("stack", tensors)
     first = tensors[0]._array.shape
     for position, tensor in enumerate(tensors):

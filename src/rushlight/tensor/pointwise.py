@@ -15,7 +15,7 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
-from rushlight.tensor.layout import empty_like_array
+from rushlight.tensor.layout import MemoryFormat, empty_like_array, preserve_format
 from rushlight.tensor.operands import Operand, in_dtype
 
 
@@ -318,11 +318,13 @@ Tensor._cast = cast
 
 
 def _caster(name: str, kind: dtypes.dtype) -> None:
-    def convert(self: Tensor) -> Tensor:
+    def convert(self: Tensor, memory_format: MemoryFormat = preserve_format) -> Tensor:
+        if memory_format is not preserve_format:
+            return self.to(kind, memory_format=memory_format)
         return self if self._array.dtype is kind.numpy else cast(self, kind.numpy)
 
     convert.__name__ = name
-    convert.__doc__ = f"The tensor in {kind}; itself where it is that already."
+    convert.__doc__ = f"The tensor in {kind}; itself where it is that already, in that memory order."
     setattr(Tensor, name, convert)
 
 

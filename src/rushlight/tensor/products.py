@@ -5,15 +5,16 @@ In: tensors. Out: a new tensor, recorded. Half precision is multiplied in float3
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
-from rushlight.core.dtypes import FLOATING
+from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import by_numpy
 
 
@@ -120,7 +121,9 @@ def _matmul_operator(self: Tensor, other: Tensor) -> Tensor:
 
 
 @method("__rmatmul__")
-def _matmul_of_array(self: Tensor, other: np.ndarray) -> Tensor:
+def _matmul_of_array(self: Tensor, other: Tensor | np.ndarray) -> Tensor:
+    if isinstance(other, Tensor):
+        return matmul(other, self)
     return by_numpy(np.matmul, other, self) if isinstance(other, np.ndarray) else NotImplemented
 
 
@@ -177,7 +180,15 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.unsqueeze(1) * vec2
 
 
-def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+def _plus(input: Tensor, multiply: Callable, a: Tensor, b: Tensor, beta: float, alpha: float) -> Tensor:
+    """`beta * input + alpha * multiply(a, b)`: halves rounded once; for integers the two numbers are integers."""
+    kind = input.dtype
+    if kind in HALVES and a.dtype is kind and b.dtype is kind:
+        wide = [t.to(dtypes.float32) for t in (input, a, b)]
+        return _plus(wide[0], multiply, wide[1], wide[2], beta, alpha).to(kind)
+    product = multiply(a, b)
+    if not kind.is_floating_point:
+        beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else product * alpha
     if beta == 0:
         return product.expand(np.broadcast_shapes(input._array.shape, product._array.shape))
@@ -187,26 +198,44 @@ def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
 @method()
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat1 @ mat2)`."""
-    return _plus(input, mm(mat1, mat2), beta, alpha)
+    return _plus(input, mm, mat1, mat2, beta, alpha)
 
 
 @method()
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`."""
-    return _plus(input, mv(mat, vec), beta, alpha)
+    return _plus(input, mv, mat, vec, beta, alpha)
 
 
 @method()
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (batch1 @ batch2)`."""
-    return _plus(input, bmm(batch1, batch2), beta, alpha)
+    return _plus(input, bmm, batch1, batch2, beta, alpha)
+
+
+def _check_contracted(a: Tensor, b: Tensor, of_a: list[int], of_b: list[int]) -> None:
+    if len(of_a) != len(of_b):
+        raise RuntimeError("both dimension lists should have same length")
+    for at_a, at_b in zip(of_a, of_b):
+        n, m = a._array.shape[at_a], b._array.shape[at_b]
+        if n != m and 1 not in (n, m):
+            raise RuntimeError(
+                "contracted dimensions need to match, but first has size "
+                f"{n} in dim {at_a} and second has size {m} in dim {at_b}"
+            )
 
 
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """The product summed over pairs of axes: the last `dims` of `a` with the first of `b`, or two lists."""
     if isinstance(dims, int):
         dims = (range(a._array.ndim - dims, a._array.ndim), range(dims))
-    of_a, of_b = ([d % t._array.ndim for d in axes] for axes, t in zip(dims, (a, b)))
+    of_a, of_b = ([check_dim(d, t._array.ndim) for d in axes] for axes, t in zip(dims, (a, b)))
+    _check_contracted(a, b, of_a, of_b)
+    for at_a, at_b in zip(of_a, of_b):  # an axis of one beside a longer one: that is summed first
+        if a._array.shape[at_a] == 1:
+            b = b.sum(at_b, True, dtype=b.dtype)
+        elif b._array.shape[at_b] == 1:
+            a = a.sum(at_a, True, dtype=a.dtype)
     keep_a = [d for d in range(a._array.ndim) if d not in of_a]
     keep_b = [d for d in range(b._array.ndim) if d not in of_b]
     count = int(np.prod([a._array.shape[d] for d in of_a], dtype=np.int64))

@@ -38,8 +38,13 @@ def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:
     return axes if ndim else ()
 
 
+_GROWING = (np.add.reduce, np.multiply.reduce, np.cumsum, np.cumprod)  # NumPy widens what they give for integers
+
+
 def _reduce(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    """Run a reduction; half precision in float32, rounded once at the end."""
+    """Run a reduction; half precision in float32, rounded once at the end, integers in their own dtype."""
+    if function in _GROWING and array.dtype.kind in "iub":
+        return quiet(function, array, axis=axes, keepdims=keepdim, dtype=array.dtype)
     if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
         wide = quiet(function, array.astype(np.float32), axis=axes, keepdims=keepdim)
         return quiet(np.asarray(wide).astype, array.dtype)
@@ -204,16 +209,18 @@ def std_mean(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """`std` and `mean` together."""
-    spread = std(input, dim, unbiased, keepdim, correction=correction)
-    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
 def var_mean(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """`var` and `mean` together."""
-    spread = var(input, dim, unbiased, keepdim, correction=correction)
-    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
 @method()
@@ -232,6 +239,8 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     rest = [axis for axis in range(len(shape)) if axis not in axes]
     order = (*rest, *axes)
     flat = input.permute(order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
+    if not input._array.size:
+        return (spread(grad, shape, axes, keepdim) * input,)
     one = wrap(np.ones((*flat._array.shape[:-1], 1), flat._array.dtype))
     from rushlight.tensor.parts import cat
     from rushlight.tensor.shape import flip
@@ -278,7 +287,7 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
         return _extreme_of_all(name, input)
     at = check_dim(dim, input._array.ndim)
     _check_not_empty(name, input, at)
-    indices = (argmax if name == "max" else argmin)(input, at, keepdim)
+    indices = _position_along(np.argmax if name == "max" else np.argmin, input, at, keepdim)
     values = _picked(input, indices, at, keepdim, f"{name.title()}Backward0")
     return _PAIRS[name](values, indices)
 
@@ -383,6 +392,11 @@ def _position(function: Callable, name: str, input: Tensor, dim: int | None, kee
         return wrap((found.reshape((1,) * array.ndim) if keepdim else found).astype(np.int64))
     at = check_dim(dim, array.ndim)
     _check_not_empty(name, input, at)
+    return _position_along(function, input, at, keepdim)
+
+
+def _position_along(function: Callable, input: Tensor, at: int, keepdim: bool) -> Tensor:
+    array = input._array
     if array.ndim == 0:
         return wrap(np.zeros((), np.int64))
     return wrap(np.asarray(function(array, axis=at, keepdims=keepdim)).astype(np.int64))
@@ -444,7 +458,7 @@ def _running(function: Callable, input: Tensor, dim: int) -> np.ndarray:
         return array.copy()
     if input.dtype in HALVES:
         return quiet(quiet(function, array.astype(np.float32), axis=at).astype, array.dtype)
-    return quiet(function, array, axis=at)
+    return quiet(function, array, axis=at, dtype=array.dtype)
 
 
 def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
@@ -505,8 +519,10 @@ def norm(
         return amax(input.abs(), () if dim is None else dim, keepdim)
     if p == -math.inf:
         return amin(input.abs(), () if dim is None else dim, keepdim)
-    if p == 0:
-        return sum((input != 0).to(input.dtype), dim, keepdim)
+    if p == "nuc":
+        return _nuclear_norm(input, dim, keepdim)
+    if isinstance(p, str):
+        raise RuntimeError(f"only valid if p is 'fro' or 'nuc', got {p}")
     if p == 1:
         return sum(input.abs(), dim, keepdim)
     return _p_norm(input, p, dim, keepdim)
@@ -520,6 +536,8 @@ def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
 
 
 def _p_norm_of_array(p: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    if p == 0:
+        return np.sum(array != 0, axis=axis, keepdims=keepdims, dtype=array.dtype)
     if p == 2:
         return np.sqrt(np.sum(array * array, axis=axis, keepdims=keepdims))
     return np.sum(np.abs(array) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
@@ -529,15 +547,52 @@ def _p_norm_rule(
     p: float, axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
     shape = input._array.shape
+    if p == 0:
+        return (None,)
     total, grad = spread(result, shape, axes, keepdim), spread(grad, shape, axes, keepdim)
     direction = input if p == 2 else input.sign() * input.abs() ** (p - 1)
     slope = grad * direction / total ** (1 if p == 2 else p - 1)
     return (slope.masked_fill(total.detach() == 0, 0),)
 
 
+def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    """The sum of the singular values of matrices, along two axes; differentiable once."""
+    axes = _axes(dim, input._array.ndim)
+    if len(axes) != 2:
+        raise RuntimeError(
+            message(
+                "linalg.matrix_norm: dim must be a 2-tuple"
+                if dim
+                else "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.",
+                f"p='nuc' over the axes {list(axes)}",
+            )
+        )
+    wide = np.float64 if input._array.dtype == np.float64 else np.float32
+    matrices = np.moveaxis(input._array, axes, (-2, -1)).astype(wide)
+    left, values, right = np.linalg.svd(matrices, full_matrices=False)
+    total = np.asarray(values.sum(-1), input._array.dtype)
+    result = wrap(np.expand_dims(total, tuple(sorted(axes))) if keepdim else total)
+    turned = np.moveaxis(left @ right, (-2, -1), axes).astype(input._array.dtype)
+    record("LinalgMatrixNormBackward0", result, (input,), partial(_nuclear_rule, axes, keepdim, turned), (input,))
+    return result
+
+
+def _nuclear_rule(
+    axes: tuple[int, ...], keepdim: bool, turned: np.ndarray, needs: Needs, grad: Tensor, input: Tensor
+) -> Gradients:
+    found = wrap(spread(grad.detach(), turned.shape, axes, keepdim)._array * turned)
+    record("LinalgMatrixNormBackwardBackward0", found, (grad, input), _not_twice)
+    return (found,)
+
+
+def _not_twice(needs: Needs, grad: Tensor) -> Gradients:
+    raise RuntimeError("the nuclear norm is differentiable once")
+
+
 @method("logsumexp")
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
-    """log(sum(exp(x))) along axes, without overflow."""
+    """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
+    input = input if input.dtype.is_floating_point else input.to(dtypes.get_default_dtype())
     peak = amax(input.detach(), dim, True)
     peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
     total = (input.detach() - peak).exp().sum(dim, True).log() + peak

@@ -5,6 +5,7 @@ In: a tensor and a mask or indices. Out: a new tensor, recorded. gather and scat
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type
+from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type, word
 from rushlight.tensor.reductions import _PAIRS, _picked
 
 # -- by condition
@@ -136,6 +137,11 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 # -- by index along an axis
 
 
+def _vector(array: np.ndarray) -> np.ndarray:
+    """An array with axes: a 0-dim tensor is, along its axis 0, a vector of one."""
+    return array if array.ndim else array.reshape(1)
+
+
 def _checked_index(index: Tensor, size: int, name: str) -> np.ndarray:
     if index._array.dtype not in (np.int64, np.int32):
         raise RuntimeError(message(f"{name}(): Expected dtype int64 for index", f"got {index.dtype}", mend=".long()"))
@@ -152,7 +158,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     at = check_dim(dim, input._array.ndim)
     if index._array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    array = input._array if input._array.ndim else input._array.reshape(1)
+    array = _vector(input._array)
     size = array.shape[at]
     try:
         where_ = _checked_index(index, size, "index_select")
@@ -174,13 +180,36 @@ def _index_select_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: N
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy with the entries of `source` added at these indices of one axis."""
     at = check_dim(dim, input._array.ndim)
+    _check_index_add(input, at, index, source)
     total = input._array.copy()
-    view = np.moveaxis(total, at, 0) if total.ndim else total.reshape(1)
-    added = np.moveaxis(source._array, at, 0) if source._array.ndim else source._array.reshape(1)
-    np.add.at(view, _checked_index(index, view.shape[0], "index_add"), added if alpha == 1 else added * alpha)
+    view = np.moveaxis(_vector(total), at, 0)
+    added = np.moveaxis(_vector(source._array), at, 0)
+    where_ = _vector(_checked_index(index, view.shape[0], "index_add"))
+    np.add.at(view, where_, added if alpha == 1 else added * number_in_dtype(alpha, source.dtype))
     result = wrap(total)
     record("IndexAddBackward0", result, (input, source), partial(_index_add_rule, at, index, alpha))
     return result
+
+
+def _check_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
+    if index._array.ndim > 1:
+        raise IndexError(f"index_add_(): Index is supposed to be a vector, but got dim: {index._array.ndim}")
+    if input.dtype is not source.dtype:
+        raise RuntimeError("index_add_(): self and source expected to have the same dtype")
+    shapes = [list(t._array.shape) for t in (input, source)]
+    for shape in shapes:
+        del shape[dim : dim + 1]
+    entries = 1 if not source._array.ndim else source._array.shape[dim : dim + 1]
+    if source._array.ndim and shapes[0] != shapes[1]:
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(input.shape)} source.shape = {list(source.shape)}"
+        )
+    if entries not in (index._array.size, (index._array.size,)):
+        raise IndexError(
+            f"index_add_(): Number of indices ({index._array.size}) should be equal to source.size(dim): "
+            f"({list(source.shape)}), for dim: {dim}"
+        )
 
 
 def _index_add_rule(dim: int, index: Tensor, alpha: float, needs: Needs, grad: Tensor) -> Gradients:
@@ -188,18 +217,25 @@ def _index_add_rule(dim: int, index: Tensor, alpha: float, needs: Needs, grad: T
     return grad, picked if picked is None or alpha == 1 else picked * alpha
 
 
-def _grid(index: np.ndarray, dim: int, array_shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def _grid(index: np.ndarray, dim: int) -> tuple[np.ndarray, ...]:
     """NumPy's index for "this axis by `index`, the others by position"."""
+    index = _vector(index)
     places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     places[dim] = index
     return tuple(places)
 
 
 def _check_index_shape(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor | None = None) -> None:
-    if index._array.ndim != input._array.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    for axis, n in enumerate(index._array.shape):
-        if (axis != dim and n > input._array.shape[axis]) or (source is not None and n > source._array.shape[axis]):
+    places = _vector(index._array).shape
+    for word_, tensor in (("input" if name == "gather" else "self", input), ("src", source)):
+        if tensor is not None and _vector(tensor._array).ndim != len(places):
+            raise RuntimeError(f"Index tensor must have the same number of dimensions as {word_} tensor")
+    if source is not None and source.dtype is not input.dtype:
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
+    sizes = _vector(input._array).shape
+    limits = places if source is None else _vector(source._array).shape
+    for axis, n in enumerate(places):
+        if (axis != dim and n > sizes[axis]) or n > limits[axis]:
             raise RuntimeError(
                 f"Size does not match at dimension {axis} expected index {list(index.shape)} to be no larger than self "
                 f"{list(input.shape)} apart from dimension {dim}"
@@ -211,11 +247,13 @@ def _check_index_shape(name: str, input: Tensor, dim: int, index: Tensor, source
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
     at = check_dim(dim, input._array.ndim)
-    if input._array.ndim == 0:
-        return input.reshape(1)[index.reshape(-1)].reshape(index.shape)
-    _check_index_shape("gather", input, at, index)
-    where_ = _checked_index(index, input._array.shape[at], "gather")
-    result = wrap(input._array[_grid(where_, at, input._array.shape)])
+    if not index._array.size:  # of any dtype and rank
+        result = wrap(np.zeros(index._array.shape, input._array.dtype))
+    else:
+        _check_index_shape("gather", input, at, index)
+        array = _vector(input._array)
+        where_ = _checked_index(index, array.shape[at], "gather")
+        result = wrap(array[_grid(where_, at)].reshape(where_.shape))
     record("GatherBackward0", result, (input,), partial(_gather_rule, input._array.shape, at, index))
     return result
 
@@ -228,12 +266,7 @@ def _gather_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: Needs, 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
     at = check_dim(dim, input._array.ndim)
-    _check_index_shape("scatter", input, at, index, src)
-    where_ = _checked_index(index, input._array.shape[at], "scatter_add")
-    total = input._array.copy()
-    part = src._array[tuple(slice(n) for n in where_.shape)]
-    np.add.at(total, _grid(where_, at, total.shape), part)
-    result = wrap(total)
+    result = wrap(_scattered("scatter", np.add, input, at, index, src))
     record("ScatterAddBackward0", result, (input, src), partial(_scatter_add_rule, at, index, src._array.shape))
     return result
 
@@ -272,22 +305,35 @@ def scatter(
     src = value if src is None else src
     at = check_dim(dim, input._array.ndim)
     source = src if isinstance(src, Tensor) else None
-    _check_index_shape("scatter", input, at, index, source)
-    where_ = _checked_index(index, input._array.shape[at], "scatter")
-    total = input._array.copy()
-    part = src if source is None else source._array[tuple(slice(n) for n in where_.shape)]
-    grid = _grid(where_, at, total.shape)
-    if reduce is None:
-        total[grid] = part
-    else:
-        quiet(_REDUCTIONS[reduce].at, total, grid, np.asarray(part, total.dtype))
-    result = wrap(total)
+    result = wrap(_scattered("scatter", None if reduce is None else _REDUCTIONS[reduce], input, at, index, src))
     rule = partial(_scatter_rule, at, index, None if source is None else source._array.shape)
     record("ScatterBackward0", result, (input, source), rule if reduce is None else _no_rule)
     return result
 
 
 _REDUCTIONS = {"add": np.add, "multiply": np.multiply}
+
+
+def _scattered(
+    name: str, ufunc: np.ufunc | None, input: Tensor, dim: int, index: Tensor, src: Tensor | float
+) -> np.ndarray:
+    """A copy of the input with `src` put (or brought by a ufunc) where the index says; as it is for an empty index."""
+    result = input._array.copy()
+    if not index._array.size:
+        return result
+    source = src if isinstance(src, Tensor) else None
+    _check_index_shape(name, input, dim, index, source)
+    total = _vector(result)
+    grid = _grid(_checked_index(index, total.shape[dim], name), dim)
+    if source is None:
+        part = number_in_dtype(src, input.dtype)
+    else:
+        part = _vector(source._array)[tuple(slice(n) for n in _vector(index._array).shape)]
+    if ufunc is None:
+        total[grid] = part
+    else:
+        quiet(ufunc.at, total, grid, part)
+    return result
 
 
 def _no_rule(needs: Needs, grad: Tensor) -> Gradients:
@@ -302,22 +348,47 @@ def _scatter_rule(dim: int, index: Tensor, shape: tuple[int, ...] | None, needs:
 @method("take")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at these positions of the flattened tensor."""
-    return input.reshape(-1)[index]
+    return input.reshape(-1)[index.reshape(-1)].reshape(index.shape)
 
 
 @method("take_along_dim")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """The elements at the indices that `argsort` or `argmax` gave."""
-    return input.reshape(-1)[indices.reshape(-1)] if dim is None else gather(input, dim, indices)
+    """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
+    if indices._array.dtype != np.int64:
+        raise RuntimeError(
+            f"torch.take_along_dim(): dtype of indices should be Long but got {word(indices.dtype)} instead."
+        )
+    if dim is None:
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    sizes, places = input._array.shape, indices._array.shape
+    if len(sizes) != len(places):
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {len(sizes)} dimensions for input, and {len(places)} dimensions for indices"
+        )
+    at = check_dim(dim, len(sizes))
+    if not sizes:
+        return gather(input, at, indices)
+    if indices._array.size and indices._array.min() < 0:
+        indices = where(indices < 0, indices + sizes[at], indices)
+    common = np.broadcast_shapes(sizes[:at] + (1,) + sizes[at + 1 :], places[:at] + (1,) + places[at + 1 :])
+    seen, places = ([*common[:at], shape[at], *common[at + 1 :]] for shape in (sizes, places))
+    return gather(input.expand(seen), at, indices.expand(places))
 
 
 @method("index_fill")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: float) -> Tensor:
     """A copy with the entries at these indices of one axis set to a value."""
     at = check_dim(dim, input._array.ndim)
-    mask = np.zeros(input._array.shape[at], np.bool_)
+    if index._array.dtype != np.int64:
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
+    if index._array.ndim > 1:
+        raise IndexError(f"index_fill_(): Index is supposed to be a vector, but got dim: {index._array.ndim}")
+    array = _vector(input._array)
+    mask = np.zeros(array.shape[at], np.bool_)
     mask[index._array] = True
-    return masked_fill(input, wrap(mask.reshape([-1 if a == at else 1 for a in range(input._array.ndim)])), value)
+    mask = mask.reshape([-1 if a == at else 1 for a in range(array.ndim)])
+    return masked_fill(input, wrap(mask if input._array.ndim else mask.reshape(())), value)
 
 
 # -- order
@@ -366,6 +437,8 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
         return wrap(np.full((), np.nan, input._array.dtype))
     at = check_dim(0 if dim is None else dim, flat._array.ndim)
     values, indices = sort(flat, at)
+    if not flat._array.ndim:
+        return _PAIRS["median"](values, indices)
     middle = (flat._array.shape[at] - 1) // 2
     value, index = (t.narrow(at, middle, 1) if keepdim else t.select(at, middle) for t in (values, indices))
     return value if dim is None else _PAIRS["median"](value, index)
@@ -448,8 +521,9 @@ def searchsorted(
     if sequence.ndim == 1:
         found = np.searchsorted(sequence, values, way)
     else:
-        rows = zip(sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1]))
-        found = np.array([np.searchsorted(row, part, way) for row, part in rows]).reshape(values.shape)
+        lead = math.prod(sequence.shape[:-1])
+        rows = zip(sequence.reshape(lead, sequence.shape[-1]), values.reshape(lead, values.shape[-1]))
+        found = np.array([np.searchsorted(row, part, way) for row, part in rows], np.int64).reshape(values.shape)
     return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
 
 

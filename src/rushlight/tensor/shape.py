@@ -202,7 +202,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @method()
 def ravel(input: Tensor) -> Tensor:
     """All axes as one."""
-    return reshape(input, -1) if input._array.size else reshape(input, 0)
+    return reshape(input.contiguous(), input._array.size)
 
 
 @method()
@@ -248,8 +248,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return result
 
 
-def atleast_1d(*tensors: Tensor) -> Tensor | tuple[Tensor, ...]:
-    """The tensor (or several), with an axis at least."""
+def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
+    """The tensor, or each of several (one by one or in a sequence), with an axis at least."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        return tuple(atleast_1d(t) for t in tensors[0])
     found = tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
     return found[0] if len(found) == 1 else found
 
@@ -488,6 +490,8 @@ def _repeat_interleave_method(
 def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
     """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
     target, shape = ints(sizes, "sum_to_size", "size", size), self._array.shape
+    if not target:
+        return self.sum()
     if target == shape:
         return self
     lead = len(shape) - len(target)
@@ -505,7 +509,7 @@ def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] |
 def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The entries of these axes in reverse, copied."""
     dims = check_dims(ints(axes, "flip", "dims", dims), input._array.ndim)
-    result = wrap(np.ascontiguousarray(np.flip(input._array, dims)).reshape(input._array.shape))
+    result = wrap(np.flip(input._array, dims).copy())
     record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
     return result
 
@@ -513,6 +517,11 @@ def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None =
 @method()
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
     """The entries moved along axes, those that leave coming back at the other end."""
+    counts = [1 if isinstance(given, int) else len(given or ()) for given in (shifts, dims)]
+    if not counts[0]:
+        raise RuntimeError("`shifts` required")
+    if counts[0] != counts[1] and (counts[1] or counts[0] > 1):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
     result = wrap(np.roll(input._array, shifts, dims))
     back = -shifts if isinstance(shifts, int) else tuple(-n for n in shifts)
     record("RollBackward0", result, (input,), lambda needs, grad: (roll(grad, back, dims),))
