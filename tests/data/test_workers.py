@@ -17,7 +17,7 @@ import pytest
 
 import rushlight as torch
 from rushlight.backends import registry
-from rushlight.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info, transport
+from rushlight.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info, pool, transport
 
 METHODS = multiprocessing.get_all_start_methods()
 Pair = namedtuple("Pair", "image label")
@@ -444,6 +444,32 @@ def test_ctrl_c_ends_the_workers_and_a_new_pass_has_new_ones():
         next(batches)
     slow.clear()
     assert list(loader) == list(range(8))
+
+
+def test_ctrl_c_comes_while_workers_are_waited_for():
+    """It ends the patience, and is raised although Python ignores what is raised where an object is finalized."""
+    batches = iter(load(Each(lambda index: time.sleep(60))))
+    time.sleep(0.1)  # both are busy
+    begin = time.monotonic()
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        del batches
+        time.sleep(10)
+    assert time.monotonic() - begin < 4 and no_worker_is_left()
+
+
+def test_ctrl_c_comes_while_workers_start(monkeypatch):
+    class Interrupted(pool.Worker):
+        def __init__(self, *args):
+            signal.raise_signal(signal.SIGINT)
+            super().__init__(*args)
+            started.append(self)
+
+    monkeypatch.setattr(pool, "Worker", Interrupted)
+    started = []
+    with pytest.raises(KeyboardInterrupt):
+        list(load(Each(lambda index: time.sleep(1))))
+    assert len(started) == 2 and no_worker_is_left()
 
 
 def test_an_interrupted_worker_goes_on_if_the_main_process_does():

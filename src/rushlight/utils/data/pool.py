@@ -253,7 +253,15 @@ def _interrupts_noted() -> Iterator[list]:
     finally:
         signal.signal(signal.SIGINT, handler)
         if noted:
-            threading.Timer(0.01, _thread.interrupt_main).start()
+            threading.Timer(0.01, _interrupt).start()
+
+
+def _interrupt() -> None:
+    """Ctrl-C for the main thread, and it wakes up from what it waits for where the system can do that."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 @contextlib.contextmanager
