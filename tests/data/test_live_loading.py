@@ -57,6 +57,8 @@ def told(library, make, epochs=2, stop=None, seed=None, **options):
     library.manual_seed(5), random.seed(1), np.random.seed(2)
     if seed is not None:
         options["generator"] = library.Generator().manual_seed(seed)
+    if "num_workers" in options:
+        options["multiprocessing_context"] = "fork"  # what is made inside a function does not pickle
     dataset, options = make(*parts(library), library.utils.data, options)
     loader, seen = library.utils.data.DataLoader(dataset, **options), []
     for _ in range(epochs):

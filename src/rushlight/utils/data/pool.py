@@ -250,6 +250,10 @@ def _interrupts_noted() -> Iterator[list]:
     signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
     try:
         yield noted
+    except Exception:
+        if noted:  # which is why it failed: what multiprocessing starts hears the terminal, too
+            handler(noted.pop(), None)
+        raise
     finally:
         signal.signal(signal.SIGINT, handler)
         if noted:
