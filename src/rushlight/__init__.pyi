@@ -336,13 +336,13 @@ def log2(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The logarithm to base 2."""
 def log_softmax(input: _Tensor, dim: _b.int, dtype: _dtypes.dtype | None = None, *, out: _Tensor | None = None) -> _Tensor:
     """log(softmax(x)) along an axis, exact where softmax would be 0."""
-def logical_and(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
+def logical_and(input: _Tensor, other: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """True where both are not 0."""
 def logical_not(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """True where the element is 0."""
-def logical_or(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
+def logical_or(input: _Tensor, other: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """True where one is not 0."""
-def logical_xor(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
+def logical_xor(input: _Tensor, other: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """True where exactly one is not 0."""
 def logspace(start: _b.float, end: _b.float, steps: _b.int, base: _b.float = 10.0, *, dtype: _dtypes.dtype | None = None, layout: _b.object = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False, out: _Tensor | None = None) -> _Tensor:
     """`base` to the power of `steps` evenly spaced numbers."""

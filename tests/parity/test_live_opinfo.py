@@ -59,3 +59,26 @@ def test_samples(torch, name):
 def test_samples_of_integers(torch, name):
     torch.set_num_threads(1)
     assert not [w for dtype in INTEGERS for w in _unknown(name, dtype, opinfo.differences(name, dtype))]
+
+
+# What PyTorch refuses and we take, or refuse otherwise: operation, call and what is said, and why.
+TAKEN = [
+    (r".*", r"Tensor\.\w+\(\d", "a method of Tensor called on a number"),
+    (r"masked_fill", r".*1j", "complex numbers are a TypeError everywhere"),
+    (
+        r"cat|concat|concatenate",
+        r".*resize storage",
+        "out= of another size is refused by its shape, not by its storage",
+    ),
+    (r"take", r".*out=", "out= may overlap: the result is computed first and then written"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_error_inputs(torch, name):
+    torch.set_num_threads(1)
+    wrong = []
+    for line in opinfo.refusals(name):
+        if not any(re.fullmatch(a, name) and re.match(b, line) for a, b, _ in TAKEN):
+            wrong.append(line)
+    assert not wrong

@@ -133,6 +133,8 @@ def normal(
         if size is None:
             raise TypeError(message("normal() takes mean, std and size where both are numbers", mend="size=(2, 3)"))
         return fill_normal(empty(tuple(size), dtype=dtype, **options), mean, std, generator)
+    if size is not None:
+        raise TypeError(message("normal() takes no size where mean or std is a tensor", f"got size={size}"))
     if isinstance(std, Tensor) and bool((std._array < 0).any()):
         raise RuntimeError("normal expects all elements of std >= 0.0")
     if not isinstance(std, Tensor) and not std >= 0:

@@ -336,6 +336,8 @@ def adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tup
 
 def _adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tuple[int, ...]:
     if isinstance(output_size, list | tuple):
+        if rank > 1 and len(x) <= len(output_size):
+            raise ValueError(message(f"Input dimension should be at least {len(output_size) + 1}", f"got {shown(x)}"))
         if len(output_size) != rank:
             raise RuntimeError(message(f"{op}: output_size must be {rank}", f"got {output_size}"))
         wanted = tuple(output_size)

@@ -16,7 +16,16 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
-from rushlight.tensor.operands import Operand, define_operator, is_number, pair, pair_floating, result_type
+from rushlight.tensor.operands import (
+    Operand,
+    check_some_tensor,
+    check_tensors,
+    define_operator,
+    is_number,
+    pair,
+    pair_floating,
+    result_type,
+)
 
 
 def _tensors(*operands: Operand) -> tuple[Tensor | None, ...]:
@@ -102,6 +111,7 @@ def _check_alpha(alpha: float, a: Operand, b: Operand) -> None:
 
 def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """`other - alpha * input`."""
+    check_tensors("rsub", input=input)
     return sub(other, input, alpha=alpha)
 
 
@@ -208,6 +218,7 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
 @method()
 def remainder(input: Operand, other: Operand) -> Tensor:
     """`input % other` with the sign of `other`."""
+    check_some_tensor("remainder", input, other)
     _refuse_bools("remainder_cpu", input, other)
     _check_integer_divisor(input, other)
     result = pair(np.remainder, input, other)
@@ -223,6 +234,7 @@ def _remainder_rule(needs: Needs, grad: Tensor, quotient: Tensor | None) -> Grad
 @method()
 def fmod(input: Tensor, other: Operand) -> Tensor:
     """The remainder with the sign of `input`."""
+    check_tensors("fmod", input=input)
     _check_integer_divisor(input, other)
     result = pair(np.fmod, input, other)
     quotient = None
@@ -322,8 +334,7 @@ def _where_not(mask: np.ndarray, value: Tensor) -> Tensor:
 @method("float_power")
 def float_power(input: Operand, exponent: Operand) -> Tensor:
     """`input ** exponent` in float64."""
-    from rushlight.core import dtypes
-
+    check_some_tensor("float_power", input, exponent)
     double = [t.to(dtypes.float64) if isinstance(t, Tensor) else float(t) for t in (input, exponent)]
     return pow(*double)
 
@@ -349,18 +360,21 @@ def _extreme_rule(first: np.ufunc, needs: Needs, grad: Tensor, a: Tensor, b: Ten
 @method()
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """The larger of each pair of elements; NaN wins."""
+    check_tensors("maximum", input=input, other=other)
     return _extreme(np.maximum, "MaximumBackward0", input, other)
 
 
 @method()
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """The smaller of each pair of elements; NaN wins."""
+    check_tensors("minimum", input=input, other=other)
     return _extreme(np.minimum, "MinimumBackward0", input, other)
 
 
 @method("lerp")
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """`input + weight * (end - input)`."""
+    check_tensors("lerp", input=input, end=end)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(
             message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", mend=".float() first")
@@ -396,6 +410,7 @@ def _lerp_rule(
 @method("addcmul")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
+    check_tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
     result = _in_one_rounding(lambda x, a, b: x + a * b * value, input, tensor1, tensor2)
     record("AddcmulBackward0", result, (input, tensor1, tensor2), partial(_addcmul_rule, value), (tensor1, tensor2))
     return result
@@ -408,6 +423,7 @@ def _addcmul_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
 @method("addcdiv")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
+    check_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
     result = _in_one_rounding(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
     record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
     return result

@@ -16,6 +16,8 @@ from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.operands import (
     Operand,
     by_numpy,
+    check_some_tensor,
+    check_tensors,
     define_operator,
     dtype_of,
     in_dtype,
@@ -28,6 +30,8 @@ from rushlight.tensor.operands import (
 
 def _define(name: str, ufunc: Callable, doc: str, *aliases: str) -> Callable:
     def operation(input: Operand, other: Operand) -> Tensor:
+        if not isinstance(input, Tensor):
+            check_tensors(name, input=input)
         return pair(ufunc, input, other)
 
     def operator(self: Tensor, other: Operand) -> Tensor:
@@ -56,25 +60,26 @@ ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.", "
 # -- logic
 
 
-def _logical(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
+def _logical(ufunc: Callable, a: Tensor, b: Tensor) -> Tensor:
+    check_tensors(ufunc.__name__, input=a, other=b)
     kind = result_type(a, b)
     return wrap(np.asarray(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
 
 
 @method()
-def logical_and(input: Operand, other: Operand) -> Tensor:
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """True where both are not 0."""
     return _logical(np.logical_and, input, other)
 
 
 @method()
-def logical_or(input: Operand, other: Operand) -> Tensor:
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """True where one is not 0."""
     return _logical(np.logical_or, input, other)
 
 
 @method()
-def logical_xor(input: Operand, other: Operand) -> Tensor:
+def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """True where exactly one is not 0."""
     return _logical(np.logical_xor, input, other)
 
@@ -98,6 +103,7 @@ def _check_bits(name: str, *operands: Operand) -> None:
 
 def _define_bits(name: str, ufunc: Callable, sign: str) -> Callable:
     def operation(input: Operand, other: Operand) -> Tensor:
+        check_some_tensor(name, input, other)
         _check_bits(name, input, other)
         return pair(ufunc, input, other)
 
@@ -123,12 +129,14 @@ def bitwise_not(input: Tensor) -> Tensor:
 @method()
 def bitwise_left_shift(input: Tensor, other: Operand) -> Tensor:
     """`input << other`."""
+    check_some_tensor("bitwise_left_shift", input, other)
     return pair(np.left_shift, input, other)
 
 
 @method()
 def bitwise_right_shift(input: Tensor, other: Operand) -> Tensor:
     """`input >> other`."""
+    check_some_tensor("bitwise_right_shift", input, other)
     return pair(np.right_shift, input, other)
 
 
@@ -169,9 +177,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     >>> torch.equal(torch.ones(2), torch.ones(2))
     True
     """
-    for argument, value in (("input", input), ("other", other)):
-        if not isinstance(value, Tensor):
-            raise TypeError(f"equal(): argument '{argument}' must be Tensor, not {type(value).__name__}")
+    check_tensors("equal", input=input, other=other)
     return input._array.shape == other._array.shape and bool(np.all(eq(input, other)._array))
 
 
@@ -189,7 +195,11 @@ def _check_same_kind(name: str, a: Tensor, b: Tensor) -> None:
 @method()
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, element by element."""
+    check_tensors("isclose", input=input, other=other)
     _check_same_kind("isclose", input, other)
+    for limit, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"{limit} must be greater than or equal to zero, but got {value}")
     a, b = input._array, other._array
     if input.dtype.category != FLOATING and input.dtype is not dtypes.bool:
         a, b = a.astype(np.float64), b.astype(np.float64)

@@ -316,11 +316,11 @@ class Tensor:
         """Whether elements are greater or equal."""
     def greater_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
         """Whether elements are greater or equal."""
-    def logical_and(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def logical_and(self, other: Tensor) -> Tensor:
         """True where both are not 0."""
-    def logical_or(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def logical_or(self, other: Tensor) -> Tensor:
         """True where one is not 0."""
-    def logical_xor(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+    def logical_xor(self, other: Tensor) -> Tensor:
         """True where exactly one is not 0."""
     def logical_not(self) -> Tensor:
         """True where the element is 0."""

@@ -13,7 +13,7 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
 from rushlight.core.errors import message
-from rushlight.rules.arguments import TYPE_NAMES
+from rushlight.rules.arguments import TYPE_NAMES, not_a_tensor
 from rushlight.tensor.core import Tensor, quiet, wrap
 
 Operand = Tensor | float | int | bool
@@ -76,6 +76,24 @@ def number_in_dtype(value: float, kind: dtypes.dtype) -> np.ndarray:
     if kind is dtypes.bfloat16:
         return quiet(np.asarray(float(value), np.float32).astype, kind.numpy)
     return quiet(np.array, value, kind.numpy)
+
+
+def check_tensors(name: str, **arguments: object) -> None:
+    """TypeError for the first of the arguments, in their order, that is a number or something else than a tensor."""
+    for position, (argument, value) in enumerate(arguments.items()):
+        if not isinstance(value, Tensor):
+            raise not_a_tensor(name, argument, position + 1, value)
+
+
+def check_some_tensor(name: str, a: Operand, b: Operand) -> None:
+    """TypeError for two numbers, where PyTorch takes a number on either side but not on both."""
+    if not (isinstance(a, Tensor) or isinstance(b, Tensor)):
+        raise TypeError(
+            message(
+                f"{name}() received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__})",
+                mend="rushlight.tensor(...) of one of them",
+            )
+        )
 
 
 def word(kind: dtypes.dtype) -> str:

@@ -14,7 +14,15 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, quiet, wrap
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.operands import Operand, in_dtype, is_number, number_in_dtype, result_type, word
+from rushlight.tensor.operands import (
+    Operand,
+    check_some_tensor,
+    in_dtype,
+    is_number,
+    number_in_dtype,
+    result_type,
+    word,
+)
 from rushlight.tensor.reductions import _PAIRS, _picked
 
 # -- by condition
@@ -545,5 +553,6 @@ def _check_searched(name: str, sequence: np.ndarray, values: np.ndarray, number:
 
 def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element is among others; with `invert`, whether it is not. Either may be a number."""
+    check_some_tensor("isin", elements, test_elements)
     a, b = (t._array if isinstance(t, Tensor) else t for t in (elements, test_elements))
     return wrap(np.asarray(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert)))
