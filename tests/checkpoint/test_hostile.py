@@ -86,6 +86,16 @@ def test_structures_made_to_harm(name, form):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
 
 
+def test_keys_of_one_hash():
+    """Complex numbers whose hash is that of their real part plus a million times the other."""
+    keys = [complex(-float(2**10 * n * 1000003), float(2**10 * n)) for n in range(1, 3000)]
+    assert len({hash(key) for key in keys}) == 1
+    refused(saved(dict.fromkeys(keys)), "too many keys of one hash")
+    refused(saved(set(keys), pickle_protocol=4), "too many keys of one hash")
+    many = [{(1, 2): n, (3, n): n} for n in range(2000)] + [{(1, 2)} for _ in range(2000)]
+    assert torch.load(saved(many)) == torch.load(saved(many, pickle_protocol=4)) == many
+
+
 def test_structures_that_share_much_without_harm():
     shared = tuple(range(100))
     assert torch.load(saved([shared] * 1000)) == [shared] * 1000

@@ -47,6 +47,7 @@ _STEPS_A_BYTE = 16  # and how many more for each of its bytes
 _DEPTH = 500  # how deep a structure may be nested: half of what Python's repr and copy follow
 _KEY_DEPTH = 50
 _ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex, Tensor, Parameter, dtypes.dtype, device})
+_SAME_HASH = 1000
 _LARGEST_KEY = 2**63  # larger integers may all have one hash
 
 
@@ -125,6 +126,7 @@ class DataUnpickler(pickle._Unpickler):
         self._script = script
         self._safe = safe.allowed()
         self._taken = 0
+        self._met: dict[int, collections.Counter[int]] = {}
 
     def persistent_load(self, reference: object) -> Any:
         return _persistent(self._storages, reference)
@@ -168,18 +170,31 @@ class DataUnpickler(pickle._Unpickler):
         if self._left() < 0:
             raise CheckpointError("damaged, or made to harm: it unfolds to many times its size")
 
-    def _check_key(self, key: object) -> None:
-        """Something is to be hashed, which takes as long as it is when all that it shares is written out."""
+    def _check_key(self, key: object, owner: int) -> None:
+        """Something is to be hashed, which takes as long as it is when all that it shares is written out.
+
+        Its `owner` is the dict or set that it goes into: many of one hash there would be compared with one another.
+        """
         if type(key) is str:
             return
         if isinstance(key, int) and not -_LARGEST_KEY <= key < _LARGEST_KEY:
             raise CheckpointError("damaged: a key of more than 64 bits")
         if type(key) not in _ATOMS:
             self.spend(sum(1 for _ in _unfolded(key, _KEY_DEPTH, self._left())))
+        elif type(key) is not complex:
+            return
+        met = self._met.setdefault(owner, collections.Counter())
+        met[hash(key)] += 1
+        if met[hash(key)] > _SAME_HASH:
+            raise CheckpointError("damaged, or made to harm: too many keys of one hash")
 
-    def _check_keys(self, keys: Any) -> None:
+    def _check_keys(self, keys: Any, owner: int | None = None) -> None:
+        """The keys of a set or dict that is made of them, or of the `owner` that they join."""
+        if owner is None:
+            owner = id(keys)
+            self._met.pop(owner, None)  # of what was freed since
         for key in keys:
-            self._check_key(key)
+            self._check_key(key, owner)
 
     # -- opcodes that change what was made, or call
 
@@ -209,7 +224,7 @@ class DataUnpickler(pickle._Unpickler):
     def _set_items(self, items: list) -> None:
         target = _plain(self.stack[-1], dict, collections.OrderedDict, collections.Counter)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            self._check_key(key)
+            self._check_key(key, id(target))
             target[key] = value
 
     def _dict(self) -> None:
@@ -219,8 +234,9 @@ class DataUnpickler(pickle._Unpickler):
 
     def _additems(self) -> None:
         values = self.pop_mark()
-        self._check_keys(values)
-        _plain(self.stack[-1], set).update(values)
+        target = _plain(self.stack[-1], set)
+        self._check_keys(values, id(target))
+        target.update(values)
 
     def _frozenset(self) -> None:
         values = self.pop_mark()
@@ -250,8 +266,7 @@ class DataUnpickler(pickle._Unpickler):
 
     def _check_hashed(self, function: Any, content: Any) -> None:
         if function is collections.OrderedDict and not isinstance(content, dict):
-            for pair in content:
-                self._check_key(next(iter(pair), None) if isinstance(pair, (tuple, list)) else None)
+            self._check_keys([next(iter(pair), None) if isinstance(pair, (tuple, list)) else None for pair in content])
         else:
             self._check_keys(content)
 
