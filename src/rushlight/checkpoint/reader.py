@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
@@ -52,8 +53,12 @@ class Request:
         else:
             try:
                 result = trusting(self.module, stream, storages, **self.options).load()
-            except (pickle.UnpicklingError, EOFError) as problem:
-                raise CheckpointError(str(problem) or "damaged: its structure ends too early") from None
+            except CheckpointError:
+                raise
+            except (pickle.UnpicklingError, EOFError, LookupError, UnicodeError, struct.error) as problem:
+                raise CheckpointError(
+                    f"damaged: its structure cannot be followed ({type(problem).__name__}: {str(problem)[:200]})"
+                ) from problem
         missing = _find(result, lambda thing: isinstance(thing, Unsupported))
         if missing is not None:
             name, kind = missing
@@ -76,9 +81,10 @@ def read(source: Source, request: Request) -> Any:
     try:
         return _read(source, request)
     except Damaged as problem:
+        reader = "PytorchStreamReader failed reading zip archive" if _is_zip(source) else "Unexpected end, or damage"
         raise CheckpointError(
             message(
-                f"PytorchStreamReader failed reading zip archive: {problem}",
+                f"{reader}: {problem}",
                 f"{source.name}: the file is truncated or damaged",
                 mend="copy or download it again",
             )
@@ -99,8 +105,7 @@ def unsafe_names(source: Source) -> list[str]:
 
 
 def _read(source: Source, request: Request) -> Any:
-    start = source.read(0, 4)
-    if start.startswith(b"PK"):
+    if _is_zip(source):
         archive = _Archive(ZipFile(source), request)
         result = request.follow(archive.stream("data.pkl"), archive, archive.is_script)
         source.leave(source.size)
@@ -115,9 +120,14 @@ def _read(source: Source, request: Request) -> Any:
         )
     if legacy.is_first_format(source):
         return legacy.read_first_format(source, request.follow, request.restore, **request.options)
+    start = source.read(0, 4)
     if start[:1] != b"\x80":
         raise CheckpointError(_what_it_is(start))
     return legacy.read_stream(source, request.follow, request.restore, **request.options)
+
+
+def _is_zip(source: Source) -> bool:
+    return source.read(0, 2) == b"PK"
 
 
 def _what_it_is(start: bytes) -> str:
