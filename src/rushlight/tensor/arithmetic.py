@@ -375,6 +375,8 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """`input + weight * (end - input)`."""
     check_tensors("lerp", input=input, end=end)
+    if end.dtype is not input.dtype:
+        raise RuntimeError(f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}")
     if not input.dtype.is_floating_point:
         raise NotImplementedError(
             message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", mend=".float() first")
@@ -411,6 +413,8 @@ def _lerp_rule(
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
     check_tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
+    if not result_type(input, tensor1, tensor2).is_floating_point:
+        value = int(value)
     result = _in_one_rounding(lambda x, a, b: x + a * b * value, input, tensor1, tensor2)
     record("AddcmulBackward0", result, (input, tensor1, tensor2), partial(_addcmul_rule, value), (tensor1, tensor2))
     return result
@@ -424,6 +428,8 @@ def _addcmul_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
     check_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
+    if not (tensor1.dtype.is_floating_point or tensor2.dtype.is_floating_point):
+        raise RuntimeError(message("Integer division with addcdiv is no longer supported", mend=".float() first"))
     result = _in_one_rounding(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
     record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
     return result

@@ -69,6 +69,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one axis: of `split_size` entries each (the last may be shorter), or of the sizes listed."""
+    if not tensor._array.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     at, size = check_dim(dim, tensor._array.ndim), split_size_or_sections
     total = tensor._array.shape[at]
     if isinstance(size, int):
@@ -113,6 +115,8 @@ def _pieces_rule(dim: int, shapes: list[tuple[int, ...]], needs: Needs, *grads: 
 @method()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of one axis, of equal size except the last."""
+    if not input._array.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     total = input._array.shape[check_dim(dim, input._array.ndim)]
@@ -137,9 +141,16 @@ def tensor_split(
     given = [v for v in (indices_or_sections, indices, sections, tensor_indices_or_sections) if v is not None]
     if len(given) != 1:
         raise TypeError("tensor_split() takes one of indices and sections")
+    if not input._array.ndim:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     at = check_dim(dim, input._array.ndim)
     total, cuts = input._array.shape[at], given[0]
     if isinstance(cuts, Tensor):
+        if cuts._array.dtype != np.int64 or cuts._array.ndim > 1:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor "
+                f"of dtype long, but got {cuts.dtype} with {cuts._array.ndim} dims"
+            )
         cuts = cuts.tolist()
     if isinstance(cuts, int):
         if cuts <= 0:

@@ -240,8 +240,8 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     keep_b = [d for d in range(b._array.ndim) if d not in of_b]
     count = int(np.prod([a._array.shape[d] for d in of_a], dtype=np.int64))
     shape = [a._array.shape[d] for d in keep_a] + [b._array.shape[d] for d in keep_b]
-    left = a.permute(*keep_a, *of_a).reshape(a._array.size // max(count, 1) if count else -1, count)
-    right = b.permute(*of_b, *keep_b).reshape(count, b._array.size // max(count, 1) if count else -1)
+    left = a.permute([*keep_a, *of_a]).reshape(a._array.size // max(count, 1) if count else -1, count)
+    right = b.permute([*of_b, *keep_b]).reshape(count, b._array.size // max(count, 1) if count else -1)
     return matmul(left, right).reshape(shape)
 
 

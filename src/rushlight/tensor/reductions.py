@@ -593,6 +593,8 @@ def _not_twice(needs: Needs, grad: Tensor) -> Gradients:
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
     input = input if input.dtype.is_floating_point else input.to(dtypes.get_default_dtype())
+    if not input._array.size:
+        return input.exp().sum(dim, keepdim).log()
     peak = amax(input.detach(), dim, True)
     peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
     total = (input.detach() - peak).exp().sum(dim, True).log() + peak

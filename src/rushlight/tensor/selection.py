@@ -208,7 +208,7 @@ def _check_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor) -> 
     for shape in shapes:
         del shape[dim : dim + 1]
     entries = 1 if not source._array.ndim else source._array.shape[dim : dim + 1]
-    if source._array.ndim and shapes[0] != shapes[1]:
+    if source._array.ndim and (source._array.ndim != input._array.ndim or shapes[0] != shapes[1]):
         raise RuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(input.shape)} source.shape = {list(source.shape)}"
@@ -376,7 +376,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         )
     at = check_dim(dim, len(sizes))
     if not sizes:
-        return gather(input, at, indices)
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if indices._array.size and indices._array.min() < 0:
         indices = where(indices < 0, indices + sizes[at], indices)
     common = np.broadcast_shapes(sizes[:at] + (1,) + sizes[at + 1 :], places[:at] + (1,) + places[at + 1 :])
@@ -471,6 +471,8 @@ def unique(
     if dim is not None and not array.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     at = None if dim is None else check_dim(dim, array.ndim)
+    if at is not None and 0 in array.shape[:at] + array.shape[at + 1 :]:
+        raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=at, equal_nan=False)
     found = [wrap(np.ascontiguousarray(values))]
     if return_inverse:

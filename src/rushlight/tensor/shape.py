@@ -337,6 +337,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source and destination must have the same number of elements"
         )
+    if not ndim:
+        return input
     order = [axis for axis in range(ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources)):
         order.insert(target, axis)
@@ -509,7 +511,7 @@ def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] |
 def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The entries of these axes in reverse, copied."""
     dims = check_dims(ints(axes, "flip", "dims", dims), input._array.ndim)
-    result = wrap(np.flip(input._array, dims).copy())
+    result = wrap(np.flip(input._array, dims if input._array.ndim else ()).copy())
     record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
     return result
 
@@ -522,6 +524,8 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
         raise RuntimeError("`shifts` required")
     if counts[0] != counts[1] and (counts[1] or counts[0] > 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
+    if counts[1] and not input._array.ndim:
+        raise IndexError(f"Dimension specified as {dims} but tensor has no dimensions")
     result = wrap(np.roll(input._array, shifts, dims))
     back = -shifts if isinstance(shifts, int) else tuple(-n for n in shifts)
     record("RollBackward0", result, (input,), lambda needs, grad: (roll(grad, back, dims),))
