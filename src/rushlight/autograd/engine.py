@@ -17,7 +17,7 @@ from rushlight.autograd.hooks import run_tensor_hooks
 from rushlight.autograd.modes import mode
 from rushlight.core.errors import message
 from rushlight.runtime.memory import is_recycled
-from rushlight.tensor.core import Tensor, method, version_of, wrap
+from rushlight.tensor.core import Tensor, elements, memory, method, version_of, wrap, wrap_unordered
 
 Tensors = Tensor | Sequence[Tensor]
 
@@ -136,10 +136,10 @@ def _fitted(grad: Tensor, target: Node | Tensor, index: int, node: Node, positio
     if isinstance(target, Node):
         shape, kind = target.outputs[index]
     else:
-        shape, kind = target._array.shape, target._array.dtype
+        shape, kind = memory(target).shape, memory(target).dtype
     if not isinstance(grad, Tensor):
         raise TypeError(f"{node.name()} returned a {type(grad).__name__} as gradient {position}, expected a Tensor")
-    array = grad._array
+    array = memory(grad)
     if array.shape != shape:
         if not _broadcasts(shape, array.shape):
             raise RuntimeError(
@@ -166,7 +166,7 @@ def _wrong_number(node: Node, count: int) -> str:
 
 
 def _references(entry: list) -> tuple[int, int]:
-    return sys.getrefcount(entry[1]), sys.getrefcount(entry[1]._array)
+    return sys.getrefcount(entry[1]), sys.getrefcount(memory(entry[1]))
 
 
 def _owner_references(array: np.ndarray) -> int:
@@ -176,14 +176,18 @@ def _owner_references(array: np.ndarray) -> int:
 
 # What the counts are where nobody else holds the gradient; measured, because Pythons differ in how they count.
 _ALONE = _references([None, wrap(np.zeros(2))])
+_LYING_ALONE = _references([None, wrap_unordered(np.zeros((2, 2)).T)])
 _OWNER_ALONE = _owner_references(np.zeros(4)[:2])
 
 
 def _is_ours(entry: list) -> bool:
     """Whether nobody but `entry` holds the gradient and its memory, so that it may become `.grad` as it is."""
-    if _references(entry) != _ALONE:
+    lying = entry[1]._lying
+    if _references(entry) != (_ALONE if lying is None else _LYING_ALONE):
         return False
-    array = entry[1]._array
+    if lying is not None and (lying.whole is not None or lying.tensors):
+        return False
+    array = memory(entry[1])
     if array.base is None:
         return array.flags.owndata
     if isinstance(array.base, np.ndarray):
@@ -202,13 +206,13 @@ def accumulate(entry: list, create_graph: bool) -> None:
     if old is not None and create_graph:
         leaf._grad = old + entry[1]
     elif old is not None:
-        np.add(old._array, entry[1]._array, out=old._array)
+        np.add(old._array, elements(entry[1]), out=old._array)
         version_of(old).bump()
-    elif create_graph or (_is_ours(entry) and _dense(entry[1]._array)):
+    elif create_graph or (_is_ours(entry) and _dense(memory(entry[1]))):
         leaf._grad = entry[1]
     else:
         copy = np.empty_like(leaf._array, order="K", subok=False)
-        copy[...] = entry[1]._array
+        copy[...] = elements(entry[1])
         leaf._grad = wrap(copy)
     if leaf._hooks is not None:
         for hook in list(leaf._hooks.after_accumulate.values()):
@@ -355,7 +359,7 @@ def _start(
 
 def _first_gradient(position: int, root: Tensor, given: Tensor | None) -> Tensor:
     if given is None:
-        if root._array.size != 1:
+        if memory(root).size != 1:
             raise RuntimeError(
                 message(
                     "grad can be implicitly created only for scalar outputs",
@@ -366,9 +370,9 @@ def _first_gradient(position: int, root: Tensor, given: Tensor | None) -> Tensor
         return wrap(np.ones_like(root._array))
     if not isinstance(given, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
-    if given._array.shape != root._array.shape:
+    if memory(given).shape != memory(root).shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{position}] has a shape of {given.shape} and output[{position}] "
             f"has a shape of {root.shape}."
         )
-    return given if given._array.dtype == root._array.dtype else given._cast(root._array.dtype)
+    return given if memory(given).dtype == memory(root).dtype else given._cast(memory(root).dtype)

@@ -14,7 +14,7 @@ import numpy as np
 from rushlight.autograd.hooks import Handle, NodeHooks
 from rushlight.autograd.modes import mode
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, alias, refresh
+from rushlight.tensor.core import Tensor, alias, memory, refresh
 
 _sequence = itertools.count()
 
@@ -33,7 +33,7 @@ class Node:
         self._name = name
         self.edges = edges
         self.rule = rule
-        self.outputs = [(t._array.shape, t._array.dtype) for t in outputs]
+        self.outputs = [(a.shape, a.dtype) for a in map(memory, outputs)]
         self.saved: tuple | None = ()
         self.versions: list[int] | None = None
         self.own: dict[int, int] | None = None  # which saved tensors are this node's own outputs
@@ -206,10 +206,10 @@ _SECOND_TIME = message(
 
 
 def _changed(tensor: Tensor, name: str, expected: int) -> str:
-    kind = "torch.FloatTensor" if tensor._array.dtype == np.float32 else f"torch.{tensor.dtype.name}"
+    kind = "torch.FloatTensor" if memory(tensor).dtype == np.float32 else f"torch.{tensor.dtype.name}"
     return message(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind} {list(tensor._array.shape)}] is at version {tensor._version.count}; "
+        f"[{kind} {list(tensor.shape)}] is at version {tensor._version.count}; "
         f"expected version {expected} instead.",
         f"{name} saved it for backward",
         mend="the out-of-place form (x = x + 1 for x += 1), or .clone() before the change",

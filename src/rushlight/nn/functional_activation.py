@@ -18,7 +18,7 @@ from rushlight.core.dtypes import dtype as DType
 from rushlight.core.errors import message
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import unsupported_type
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.inplace import change
 from rushlight.tensor.pointwise import apply_floating
 
@@ -50,7 +50,7 @@ def _maybe_in_place(function: Callable, input: Tensor, inplace: bool) -> Tensor:
 
 def _mask(condition: np.ndarray, like: Tensor) -> Tensor:
     """Ones where the condition holds, in the dtype of a tensor."""
-    return wrap(condition.astype(like._array.dtype))
+    return wrap_like(condition.astype(memory(like).dtype), like)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -76,12 +76,13 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         raise ValueError("min_val cannot be greater than max_val")
 
     def clipped(x: Tensor) -> Tensor:
-        result = wrap(np.clip(x._array, *np.array([min_val, max_val]).astype(x._array.dtype)))
+        array = elements(x)
+        result = wrap_like(np.clip(array, *np.array([min_val, max_val]).astype(array.dtype)), x)
         record("HardtanhBackward0", result, (x,), rule, (x,))
         return result
 
     def rule(needs: tuple, grad: Tensor, x: Tensor) -> tuple:
-        return (grad * _mask((x._array > min_val) & (x._array < max_val), x),)
+        return (grad * _mask((elements(x) > min_val) & (elements(x) < max_val), x),)
 
     return _maybe_in_place(clipped, input, inplace)
 
@@ -95,8 +96,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     """x where it is positive, negative_slope·x elsewhere."""
 
     def rule(grad: Tensor, x: Tensor) -> Tensor:
-        slope = np.where(x._array > 0, 1, negative_slope).astype(x._array.dtype)
-        return grad * wrap(slope)
+        slope = np.where(elements(x) > 0, 1, negative_slope).astype(memory(x).dtype)
+        return grad * wrap_like(slope, x)
 
     function = partial(
         _pointwise, "LeakyRelu", "leaky_relu_cpu", lambda x: np.where(x > 0, x, x * x.dtype.type(negative_slope)), rule
@@ -115,7 +116,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"and channel size = {channels}."
         )
     weight = weight.reshape(-1, *[1] * (input.dim() - 2)) if weight.numel() > 1 else weight.reshape(())
-    positive = input._array > 0
+    positive = elements(input) > 0
     return input * _mask(positive, input) + weight * (input * _mask(~positive, input))
 
 
@@ -135,7 +136,7 @@ def _elu(input: Tensor, alpha: float, scale: float) -> Tensor:
         return np.where(x > 0, x * steep, np.expm1(np.minimum(x, 0)) * flat)
 
     def rule(grad: Tensor, x: Tensor) -> Tensor:
-        positive = x._array > 0
+        positive = elements(x) > 0
         slope = x.clamp(max=0).exp() * _mask(~positive, x) * (alpha * scale)
         return grad * (slope + _mask(positive, x) * scale)
 
@@ -205,7 +206,7 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
         return np.where(scaled > threshold, x, np.log1p(np.exp(scaled)) / x.dtype.type(beta))
 
     def rule(grad: Tensor, x: Tensor) -> Tensor:
-        linear = x._array * beta > threshold
+        linear = elements(x) * beta > threshold
         return grad * ((x * beta).sigmoid() * _mask(~linear, x) + _mask(linear, x))
 
     return _pointwise("Softplus", "softplus_cpu", value, rule, input)
@@ -219,7 +220,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """(x + 3) / 6, kept between 0 and 1."""
 
     def rule(grad: Tensor, x: Tensor) -> Tensor:
-        return grad * _mask(np.abs(x._array) < 3, x) / 6
+        return grad * _mask(np.abs(elements(x)) < 3, x) / 6
 
     function = partial(
         _pointwise,
@@ -235,7 +236,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·hardsigmoid(x)."""
 
     def rule(grad: Tensor, x: Tensor) -> Tensor:
-        between, above = np.abs(x._array) < 3, x._array >= 3
+        between, above = np.abs(elements(x)) < 3, elements(x) >= 3
         return grad * ((x / 3 + 0.5) * _mask(between, x) + _mask(above, x))
 
     function = partial(_pointwise, "Hardswish", "hardswish_cpu", lambda x: x * _hardsigmoid(x), rule)

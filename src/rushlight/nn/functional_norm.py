@@ -7,7 +7,7 @@ the last axes, group norm over groups of channels, instance norm over the positi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from rushlight.autograd.modes import no_grad
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, is_in_order, memory, wrap, wrap_unordered
+from rushlight.tensor.layout import CHANNELS_LAST, is_channels_last, wrap_formatted
 from rushlight.tensor.output import into
 
 
@@ -48,10 +49,10 @@ def batch_norm(
     shape = (1, -1, *[1] * (input.dim() - 2))
     if not training:
         scale = (running_var + eps).rsqrt()
-        normal = (input - running_mean.reshape(shape)) * scale.reshape(shape)
+        normal = (_formatted(input) - running_mean.reshape(shape)) * scale.reshape(shape)
         return _scaled(normal, weight, bias, shape)
     axes = (0, *range(2, input.dim()))
-    normal, mean, variance = _normalized(input, axes, eps)
+    normal, mean, variance = _normalized(input, axes, eps, wrap_formatted)
     count = input.numel() // input.shape[1]
     with no_grad():
         _move(running_mean, mean, momentum)
@@ -129,8 +130,10 @@ def group_norm(
             f"but got input of shape {list(input.shape)} and num_groups={num_groups}"
         )
     grouped = input.reshape(input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups)
-    normal, _, _ = _normalized(grouped, (2,), eps)
-    return _scaled(normal.reshape(input.shape), weight, bias, (1, -1, *[1] * (input.dim() - 2)))
+    normal = _normalized(grouped, (2,), eps)[0].reshape(input.shape)
+    if is_channels_last(input):
+        normal = normal.contiguous(memory_format=CHANNELS_LAST[input.dim()])
+    return _scaled(normal, weight, bias, (1, -1, *[1] * (input.dim() - 2)))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -140,15 +143,29 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
     return input / input.norm(p, dim, True).clamp(min=eps)
 
 
-def _normalized(x: Tensor, axes: tuple[int, ...], eps: float) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """(x − mean) / √(var + eps) over the axes, and the mean and variance (of n) that were used."""
-    array = x._array.astype(np.float32) if x.dtype in HALVES else x._array
+def _contiguous(array: np.ndarray, source: Tensor) -> Tensor:
+    return wrap_unordered(array)
+
+
+def _formatted(input: Tensor) -> Tensor:
+    """The input, contiguous unless it is channels-last."""
+    return input if is_in_order(input) or is_channels_last(input) else input.contiguous()
+
+
+def _normalized(
+    x: Tensor, axes: tuple[int, ...], eps: float, wrapped: Callable = _contiguous
+) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """(x − mean) / √(var + eps) over the axes, and the mean and variance (of n) that were used.
+
+    `wrapped` makes the tensor of that array, in the memory format of PyTorch's result, which is contiguous for most.
+    """
+    array = memory(x).astype(np.float32) if x.dtype in HALVES else memory(x)
     if not array.size:
         return x.clone(), array, array
     mean = array.mean(axis=axes, keepdims=True)
     centred = array - mean
     variance = np.square(centred).mean(axis=axes, keepdims=True)
-    result = wrap((centred / np.sqrt(variance + eps)).astype(x._array.dtype, copy=False))
+    result = wrapped((centred / np.sqrt(variance + eps)).astype(memory(x).dtype, copy=False), x)
     record("NormalizeBackward0", result, (x,), lambda needs, grad, x: (_gradient(grad, x, axes, eps),), (x,))
     return result, mean, variance
 

@@ -57,7 +57,7 @@ class Hooked:
         try:
             return self.forward(*args, **kwargs)
         except AttributeError as error:
-            if error.name != "_array":  # what only operations on tensors ask for
+            if error.name not in ("_array", "_lying", "_ordered"):  # what only operations on tensors ask for
                 raise
             wrong = misplaced(error, type(self).__name__, type(self).forward, args, kwargs, bound=True)
             if wrong is None:

@@ -95,7 +95,7 @@ class UninitializedTensorMixin:
         self.__class__ = self.cls_to_become
 
     @property
-    def _array(self) -> np.ndarray:
+    def _ordered(self) -> np.ndarray:
         # Everything that computes with a tensor reads this, so this is the one place that refuses.
         raise ValueError(
             message(
@@ -107,9 +107,9 @@ class UninitializedTensorMixin:
             )
         )
 
-    @_array.setter
-    def _array(self, memory: np.ndarray) -> None:
-        Tensor._array.__set__(self, memory)
+    @_ordered.setter
+    def _ordered(self, memory: np.ndarray) -> None:
+        Tensor._ordered.__set__(self, memory)
 
     @property
     def shape(self) -> Size:
@@ -128,7 +128,7 @@ class UninitializedTensorMixin:
     @property
     def data(self) -> Tensor:
         """A tensor without elements that has the dtype; assigning one gives its dtype to this."""
-        return wrap(Tensor._array.__get__(self))
+        return wrap(Tensor._ordered.__get__(self))
 
     @data.setter
     def data(self, value: Tensor) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends import registry
 from rushlight.core import dtypes
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered
+from rushlight.tensor.layout import wrap_formatted
 
 from ..rules.arguments import not_a_tensor
 from ..rules.geometry import Call, known_convolution, known_transposed
@@ -89,7 +92,8 @@ def shapes(op: str, x: Tensor, w: Tensor, bias: Tensor | None) -> tuple:
     """What geometry needs of the tensors: their shapes and element types."""
     if not (isinstance(x, Tensor) and isinstance(w, Tensor) and (bias is None or isinstance(bias, Tensor))):
         _raise_no_tensor(op, input=x, weight=w, bias=bias)
-    x, w = x._array, w._array
+    x = x._ordered if x._lying is None else x._lying.array  # as `memory`, which would be a call
+    w = w._array
     if bias is None:
         return x.shape, w.shape, None, (_code_of[x.dtype.num], _code_of[w.dtype.num], None)
     bias = bias._array
@@ -108,7 +112,8 @@ def _raise_no_tensor(op: str, **tensors: object) -> None:
 def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
     """x and w to y."""
     array = None if bias is None else bias._array
-    y = wrap(registry.current().fprop(spec, x._array, w._array, array, None, w._memo()))
+    source = x._ordered if x._lying is None else x._lying.array
+    y = _formatted(spec, registry.current().fprop(spec, source, w._array, array, None, w._memo()), x, w)
     record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
     return y
 
@@ -116,16 +121,24 @@ def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name
 def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
     """y and w to x."""
     array = None if bias is None else bias._array
-    x = wrap(registry.current().dgrad(spec, y._array, w._array, array, None, w._memo()))
+    source = y._ordered if y._lying is None else y._lying.array
+    x = _formatted(spec, registry.current().dgrad(spec, source, w._array, array, None, w._memo()), y, w)
     record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
     return x
 
 
 def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
     """x and y to w."""
-    w = wrap(registry.current().wgrad(spec, x._array, y._array))
+    w = _formatted(spec, registry.current().wgrad(spec, memory(x), memory(y)), x, y)
     record(name, w, (x, y), partial(_wgrad_rule, spec), (x, y))
     return w
+
+
+def _formatted(spec: ConvSpec, array: np.ndarray, *sources: Tensor) -> Tensor:
+    """A result in PyTorch's memory format: channels-last where a source is; never so for float64 in three axes."""
+    if array.ndim < 4 or (array.ndim == 5 and spec.dtype == "f64"):
+        return wrap_unordered(array)
+    return wrap_formatted(array, *sources)
 
 
 def _fprop_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, w: Tensor) -> Gradients:
@@ -155,4 +168,4 @@ def bias_grad(spec: ConvSpec, grad: Tensor) -> Tensor:
     """The bias's gradient: the sum over batch and positions."""
     if grad.requires_grad:
         return grad.sum((0, *range(2, grad.ndim)))
-    return wrap(registry.current().bias_grad(spec, grad._array))
+    return wrap(registry.current().bias_grad(spec, memory(grad)))

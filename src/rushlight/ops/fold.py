@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from rushlight.tensor.core import Tensor
+from rushlight.tensor.core import Tensor, memory
 
 from ..rules import windows
 from ..rules.arguments import not_a_tensor, unsupported_type
@@ -24,8 +24,8 @@ from .linear_map import linear_map
 def unfold(x: Tensor, kernel_size: object, dilation: object = 1, padding: object = 0, stride: object = 1) -> Tensor:
     """The blocks that the kernel slides over, as columns."""
     _check_tensor("unfold", "im2col_out_cpu", x)
-    shape = x._array.shape
-    grid = windows.unfold(shape, kernel_size, dilation, padding, stride, x._array.itemsize)
+    shape = memory(x).shape
+    grid = windows.unfold(shape, kernel_size, dilation, padding, stride, memory(x).itemsize)
     lead, channels = shape[: -len(grid.size) - 1], shape[-len(grid.size) - 1]
     columns = (*lead, channels * prod(grid.taps), prod(grid.out))
     return linear_map("Im2Col", x, columns, partial(_columns, grid), partial(_image, grid))
@@ -41,8 +41,8 @@ def fold(
 ) -> Tensor:
     """The image in which each position is the sum of the blocks' entries there."""
     _check_tensor("fold", "col2im_out_cpu", x)
-    shape = x._array.shape
-    grid = windows.fold(shape, output_size, kernel_size, dilation, padding, stride, x._array.itemsize)
+    shape = memory(x).shape
+    grid = windows.fold(shape, output_size, kernel_size, dilation, padding, stride, memory(x).itemsize)
     image = (*shape[:-2], shape[-2] // prod(grid.taps), *grid.size)
     return linear_map("Col2Im", x, image, partial(_image, grid), partial(_columns, grid))
 
@@ -50,7 +50,7 @@ def fold(
 def _check_tensor(op: str, kernel: str, x: Tensor) -> None:
     if not isinstance(x, Tensor):
         raise not_a_tensor(op, "input", 1, x)
-    if x._array.dtype.kind in "iu":
+    if memory(x).dtype.kind in "iu":
         raise unsupported_type(kernel, code(x))
 
 

@@ -5,7 +5,7 @@ In come tensors; leading axes of the input are joined into a batch, and the batc
 
 from __future__ import annotations
 
-from rushlight.tensor.core import Tensor
+from rushlight.tensor.core import Tensor, memory
 
 from ..rules.features import broadcasts
 from ..rules.features import linear as geometry
@@ -15,7 +15,7 @@ from .conv import fprop, shapes
 def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x @ w.T + bias`: x (..., in_features), w (out_features, in_features) or (in_features,)."""
     spec = geometry(*shapes("linear", x, w, bias))
-    lead = x._array.shape[:-1]
+    lead = (x._ordered if x._lying is None else x._lying.array).shape[:-1]
     rows = x if len(lead) == 1 else x.reshape(spec.batch, spec.in_channels)
     if w._array.ndim == 1:
         y = fprop(spec, rows, w.unsqueeze(0), None, "MvBackward0").reshape(lead)
@@ -29,6 +29,6 @@ def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def _with_bias(y: Tensor, bias: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A bias that is not one number a feature: broadcast to the output, else to its rows."""
-    if broadcasts(bias._array.shape, shape):
+    if broadcasts(memory(bias).shape, shape):
         return y.reshape(shape) + bias
     return (y + bias).reshape(shape)

@@ -12,7 +12,8 @@ import numpy as np
 
 from rushlight.autograd.graph import Needs, record
 from rushlight.backends import registry
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, memory, wrap_unordered
+from rushlight.tensor.layout import wrap_formatted
 
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
 
@@ -24,16 +25,22 @@ def linear_map(
     forward: ArrayFunction,
     adjoint: ArrayFunction,
     linear_part: ArrayFunction | None = None,
+    keeps_format: bool = True,
 ) -> Tensor:
     """`forward(x)` of the given shape, whose gradient is `adjoint`; its node is `{name}Backward0`.
 
-    `linear_part` is `forward` without what it adds to the linear map (the value that a pad fills with).
+    `linear_part` is `forward` without what it adds to the linear map (the value that a pad fills with). The result is
+    channels-last where x is, unless not `keeps_format`.
     """
-    y = wrap(registry.evaluate(shape, x._array.dtype, forward, x._array))
-    before = x._array.shape
+    array = memory(x)
+    before = array.shape
+    result = registry.evaluate(shape, array.dtype, forward, array)
+    y = wrap_formatted(result, x) if keeps_format else wrap_unordered(result)
 
     def rule(needs: Needs, grad: Tensor) -> tuple[Tensor | None]:
-        return (linear_map(f"{name}Backward", grad, before, adjoint, linear_part or forward),)
+        return (
+            linear_map(f"{name}Backward", grad, before, adjoint, linear_part or forward, keeps_format=keeps_format),
+        )
 
     record(f"{name}Backward0", y, (x,), rule)
     return y

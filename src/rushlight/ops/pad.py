@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rushlight.tensor.allocation import allocate
-from rushlight.tensor.core import Tensor
+from rushlight.tensor.core import Tensor, memory
 
 from ..rules.arguments import not_a_tensor
 from ..rules.rules import Pairs
@@ -56,13 +56,13 @@ def pad(x: Tensor, pad: object, mode: object = "constant", value: object = None)
     """`pad` in PyTorch's order: (before, after) of the last axis first."""
     if not isinstance(x, Tensor):
         raise not_a_tensor("pad", "input", 1, x)
-    pairs = geometry(x._array.shape, pad, mode, value, x._array.itemsize)
+    pairs = geometry(memory(x).shape, pad, mode, value, memory(x).itemsize)
     return pad_axes(x, pairs, mode, 0 if value is None else value)
 
 
 def pad_axes(x: Tensor, pairs: Pairs, mode: str, value: float = 0) -> Tensor:
     """Pad the last axes by checked pairs, one an axis in the axes' order."""
-    shape = x._array.shape
+    shape = memory(x).shape
     lead = len(shape) - len(pairs)
     wide = (*shape[:lead], *(n + lo + hi for n, (lo, hi) in zip(shape[lead:], pairs)))
     if mode == "constant":
@@ -70,7 +70,8 @@ def pad_axes(x: Tensor, pairs: Pairs, mode: str, value: float = 0) -> Tensor:
         adjoint = partial(_constant, shape, _negative(pairs), 0)
         return linear_map("ConstantPadNd", x, wide, forward, adjoint, linear)
     stages = _stages(mode, shape[lead:], pairs)
-    return linear_map(f"{NODES[mode]}{len(pairs)}D", x, wide, partial(_gather, stages), partial(_scatter, stages))
+    forward, adjoint = partial(_gather, stages), partial(_scatter, stages)
+    return linear_map(f"{NODES[mode]}{len(pairs)}D", x, wide, forward, adjoint, keeps_format=mode != "circular")
 
 
 def _negative(pairs: Pairs) -> Pairs:

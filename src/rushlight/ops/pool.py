@@ -17,7 +17,8 @@ from rushlight.backends import registry
 from rushlight.backends.reference.pooling import arranged, max_pool_gather, meetings, order_of
 from rushlight.core.errors import message
 from rushlight.tensor.allocation import allocate
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, memory, wrap
+from rushlight.tensor.layout import wrap_formatted
 
 from ..rules import formula, windows
 from ..rules.arguments import integer, not_a_tensor, unsupported_type, wrong_type
@@ -41,19 +42,19 @@ def max_pool(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The largest entry of each window (NaN wins), and where it is in its plane if asked."""
     _check_tensor(op, x, "b")
-    shape = x._array.shape
+    shape = memory(x).shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = (*shape[:-rank], *grid.out)
     if isinstance(registry.current(), registry.Shapes):
-        y, indices = wrap(registry.hollow(out, x._array.dtype)), registry.hollow(out, np.dtype(np.int64))
+        y, indices = wrap(registry.hollow(out, memory(x).dtype)), registry.hollow(out, np.dtype(np.int64))
         record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, indices))
         return (y, wrap(indices)) if return_indices else y
     wanted = return_indices or (x.requires_grad and is_grad_enabled())
-    values, winners = registry.current().max_pool(grid, x._array, wanted)
-    y = wrap(values)
+    values, winners = registry.current().max_pool(grid, memory(x), wanted)
+    y = wrap_formatted(values, x)
     if wanted:
         record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, winners))
-    return (y, wrap(_positions(grid, winners))) if return_indices else y
+    return (y, wrap_formatted(_positions(grid, winners), x)) if return_indices else y
 
 
 def _max_rule(grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: Needs, grad: Tensor) -> tuple[Tensor]:
@@ -89,16 +90,17 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The mean of each window; padded zeros count unless told otherwise."""
-    _check_tensor(op, x, "bu" if x._array.dtype.itemsize == 8 else "biu")
+    _check_tensor(op, x, "bu" if memory(x).dtype.itemsize == 8 else "biu")
     if not isinstance(count_include_pad, bool):
         raise wrong_type(op, "count_include_pad", "bool", count_include_pad)
     if divisor_override is not None and integer(op, "divisor_override", divisor_override) == 0:
         raise RuntimeError(message("divisor must be not zero", f"raised by {op}"))
-    shape = x._array.shape
+    shape = memory(x).shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
     divisor = divisor_override or _divisors(grid, count_include_pad)
     forward, adjoint = partial(_means, grid, divisor), partial(_spread, grid, divisor)
-    return linear_map(f"AvgPool{max(rank, 2)}D", x, (*shape[:-rank], *grid.out), forward, adjoint)
+    name, out = f"AvgPool{max(rank, 2)}D", (*shape[:-rank], *grid.out)
+    return linear_map(name, x, out, forward, adjoint, keeps_format=rank < 3)
 
 
 def _divisors(grid: Windows, count_include_pad: bool) -> np.ndarray:
@@ -140,7 +142,7 @@ def _wide(dtype: np.dtype) -> np.dtype:
 def adaptive_avg_pool(op: str, rank: int, x: Tensor, output_size: object) -> Tensor:
     """Means of windows that cover the input evenly, so many as output_size says."""
     _check_tensor(op, x, "biu")
-    shape = x._array.shape
+    shape = memory(x).shape
     out = windows.adaptive(op, rank, shape, output_size)
     forward = partial(_adaptive_means, out)
     return linear_map(
@@ -149,6 +151,7 @@ def adaptive_avg_pool(op: str, rank: int, x: Tensor, output_size: object) -> Ten
         (*shape[:-rank], *out),
         forward,
         partial(_adaptive_spread, shape[-rank:]),
+        keeps_format=rank < 3,
     )
 
 
@@ -201,5 +204,5 @@ def _check_tensor(op: str, x: Tensor, refused: str) -> None:
     """`refused`: the kinds of elements that PyTorch does not pool."""
     if not isinstance(x, Tensor):
         raise not_a_tensor(op, "input", 1, x)
-    if x._array.dtype.kind in refused:
+    if memory(x).dtype.kind in refused:
         raise unsupported_type(op, code(x))

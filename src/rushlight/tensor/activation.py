@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.autograd.graph import Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method
+from rushlight.tensor.core import Tensor, memory, method, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.pointwise import apply_floating
 
@@ -55,7 +55,7 @@ def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tenso
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
     input, axis = _prepared("softmax", input, dim, dtype)
-    result = apply_floating(partial(_softmax, axis), input)
+    result = wrap_unordered(memory(apply_floating(partial(_softmax, axis), input)))
     record("SoftmaxBackward0", result, (input,), partial(_softmax_rule, axis), (result,))
     return result
 
@@ -68,7 +68,7 @@ def _softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> tupl
 def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
     """log(softmax(x)) along an axis, exact where softmax would be 0."""
     input, axis = _prepared("log_softmax", input, dim, dtype)
-    result = apply_floating(partial(_log_softmax, axis), input)
+    result = wrap_unordered(memory(apply_floating(partial(_log_softmax, axis), input)))
     record("LogSoftmaxBackward0", result, (input,), partial(_log_softmax_rule, axis), (result,))
     return result
 

@@ -37,3 +37,12 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
                 mend="a smaller batch or size, or a smaller dtype",
             )
         ) from None
+
+
+def empty_like_array(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """An uninitialised array of the same shape and order of axes in memory, without gaps."""
+    if array.flags.c_contiguous:
+        return allocate(array.shape, kind)
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order
+    memory = allocate([array.shape[axis] for axis in order], kind)
+    return memory.transpose(np.argsort(order))

@@ -17,6 +17,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.keywords import takes_axes
 from rushlight.tensor.size import CPU, Size, device
+from rushlight.tensor.storage import Lying, settle
 
 
 class Version:
@@ -71,13 +72,14 @@ class Tensor:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_array",  # the numbers, any strides
         "_base",  # the tensor this one is a view of, or None
         "_grad",
         "_hooks",  # a leaf's hooks, or None
         "_index",  # which output of `_node` this is
+        "_lying",  # where the numbers are while they lie in another order than the strides say, else None
         "_memo_cache",  # (writes, array, dict) of `_memo`
         "_node",  # the graph node that computed it, or None for a leaf
+        "_ordered",  # the numbers with PyTorch's strides; not set where `_lying` is
         "_requires_grad",  # of a leaf; True also where `_node` is set
         "_seen",  # the version at which a view's `_node` was right; -1: made in no_grad
         "_version",  # a Version; None stands for an untouched one
@@ -90,17 +92,26 @@ class Tensor:
 
         return alias(legacy_tensor(*args, **kwargs), cls)
 
+    @property
+    def _array(self) -> np.ndarray:
+        """The numbers, with PyTorch's strides. Hot code reads the slots."""
+        return self._ordered if self._lying is None else settle(self)
+
+    @_array.setter
+    def _array(self, array: np.ndarray) -> None:
+        self._ordered, self._lying = array, None
+
     # -- what it is
 
     @property
     def shape(self) -> Size:
         """The shape, a `Size`."""
-        return Size(self._array.shape)
+        return Size(memory(self).shape)
 
     @property
     def dtype(self) -> dtypes.dtype:
         """The element type."""
-        return dtypes._by_number[self._array.dtype.num]
+        return dtypes._by_number[memory(self).dtype.num]
 
     @property
     def device(self) -> device:
@@ -110,17 +121,17 @@ class Tensor:
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._array.ndim
+        return memory(self).ndim
 
     @property
     def itemsize(self) -> int:
         """Bytes an element."""
-        return self._array.itemsize
+        return memory(self).itemsize
 
     @property
     def nbytes(self) -> int:
         """Bytes of all elements."""
-        return self._array.nbytes
+        return memory(self).nbytes
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mps = False
 
@@ -203,7 +214,7 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory without history; changes through it are not seen by autograd."""
-        result = wrap(self._array)
+        result = _sharing(wrap(memory(self)), self)
         version = version_of(self)
         result._version = Version(version._memory or version)
         return result
@@ -220,7 +231,7 @@ class Tensor:
                 )
             )
         version = version_of(value)
-        self._array = value._array
+        take_memory(self, value)
         self._version = Version(version._memory or version)
         self._memo_cache = None
 
@@ -259,9 +270,10 @@ class Tensor:
     # -- Python's protocols
 
     def __len__(self) -> int:
-        if self._array.ndim == 0:
+        shape = memory(self).shape
+        if not shape:
             raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
+        return shape[0]
 
     def __hash__(self) -> int:
         return id(self)
@@ -284,16 +296,76 @@ _new = object.__new__
 def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     """A Tensor of an array: no copy, no checks, no history. (NumPy gives scalars for 0-dim results; they are taken.)"""
     result = _new(cls)
-    result._array = array if type(array) is np.ndarray else np.asarray(array)
     result._base = None
     result._grad = None
     result._hooks = None
     result._index = 0
+    result._lying = None
     result._memo_cache = None
     result._node = None
+    result._ordered = array if type(array) is np.ndarray else np.asarray(array)
     result._requires_grad = False
     result._seen = 0
     result._version = None
+    return result
+
+
+def wrap_unordered(array: np.ndarray) -> Tensor:
+    """A Tensor that is contiguous, of an array that nobody else holds and that may lie in memory in another order."""
+    result = wrap(array)
+    if array.flags.c_contiguous:
+        if array.ndim > 2 and 1 in array.shape:  # axes of one entry may have any stride
+            result._ordered = array.reshape(-1).reshape(array.shape)
+    elif any(array.strides):  # else these are shapes alone
+        result._lying = Lying(array)
+        del result._ordered
+    return result
+
+
+def wrap_like(array: np.ndarray, source: Tensor) -> Tensor:
+    """A Tensor of what was computed element by element from `elements(source)`, with the strides of PyTorch's."""
+    return wrap(array) if source._lying is None else wrap_unordered(array)
+
+
+def memory(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers as they lie, of which to take the shape or a view; `_array` without moving anything."""
+    lying = tensor._lying
+    return tensor._ordered if lying is None else lying.array
+
+
+def elements(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers in any order, for what computes with them one by one and makes its result by `wrap_like`."""
+    lying = tensor._lying
+    return tensor._ordered if lying is None else settle(tensor) if lying.whole is not None else lying.array
+
+
+def settled(tensor: Tensor) -> Tensor:
+    """The tensor, its memory in the order of its strides from now on."""
+    if tensor._lying is not None:
+        settle(tensor)
+    return tensor
+
+
+def is_in_order(tensor: Tensor) -> bool:
+    """Whether a tensor is contiguous, as PyTorch would say."""
+    lying = tensor._lying
+    return tensor._ordered.flags.c_contiguous if lying is None else lying.whole is None
+
+
+def take_memory(tensor: Tensor, source: Tensor) -> None:
+    """Let a tensor see the memory of another from now on."""
+    lying = source._lying
+    if lying is None:
+        tensor._array = source._ordered
+    else:
+        tensor._array = lying.array
+        lying.share(source, tensor, lying.array)
+
+
+def _sharing(result: Tensor, source: Tensor) -> Tensor:
+    """A tensor of `memory(source)`, or of a view of it, that follows when that memory is put in order."""
+    if source._lying is not None:
+        source._lying.share(source, result, result._ordered)
     return result
 
 
@@ -306,14 +378,14 @@ def alias(source: Tensor, cls: type = Tensor) -> Tensor:
     >>> type(alias(torch.ones(1), Parameter)).__name__
     'Parameter'
     """
-    result = wrap(source._array, cls)
+    result = _sharing(wrap(memory(source), cls), source)
     result._version = version_of(source)
     return result
 
 
 def wrap_view(array: np.ndarray, source: Tensor) -> Tensor:
-    """A Tensor of an array that lies in the memory of `source`: a change of one is a change of the other."""
-    result = wrap(array)
+    """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
+    result = _sharing(wrap(array), source)
     version = source._version
     if version is None:
         version = source._version = Version()
@@ -405,7 +477,7 @@ def _recycled(args: tuple) -> dict:
     """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
     from rushlight.backends import registry
 
-    from .layout import empty_like_array
+    from .allocation import empty_like_array
 
     first = args[0]
     for other in args:
@@ -446,7 +518,7 @@ def _check_grad(tensor: Tensor, grad: Tensor) -> None:
                 mend=f"grad.to({tensor.dtype})",
             )
         )
-    if grad._array.shape != tensor._array.shape:
+    if memory(grad).shape != memory(tensor).shape:
         raise RuntimeError(
             f"attempting to assign a gradient of size '{list(grad.shape)}' to a tensor of size "
             f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same size"

@@ -797,10 +797,24 @@ class Tensor:
 
 def wrap(array: _np.ndarray, cls=...) -> Tensor:
     """A Tensor of an array: no copy, no checks, no history. (NumPy gives scalars for 0-dim results; they are taken.)"""
+def wrap_unordered(array: _np.ndarray) -> Tensor:
+    """A Tensor that is contiguous, of an array that nobody else holds and that may lie in memory in another order."""
+def wrap_like(array: _np.ndarray, source: Tensor) -> Tensor:
+    """A Tensor of what was computed element by element from `elements(source)`, with the strides of PyTorch's."""
+def memory(tensor: Tensor) -> _np.ndarray:
+    """A tensor's numbers as they lie, of which to take the shape or a view; `_array` without moving anything."""
+def elements(tensor: Tensor) -> _np.ndarray:
+    """A tensor's numbers in any order, for what computes with them one by one and makes its result by `wrap_like`."""
+def settled(tensor: Tensor) -> Tensor:
+    """The tensor, its memory in the order of its strides from now on."""
+def is_in_order(tensor: Tensor) -> _b.bool:
+    """Whether a tensor is contiguous, as PyTorch would say."""
+def take_memory(tensor: Tensor, source: Tensor) -> None:
+    """Let a tensor see the memory of another from now on."""
 def alias(source: Tensor, cls=...) -> Tensor:
     """Another tensor object, of class `cls`, for the same memory: no history, same version."""
 def wrap_view(array: _np.ndarray, source: Tensor) -> Tensor:
-    """A Tensor of an array that lies in the memory of `source`: a change of one is a change of the other."""
+    """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
 def wrap_maybe_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """As `wrap_view` where NumPy gave a view of the source's memory, as `wrap` where it copied."""
 def version_of(tensor: Tensor) -> Version:

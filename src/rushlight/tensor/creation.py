@@ -14,10 +14,10 @@ import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import allocate
-from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.allocation import allocate, empty_like_array
+from rushlight.tensor.core import Tensor, is_in_order, memory, method, quiet, wrap
 from rushlight.tensor.keywords import either
-from rushlight.tensor.layout import MemoryFormat, empty_in_format, empty_like_array, preserve_format
+from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
 from rushlight.tensor.operands import is_number, number_in_dtype
 from rushlight.tensor.size import check_device, device
 
@@ -375,11 +375,13 @@ def empty_like(
     pin_memory: bool = False,
 ) -> Tensor:
     """An uninitialised tensor of the shape, dtype and memory order of `input`."""
-    kind = input._array.dtype if dtype is None else dtype_or_default(dtype).numpy
-    if memory_format is preserve_format or memory_format is None:
+    kind = memory(input).dtype if dtype is None else dtype_or_default(dtype).numpy
+    if is_in_order(input) and memory_format in (preserve_format, None):
+        array = allocate(memory(input).shape, kind)
+    elif memory_format is preserve_format or memory_format is None:
         array = empty_like_array(input._array, kind)
     else:
-        array = empty_in_format(input._array.shape, kind, memory_format)
+        array = empty_in_format(memory(input).shape, kind, memory_format)
     return _leaf(array, device, requires_grad, pin_memory)
 
 

@@ -13,24 +13,23 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.autograd.modes import mode
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap, wrap_view
+from rushlight.tensor.core import Tensor, memory, method, quiet, version_of, wrap, wrap_view
 from rushlight.tensor.operands import is_number, number_in_dtype
 
 
 @method("__getitem__")
 def get(self: Tensor, index: object) -> Tensor:
     """The part of the tensor at `index`."""
-    basic, advanced = parse(index, self._array.shape)
+    basic, advanced = parse(index, memory(self).shape)
     result = _view(self, basic)
     return result if advanced is None else take(result, advanced)
 
 
 def _view(self: Tensor, basic: tuple) -> Tensor:
-    result = wrap_view(self._array[basic], self)
+    array = memory(self)
+    result = wrap_view(array[basic], self)
     ints = any(type(item) is int for item in basic)
-    record(
-        "SelectBackward0" if ints else "SliceBackward0", result, (self,), partial(_view_rule, self._array.shape, basic)
-    )
+    record("SelectBackward0" if ints else "SliceBackward0", result, (self,), partial(_view_rule, array.shape, basic))
     return result
 
 

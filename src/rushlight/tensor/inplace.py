@@ -17,7 +17,7 @@ from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
-from rushlight.tensor.core import Tensor, method, quiet, version_of, wrap
+from rushlight.tensor.core import Tensor, elements, memory, method, quiet, take_memory, version_of, wrap, wrap_like
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype, word
 
 
@@ -42,7 +42,7 @@ def _is_recorded(self: Tensor, *args: object) -> bool:
 
 def check_writeable(self: Tensor) -> None:
     """Raise where the memory must not be written, or one element would be written twice."""
-    array = self._array
+    array = memory(self)
     if not array.flags.writeable:
         raise RuntimeError(
             message(
@@ -101,14 +101,15 @@ def _leaf_text(what: str) -> str:
 def _before(self: Tensor) -> Tensor:
     """The tensor as it was: a copy, because rules may save it, with the history so far."""
     edge = edge_of(self)
-    before = wrap(self._array if registry.shapes_alone() else self._array.copy(order="K"))
+    array = elements(self)
+    before = wrap_like(array if registry.shapes_alone() else array.copy(order="K"), self)
     if edge is not None:
         before._node, before._index, before._requires_grad = edge[0], edge[1], True
     return before
 
 
 def _write(self: Tensor, result: Tensor) -> None:
-    target, array = self._array, result._array
+    target, array = memory(self), memory(result)
     if target.dtype is not array.dtype and not dtypes.can_cast(result.dtype, self.dtype):
         raise RuntimeError(
             message(
@@ -129,7 +130,8 @@ def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
     if node.own is not None:  # what the node saved of its output lies in this tensor now
         for position in node.own:
             saved = node.saved[position]
-            saved._array, saved._version = self._array, version_of(self)
+            take_memory(saved, self)
+            saved._version = version_of(self)
             node.versions[position] = saved._version.count
     if self._base is not None:
         from rushlight.autograd.views import rebase
@@ -143,16 +145,16 @@ def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
 
 
 def _copied(self: Tensor, src: Tensor) -> Tensor:
-    array = np.empty_like(self._array)
+    array = np.empty_like(elements(self))
     quiet(np.copyto, array, _in_dtype_of(self, src))
-    result = wrap(array)
+    result = wrap_like(array, self)
     record("CopyBackwards", result, (self, src), _copy_rule)
     return result
 
 
 def _in_dtype_of(self: Tensor, src: Tensor) -> np.ndarray:
-    kind = self._array.dtype
-    return src._array if src._array.dtype == kind else pointwise._converted(src._array, kind)
+    kind, array = memory(self).dtype, memory(src)
+    return array if array.dtype == kind else pointwise._converted(array, kind)
 
 
 def _copy_rule(needs: Needs, grad: Tensor) -> Gradients:
@@ -172,15 +174,15 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
 def _overwrite(self: Tensor, array: np.ndarray) -> Tensor:
     """Write an array, broadcast, without a history."""
     check_writeable(self)
-    quiet(np.copyto, self._array, array)
+    quiet(np.copyto, memory(self), array)
     version_of(self).bump()
     return self
 
 
 def _filled(self: Tensor, value: Tensor) -> Tensor:
-    array = np.empty_like(self._array)
+    array = np.empty_like(elements(self))
     array[...] = value._array
-    result = wrap(array)
+    result = wrap_like(array, self)
     record("FillBackward0", result, (self, value), _fill_rule)
     return result
 
@@ -252,18 +254,19 @@ def _define_direct(function: Callable, ufunc: np.ufunc, operator: str) -> None:
 
 
 def _is_direct(self: Tensor, other: Operand) -> bool:
-    array = self._array
+    array = memory(self)
     if array.dtype.kind != "f" or array.itemsize < 4 or _is_recorded(self, other):
         return False
     if isinstance(other, Tensor):
-        return other._array.dtype is array.dtype and other._array.shape == array.shape
+        operand = memory(other)
+        return operand.dtype is array.dtype and operand.shape == array.shape
     return type(other) in (float, int)
 
 
 def _write_directly(self: Tensor, ufunc: np.ufunc, other: Operand, alpha: float, function: Callable) -> Tensor:
     check_writeable(self)
-    array = self._array
-    operand = other._array if isinstance(other, Tensor) else float(other)
+    array = memory(self)
+    operand = memory(other) if isinstance(other, Tensor) else float(other)
     if alpha != 1:
         operand = quiet(np.multiply, operand, float(alpha))
     quiet(ufunc, array, operand, out=array, casting="unsafe")
@@ -364,7 +367,8 @@ def _define_reshaping(name: str, function: Callable) -> None:
                 message(f"{name} of a view, or of a leaf that requires grad", mend=f"x = x.{name[:-1]}(…)")
             )
         result = function(self, *args, **kwargs)
-        self._array, self._node, self._index = result._array, result._node, result._index
+        take_memory(self, result)
+        self._node, self._index = result._node, result._index
         return self
 
     in_place.__name__ = in_place.__qualname__ = name

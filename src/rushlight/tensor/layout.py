@@ -1,7 +1,7 @@
 """Strides and memory formats: how the elements of a tensor lie in memory.
 
 In: tensors. Out: strides in elements, yes/no answers, and copies in another order. Shapes stay PyTorch's: channels_last
-changes strides only. Results of layers may be channels-last; whoever needs another order asks with `contiguous()`.
+changes strides only.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ import numpy as np
 
 from rushlight.autograd.graph import Needs, record
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import allocate
-from rushlight.tensor.core import Tensor, method, wrap, wrap_view
+from rushlight.tensor.allocation import allocate, empty_like_array
+from rushlight.tensor.core import (
+    Tensor,
+    elements,
+    memory,
+    method,
+    wrap,
+    wrap_like,
+    wrap_unordered,
+    wrap_view,
+)
 
 
 class MemoryFormat:
@@ -37,6 +46,7 @@ contiguous_format = MemoryFormat("contiguous_format")
 preserve_format = MemoryFormat("preserve_format")
 channels_last = MemoryFormat("channels_last", 4)
 channels_last_3d = MemoryFormat("channels_last_3d", 5)
+CHANNELS_LAST = {4: channels_last, 5: channels_last_3d}
 
 
 def _check_rank(ndim: int, memory_format: MemoryFormat) -> None:
@@ -60,18 +70,46 @@ def empty_in_format(shape: tuple[int, ...], kind: np.dtype, memory_format: Memor
     return np.moveaxis(memory, -1, 1)
 
 
-def empty_like_array(array: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """An uninitialised array of the same shape and order of axes in memory, without gaps."""
-    if array.flags.c_contiguous:
-        return allocate(array.shape, kind)
-    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order
-    memory = allocate([array.shape[axis] for axis in order], kind)
-    return memory.transpose(np.argsort(order))
-
-
 def in_channels_last(array: np.ndarray) -> bool:
     """Whether the elements of an array of 3 to 5 axes lie without gaps, channels (axis 1) innermost."""
     return array.ndim >= 3 and np.moveaxis(array, 1, -1).flags.c_contiguous
+
+
+def is_channels_last(tensor: Tensor) -> bool:
+    """Whether PyTorch would suggest channels_last for results of this tensor: by its strides, gaps or not."""
+    lying = tensor._lying
+    if lying is not None and lying.whole is None:
+        return False
+    array = tensor._array
+    strides = array.strides
+    if len(strides) < 4 or strides[1] > strides[-1] or not strides[1]:  # the usual answer first
+        return False
+    reach = 0
+    for axis in (1, *range(array.ndim - 1, 1, -1), 0):
+        step, size = strides[axis], array.shape[axis]
+        if not size or step < reach or (axis == 0 and reach == strides[1]):
+            return False
+        reach = step * size
+    return array.ndim in CHANNELS_LAST
+
+
+def wrap_formatted(array: np.ndarray, *sources: Tensor) -> Tensor:
+    """A Tensor in the memory format that PyTorch gives the result of an operation over positions.
+
+    Channels-last where a source is so, else contiguous; `array`, which nobody else holds, may lie in any order.
+    """
+    for source in sources:
+        if is_channels_last(source):
+            break
+    else:
+        return wrap_unordered(array)
+    if array.ndim != memory(source).ndim:
+        return wrap_unordered(array)
+    if not in_channels_last(array):
+        ordered = empty_in_format(array.shape, array.dtype, CHANNELS_LAST[array.ndim])
+        ordered[...] = array
+        array = ordered
+    return wrap(array)
 
 
 @method()
@@ -82,8 +120,12 @@ def stride(self: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
     >>> torch.zeros(2, 3).stride(), torch.zeros(2, 3).t().stride(0)
     ((3, 1), 1)
     """
-    strides = strides_of(self._array)
-    return strides if dim is None else strides[check_dim(dim, self._array.ndim)]
+    lying = self._lying
+    if lying is not None and lying.whole is None:
+        strides = contiguous_strides(lying.array.shape)
+    else:
+        strides = strides_of(self._array)
+    return strides if dim is None else strides[check_dim(dim, len(strides))]
 
 
 def strides_of(array: np.ndarray) -> tuple[int, ...]:
@@ -133,6 +175,9 @@ def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format)
     """Whether the elements lie in memory without gaps, in the order of that format."""
     if not isinstance(memory_format, MemoryFormat):
         raise TypeError(f"memory_format must be a torch.memory_format, not {type(memory_format).__name__}")
+    lying = self._lying
+    if lying is not None and lying.whole is None:
+        return memory_format.ndim is None
     if memory_format.ndim is None:
         return self._array.flags.c_contiguous
     return self._array.ndim == memory_format.ndim and in_channels_last(self._array)
@@ -147,10 +192,10 @@ def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) ->
     (60, 1, 15, 3)
     """
     if memory_format is preserve_format:
-        if self._array.flags.c_contiguous:
+        if self.is_contiguous():
             return self
         raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
-    _check_rank(self._array.ndim, memory_format)
+    _check_rank(memory(self).ndim, memory_format)
     return self if self.is_contiguous(memory_format=memory_format) else clone(self, memory_format=memory_format)
 
 
@@ -158,11 +203,15 @@ def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) ->
 def clone(input: Tensor, *, memory_format: MemoryFormat | None = preserve_format) -> Tensor:
     """A copy, recorded; in the same memory order unless told."""
     if memory_format is preserve_format or memory_format is None:
-        array = empty_like_array(input._array, input._array.dtype)
+        array = elements(input)
+        copy = empty_like_array(array, array.dtype)
+        copy[...] = array
+        result = wrap_like(copy, input)
     else:
-        array = empty_in_format(input._array.shape, input._array.dtype, memory_format)
-    array[...] = input._array
-    result = wrap(array)
+        array = memory(input)
+        copy = empty_in_format(array.shape, array.dtype, memory_format)
+        copy[...] = array
+        result = wrap(copy)
     record("CloneBackward0", result, (input,), _pass)
     return result
 

@@ -14,7 +14,8 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES, not_a_tensor
-from rushlight.tensor.core import Tensor, quiet, wrap
+from rushlight.tensor.allocation import empty_like_array
+from rushlight.tensor.core import Tensor, elements, is_in_order, memory, quiet, settled, wrap, wrap_unordered
 
 Operand = Tensor | float | int | bool
 
@@ -32,14 +33,48 @@ def is_number(value: object) -> bool:
 def pair(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
     """`ufunc` of two operands in their common dtype: rounded once, without NumPy's warnings."""
     if isinstance(a, Tensor):
-        x = a._array
+        if a._lying is not None:
+            return _pair_as_they_lie(ufunc, a, b)
+        x = a._ordered
         if isinstance(b, Tensor):
-            y = b._array
+            if b._lying is not None:
+                return _pair_as_they_lie(ufunc, a, b)
+            y = b._ordered
             if x.dtype is y.dtype:
-                return wrap(quiet(ufunc, x, y))
+                return wrap(_as_first(quiet(ufunc, x, y), x, y))
         elif x.dtype in _PLAIN_FLOATS and type(b) in (float, int) and -_EXACT < b < _EXACT:
             return wrap(quiet(ufunc, x, float(b)))  # a Python float takes the array's dtype
+    elif isinstance(b, Tensor) and b._lying is not None:
+        return _pair_as_they_lie(ufunc, a, b)
     return _pair_of_kinds(ufunc, a, b, result_type(a, b))
+
+
+def _as_first(result: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The result of two operands in the order that PyTorch gives it: of the first, where they have one shape."""
+    if x.strides == y.strides or x.shape != y.shape or result.size < 2:
+        return result
+    ordered = empty_like_array(x, result.dtype)
+    if ordered.strides == result.strides:
+        return result
+    ordered[...] = result
+    return ordered
+
+
+def _pair_as_they_lie(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
+    """`pair` where an operand's memory is not in order: nothing is moved if all are contiguous, and so the result."""
+    tensors = [operand for operand in (a, b) if isinstance(operand, Tensor)]
+    arrays = [elements(tensor) for tensor in tensors]
+    kinds = {array.dtype for array in arrays}
+    if len(kinds) == 1 and all(map(is_in_order, tensors)):
+        if len(tensors) == 2:
+            return wrap_unordered(quiet(ufunc, *arrays))
+        number = b if tensors[0] is a else a
+        if kinds <= set(_PLAIN_FLOATS) and type(number) in (float, int) and -_EXACT < number < _EXACT:
+            operands = (arrays[0], float(number)) if tensors[0] is a else (float(number), arrays[0])
+            return wrap_unordered(quiet(ufunc, *operands))
+    for tensor in tensors:
+        settled(tensor)
+    return pair(ufunc, a, b)
 
 
 def pair_floating(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
@@ -54,7 +89,8 @@ def _pair_of_kinds(ufunc: Callable, a: Operand, b: Operand, kind: dtypes.dtype) 
     if kind in HALVES:  # numbers and 0-dim tensors are not rounded to half precision before they are used
         result = quiet(ufunc, in_dtype(a, dtypes.float32), in_dtype(b, dtypes.float32))
         return wrap(result if result.dtype == np.bool_ else quiet(result.astype, kind.numpy))
-    return wrap(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)))
+    x, y = in_dtype(a, kind), in_dtype(b, kind)
+    return wrap(_as_first(quiet(ufunc, x, y), x, y))
 
 
 def in_dtype(operand: Operand, kind: dtypes.dtype) -> np.ndarray | float:
@@ -108,7 +144,7 @@ def word(kind: dtypes.dtype) -> str:
 def dtype_of(operand: Operand) -> dtypes.dtype:
     """The dtype of an operand; TypeError for what is neither a tensor nor a real number."""
     if isinstance(operand, Tensor):
-        return _by_number[operand._array.dtype.num]
+        return _by_number[memory(operand).dtype.num]
     if not is_number(operand):
         raise TypeError(
             message(
@@ -125,7 +161,7 @@ def result_type(*operands: Operand) -> dtypes.dtype:
     classes: list[dtypes.dtype | None] = [None, None, None]
     for operand in operands:
         kind = dtype_of(operand)
-        at = 2 if not isinstance(operand, Tensor) else 1 if operand._array.ndim == 0 else 0
+        at = 2 if not isinstance(operand, Tensor) else 1 if memory(operand).ndim == 0 else 0
         classes[at] = kind if classes[at] is None else dtypes.promote_types(classes[at], kind)
     return dtypes.common(classes[0], dtypes.common(classes[1], classes[2]))
 

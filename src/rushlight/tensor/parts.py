@@ -15,8 +15,8 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_view
-from rushlight.tensor.layout import check_dim
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered, wrap_view
+from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
 
 # -- cutting
@@ -47,8 +47,9 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 def _sliced(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
     index = (slice(None),) * dim + (slice(start, stop),)
-    result = wrap_view(input._array[index], input)
-    record("SliceBackward0", result, (input,), partial(_slice_rule, input._array.shape, index))
+    array = memory(input)
+    result = wrap_view(array[index], input)
+    record("SliceBackward0", result, (input,), partial(_slice_rule, array.shape, index))
     return result
 
 
@@ -69,10 +70,11 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one axis: of `split_size` entries each (the last may be shorter), or of the sizes listed."""
-    if not tensor._array.ndim:
+    shape = memory(tensor).shape
+    if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
-    at, size = check_dim(dim, tensor._array.ndim), split_size_or_sections
-    total = tensor._array.shape[at]
+    at, size = check_dim(dim, len(shape)), split_size_or_sections
+    total = shape[at]
     if isinstance(size, int):
         if size < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
@@ -100,9 +102,9 @@ def _pieces(tensor: Tensor, dim: int, sizes: list[int], name: str) -> tuple[Tens
     """Views of one axis, one behind the other; one node for all."""
     lead, start, pieces = (slice(None),) * dim, 0, []
     for n in sizes:
-        pieces.append(wrap_view(tensor._array[(*lead, slice(start, start + n))], tensor))
+        pieces.append(wrap_view(memory(tensor)[(*lead, slice(start, start + n))], tensor))
         start += n
-    record(name, tuple(pieces), (tensor,), partial(_pieces_rule, dim, [p._array.shape for p in pieces]))
+    record(name, tuple(pieces), (tensor,), partial(_pieces_rule, dim, [memory(p).shape for p in pieces]))
     return tuple(pieces)
 
 
@@ -119,7 +121,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    total = input._array.shape[check_dim(dim, input._array.ndim)]
+    shape = memory(input).shape
+    total = shape[check_dim(dim, len(shape))]
     each = -(-total // chunks)
     return split(input, each, dim) if each else split(input, [0] * chunks, dim)
 
@@ -238,17 +241,18 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensors = _listed("cat", tensors)
     _check_tensors("cat", tensors)
     # PyTorch skips empty one-dimensional tensors beside tensors of other ranks.
-    parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
-    ndim = parts[0]._array.ndim
+    parts = [t for t in tensors if memory(t).shape != (0,)] or list(tensors[:1])
+    ndim = memory(parts[0]).ndim
     if ndim == 0:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     at = check_dim(dim, ndim)
     for position, part in enumerate(parts):
-        _check_joins(parts[0]._array.shape, part._array.shape, at, position)
+        _check_joins(memory(parts[0]).shape, memory(part).shape, at, position)
     kind = _common_kind(tensors)
-    result = wrap(quiet(np.concatenate, [t._array.astype(kind, copy=False) for t in parts], axis=at))
+    joined = quiet(np.concatenate, [memory(t).astype(kind, copy=False) for t in parts], axis=at)
+    result = wrap_formatted(joined, parts[0]) if all(map(is_channels_last, parts)) else wrap_unordered(joined)
     skipped = ndim > 1 or len(parts) == 1
-    sizes = [None if skipped and t._array.shape == (0,) else t._array.shape[at] for t in tensors]
+    sizes = [None if skipped and memory(t).shape == (0,) else memory(t).shape[at] for t in tensors]
     record("CatBackward0", result, tensors, partial(_cat_rule, at, sizes))
     return result
 

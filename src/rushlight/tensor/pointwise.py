@@ -14,8 +14,9 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap
-from rushlight.tensor.layout import MemoryFormat, empty_like_array, preserve_format
+from rushlight.tensor.allocation import empty_like_array
+from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like
+from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import Operand, in_dtype
 
 
@@ -23,12 +24,12 @@ def apply_floating(function: Callable, input: Tensor) -> Tensor:
     """`function` of a floating array; integers become the default dtype, half precision is computed in float32."""
     if not isinstance(input, Tensor):
         raise TypeError(f"expected a Tensor, got {type(input).__name__}")
-    array, kind = input._array, input.dtype
+    array, kind = elements(input), input.dtype
     if kind in HALVES:
-        return wrap(quiet(quiet(function, array.astype(np.float32)).astype, array.dtype))
+        return wrap_like(quiet(quiet(function, array.astype(np.float32)).astype, array.dtype), input)
     if kind.category != FLOATING:
         array = array.astype(dtypes.get_default_dtype().numpy)
-    return wrap(quiet(function, array))
+    return wrap_like(quiet(function, array), input)
 
 
 def _define(name: str, function: Callable, rule: Callable, *, from_output: bool = False, doc: str) -> Callable:
@@ -108,13 +109,13 @@ erf = _define(
 
 def apply(function: Callable, input: Tensor) -> Tensor:
     """`function` of an array of any dtype, in that dtype."""
-    return wrap(quiet(function, input._array))
+    return wrap_like(quiet(function, elements(input)), input)
 
 
 @method("neg", "negative", "__neg__")
 def neg(input: Tensor) -> Tensor:
     """`-input`; not for bool tensors."""
-    if input._array.dtype == np.bool_:
+    if memory(input).dtype == np.bool_:
         raise RuntimeError(
             message(
                 "Negation, the `-` operator, on a bool tensor is not supported.",
@@ -139,7 +140,7 @@ def positive(input: Tensor) -> Tensor:
 @method("abs", "absolute", "__abs__")
 def abs(input: Tensor) -> Tensor:
     """The absolute value of each element; its gradient at 0 is 0."""
-    if input._array.dtype == np.bool_:
+    if memory(input).dtype == np.bool_:
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     result = apply(np.absolute, input)
     record("AbsBackward0", result, (input,), _abs_rule, (input,))
@@ -161,7 +162,7 @@ def _define_step(name: str, function: Callable, doc: str) -> Callable:
     node = f"{name.title()}Backward0"
 
     def operation(input: Tensor) -> Tensor:
-        if input._array.dtype == np.bool_ and name != "sign":
+        if memory(input).dtype == np.bool_ and name != "sign":
             raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
         result = (
             apply(function, input) if input.dtype.category == FLOATING or name == "sign" else wrap(input._array.copy())
@@ -264,21 +265,22 @@ def clamp_max(input: Tensor, max: Operand) -> Tensor:
 @method("relu")
 def relu(input: Tensor) -> Tensor:
     """Each element, or 0 where it is negative; the gradient at 0 is 0."""
-    if input._array.dtype == np.bool_:
+    if memory(input).dtype == np.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
-    result = wrap(quiet(np.maximum, input._array, input._array.dtype.type(0)))
+    array = elements(input)
+    result = wrap_like(quiet(np.maximum, array, array.dtype.type(0)), input)
     record("ReluBackward0", result, (input,), _relu_rule, (result,))
     return result
 
 
 def _relu_rule(needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
-    return (_where_kept(grad, result._array > 0),)
+    return (_where_kept(grad, elements(result) > 0),)
 
 
 def _where_kept(grad: Tensor, kept: np.ndarray) -> Tensor:
     """The gradient where the result was positive, else 0; linear, so it is its own gradient."""
-    array = grad._array
-    out = wrap(quiet(np.multiply, array, kept, out=empty_like_array(array, array.dtype)))
+    array = elements(grad)
+    out = wrap_like(quiet(np.multiply, array, kept, out=empty_like_array(array, array.dtype)), grad)
     record("ThresholdBackwardBackward0", out, (grad,), lambda needs, g: (_where_kept(g, kept),))
     return out
 
@@ -297,7 +299,7 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
 
 def cast(input: Tensor, kind: np.dtype) -> Tensor:
     """A copy in another NumPy dtype, recorded."""
-    result = wrap(_converted(input._array, kind))
+    result = wrap_like(_converted(elements(input), kind), input)
     if kind.kind == "f" or dtypes.of_numpy(kind).category == FLOATING:
         record("ToCopyBackward0", result, (input,), _cast_rule)
     return result
@@ -321,7 +323,7 @@ def _caster(name: str, kind: dtypes.dtype) -> None:
     def convert(self: Tensor, memory_format: MemoryFormat = preserve_format) -> Tensor:
         if memory_format is not preserve_format:
             return self.to(kind, memory_format=memory_format)
-        return self if self._array.dtype is kind.numpy else cast(self, kind.numpy)
+        return self if memory(self).dtype is kind.numpy else cast(self, kind.numpy)
 
     convert.__name__ = name
     convert.__doc__ = f"The tensor in {kind}; itself where it is that already, in that memory order."

@@ -18,7 +18,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims
 
@@ -55,14 +55,14 @@ def _widened(input: Tensor, dtype: dtypes.dtype | None) -> Tensor:
     """The input in the dtype that a sum or product is computed in: int64 for integers and bools."""
     if dtype is not None:
         return input.to(dtype)
-    if input.dtype.category == FLOATING or input._array.dtype == np.int64:
+    if input.dtype.category == FLOATING or memory(input).dtype == np.int64:
         return input
     return wrap(input._array.astype(np.int64))
 
 
 def spread(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
     """The gradient of a reduction, seen in the shape of the input: its axes put back and stretched."""
-    if not keepdim and grad._array.ndim != len(shape):
+    if not keepdim and memory(grad).ndim != len(shape):
         grad = grad.reshape([1 if axis in axes else n for axis, n in enumerate(shape)])
     return grad.expand(shape)
 
@@ -79,10 +79,11 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes
     tensor([4, 6])
     """
     input = _widened(input, dtype)
-    axes = _axes(dim, input._array.ndim)
-    result = wrap(_reduce(np.add.reduce, input._array, axes, keepdim))
+    array = elements(input)
+    axes = _axes(dim, array.ndim)
+    result = wrap_unordered(_reduce(np.add.reduce, array, axes, keepdim))
     name = "SumBackward0" if dim is None else "SumBackward1"
-    record(name, result, (input,), partial(_sum_rule, input._array.shape, axes, keepdim))
+    record(name, result, (input,), partial(_sum_rule, array.shape, axes, keepdim))
     return result
 
 
@@ -101,11 +102,12 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
     """The mean over all axes, or those named; RuntimeError for integers."""
     input = input if dtype is None else input.to(dtype)
     _check_floating("mean", input)
-    axes = _axes(dim, input._array.ndim)
-    count = math.prod([input._array.shape[axis] for axis in axes])
-    result = wrap(_reduce(_mean, input._array, axes, keepdim))
+    array = elements(input)
+    axes = _axes(dim, array.ndim)
+    count = math.prod([array.shape[axis] for axis in axes])
+    result = wrap_unordered(_reduce(_mean, array, axes, keepdim))
     name = "MeanBackward0" if dim is None else "MeanBackward1"
-    record(name, result, (input,), partial(_mean_rule, input._array.shape, axes, keepdim, count))
+    record(name, result, (input,), partial(_mean_rule, array.shape, axes, keepdim, count))
     return result
 
 
@@ -153,7 +155,7 @@ def var(
     free = builtins.max(count - correction, 0)
     if free == 0:
         _warn_of_freedom()
-    result = wrap(_reduce(partial(_variance, free), input._array, axes, keepdim))
+    result = wrap_unordered(_reduce(partial(_variance, free), input._array, axes, keepdim))
     record("VarBackward0", result, (input,), partial(_var_rule, axes, keepdim, free), (input,))
     return result
 
@@ -228,7 +230,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     """The product over all axes, or one."""
     input = _widened(input, dtype)
     axes = _axes(dim, input._array.ndim)
-    result = wrap(_reduce(np.multiply.reduce, input._array, axes, keepdim))
+    result = wrap_unordered(_reduce(np.multiply.reduce, input._array, axes, keepdim))
     record("ProdBackward0", result, (input,), partial(_prod_rule, axes, keepdim), (input,))
     return result
 
@@ -362,7 +364,7 @@ def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bo
     axes = _axes(dim, input._array.ndim)
     for axis in [None] if _is_whole(dim) else axes:
         _check_not_empty(name[:4].lower(), input, axis)
-    result = wrap(quiet(function, input._array, axis=axes, keepdims=keepdim))
+    result = wrap_unordered(quiet(function, elements(input), axis=axes, keepdims=keepdim))
     record(name, result, (input,), partial(_amount_rule, axes, keepdim), (input, result))
     return result
 
@@ -447,7 +449,7 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 def cumsum(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running sum along an axis."""
     input = _widened(input, dtype)
-    result = wrap(_running(np.cumsum, input, dim))
+    result = wrap_unordered(_running(np.cumsum, input, dim))
     record("CumsumBackward0", result, (input,), partial(_cumsum_rule, dim))
     return result
 
@@ -469,7 +471,7 @@ def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
 def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running product along an axis."""
     input = _widened(input, dtype)
-    result = wrap(_running(np.cumprod, input, dim))
+    result = wrap_unordered(_running(np.cumprod, input, dim))
     record("CumprodBackward0", result, (input,), partial(_cumprod_rule, dim), (input,))
     return result
 
@@ -530,7 +532,7 @@ def norm(
 
 def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, input._array.ndim)
-    result = wrap(_reduce(partial(_p_norm_of_array, p), input._array, axes, keepdim))
+    result = wrap_unordered(_reduce(partial(_p_norm_of_array, p), input._array, axes, keepdim))
     record("LinalgVectorNormBackward0", result, (input,), partial(_p_norm_rule, p, axes, keepdim), (input, result))
     return result
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import (
     Operand,
@@ -71,7 +71,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
         )
     if not isinstance(value, Tensor):
         value = wrap(number_in_dtype(value, input.dtype))
-    result = where(mask, value.to(input.dtype), input.detach())
+    result = wrap_unordered(memory(where(mask, value.to(input.dtype), input.detach())))
     record("MaskedFillBackward0", result, (input, value), _masked_fill_rule, (mask,))
     return result
 
@@ -124,7 +124,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 def _triangle(function: callable, input: Tensor, diagonal: int) -> Tensor:
     if input._array.ndim < 2:
         raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions")
-    result = wrap(function(input._array, diagonal))
+    result = wrap_unordered(function(input._array, diagonal))
     name = f"{function.__name__.title()}Backward0"
     record(name, result, (input,), lambda needs, grad: (_triangle(function, grad, diagonal),))
     return result

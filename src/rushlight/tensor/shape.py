@@ -16,7 +16,8 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap, wrap_maybe_view, wrap_view
+from rushlight.tensor.allocation import empty_like_array
+from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import check_dim
@@ -49,13 +50,16 @@ def check_dims(dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
 @method()
 def size(self: Tensor, dim: int | None = None) -> Size | int:
     """The shape, or the length of one axis."""
-    return self.shape if dim is None else self._array.shape[check_dim(dim, self._array.ndim)]
+    if dim is None:
+        return self.shape
+    shape = memory(self).shape
+    return shape[check_dim(dim, len(shape))]
 
 
 @method()
 def dim(self: Tensor) -> int:
     """The number of axes."""
-    return self._array.ndim
+    return memory(self).ndim
 
 
 Tensor.ndimension = dim
@@ -64,13 +68,13 @@ Tensor.ndimension = dim
 @method("numel", "nelement")
 def numel(input: Tensor) -> int:
     """The number of elements."""
-    return input._array.size
+    return memory(input).size
 
 
 @method()
 def element_size(self: Tensor) -> int:
     """Bytes an element."""
-    return self._array.itemsize
+    return memory(self).itemsize
 
 
 # -- reshaping
@@ -94,16 +98,19 @@ def view(
 ) -> Tensor:
     """The same memory in another shape; `view(dtype)` reinterprets the bytes.
 
-    RuntimeError where a view of contiguous memory (a transpose, say) has no such view. Results of layers may lie
-    channels-last where PyTorch's are contiguous: they are copied, as `reshape` does.
+    RuntimeError where that takes a copy: of a transpose, say.
     """
     if dtype is not None or (len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype)):
         return _reinterpreted(self, sizes[0] if dtype is None else dtype)
     if size is not None or not sizes:
         sizes = either("view", "size", sizes, size)
-    result = reshape(self, *sizes)
-    if result._base is None and self._base is not None and result._array.size and result is not self:
-        _check_may_copy(self)
+    array = self._array
+    shape = infer_size(ints(sizes, "view", "size", None), array.size)
+    try:
+        result = wrap_view(array.reshape(shape, copy=False), self)
+    except ValueError:
+        raise RuntimeError(_not_a_view(self)) from None
+    record("ViewBackward0", result, (self,), partial(_reshape_rule, array.shape))
     return result
 
 
@@ -113,15 +120,12 @@ def _reinterpreted(self: Tensor, dtype: dtypes.dtype) -> Tensor:
     return wrap_view(self._array.view(dtype.numpy), self)
 
 
-def _check_may_copy(self: Tensor) -> None:
-    if self._base._array.flags.c_contiguous:
-        raise RuntimeError(
-            message(
-                "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
-                "two contiguous subspaces). Use .reshape(...) instead.",
-                f"shape {list(self._array.shape)}, stride {self.stride()}",
-            )
-        )
+def _not_a_view(self: Tensor) -> str:
+    return message(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+        "contiguous subspaces). Use .reshape(...) instead.",
+        f"shape {list(self._array.shape)}, stride {self.stride()}",
+    )
 
 
 @method()
@@ -188,7 +192,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> torch.zeros(2, 3, 4).flatten(1).shape
     torch.Size([2, 12])
     """
-    shape = input._array.shape
+    shape = memory(input).shape
     start, end = check_dim(start_dim, len(shape)), check_dim(end_dim, len(shape))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
@@ -227,13 +231,13 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 @method()
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -> Tensor:
     """Without the axes of length 1: all, or those named."""
-    shape = input._array.shape
+    shape = memory(input).shape
     if dim is None:
         dims: Sequence[int] = range(len(shape))
     else:
         dims = check_dims((dim, *more) if more else dim, len(shape))
     dropped = tuple([axis for axis in dims if axis < len(shape) and shape[axis] == 1])
-    result = wrap_view(input._array.squeeze(dropped), input)
+    result = wrap_view(memory(input).squeeze(dropped), input)
     record("SqueezeBackward0", result, (input,), partial(_reshape_rule, shape))
     return result
 
@@ -241,10 +245,10 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -
 @method()
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of length 1 at `dim`."""
-    ndim = input._array.ndim
-    at = check_dim(dim, ndim + 1)
-    result = wrap_view(np.expand_dims(input._array, at), input)
-    record("UnsqueezeBackward0", result, (input,), partial(_reshape_rule, input._array.shape))
+    array = memory(input)
+    at = check_dim(dim, array.ndim + 1)
+    result = wrap_view(array[(*(slice(None),) * at, None)], input)
+    record("UnsqueezeBackward0", result, (input,), partial(_reshape_rule, array.shape))
     return result
 
 
@@ -263,7 +267,7 @@ def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
 def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The axes in another order."""
     dims = ints(order, "permute", "dims", dims)
-    ndim = input._array.ndim
+    ndim = memory(input).ndim
     if len(dims) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -276,7 +280,7 @@ def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | No
 
 
 def _permuted(input: Tensor, order: tuple[int, ...], name: str) -> Tensor:
-    result = wrap_view(input._array.transpose(order), input)
+    result = wrap_view(memory(input).transpose(order), input)
     record(name, result, (input,), partial(_permute_rule, order))
     return result
 
@@ -291,7 +295,7 @@ def _permute_rule(order: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradien
 @method("transpose", "swapdims")
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
-    ndim = input._array.ndim
+    ndim = memory(input).ndim
     a, b = check_dim(dim0, ndim), check_dim(dim1, ndim)
     order = list(range(ndim))
     if ndim:
@@ -510,8 +514,11 @@ def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] |
 @method()
 def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The entries of these axes in reverse, copied."""
-    dims = check_dims(ints(axes, "flip", "dims", dims), input._array.ndim)
-    result = wrap(np.flip(input._array, dims if input._array.ndim else ()).copy())
+    array = elements(input)
+    dims = check_dims(ints(axes, "flip", "dims", dims), array.ndim)
+    flipped = empty_like_array(array, array.dtype)
+    flipped[...] = np.flip(array, dims if array.ndim else ())
+    result = wrap_like(flipped, input)
     record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
     return result
 
