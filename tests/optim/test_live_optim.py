@@ -106,3 +106,72 @@ def test_schedule(torch, text):
             optimizer.step()
             scheduler.step()
     assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+
+
+RECIPES = """
+StepLR(o, 3, 0.5)|StepLR(o, 1, 0.9)|MultiStepLR(o, [2, 2, 5, 9], 0.5)|ExponentialLR(o, 0.9)
+LambdaLR(o, lambda n: 0.9**n)
+LinearLR(o)|LinearLR(o, 0.5, 0.25, 7)|LinearLR(o, 1.0, 0.5, 3)|CosineAnnealingLR(o, 6, 0.01)|CosineAnnealingLR(o, 3)
+CosineAnnealingLR(o, 1)
+"""
+
+
+def lived(torch, recipe, seed):
+    """The step sizes of a life of a scheduler: steps, epochs named, step sizes set, both saved and loaded."""
+    import random
+    import warnings
+
+    draw = random.Random(seed)
+
+    def made(**more):
+        parameters = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+        o = torch.optim.SGD([{"params": parameters[:1]}, {"params": parameters[1:], "lr": 0.3}], lr=0.1, momentum=0.9)
+        return o, more
+
+    def scheduled(o, **more):
+        given = ", ".join(f"{name}={value}" for name, value in more.items())
+        return eval(f"s.{recipe[:-1]}{', ' * bool(given)}{given})", {"o": o, "s": torch.optim.lr_scheduler})
+
+    o, _ = made()
+    scheduler, found = scheduled(o), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(draw.randint(3, 25)):
+            what = draw.random()
+            o.step()
+            if what < 0.65:
+                scheduler.step()
+            elif what < 0.75:
+                scheduler.step(draw.randint(0, 12))
+            elif what < 0.82:
+                o.param_groups[draw.randint(0, 1)]["lr"] = draw.uniform(0.01, 1)
+            elif what < 0.9:
+                saved, kept = o.state_dict(), scheduler.state_dict()
+                o, _ = made()
+                scheduler = scheduled(o)
+                o.load_state_dict(saved)
+                scheduler.load_state_dict(kept)
+            else:
+                saved, last = o.state_dict(), scheduler.last_epoch
+                o, _ = made()
+                o.load_state_dict(saved)
+                scheduler = scheduled(o, **({"last_epoch": last} if draw.random() < 0.7 else {}))
+            found.append([*[group["lr"] for group in o.param_groups], *scheduler.get_last_lr(), scheduler.last_epoch])
+    return found
+
+
+@pytest.mark.parametrize("recipe", texts(RECIPES))
+def test_lives_of_schedulers(recipe):
+    import torch
+
+    for seed in range(150):
+        outcomes = []
+        for side in (rushlight, torch):
+            try:
+                outcomes.append(lived(side, recipe, seed))
+            except ZeroDivisionError as error:
+                outcomes.append(type(error))
+        if outcomes[0] != outcomes[1]:
+            np.testing.assert_allclose(
+                outcomes[0], outcomes[1], rtol=1e-12, atol=1e-15, err_msg=f"{recipe}, seed {seed}"
+            )

@@ -140,7 +140,6 @@ DIFFERENT = {
     "nn.functional.max_pool1d": _POOL,  # PyTorch's is a switch between two functions, whose arguments are these
     "nn.functional.max_pool2d": _POOL,
     "nn.functional.max_pool3d": _POOL,
-    "optim.lr_scheduler.ReduceLROnPlateau.step": {"epoch"},  # deprecated
     "utils.data.random_split": {"generator"},  # the default generator stands for itself
     "autograd.backward": {"grad_variables"},  # deprecated
     "autograd.gradcheck": _CHECKS,  # forward mode and vmap

@@ -7,6 +7,7 @@ format: parameters are numbered through all groups.
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -47,6 +48,13 @@ class Optimizer:
             raise ValueError("optimizer got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(dict(group) if isinstance(group, dict) else group)
+
+    _has_stepped = False  # which schedulers ask for
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = _noting(cls.step)
 
     def _prepare(self) -> None:
         self._step_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
@@ -119,6 +127,7 @@ class Optimizer:
 
         `closure` computes the loss anew, gradients included.
         """
+        self._has_stepped = True
         for hook in list(self._step_pre_hooks.values()):
             hook(self, (closure,), {})
         loss = None
@@ -198,6 +207,17 @@ class Optimizer:
             for own, saved in zip(self.param_groups, saved_groups)
         ]
         self.__setstate__({"state": state, "param_groups": groups})
+
+
+def _noting(step: Callable) -> Callable:
+    """A subclass's own step, which notes that it was called."""
+
+    @functools.wraps(step)
+    def noted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._has_stepped = True
+        return step(self, *args, **kwargs)
+
+    return noted
 
 
 def _plain(value: Any) -> Any:
