@@ -43,13 +43,18 @@ def test_illegal(case):
     assert all(unchanged.values()), f"changed by the failed call: {unchanged}"
 
 
+# PyTorch refuses half input of float32 layers with the one sentence, or with the other on CPUs that compute in halves.
+BY_MACHINE = ("expected scalar type Half but found Float", "Input type (torch.HalfTensor) and weight type")
+
+
 @pytest.mark.live
 def test_the_installed_pytorch_still_does_what_was_recorded(torch, recwarn):
     """The golden file against PyTorch itself: phase, kind and sentence."""
     stale = []
     for case in CASES:
         was, now = recorded("illegal", "cases", str(case)), refusal(torch, case)
-        if was[:2] != now[:2] or sentence(was[2]) != sentence(now[2]):
+        same = sentence(was[2]) == sentence(now[2]) or all(text.startswith(BY_MACHINE) for text in (was[2], now[2]))
+        if was[:2] != now[:2] or not same:
             stale.append(f"{case}\n  recorded {was}\n  now      {now}")
     assert not stale, "\n".join(stale)
 
