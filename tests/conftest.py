@@ -1,6 +1,8 @@
 """Shared set-up: hypothesis without a database or deadlines, and live tests that step aside without PyTorch."""
 
+import atexit
 import os
+import shutil
 import signal
 import tempfile
 
@@ -10,11 +12,29 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # One thread a process: pytest-xdist already uses the cores, and small cases gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Kernels of tests are kept from run to run, outside the user's own cache.
-os.environ.setdefault("RUSHLIGHT_CACHE_DIR", os.path.join(tempfile.gettempdir(), "rushlight-tests"))
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from rushlight.compiler.seal import own_folders
+from rushlight.core.private_folder import open_folder
+
+
+def kernels():
+    """A folder for kernels of tests, kept from run to run, outside the user's own, where nobody else can put any."""
+    for path in own_folders("cache"):
+        try:
+            with open_folder(path + "-tests") as where:
+                return where.path
+        except OSError:
+            continue
+    path = tempfile.mkdtemp(prefix="rushlight-tests-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+if "RUSHLIGHT_CACHE_DIR" not in os.environ:  # workers of pytest-xdist inherit it
+    os.environ["RUSHLIGHT_CACHE_DIR"] = kernels()
 
 settings.register_profile(
     "rushlight",

@@ -25,10 +25,12 @@ def run(args: argparse.Namespace) -> None:
 def facts() -> dict[str, str]:
     """What a bug report needs to say."""
     import rushlight
+    from rushlight.compiler import cache
     from rushlight.runtime import get_num_threads
 
     found = {"rushlight": rushlight.__version__, "python": platform.python_version(), "system": platform.platform()}
     found |= {"processor": _processor(), "cores": _cores(), "threads": str(get_num_threads()), "engine": _engine()}
+    found |= {"kernels": cache.described()}
     found |= {"variables": " ".join(f"{name}={value}" for name, value in environment.given().items()) or "none"}
     return found | {package: _version(package) for package in PACKAGES}
 

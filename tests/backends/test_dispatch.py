@@ -61,15 +61,12 @@ def nothing_prepared(tmp_path, monkeypatch):
     """The compiled engine in front of the reference, with every kernel still to be planned and compiled."""
     pytest.importorskip("llvmlite")
     from rushlight.backends import cpu as compiled
-    from rushlight.compiler import cache, jit
+    from rushlight.compiler import jit
 
     monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(tmp_path / "kernels"))
-    cache._checked.cache_clear()
     compiled._calls.clear()
     jit.forget()
     rushlight.set_engine("auto")
-    yield
-    cache._checked.cache_clear()
 
 
 def broken(*_, **__):

@@ -16,7 +16,7 @@ pytest.importorskip("llvmlite")
 import rushlight as torch
 from rushlight import nn, runtime
 from rushlight.backends import cpu as compiled
-from rushlight.compiler import cache, compiler, jit
+from rushlight.compiler import cache, compiler, jit, seal
 from rushlight.nn import functional as F
 
 LAYERS = {
@@ -43,12 +43,10 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(tmp_path / "kernels"))
     forget()
     yield tmp_path / "kernels"
-    cache._checked.cache_clear()
     forget()
 
 
 def forget():
-    cache._checked.cache_clear()
     compiled._calls.clear()
     jit.forget()
 
@@ -158,14 +156,14 @@ def test_two_processes_build_the_same_kernels_at_once(own_cache):
     outputs = [process.communicate(timeout=120) for process in running]
     assert all(process.returncode == 0 for process in running), outputs[0][1] + outputs[1][1]
     assert outputs[0][0] == outputs[1][0] and outputs[0][0]
-    assert not list(own_cache.glob("*.new"))
+    assert not list(own_cache.glob(".*"))
     assert all(is_whole(file) for file in own_cache.iterdir())
 
 
 def is_whole(file):
     data = file.read_bytes()
-    head = len(cache._MAGIC) + 32
-    return cache.hashlib.sha256(data[head:]).digest() == data[len(cache._MAGIC) : head]
+    end = len(cache._MAGIC) + 32
+    return cache.hashlib.sha256(data[end + seal.SIZE :]).digest() == data[len(cache._MAGIC) : end]
 
 
 def damage(file, kind):

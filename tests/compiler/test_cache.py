@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from rushlight.compiler import cache
+from rushlight.compiler import cache, seal
 from rushlight.compiler.objects import Image
 
 IMAGE = Image(bytes(range(256)) * 20, {"conv": 0, "tail of it": 128})
@@ -19,14 +19,23 @@ IMAGE = Image(bytes(range(256)) * 20, {"conv": 0, "tail of it": 128})
 def folder(tmp_path, monkeypatch):
     where = tmp_path / "kernels"
     monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(where))
-    cache._checked.cache_clear()
-    yield where
-    cache._checked.cache_clear()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(cache, "_warned", set())
+    return where
 
 
 def only_file(folder):
     (file,) = folder.iterdir()
     return file
+
+
+def path_of(folder, key):
+    return folder / cache._name(key)
+
+
+def evict(limit):
+    with cache._open() as where:
+        cache._evict(where, limit)
 
 
 def test_what_was_saved_is_loaded(folder):
@@ -61,7 +70,7 @@ def test_every_flipped_bit_is_noticed(folder):
 
 def test_an_entry_under_anothers_name_is_foreign(folder):
     cache.save("key", IMAGE)
-    os.rename(only_file(folder), cache._path(str(folder), "another"))
+    os.rename(only_file(folder), path_of(folder, "another"))
     assert cache.load("another") is None
 
 
@@ -87,7 +96,7 @@ def test_a_folder_open_to_others_is_refused(folder):
 def test_a_folder_of_another_user_is_refused(folder):
     folder.mkdir(mode=0o700)
     os.chown(folder, 12345, 12345)
-    with pytest.warns(UserWarning, match="chmod 700"):
+    with pytest.warns(UserWarning, match="belongs to another user"):
         assert cache.folder() is None
 
 
@@ -100,28 +109,41 @@ def test_no_folder_no_cache(folder, tmp_path, monkeypatch):
 def test_default_folders(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/x/cache")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
-    for platform, expected in (("linux", "/x/cache/rushlight"), ("win32", "/local/rushlight/cache")):
-        monkeypatch.setattr(cache.sys, "platform", platform)
-        assert cache._default_folder() == expected
+    monkeypatch.setenv("HOME", "/home/me")
+    expected = {
+        "linux": ["/x/cache/rushlight", "/home/me/.cache/rushlight"],
+        "win32": ["/local/rushlight/cache", "/home/me/rushlight/cache"],
+        "darwin": ["/home/me/Library/Caches/rushlight"],
+    }
+    for platform, folders in expected.items():
+        monkeypatch.setattr(seal.sys, "platform", platform)
+        assert seal.own_folders("cache")[: len(folders)] == folders
+
+
+def test_a_relative_folder_of_the_environment_counts_as_none(monkeypatch):
+    """So says its specification; what is current may be anybody's folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    monkeypatch.setenv("HOME", "home")
+    assert all(os.path.isabs(path) and "home/.cache" not in path for path in seal.own_folders("cache"))
 
 
 def test_the_oldest_go_first(folder):
     for index in range(10):
         cache.save(f"key {index}", IMAGE)
-        os.utime(cache._path(str(folder), f"key {index}"), (index, index))
-    size = os.path.getsize(cache._path(str(folder), "key 0"))
-    cache._evict(str(folder), size * 8)
+        os.utime(path_of(folder, f"key {index}"), (index, index))
+    size = os.path.getsize(path_of(folder, "key 0"))
+    evict(size * 8)
     assert [index for index in range(10) if cache.load(f"key {index}")] == [4, 5, 6, 7, 8, 9]
 
 
 def test_leftovers_of_killed_writers_go(folder):
     cache.save("key", IMAGE)
-    left = folder / "0000.kernel.1.new"
+    left = folder / ".0000.kernel.1.partial"
     left.write_bytes(b"half")
-    cache._evict(str(folder), cache.LIMIT)
+    evict(cache.LIMIT)
     assert left.exists(), "another process may be writing it"
     os.utime(left, (time.time() - 2 * 86400,) * 2)
-    cache._evict(str(folder), cache.LIMIT)
+    evict(cache.LIMIT)
     assert not left.exists()
 
 

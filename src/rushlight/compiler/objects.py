@@ -23,6 +23,10 @@ class Image(NamedTuple):
     code: bytes
     entries: dict[str, int]
 
+    def is_sound(self) -> bool:
+        """Whether it has entries, all of them inside."""
+        return bool(self.entries) and all(0 <= at < len(self.code) for at in self.entries.values())
+
 
 class _Section(NamedTuple):
     name: str
@@ -61,7 +65,10 @@ def link(object_code: bytes, exports: list[str]) -> Image:
     missing = [name for name in exports if name not in found]
     if missing:
         raise Unlinkable(f"no function {missing[0]!r} in the object")
-    return Image(bytes(image), found)
+    linked = Image(bytes(image), found)
+    if exports and not linked.is_sound():
+        raise Unlinkable("a function lies outside the object's code")
+    return linked
 
 
 def _sections(data: bytes) -> tuple[int, list[_Section]]:
