@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+import types
 import warnings
 
 import pytest
@@ -74,6 +75,68 @@ def test_an_entry_under_anothers_name_is_foreign(folder):
     assert cache.load("another") is None
 
 
+def test_an_entry_sealed_by_another_is_foreign(folder):
+    cache.save("key", IMAGE)
+    for secret in (b"", bytes(32)):
+        only_file(folder).write_bytes(cache._pack("key", IMAGE, secret))
+        assert cache.load("key") is None
+    assert cache.save("key", IMAGE) and cache.load("key") == IMAGE
+
+
+def test_nothing_is_parsed_before_the_seal_holds(folder, monkeypatch):
+    cache.save("key", IMAGE)
+    only_file(folder).write_bytes(cache._pack("key", IMAGE, bytes(32)))
+    monkeypatch.setattr(cache, "_LENGTHS", types.SimpleNamespace(size=cache._LENGTHS.size))
+    with pytest.raises(AttributeError):
+        cache._unpack(only_file(folder).read_bytes(), "key", bytes(32))
+    assert cache.load("key") is None
+
+
+@pytest.mark.parametrize("entries", [{}, {"conv": -1}, {"conv": len(IMAGE.code)}, {"conv": 0, "tail": 1 << 64}])
+def test_entries_outside_the_code_do_not_count(folder, entries):
+    cache.save("key", Image(IMAGE.code, entries))
+    assert cache.load("key") is None
+
+
+def test_a_text_that_is_none_is_damage(folder):
+    with cache._open() as where:
+        secret = seal.secret(where)
+    for text in (b"", b"6b6579", b"6b6579\n0", b"6b6579\nx conv", b"6b6579\n0x0 conv", b"\xff\xfe", b"6b6579\n\n"):
+        rest = cache._LENGTHS.pack(len(text), len(IMAGE.code)) + text + IMAGE.code
+        head = cache._MAGIC + cache.hashlib.sha256(rest).digest()
+        assert cache._unpack(head + seal.made(head, secret) + rest, "key", secret) is None, text
+    for lengths in ((1 << 31, 5), (0, 1 << 63), (6, len(IMAGE.code) + 1)):
+        rest = cache._LENGTHS.pack(*lengths) + b"6b6579" + IMAGE.code
+        head = cache._MAGIC + cache.hashlib.sha256(rest).digest()
+        assert cache._unpack(head + seal.made(head, secret) + rest, "key", secret) is None, lengths
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX")
+def test_a_layer_works_whatever_lies_in_the_folder(folder, tmp_path):
+    """In a process of its own, so that a pipe would stop it and a warning show."""
+    program = "import rushlight as t; print(t.nn.functional.linear(t.ones(2, 3), t.ones(4, 3)).sum().item())"
+
+    def run(where):
+        environment = os.environ | {"RUSHLIGHT_CACHE_DIR": where, "RUSHLIGHT_ENGINE": "auto"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, cwd=tmp_path
+        )
+        assert (done.returncode, done.stdout) == (0, "24.0\n"), done.stderr
+        return done.stderr
+
+    pytest.importorskip("llvmlite")
+    assert run(str(folder)) == ""
+    for file in folder.iterdir():
+        file.unlink()
+        os.mkfifo(file)
+    assert run(str(folder)) == "" and all(file.is_file() for file in folder.iterdir())
+    (folder / "open").mkdir()
+    (folder / "open").chmod(0o777)
+    assert run(str(folder / "open" / "below")).count("rushlight keeps kernels in memory only") == 1
+    assert run("/dev/null") == ""
+    assert run("relative") == "" and list((tmp_path / "relative").iterdir())
+
+
 def test_a_damaged_entry_is_replaced(folder):
     cache.save("key", IMAGE)
     only_file(folder).write_bytes(b"junk")
@@ -102,8 +165,10 @@ def test_a_folder_of_another_user_is_refused(folder):
 
 def test_no_folder_no_cache(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(tmp_path / "file" / "below"))
-    assert cache.folder() is None and not cache.save("key", IMAGE) and cache.load("key") is None
+    for where in (str(tmp_path / "file"), str(tmp_path / "file" / "below"), "/dev/null", "/" + "x" * 300, "x" * 5000):
+        monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", where)
+        assert cache.folder() is None and not cache.save("key", IMAGE) and cache.load("key") is None
+        assert cache.described().startswith("in memory only (")
 
 
 def test_default_folders(monkeypatch):

@@ -22,9 +22,11 @@ _LINKS = 40  # as many as Linux follows
 _GIVEN = "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"
 _FILE = sum(getattr(os, name, 0) for name in _GIVEN)
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _FILE
+_NOT_OURS = errno.ELOOP, errno.ENXIO, errno.EWOULDBLOCK, errno.EACCES  # a link, a socket, lent by its owner, closed
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_BY_DESCRIPTOR = {os.open, os.stat, os.mkdir, os.chmod, os.readlink, os.unlink} <= os.supports_dir_fd  # not on Windows
+_CALLS = {os.open, os.stat, os.mkdir, os.chmod, os.readlink, os.unlink, os.rmdir, os.rename}
+_BY_DESCRIPTOR = os.supports_dir_fd >= _CALLS  # not on Windows
 
 
 class Unsafe(OSError):
@@ -53,8 +55,8 @@ class Folder:
         try:
             descriptor = os.open(self._at(name), os.O_RDONLY | _FILE, dir_fd=self._descriptor)
         except OSError as problem:
-            if problem.errno in (errno.ELOOP, errno.EWOULDBLOCK, errno.ENXIO):  # a link, a lease, a socket
-                raise Unsafe(problem.errno, "not a plain file", name) from None
+            if problem.errno in _NOT_OURS:
+                raise Unsafe(problem.errno, "not a plain file that can be read", name) from None
             raise
         try:
             found = os.fstat(descriptor)
@@ -71,8 +73,15 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in the place of whatever has the name, for its owner only."""
-        with replacing(self._at(name), dir_fd=self._descriptor, mode=0o600, durable=False) as file:
-            file.write(content)
+        for last in (False, True):
+            try:
+                with replacing(self._at(name), dir_fd=self._descriptor, mode=0o600, durable=False) as file:
+                    file.write(content)
+                return
+            except IsADirectoryError:
+                if last:
+                    raise
+                self.remove(name)
 
     def create(self, name: str, content: bytes) -> None:
         """Write a file that must not be there; FileExistsError if it is."""
@@ -90,8 +99,15 @@ class Folder:
             raise
 
     def remove(self, name: str) -> None:
-        """Take a file away."""
-        os.unlink(self._at(name), dir_fd=self._descriptor)
+        """Take away what has the name; a folder that cannot be emptied gets another one."""
+        try:
+            os.unlink(self._at(name), dir_fd=self._descriptor)
+        except (IsADirectoryError, PermissionError):  # what systems say of a folder
+            try:
+                os.rmdir(self._at(name), dir_fd=self._descriptor)
+            except OSError:
+                aside = self._at(f".{os.urandom(8).hex()}.partial")
+                os.rename(self._at(name), aside, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def files(self) -> Iterator[tuple[str, os.stat_result, bool]]:
         """Each name in the folder, what it names, and whether that counts."""
