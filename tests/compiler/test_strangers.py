@@ -26,6 +26,7 @@ KEY = "a kernel"
 @pytest.fixture
 def arena(monkeypatch):
     """A folder open to all that keeps entries to their owners, as the temporary one does; in it the victim's home."""
+    umask = os.umask(0o022)
     place = Path(tempfile.mkdtemp())
     place.chmod(0o1777)
     home = place / "home"
@@ -39,6 +40,7 @@ def arena(monkeypatch):
     monkeypatch.setattr(cache, "_warned", set())
     monkeypatch.setattr(cache, "_saves", 0)
     yield place
+    os.umask(umask)
     shutil.rmtree(place)
 
 

@@ -44,7 +44,7 @@ def test_only_absolute_paths(path, monkeypatch):
 @posix
 @pytest.mark.parametrize("mode", [0o770, 0o720, 0o707, 0o777, 0o1777])
 def test_closed_to_others(path, mode):
-    path.mkdir()
+    path.mkdir(mode=0o700)
     path.chmod(mode)
     with pytest.raises(Unsafe, match="other users can write there"):
         open_folder(str(path))
@@ -116,7 +116,7 @@ def test_files_that_do_not_count(path):
 
 @posix
 def test_links_are_judged_where_they_lead(path):
-    path.mkdir()
+    path.mkdir(mode=0o700)
     (path / "good").mkdir(mode=0o700)
     (path / "bad").mkdir()
     (path / "bad").chmod(0o777)
@@ -154,7 +154,7 @@ def test_no_descriptor_is_left(path):
     def count():
         return len(os.listdir("/dev/fd"))
 
-    path.mkdir()
+    path.mkdir(mode=0o700)
     (path / "closed").mkdir()
     (path / "closed").chmod(0o777)
     os.symlink("ok", path / "link")
