@@ -6,6 +6,7 @@ edges lead to the nodes of the inputs, or to the inputs themselves where they ar
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable
 
@@ -13,10 +14,12 @@ import numpy as np
 
 from rushlight.autograd.hooks import Handle, NodeHooks
 from rushlight.autograd.modes import mode
+from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, memory, refresh
 
 _sequence = itertools.count()
+_SINGLE = np.dtype(np.float32)
 
 Edge = tuple  # (Node or leaf Tensor, which output of it)
 # What a rule returns, one for each input, and what it is told: whose gradient is wanted.
@@ -178,6 +181,21 @@ def record(
         output._index = index
         output._requires_grad = True
     return node
+
+
+def in_single(rule: Callable) -> Callable:
+    """A rule of several steps, which of halves computes in float32: the engine rounds what it gives, once."""
+
+    @functools.wraps(rule)
+    def widened(needs: Needs, *tensors: Tensor | None) -> Gradients:
+        return rule(needs, *[widen(tensor) for tensor in tensors])
+
+    return widened
+
+
+def widen(tensor: Tensor | None) -> Tensor | None:
+    """A tensor of halves in float32; any other as it is."""
+    return tensor._cast(_SINGLE) if tensor is not None and tensor.dtype in HALVES else tensor
 
 
 def edge_of(tensor: Tensor) -> Edge | None:

@@ -13,11 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import in_single, record
 from rushlight.core.dtypes import dtype as DType
 from rushlight.core.errors import message
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import unsupported_type
+from rushlight.tensor.arithmetic import rounded_once, without_history
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.inplace import change
 from rushlight.tensor.pointwise import apply_floating
@@ -31,7 +32,7 @@ def _pointwise(node: str, kernel: str, function: Callable, rule: Callable, input
     """`function` of the array, with `rule(grad, input)` as its gradient; `kernel` is PyTorch's name in errors."""
     check_floating(kernel, input)
     result = apply_floating(function, input)
-    record(f"{node}Backward0", result, (input,), lambda needs, grad, x: (rule(grad, x),), (input,))
+    record(f"{node}Backward0", result, (input,), in_single(lambda needs, grad, x: (rule(grad, x),)), (input,))
     return result
 
 
@@ -77,7 +78,9 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
     def clipped(x: Tensor) -> Tensor:
         array = elements(x)
-        result = wrap_like(np.clip(array, *np.array([min_val, max_val]).astype(array.dtype)), x)
+        result = wrap_like(
+            np.clip(array, *np.array([min_val, max_val]).astype(array.dtype)).astype(array.dtype, copy=False), x
+        )
         record("HardtanhBackward0", result, (x,), rule, (x,))
         return result
 
@@ -116,6 +119,10 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"and channel size = {channels}."
         )
     weight = weight.reshape(-1, *[1] * (input.dim() - 2)) if weight.numel() > 1 else weight.reshape(())
+    return rounded_once(_prelu, input, weight)
+
+
+def _prelu(input: Tensor, weight: Tensor) -> Tensor:
     positive = elements(input) > 0
     return input * _mask(positive, input) + weight * (input * _mask(~positive, input))
 
@@ -152,8 +159,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         raise RuntimeError("approximate argument must be either none or tanh.")
     check_floating("GeluKernelImpl", input)
     with_factor, rule = (_gelu_erf, _gelu_erf_rule) if approximate == "none" else (_gelu_tanh, _gelu_tanh_rule)
-    result = with_factor(input.detach())
-    record("GeluBackward0", result, (input,), lambda needs, grad, x: (grad * rule(x),), (input,))
+    result = without_history(with_factor, input)
+    record("GeluBackward0", result, (input,), in_single(lambda needs, grad, x: (grad * rule(x),)), (input,))
     return result
 
 
@@ -271,7 +278,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             f"Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
         )
     first, second = input.chunk(2, dim)
-    return first * second.sigmoid()
+    return rounded_once(lambda a, b: a * b.sigmoid(), first, second)
 
 
 def sigmoid(input: Tensor) -> Tensor:

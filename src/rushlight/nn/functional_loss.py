@@ -17,6 +17,7 @@ from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating, logsigmoid
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES
+from rushlight.tensor.arithmetic import rounded_once
 from rushlight.tensor.core import Tensor, quiet, wrap
 from rushlight.tensor.shape import broadcast_tensors
 
@@ -349,7 +350,8 @@ def smooth_l1_loss(
     _warn_of_sizes(input, target)
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    return _reduced(_huber(input - target, beta) / beta, reduction)
+    losses = rounded_once(lambda input, target: _huber(input - target, beta) / beta, input, target)
+    return _reduced(losses, reduction)
 
 
 def huber_loss(
@@ -360,7 +362,8 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _warn_of_sizes(input, target)
-    return _weighted(_huber(input - target, delta), weight, reduction)
+    losses = rounded_once(lambda input, target: _huber(input - target, delta), input, target)
+    return _weighted(losses, weight, reduction)
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
@@ -439,7 +442,7 @@ def kl_div(
     if log_target:
         losses = target.exp() * (target - input)
     else:
-        logs = target.clamp(min=float(np.finfo(np.float32).tiny)).log()  # 0·ln 0 is 0
+        logs = target.masked_fill(target == 0, 1).log()  # 0·ln 0 is 0
         losses = target * logs - target * input
     if reduction == "batchmean":
         return losses.sum() / input.shape[0]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import record, widen
 from rushlight.autograd.modes import no_grad
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
@@ -48,22 +48,23 @@ def batch_norm(
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     shape = (1, -1, *[1] * (input.dim() - 2))
     if not training:
-        scale = (running_var + eps).rsqrt()
-        normal = (_formatted(input) - running_mean.reshape(shape)) * scale.reshape(shape)
-        return _scaled(normal, weight, bias, shape)
+        scale = (widen(running_var) + eps).rsqrt()
+        normal = (_formatted(widen(input)) - widen(running_mean).reshape(shape)) * scale.reshape(shape)
+        return _scaled(normal, weight, bias, shape, input)
     axes = (0, *range(2, input.dim()))
-    normal, mean, variance = _normalized(input, axes, eps, wrap_formatted)
+    normal, mean, variance = _normalized(widen(input), axes, eps, wrap_formatted)
     count = input.numel() // input.shape[1]
     with no_grad():
         _move(running_mean, mean, momentum)
         _move(running_var, variance * (count / (count - 1)), momentum)
-    return _scaled(normal, weight, bias, shape)
+    return _scaled(normal, weight, bias, shape, input)
 
 
 def _move(running: Tensor | None, measured: np.ndarray, momentum: float) -> None:
     """Move a running statistic towards what was measured."""
     if running is not None:
-        running.mul_(1 - momentum).add_(wrap(measured.reshape(-1).astype(running._array.dtype)), alpha=momentum)
+        old = widen(running)
+        running.copy_(old * (1 - momentum) + wrap(measured.reshape(-1).astype(old._array.dtype)) * momentum)
 
 
 def instance_norm(
@@ -86,11 +87,11 @@ def instance_norm(
     count = math.prod(input.shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    normal, mean, variance = _normalized(input, tuple(range(2, input.dim())), eps)
+    normal, mean, variance = _normalized(widen(input), tuple(range(2, input.dim())), eps)
     with no_grad():
         _move(running_mean, mean.mean(axis=0), momentum)
         _move(running_var, variance.mean(axis=0) * (count / (count - 1)), momentum)
-    return _scaled(normal, weight, bias, shape)
+    return _scaled(normal, weight, bias, shape, input)
 
 
 def layer_norm(
@@ -109,8 +110,8 @@ def layer_norm(
             f"Given normalized_shape={list(wanted)}, expected input with shape [*{shown}], "
             f"but got input of size{list(input.shape)}"
         )
-    normal, _, _ = _normalized(input, tuple(range(input.dim() - len(wanted), input.dim())), eps)
-    return _scaled(normal, weight, bias, wanted)
+    normal, _, _ = _normalized(widen(input), tuple(range(input.dim() - len(wanted), input.dim())), eps)
+    return _scaled(normal, weight, bias, wanted, input)
 
 
 def group_norm(
@@ -129,11 +130,11 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, "
             f"but got input of shape {list(input.shape)} and num_groups={num_groups}"
         )
-    grouped = input.reshape(input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups)
+    grouped = widen(input).reshape(input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups)
     normal = _normalized(grouped, (2,), eps)[0].reshape(input.shape)
     if is_channels_last(input):
         normal = normal.contiguous(memory_format=CHANNELS_LAST[input.dim()])
-    return _scaled(normal, weight, bias, (1, -1, *[1] * (input.dim() - 2)))
+    return _scaled(normal, weight, bias, (1, -1, *[1] * (input.dim() - 2)), input)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -159,13 +160,13 @@ def _normalized(
 
     `wrapped` makes the tensor of that array, in the memory format of PyTorch's result, which is contiguous for most.
     """
-    array = memory(x).astype(np.float32) if x.dtype in HALVES else memory(x)
+    array = memory(x)
     if not array.size:
         return x.clone(), array, array
     mean = array.mean(axis=axes, keepdims=True)
     centred = array - mean
     variance = np.square(centred).mean(axis=axes, keepdims=True)
-    result = wrapped((centred / np.sqrt(variance + eps)).astype(memory(x).dtype, copy=False), x)
+    result = wrapped(centred / np.sqrt(variance + eps), x)
     record("NormalizeBackward0", result, (x,), lambda needs, grad, x: (_gradient(grad, x, axes, eps),), (x,))
     return result, mean, variance
 
@@ -178,16 +179,21 @@ def _gradient(grad: Tensor, x: Tensor, axes: tuple[int, ...], eps: float) -> Ten
     return (grad - grad.mean(axes, keepdim=True) - normal * (grad * normal).mean(axes, keepdim=True)) * scale
 
 
-def _scaled(normal: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+def _scaled(
+    normal: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...], input: Tensor
+) -> Tensor:
+    """What was normalised, scaled and shifted; halves come here in float32 and are rounded to the input's type."""
     if weight is not None:
-        normal = normal * weight.reshape(shape)
-    return normal if bias is None else normal + bias.reshape(shape)
+        normal = normal * widen(weight).reshape(shape)
+    if bias is not None:
+        normal = normal + widen(bias).reshape(shape)
+    return normal.to(input.dtype) if input.dtype in HALVES else normal
 
 
 def _scaled_empty(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """No numbers, which take what they are scaled with into their history; running statistics stay."""
     one = [t if t is None else t.reshape(-1)[0] for t in (weight, bias)]
-    return _scaled(input.clone(), *one, ())
+    return _scaled(input.clone(), *one, (), input)
 
 
 def _check_values_a_channel(shape: tuple[int, ...]) -> None:

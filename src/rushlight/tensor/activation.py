@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Needs, record
+from rushlight.autograd.graph import Needs, in_single, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, memory, method, wrap_unordered
@@ -56,7 +56,7 @@ def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tenso
     """
     input, axis = _prepared("softmax", input, dim, dtype)
     result = wrap_unordered(memory(apply_floating(partial(_softmax, axis), input)))
-    record("SoftmaxBackward0", result, (input,), partial(_softmax_rule, axis), (result,))
+    record("SoftmaxBackward0", result, (input,), in_single(partial(_softmax_rule, axis)), (result,))
     return result
 
 
@@ -69,7 +69,7 @@ def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> T
     """log(softmax(x)) along an axis, exact where softmax would be 0."""
     input, axis = _prepared("log_softmax", input, dim, dtype)
     result = wrap_unordered(memory(apply_floating(partial(_log_softmax, axis), input)))
-    record("LogSoftmaxBackward0", result, (input,), partial(_log_softmax_rule, axis), (result,))
+    record("LogSoftmaxBackward0", result, (input,), in_single(partial(_log_softmax_rule, axis)), (result,))
     return result
 
 

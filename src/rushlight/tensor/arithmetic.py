@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import Gradients, Needs, record, widen
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
@@ -381,7 +381,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
         raise NotImplementedError(
             message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", mend=".float() first")
         )
-    result = _in_one_rounding(lambda a, b, w: a + (b - a) * w, input, end, weight)
+    result = without_history(lambda a, b, w: a + (b - a) * w, input, end, weight)
     tensor = weight if isinstance(weight, Tensor) else None
     saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
     rule = partial(_lerp_rule, None if tensor is not None else weight)
@@ -389,13 +389,17 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     return result
 
 
-def _in_one_rounding(formula: Callable, *operands: Operand) -> Tensor:
-    """`formula` of operands without their history; of halves, in float32 and rounded once."""
+def without_history(formula: Callable, *operands: Operand) -> Tensor:
+    """`rounded_once` of operands without their history."""
+    return rounded_once(formula, *[t.detach() if isinstance(t, Tensor) else t for t in operands])
+
+
+def rounded_once(formula: Callable, *operands: Operand) -> Tensor:
+    """`formula` of operands; of halves, in float32 and rounded once."""
     kind = result_type(*operands)
-    plain = [t.detach() if isinstance(t, Tensor) else t for t in operands]
     if kind not in HALVES:
-        return formula(*plain)
-    return formula(*[t.to(dtypes.float32) if isinstance(t, Tensor) else t for t in plain]).to(kind)
+        return formula(*operands)
+    return formula(*[widen(t) if isinstance(t, Tensor) else t for t in operands]).to(kind)
 
 
 def _lerp_rule(
@@ -415,7 +419,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     check_tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
     if not result_type(input, tensor1, tensor2).is_floating_point:
         value = int(value)
-    result = _in_one_rounding(lambda x, a, b: x + a * b * value, input, tensor1, tensor2)
+    result = without_history(lambda x, a, b: x + a * b * value, input, tensor1, tensor2)
     record("AddcmulBackward0", result, (input, tensor1, tensor2), partial(_addcmul_rule, value), (tensor1, tensor2))
     return result
 
@@ -430,7 +434,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     check_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
     if not (tensor1.dtype.is_floating_point or tensor2.dtype.is_floating_point):
         raise RuntimeError(message("Integer division with addcdiv is no longer supported", mend=".float() first"))
-    result = _in_one_rounding(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
+    result = without_history(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
     record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
     return result
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import Gradients, Needs, in_single, record
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
@@ -80,11 +80,17 @@ acos = _define("acos", np.arccos, lambda n, g, x: (-g * (1 - x * x).rsqrt(),), d
 atan = _define("atan", np.arctan, lambda n, g, x: (g / (x * x + 1),), doc="The arc tangent, in radians.")
 sinh = _define("sinh", np.sinh, lambda n, g, x: (g * x.cosh(),), doc="The hyperbolic sine.")
 cosh = _define("cosh", np.cosh, lambda n, g, x: (g * x.sinh(),), doc="The hyperbolic cosine.")
-tanh = _define("tanh", np.tanh, lambda n, g, y: (g * (1 - y * y),), from_output=True, doc="The hyperbolic tangent.")
+tanh = _define(
+    "tanh",
+    np.tanh,
+    in_single(lambda n, g, y: (g * (1 - y * y),)),
+    from_output=True,
+    doc="The hyperbolic tangent.",
+)
 sigmoid = _define(
     "sigmoid",
     _sigmoid,
-    lambda n, g, y: (g * (1 - y) * y,),
+    in_single(lambda n, g, y: (g * (1 - y) * y,)),
     from_output=True,
     doc="1 / (1 + exp(-x)), without overflow.",
 )

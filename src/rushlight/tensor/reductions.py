@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import Gradients, Needs, in_single, record
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
@@ -533,7 +533,13 @@ def norm(
 def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, input._array.ndim)
     result = wrap_unordered(_reduce(partial(_p_norm_of_array, p), input._array, axes, keepdim))
-    record("LinalgVectorNormBackward0", result, (input,), partial(_p_norm_rule, p, axes, keepdim), (input, result))
+    record(
+        "LinalgVectorNormBackward0",
+        result,
+        (input,),
+        in_single(partial(_p_norm_rule, p, axes, keepdim)),
+        (input, result),
+    )
     return result
 
 
