@@ -203,13 +203,15 @@ def test_the_oldest_go_first(folder):
 
 def test_leftovers_of_killed_writers_go(folder):
     cache.save("key", IMAGE)
-    left = folder / ".0000.kernel.1.partial"
+    left, strange = folder / f".{'0' * 40}.{'1' * 16}.partial", folder / "a download.partial"
+    strange.write_bytes(b"of another program")
+    os.utime(strange, (0, 0))
     left.write_bytes(b"half")
     evict(cache.LIMIT)
     assert left.exists(), "another process may be writing it"
     os.utime(left, (time.time() - 2 * 86400,) * 2)
     evict(cache.LIMIT)
-    assert not left.exists()
+    assert not left.exists() and strange.exists()
 
 
 def test_reading_marks_an_entry_as_used(folder):

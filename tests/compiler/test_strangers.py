@@ -347,6 +347,36 @@ def test_a_folder_of_roots_serves_all(arena):
     refused(folder)
 
 
+def test_a_folder_of_roots_that_is_closed(arena):
+    """As `sudo` once left it in a user's home; said, since nothing is kept until it is given back."""
+    (arena / "closed").mkdir(mode=0o700)
+    assert "root's and closed to you" in acting_as(VICTIM, use_quietly, arena / "closed")[1][0]
+    (arena / "closed").chmod(0o750)
+    assert "root's and closed to you" in acting_as(VICTIM, described, arena / "closed")[0]
+
+
+def use_quietly(folder):
+    os.environ["RUSHLIGHT_CACHE_DIR"] = str(folder)
+    assert cache.load(KEY) is None and not cache.save(KEY, OURS)
+
+
+def test_a_namespace_where_all_look_alike(arena):
+    """Users that a namespace does not know are shown as one, which may be this one."""
+    plant(arena / "theirs")
+    libc = ctypes.CDLL(None)
+
+    def act():
+        os.environ["RUSHLIGHT_CACHE_DIR"] = str(arena / "theirs")
+        if libc.unshare(0x10000000) or os.geteuid() == VICTIM:
+            return None
+        return cache.load(KEY), cache.save(KEY, OURS)
+
+    result, caught = acting_as(VICTIM, act)
+    if result is None:
+        pytest.skip("no user namespaces here")
+    assert result == (None, False) and "look like this user" in caught[0]
+
+
 def described(folder):
     os.environ["RUSHLIGHT_CACHE_DIR"] = str(folder)
     return cache.described()

@@ -20,6 +20,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 import struct
 import time
 import warnings
@@ -31,7 +32,8 @@ from .objects import Image
 
 LIMIT = 256 << 20
 _MAGIC = b"rushlight kernel\2\n"
-_SUFFIX = ".kernel"
+_KERNEL = re.compile(r"[0-9a-f]{40}\.kernel")
+_UNFINISHED = re.compile(r"\.([0-9a-f]{40}\.)?[0-9a-f]{16}\.partial")
 _LENGTHS = struct.Struct("<IQ")
 _DAY = 86400
 
@@ -144,7 +146,7 @@ def save(key: str, image: Image) -> bool:
 
 
 def _name(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:40] + _SUFFIX
+    return hashlib.sha256(key.encode()).hexdigest()[:40] + ".kernel"
 
 
 def _pack(key: str, image: Image, secret: bytes) -> bytes:
@@ -196,9 +198,10 @@ def _evict(where: Folder, limit: int) -> None:
     files = []
     try:
         for name, found, counts in where.files():
-            if name.endswith(_SUFFIX) and counts:
+            ours = _KERNEL.fullmatch(name)  # the folder may hold other things
+            if ours and counts:
                 files.append((found.st_mtime, found.st_size, name))
-            elif name.endswith(_SUFFIX) or (name.endswith(".partial") and time.time() - found.st_mtime > _DAY):
+            elif ours or (_UNFINISHED.fullmatch(name) and time.time() - found.st_mtime > _DAY):
                 _remove(where, name)
     except OSError:
         return

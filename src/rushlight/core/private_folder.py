@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import stat
 import time
@@ -178,7 +179,11 @@ def _walk(path: str) -> Folder | str:
                 return os.path.join(above, _link(here, part, name), *parts[depth + 1 :])
             here, _ = below, os.close(here)
             found = _judged(here, name, last=depth == len(parts) - 1)
-        return Folder(path, os.dup(here), found.st_uid)
+        folder = Folder(path, os.dup(here), found.st_uid)
+        if not folder.ours and not _may_enter(here):
+            folder.__exit__()
+            raise Unsafe(errno.EACCES, "it is root's and closed to you", path)
+        return folder
     finally:
         os.close(here)
 
@@ -202,6 +207,16 @@ def _link(above: int, name: str, path: str) -> str:
     return os.readlink(name, dir_fd=above)
 
 
+@functools.lru_cache(maxsize=8)
+def _is_anybody(user: int) -> bool:
+    """Whether Linux shows every user that this namespace does not know as this one."""
+    try:
+        with open("/proc/sys/kernel/overflowuid") as stand_in, open("/proc/self/uid_map") as known:
+            return int(stand_in.read()) == user and known.read().split()[2:] != ["4294967295"]
+    except OSError:
+        return False
+
+
 def _judged(descriptor: int, path: str, last: bool) -> os.stat_result:
     found = os.fstat(descriptor)
     _judge_owner(found, path)
@@ -210,6 +225,16 @@ def _judged(descriptor: int, path: str, last: bool) -> os.stat_result:
     return found
 
 
+def _may_enter(descriptor: int) -> bool:
+    try:
+        os.close(os.open("..", _STEP, dir_fd=descriptor))
+    except PermissionError:
+        return False
+    return True
+
+
 def _judge_owner(found: os.stat_result, path: str) -> None:
+    if os.geteuid() and _is_anybody(os.geteuid()):
+        raise Unsafe(errno.EPERM, "strangers look like this user in this namespace", path)
     if found.st_uid not in (0, os.geteuid()):
         raise Unsafe(errno.EPERM, f"it belongs to another user (uid {found.st_uid})", path)
