@@ -6,7 +6,7 @@ generator has moved on. Long arrays are filled piece by piece, so that the passi
 What is drawn for one number (observed in PyTorch 2.13):
 
     uniform     float64: 53 bits of a 64-bit word; the narrower types: 24 bits of a 32-bit word, rounded
-    normal      at least 16 contiguous numbers: Box–Muller over blocks of 16 uniforms;
+    normal      at least 16 contiguous numbers: Box–Muller over blocks of 16 uniforms (box_muller.py);
                 otherwise pairs from two 64-bit words, where the second of a pair waits in the generator
     integers    a 32-bit word modulo the span; a 64-bit word where the span is 2²⁸ or more
     bernoulli   a float64 uniform; a float32 uniform where the probability is a tensor that is not float64
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rushlight.random.box_muller import box_muller
 from rushlight.random.generator import Generator
 from rushlight.random.rounding import fused_float32, fused_float64
 from rushlight.random.stream import WordStream
@@ -68,25 +69,32 @@ def block_normal(generator: Generator, out: np.ndarray, mean: float, std: float)
     """
     stream = generator.stream
     unit = unit_float64 if out.dtype == np.float64 else unit_float32
+    fused = out.dtype == np.float32  # PyTorch's kernel has vectors for this type alone
     rest = out.size % BLOCK
     for piece in _pieces(out[: out.size - rest]):
-        piece[...] = _box_muller(unit(stream, piece.size), mean, std)
+        piece[...] = _box_muller(unit(stream, piece.size), mean, std, fused)
     if rest:
         if out.dtype.itemsize > 2:
             unit(stream, rest)
-        out[-BLOCK:] = _box_muller(unit(stream, BLOCK), mean, std)
+        out[-BLOCK:] = _box_muller(unit(stream, BLOCK), mean, std, fused)
 
 
-def _box_muller(unit: np.ndarray, mean: float, std: float) -> np.ndarray:
+def _box_muller(unit: np.ndarray, mean: float, std: float, fused: bool) -> np.ndarray:
     """The first 8 uniforms of a block give the radii, the other 8 the angles; in the type of `unit`."""
+    if fused:
+        return box_muller(unit, mean, std)
     kind = unit.dtype.type
     blocks = unit.reshape(-1, 2, _HALF_BLOCK)
-    radius = np.sqrt(kind(-2) * np.log(1 - blocks[:, 0]))
-    angle = kind(2 * np.pi) * blocks[:, 1]
+    # Functions of float32 by float64 are rounded as those of C's library; NumPy's own differ in the last bit.
+    radius = np.sqrt(kind(-2) * np.log((1 - blocks[:, 0]).astype(np.float64)).astype(kind))
+    angle = (kind(2 * np.pi) * blocks[:, 1]).astype(np.float64)
     normal = np.empty_like(blocks)
-    np.multiply(radius, np.cos(angle), out=normal[:, 0])
-    np.multiply(radius, np.sin(angle), out=normal[:, 1])
-    return normal.reshape(-1) * kind(std) + kind(mean)
+    np.multiply(radius, np.cos(angle).astype(kind), out=normal[:, 0])
+    np.multiply(radius, np.sin(angle).astype(kind), out=normal[:, 1])
+    normal = normal.reshape(-1).astype(np.float64)
+    if kind is np.float64:
+        return normal if (mean, std) == (0, 1) else fused_float64(normal, std, mean)
+    return fused_float32(normal, kind(std), kind(mean))
 
 
 def paired_normal(generator: Generator, out: np.ndarray, mean: float, std: float) -> None:

@@ -1,5 +1,5 @@
 """Products and sums rounded once, as a fused multiply-add rounds: factors come in, the exact result's
-nearest number goes out, to the uniform distribution.
+nearest number goes out, to the uniform and the normal distribution.
 
 PyTorch's compiled kernels contract `u * width + low` into one fused multiply-add, and NumPy has none. The last
 bit of every uniform weight depends on it.
@@ -13,15 +13,16 @@ _BITS_BELOW_FLOAT32 = np.int64((1 << 29) - 1)
 _HALFWAY_FLOAT32 = np.int64(1 << 28)
 
 
-def fused_float32(factor: np.ndarray, width: np.float32, low: np.float32) -> np.ndarray:
-    """`factor * width + low` rounded once to float32; `factor` is float64 and holds float32 values."""
+def fused_float32(factor: np.ndarray, width: np.ndarray | float, low: np.ndarray | float) -> np.ndarray:
+    """`factor * width + low` rounded once to float32; `factor` is float64, and all three hold float32 values."""
     product = factor * np.float64(width)  # exact: 24 + 24 bits fit into 53
-    total = product + np.float64(low)
+    total = product + low
     result = total.astype(np.float32)
     # Rounding twice (to 53, then to 24 bits) goes wrong only where the first rounding lands halfway.
     doubtful = np.flatnonzero((total.view(np.int64) & _BITS_BELOW_FLOAT32) == _HALFWAY_FLOAT32)
     if doubtful.size:
-        lost = _two_sum(product[doubtful], np.float64(low))[1]
+        rest = low[doubtful] if isinstance(low, np.ndarray) else low
+        lost = _two_sum(product[doubtful], np.float64(rest))[1]
         result[doubtful] = _round_to_odd(total[doubtful], lost).astype(np.float32)
     return result
 
