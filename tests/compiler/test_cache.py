@@ -221,7 +221,13 @@ def test_reading_marks_an_entry_as_used(folder):
     assert only_file(folder).stat().st_mtime > 0
 
 
-def test_many_processes_save_at_once(folder):
+@pytest.mark.parametrize("secret", [None, b"rushlight secret"])
+def test_many_processes_save_at_once(folder, tmp_path, secret):
+    """With no secret yet, or what a writer without a lock left: they agree on one."""
+    if secret is not None:
+        (tmp_path / "state" / "rushlight").mkdir(parents=True, mode=0o700)
+        (tmp_path / "state").chmod(0o700)
+        (tmp_path / "state" / "rushlight" / "kernel-secret").write_bytes(secret)
     script = (
         "from rushlight.compiler import cache; from rushlight.compiler.objects import Image\n"
         "for i in range(200):\n"

@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+import time
 
 import pytest
 
@@ -23,9 +24,7 @@ def test_made_written_read_removed(path):
         folder.write("a", b"one")
         folder.write("a", b"two")
         assert folder.read("a", 3) == b"two"
-        folder.create("b", b"three")
-        with pytest.raises(FileExistsError):
-            folder.create("b", b"four")
+        folder.write("b", b"three")
         assert sorted(name for name, _, counts in folder.files() if counts) == ["a", "b"]
         folder.remove("a")
         with pytest.raises(FileNotFoundError):
@@ -140,7 +139,6 @@ def test_modes_whatever_the_umask(path):
     try:
         with open_folder(str(path / "a" / "b")) as folder:
             folder.write("file", b"")
-            folder.create("other", b"")
     finally:
         os.umask(before)
     assert {stat.S_IMODE(found.stat().st_mode) for found in (path, path / "a", path / "a" / "b")} == {0o700}
@@ -191,12 +189,32 @@ def test_many_threads_make_one_folder(path):
     assert not problems and len(list((path / "a" / "b" / "c").iterdir())) == 8
 
 
+@posix
+def test_one_at_a_time(path):
+    inside = []
+
+    def work():
+        with open_folder(str(path)) as folder, folder.locked():
+            inside.append(1)
+            assert len(inside) == 1
+            time.sleep(0.002)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not inside
+
+
 def test_without_descriptors_the_path_serves(path, monkeypatch):
     """As on Windows."""
     monkeypatch.setattr(private_folder, "_BY_DESCRIPTOR", False)
     with open_folder(str(path)) as folder:
         folder.write("a", b"one")
-        folder.create("b", b"two")
+        with folder.locked():
+            folder.write("b", b"two")
         assert folder.ours and folder.read("a", 3, secret=True, refresh=0) == b"one"
         assert sorted(name for name, _, counts in folder.files() if counts) == ["a", "b"]
         folder.remove("a")

@@ -7,13 +7,11 @@ with all that is in it brings no secret along; where there is no such folder, be
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import hmac
 import os
 import sys
-import time
 
 from ..core.private_folder import Folder, Unsafe, open_folder
 
@@ -79,11 +77,6 @@ def secret(beside: Folder) -> bytes | None:
     return found
 
 
-def forget() -> None:
-    """Look at the disk again."""
-    _known.clear()
-
-
 def _kept(path: str) -> bytes | None:
     """The secret in a folder of this user's, drawn if there is none."""
     try:
@@ -94,22 +87,21 @@ def _kept(path: str) -> bytes | None:
 
 
 def _read_or_drawn(where: Folder) -> bytes:
-    for patience in range(100, 0, -1):
-        try:
-            found = where.read(_NAME, _WHOLE, secret=True)
-            if len(found) == _WHOLE and found.startswith(_MAGIC):
-                return found[len(_MAGIC) :]
-            if patience > 1 and _MAGIC.startswith(found[: len(_MAGIC)]):
-                time.sleep(0.002)  # another process is writing it, unless it was killed
-                continue
-            where.remove(_NAME)
-        except FileNotFoundError:
-            pass
-        except Unsafe:  # known to others, or theirs
-            with contextlib.suppress(FileNotFoundError):
-                where.remove(_NAME)
-        drawn = _MAGIC + os.urandom(32)
-        with contextlib.suppress(FileExistsError):
-            where.create(_NAME, drawn)
-            return drawn[len(_MAGIC) :]
-    raise TimeoutError(_NAME)
+    found = _read(where)
+    if found is None:
+        with where.locked():
+            found = _read(where)
+            if found is None:
+                drawn = os.urandom(32)
+                where.write(_NAME, _MAGIC + drawn)
+                found = _read(where) or drawn
+    return found
+
+
+def _read(where: Folder) -> bytes | None:
+    """The secret that lies there, unless others could know it or it is damaged."""
+    try:
+        found = where.read(_NAME, _WHOLE, secret=True)
+    except (FileNotFoundError, Unsafe):
+        return None
+    return found[len(_MAGIC) :] if len(found) == _WHOLE and found.startswith(_MAGIC) else None

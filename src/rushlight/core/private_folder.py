@@ -84,20 +84,27 @@ class Folder:
                     raise
                 self.remove(name)
 
-    def create(self, name: str, content: bytes) -> None:
-        """Write a file that must not be there; FileExistsError if it is."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE
-        descriptor = os.open(self._at(name), flags, 0o600, dir_fd=self._descriptor)
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One process at a time, where the system has such a thing; nobody waits for long."""
+        if self._descriptor is None:
+            yield
+            return
+        import fcntl
+
+        here = self._listing()
         try:
-            with open(descriptor, "wb", buffering=0) as file:
-                if hasattr(os, "fchmod"):
-                    os.fchmod(descriptor, 0o600)  # whatever the umask
-                if file.write(content) != len(content):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self.remove(name)
-            raise
+            for _ in range(200):
+                try:
+                    fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(0.005)
+                except OSError:  # not on this file system
+                    break
+            yield
+        finally:
+            os.close(here)
 
     def remove(self, name: str) -> None:
         """Take away what has the name; a folder that cannot be emptied gets another one."""
@@ -112,9 +119,7 @@ class Folder:
 
     def files(self) -> Iterator[tuple[str, os.stat_result, bool]]:
         """Each name in the folder, what it names, and whether that counts."""
-        listed: int | str = self.path
-        if self._descriptor is not None:
-            listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._descriptor)
+        listed = self.path if self._descriptor is None else self._listing()
         try:
             with os.scandir(listed) as entries:
                 for entry in entries:
@@ -124,6 +129,9 @@ class Folder:
         finally:
             if isinstance(listed, int):
                 os.close(listed)
+
+    def _listing(self) -> int:
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._descriptor)
 
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else os.path.join(self.path, name)
