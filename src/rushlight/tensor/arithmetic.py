@@ -15,7 +15,7 @@ from rushlight.autograd.graph import Gradients, Needs, record, widen
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap
 from rushlight.tensor.operands import (
     Operand,
     check_some_tensor,
@@ -82,7 +82,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
 
 
 def _is_bool(operand: Operand) -> bool:
-    return operand._array.dtype == np.bool_ if isinstance(operand, Tensor) else type(operand) is bool
+    return memory(operand).dtype == np.bool_ if isinstance(operand, Tensor) else type(operand) is bool
 
 
 def _refuse_bools(name: str, a: Operand, b: Operand) -> None:
@@ -290,7 +290,8 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _pow_number(base: Tensor, exponent: float) -> Tensor:
     if isinstance(exponent, (int, np.integer)) and exponent < 0 and not base.dtype.is_floating_point:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    if base._array.dtype.kind in "iu" and abs(exponent) > np.iinfo(base._array.dtype).max and exponent == int(exponent):
+    kind = memory(base).dtype
+    if kind.kind in "iu" and abs(exponent) > np.iinfo(kind).max and exponent == int(exponent):
         raise RuntimeError(f"value cannot be converted to type {base.dtype.name} without overflow")
     if _is_bool(base) and _is_bool(exponent):
         return wrap(base._array.copy() if exponent else np.ones_like(base._array))
@@ -321,7 +322,7 @@ def _pow_rule(
         slope = exponent * base ** (exponent - 1)
         of_base = grad * _where_not(exponent._array == 0, slope)
     if needs[1]:
-        base = wrap(np.asarray(number, exponent._array.dtype)) if base is None else base
+        base = wrap(np.asarray(number, memory(exponent).dtype)) if base is None else base
         flat = (base._array == 0) & (exponent._array >= 0)
         of_exponent = grad * _where_not(flat, result * base.log())
     return of_base, of_exponent
@@ -353,7 +354,7 @@ def _extreme_rule(first: np.ufunc, needs: Needs, grad: Tensor, a: Tensor, b: Ten
     """Equal values share the gradient equally, as in PyTorch."""
     tie = quiet(np.equal, a._array, b._array)
     wins = quiet(first, a._array, b._array)
-    share = np.where(tie, 0.5, wins).astype(grad._array.dtype)
+    share = np.where(tie, 0.5, wins).astype(memory(grad).dtype)
     return grad * wrap(share), grad * wrap((1 - share).astype(share.dtype))
 
 

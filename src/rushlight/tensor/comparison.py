@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap
 from rushlight.tensor.operands import (
     Operand,
     by_numpy,
@@ -150,7 +150,7 @@ define_operator("rshift", bitwise_right_shift, np.right_shift)
 def _define_kind(name: str, function: Callable, for_integers: bool, doc: str) -> Callable:
     def operation(input: Tensor) -> Tensor:
         if input.dtype.category != FLOATING:
-            return wrap(np.full(input._array.shape, for_integers))
+            return wrap(np.full(memory(input).shape, for_integers))
         return wrap(np.asarray(quiet(function, input._array)))
 
     operation.__name__ = operation.__qualname__ = name
@@ -178,7 +178,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     True
     """
     check_tensors("equal", input=input, other=other)
-    return input._array.shape == other._array.shape and bool(np.all(eq(input, other)._array))
+    return memory(input).shape == memory(other).shape and bool(np.all(eq(input, other)._array))
 
 
 def _check_same_kind(name: str, a: Tensor, b: Tensor) -> None:
@@ -239,11 +239,11 @@ def is_nonzero(input: Tensor) -> bool:
 
 @method("__bool__")
 def _truth(self: Tensor) -> bool:
-    if self._array.size != 1:
+    if memory(self).size != 1:
         raise RuntimeError(
             message(
                 "Boolean value of Tensor with no values is ambiguous"
-                if self._array.size == 0
+                if memory(self).size == 0
                 else "Boolean value of Tensor with more than one value is ambiguous",
                 f"shape {list(self.shape)}",
                 mend=".any() or .all()",

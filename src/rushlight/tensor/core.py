@@ -336,7 +336,7 @@ def memory(tensor: Tensor) -> np.ndarray:
 def elements(tensor: Tensor) -> np.ndarray:
     """A tensor's numbers in any order, for what computes with them one by one and makes its result by `wrap_like`."""
     lying = tensor._lying
-    return tensor._ordered if lying is None else settle(tensor) if lying.whole is not None else lying.array
+    return tensor._ordered if lying is None else lying.array if lying.is_in_order() else settle(tensor)
 
 
 def settled(tensor: Tensor) -> Tensor:
@@ -347,9 +347,9 @@ def settled(tensor: Tensor) -> Tensor:
 
 
 def is_in_order(tensor: Tensor) -> bool:
-    """Whether a tensor is contiguous, as PyTorch would say."""
+    """Whether what is made of a tensor element by element is contiguous: contiguous ones and, of layers, slices."""
     lying = tensor._lying
-    return tensor._ordered.flags.c_contiguous if lying is None else lying.whole is None
+    return tensor._ordered.flags.c_contiguous if lying is None else lying.is_in_order()
 
 
 def take_memory(tensor: Tensor, source: Tensor) -> None:

@@ -194,9 +194,9 @@ def _fill_rule(needs: Needs, grad: Tensor) -> Gradients:
 @method()
 def fill_(self: Tensor, value: float | Tensor) -> Tensor:
     """Set every element to one value."""
-    if isinstance(value, Tensor) and value._array.ndim:
+    if isinstance(value, Tensor) and memory(value).ndim:
         raise RuntimeError(
-            f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
+            f"fill_ only supports 0-dimension value tensor but got tensor with {memory(value).ndim} dimensions."
         )
     if not isinstance(value, Tensor):
         value = wrap(number_in_dtype(value, self.dtype))

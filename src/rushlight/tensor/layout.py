@@ -77,11 +77,10 @@ def in_channels_last(array: np.ndarray) -> bool:
 
 def is_channels_last(tensor: Tensor) -> bool:
     """Whether PyTorch would suggest channels_last for results of this tensor: by its strides, gaps or not."""
-    lying = tensor._lying
-    if lying is not None and lying.whole is None:
+    lying, array = tensor._lying, memory(tensor)
+    if lying is not None and lying.is_entire():
         return False
-    array = tensor._array
-    strides = array.strides
+    strides = array.strides if lying is None else lying.strides()
     if len(strides) < 4 or strides[1] > strides[-1] or not strides[1]:  # the usual answer first
         return False
     reach = 0
@@ -121,7 +120,7 @@ def stride(self: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
     ((3, 1), 1)
     """
     lying = self._lying
-    if lying is not None and lying.whole is None:
+    if lying is not None and lying.is_entire():
         strides = contiguous_strides(lying.array.shape)
     else:
         strides = strides_of(self._array)
@@ -176,7 +175,7 @@ def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format)
     if not isinstance(memory_format, MemoryFormat):
         raise TypeError(f"memory_format must be a torch.memory_format, not {type(memory_format).__name__}")
     lying = self._lying
-    if lying is not None and lying.whole is None:
+    if lying is not None and lying.is_entire():
         return memory_format.ndim is None
     if memory_format.ndim is None:
         return self._array.flags.c_contiguous

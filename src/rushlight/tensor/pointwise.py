@@ -253,7 +253,7 @@ def _clamp_rule(
     above = np.False_ if high is None else quiet(np.greater, x, high)
     crossed = np.False_ if low is None or high is None else quiet(np.greater, low, high)
     masks = (~(below | above), below & ~crossed if low is not None else below, above | crossed)
-    return tuple(grad * wrap(mask.astype(grad._array.dtype)) if need else None for need, mask in zip(needs, masks))
+    return tuple(grad * wrap(mask.astype(memory(grad).dtype)) if need else None for need, mask in zip(needs, masks))
 
 
 @method("clamp_min")
@@ -295,7 +295,7 @@ def _where_kept(grad: Tensor, kept: np.ndarray) -> Tensor:
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and the infinities replaced: by `nan`, and by the largest and smallest finite numbers unless given."""
     result = wrap(quiet(np.nan_to_num, input._array, copy=True, nan=nan, posinf=posinf, neginf=neginf))
-    mask = wrap(np.isfinite(input._array).astype(input._array.dtype)) if input.requires_grad else None
+    mask = wrap(np.isfinite(input._array).astype(memory(input).dtype)) if input.requires_grad else None
     record("NanToNumBackward0", result, (input,), lambda needs, grad, mask: (grad * mask,), (mask,))
     return result
 

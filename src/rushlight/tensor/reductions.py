@@ -150,8 +150,8 @@ def var(
         dim, unbiased = None, dim
     _check_floating_spread(input)
     correction = int(unbiased) if correction is None else correction
-    axes = _axes(dim, input._array.ndim)
-    count = math.prod([input._array.shape[axis] for axis in axes])
+    axes = _axes(dim, memory(input).ndim)
+    count = math.prod([memory(input).shape[axis] for axis in axes])
     free = builtins.max(count - correction, 0)
     if free == 0:
         _warn_of_freedom()
@@ -179,7 +179,7 @@ def _warn_of_freedom() -> None:
 
 
 def _var_rule(axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
-    spreaded = spread(grad, input._array.shape, axes, keepdim)
+    spreaded = spread(grad, memory(input).shape, axes, keepdim)
     return (spreaded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
 
 
@@ -194,7 +194,7 @@ def std(
     variance = var(input.detach().double(), dim, unbiased, keepdim, correction=correction)
     result = variance.sqrt().to(input.dtype)
     correction = int(unbiased) if correction is None else correction
-    rule = partial(_std_rule, _axes(dim, input._array.ndim), keepdim, correction)
+    rule = partial(_std_rule, _axes(dim, memory(input).ndim), keepdim, correction)
     record("StdBackward0", result, (input,), rule, (input, result))
     return result
 
@@ -202,7 +202,7 @@ def std(
 def _std_rule(
     axes: tuple, keepdim: bool, correction: int, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
-    count = math.prod([input._array.shape[axis] for axis in axes])
+    count = math.prod([memory(input).shape[axis] for axis in axes])
     slope = (grad / (result * 2)).masked_fill(result.detach() == 0, 0)
     return _var_rule(axes, keepdim, builtins.max(count - correction, 0), needs, slope, input)
 
@@ -229,7 +229,7 @@ def var_mean(
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The product over all axes, or one."""
     input = _widened(input, dtype)
-    axes = _axes(dim, input._array.ndim)
+    axes = _axes(dim, memory(input).ndim)
     result = wrap_unordered(_reduce(np.multiply.reduce, input._array, axes, keepdim))
     record("ProdBackward0", result, (input,), partial(_prod_rule, axes, keepdim), (input,))
     return result
@@ -237,13 +237,13 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
 
 def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
     """Each element's gradient is the product of the others: that before it times that behind it, safe with zeros."""
-    shape = input._array.shape
+    shape = memory(input).shape
     rest = [axis for axis in range(len(shape)) if axis not in axes]
     order = (*rest, *axes)
     flat = input.permute(order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
-    if not input._array.size:
+    if not memory(input).size:
         return (spread(grad, shape, axes, keepdim) * input,)
-    one = wrap(np.ones((*flat._array.shape[:-1], 1), flat._array.dtype))
+    one = wrap(np.ones((*memory(flat).shape[:-1], 1), memory(flat).dtype))
     from rushlight.tensor.parts import cat
     from rushlight.tensor.shape import flip
 
@@ -270,7 +270,7 @@ _MinMax = namedtuple("aminmax", ("min", "max"))
 
 
 def _check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
-    size = input._array.size if dim is None else (input._array.shape or (1,))[dim]
+    size = memory(input).size if dim is None else (memory(input).shape or (1,))[dim]
     if size == 0 and dim is None:
         sentence = f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
         if name.startswith("arg"):
@@ -287,7 +287,7 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
         return (maximum if name == "max" else minimum)(input, dim)
     if dim is None:
         return _extreme_of_all(name, input)
-    at = check_dim(dim, input._array.ndim)
+    at = check_dim(dim, memory(input).ndim)
     _check_not_empty(name, input, at)
     indices = _position_along(np.argmax if name == "max" else np.argmin, input, at, keepdim)
     values = _picked(input, indices, at, keepdim, f"{name.title()}Backward0")
@@ -296,18 +296,18 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
 
 def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool, name: str) -> Tensor:
     """The elements at `indices` along one axis."""
-    if input._array.ndim == 0:
+    if memory(input).ndim == 0:
         return input.clone()
     where = indices._array if keepdim else np.expand_dims(indices._array, dim)
     found = np.take_along_axis(input._array, where, dim)
     result = wrap(found if keepdim else found.squeeze(dim))
-    record(name, result, (input,), partial(_picked_rule, input._array.shape, wrap(where), dim))
+    record(name, result, (input,), partial(_picked_rule, memory(input).shape, wrap(where), dim))
     return result
 
 
 def _picked_rule(shape: tuple[int, ...], where: Tensor, dim: int, needs: Needs, grad: Tensor) -> Gradients:
-    zeros = wrap(np.zeros(shape, grad._array.dtype))
-    return (zeros.scatter_add(dim, where, grad.reshape(where._array.shape)),)
+    zeros = wrap(np.zeros(shape, memory(grad).dtype))
+    return (zeros.scatter_add(dim, where, grad.reshape(memory(where).shape)),)
 
 
 def _extreme_of_all(name: str, input: Tensor) -> Tensor:
@@ -321,7 +321,7 @@ def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> G
     """Equal extremes share the gradient equally, as in PyTorch."""
     x, best = input._array, result._array
     mask = (x == best) | (quiet(np.isnan, x) & quiet(np.isnan, best))
-    share = (mask / mask.sum()).astype(grad._array.dtype)
+    share = (mask / mask.sum()).astype(memory(grad).dtype)
     return (grad * wrap(share),)
 
 
@@ -361,7 +361,7 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 
 
 def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
-    axes = _axes(dim, input._array.ndim)
+    axes = _axes(dim, memory(input).ndim)
     for axis in [None] if _is_whole(dim) else axes:
         _check_not_empty(name[:4].lower(), input, axis)
     result = wrap_unordered(quiet(function, elements(input), axis=axes, keepdims=keepdim))
@@ -372,9 +372,9 @@ def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bo
 def _amount_rule(
     axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
-    shape = input._array.shape
+    shape = memory(input).shape
     mask = input._array == spread(result.detach(), shape, axes, keepdim)._array
-    share = (mask / mask.sum(axis=axes, keepdims=True)).astype(grad._array.dtype)
+    share = (mask / mask.sum(axis=axes, keepdims=True)).astype(memory(grad).dtype)
     return (spread(grad, shape, axes, keepdim) * wrap(share),)
 
 
@@ -420,8 +420,8 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 def _truth(function: Callable, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
-    result = np.asarray(function(input._array, axis=_axes(dim, input._array.ndim), keepdims=keepdim))
-    return wrap(result.astype(np.uint8) if input._array.dtype == np.uint8 else result)
+    result = np.asarray(function(input._array, axis=_axes(dim, memory(input).ndim), keepdims=keepdim))
+    return wrap(result.astype(np.uint8) if memory(input).dtype == np.uint8 else result)
 
 
 @method("all")
@@ -439,7 +439,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 @method("count_nonzero")
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0."""
-    return wrap(np.asarray(np.count_nonzero(input._array, axis=_axes(dim, input._array.ndim)), np.int64))
+    return wrap(np.asarray(np.count_nonzero(input._array, axis=_axes(dim, memory(input).ndim)), np.int64))
 
 
 # -- running sums and products
@@ -455,7 +455,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Ten
 
 
 def _running(function: Callable, input: Tensor, dim: int) -> np.ndarray:
-    array, at = input._array, check_dim(dim, input._array.ndim)
+    array, at = input._array, check_dim(dim, memory(input).ndim)
     if array.ndim == 0:
         return array.copy()
     if input.dtype in HALVES:
@@ -464,7 +464,7 @@ def _running(function: Callable, input: Tensor, dim: int) -> np.ndarray:
 
 
 def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
-    return (cumsum(grad.flip(dim), dim).flip(dim) if grad._array.ndim else grad,)
+    return (cumsum(grad.flip(dim), dim).flip(dim) if memory(grad).ndim else grad,)
 
 
 @method("cumprod")
@@ -480,7 +480,7 @@ def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradie
     """Built entry by entry from differentiable steps, exact with zeros."""
     from rushlight.tensor.parts import stack, unbind
 
-    if input._array.ndim == 0:
+    if memory(input).ndim == 0:
         return (grad,)
     entries, grads = unbind(input, dim), unbind(grad, dim)
     slopes = []
@@ -531,7 +531,7 @@ def norm(
 
 
 def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
-    axes = _axes(dim, input._array.ndim)
+    axes = _axes(dim, memory(input).ndim)
     result = wrap_unordered(_reduce(partial(_p_norm_of_array, p), input._array, axes, keepdim))
     record(
         "LinalgVectorNormBackward0",
@@ -554,7 +554,7 @@ def _p_norm_of_array(p: float, array: np.ndarray, axis: tuple[int, ...], keepdim
 def _p_norm_rule(
     p: float, axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
-    shape = input._array.shape
+    shape = memory(input).shape
     if p == 0:
         return (None,)
     total, grad = spread(result, shape, axes, keepdim), spread(grad, shape, axes, keepdim)
@@ -565,7 +565,7 @@ def _p_norm_rule(
 
 def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     """The sum of the singular values of matrices, along two axes; differentiable once."""
-    axes = _axes(dim, input._array.ndim)
+    axes = _axes(dim, memory(input).ndim)
     if len(axes) != 2:
         raise RuntimeError(
             message(
@@ -575,12 +575,12 @@ def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
                 f"p='nuc' over the axes {list(axes)}",
             )
         )
-    wide = np.float64 if input._array.dtype == np.float64 else np.float32
+    wide = np.float64 if memory(input).dtype == np.float64 else np.float32
     matrices = np.moveaxis(input._array, axes, (-2, -1)).astype(wide)
     left, values, right = np.linalg.svd(matrices, full_matrices=False)
-    total = np.asarray(values.sum(-1), input._array.dtype)
+    total = np.asarray(values.sum(-1), memory(input).dtype)
     result = wrap(np.expand_dims(total, tuple(sorted(axes))) if keepdim else total)
-    turned = np.moveaxis(left @ right, (-2, -1), axes).astype(input._array.dtype)
+    turned = np.moveaxis(left @ right, (-2, -1), axes).astype(memory(input).dtype)
     record("LinalgMatrixNormBackward0", result, (input,), partial(_nuclear_rule, axes, keepdim, turned), (input,))
     return result
 
@@ -601,17 +601,17 @@ def _not_twice(needs: Needs, grad: Tensor) -> Gradients:
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
     input = input if input.dtype.is_floating_point else input.to(dtypes.get_default_dtype())
-    if not input._array.size:
+    if not memory(input).size:
         return input.exp().sum(dim, keepdim).log()
     peak = amax(input.detach(), dim, True)
     peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
     total = (input.detach() - peak).exp().sum(dim, True).log() + peak
-    axes = _axes(dim, input._array.ndim)
+    axes = _axes(dim, memory(input).ndim)
     result = total if keepdim else total.squeeze(axes).clone()
     record("LogsumexpBackward0", result, (input,), partial(_logsumexp_rule, axes, keepdim), (input, result))
     return result
 
 
 def _logsumexp_rule(axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
-    shape = input._array.shape
+    shape = memory(input).shape
     return (spread(grad, shape, axes, keepdim) * (input - spread(result, shape, axes, keepdim)).exp(),)

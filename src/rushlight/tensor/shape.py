@@ -89,7 +89,7 @@ def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | N
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshaped(input, infer_size(ints(sizes, "reshape", "shape", shape), input._array.size), "ViewBackward0")
+    return _reshaped(input, infer_size(ints(sizes, "reshape", "shape", shape), memory(input).size), "ViewBackward0")
 
 
 @method()
@@ -124,20 +124,20 @@ def _not_a_view(self: Tensor) -> str:
     return message(
         "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
         "contiguous subspaces). Use .reshape(...) instead.",
-        f"shape {list(self._array.shape)}, stride {self.stride()}",
+        f"shape {list(memory(self).shape)}, stride {self.stride()}",
     )
 
 
 @method()
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """`view` in the shape of another tensor."""
-    return view(self, other._array.shape)
+    return view(self, memory(other).shape)
 
 
 @method()
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """`reshape` in the shape of another tensor."""
-    return reshape(self, other._array.shape)
+    return reshape(self, memory(other).shape)
 
 
 def infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -206,13 +206,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @method()
 def ravel(input: Tensor) -> Tensor:
     """All axes as one."""
-    return reshape(input.contiguous(), input._array.size)
+    return reshape(input.contiguous(), memory(input).size)
 
 
 @method()
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several; one of `sizes` may be -1."""
-    shape = input._array.shape
+    shape = memory(input).shape
     at = check_dim(dim, len(shape))
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
@@ -256,7 +256,7 @@ def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
     """The tensor, or each of several (one by one or in a sequence), with an axis at least."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         return tuple(atleast_1d(t) for t in tensors[0])
-    found = tuple(reshape(t, 1) if t._array.ndim == 0 else t for t in tensors)
+    found = tuple(reshape(t, 1) if memory(t).ndim == 0 else t for t in tensors)
     return found[0] if len(found) == 1 else found
 
 
@@ -312,7 +312,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
 @method("t")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a tensor of fewer axes is itself."""
-    ndim = input._array.ndim
+    ndim = memory(input).ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
     return _permuted(input, (1, 0) if ndim == 2 else tuple(range(ndim)), "TBackward0")
@@ -320,21 +320,21 @@ def t(input: Tensor) -> Tensor:
 
 def _matrix_transpose(self: Tensor) -> Tensor:
     """The last two axes exchanged."""
-    if self._array.ndim < 2:
+    if memory(self).ndim < 2:
         raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._array.ndim}-D tensor."
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {memory(self).ndim}-D tensor."
         )
     return transpose(self, -2, -1)
 
 
-Tensor.T = property(lambda self: _permuted(self, tuple(range(self._array.ndim))[::-1], "PermuteBackward0"))
+Tensor.T = property(lambda self: _permuted(self, tuple(range(memory(self).ndim))[::-1], "PermuteBackward0"))
 Tensor.mT = property(_matrix_transpose)
 
 
 @method("movedim", "moveaxis")
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Axes moved to other places, the others kept in order."""
-    ndim = input._array.ndim
+    ndim = memory(input).ndim
     sources = check_dims(source, ndim)
     targets = check_dims(destination, ndim)
     if len(sources) != len(targets):
@@ -357,7 +357,7 @@ def expand(
     self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None, implicit: bool = False
 ) -> Tensor:
     """Axes of length 1 seen as longer, without a copy; -1 keeps an axis. `implicit` says nothing."""
-    sizes, shape = ints(sizes, "expand", "size", size), self._array.shape
+    sizes, shape = ints(sizes, "expand", "size", size), memory(self).shape
     lead = len(sizes) - len(shape)
     if lead < 0:
         raise RuntimeError(
@@ -402,7 +402,7 @@ def _pass_rule(needs: Needs, grad: Tensor) -> Gradients:
 @method()
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of another tensor."""
-    return expand(self, other._array.shape)
+    return expand(self, memory(other).shape)
 
 
 @method()
@@ -422,7 +422,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Size:
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
-    shape = broadcast_shapes(*[tensor._array.shape for tensor in tensors])
+    shape = broadcast_shapes(*[memory(tensor).shape for tensor in tensors])
     return tuple(expand(tensor, shape) for tensor in tensors)
 
 
@@ -430,10 +430,10 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | None = None) -> Tensor:
     """The tensor several times along each axis, copied."""
     sizes = shape_of("repeat", sizes, repeats, "repeats")
-    lead = len(sizes) - self._array.ndim
+    lead = len(sizes) - memory(self).ndim
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    shape = (1,) * lead + self._array.shape
+    shape = (1,) * lead + memory(self).shape
     result = wrap(quiet(np.tile, self._array, sizes))
     record("RepeatBackward0", result, (self,), partial(_repeat_rule, sizes, shape))
     return result
@@ -442,7 +442,7 @@ def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | N
 def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
     pairs = [n for pair in zip(sizes, shape) for n in pair]  # (times, length) for each axis
     if 0 in sizes:
-        return (wrap(np.zeros(shape, grad._array.dtype)),)
+        return (wrap(np.zeros(shape, memory(grad).dtype)),)
     return (reshape(grad, pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
 
 
@@ -450,7 +450,7 @@ def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, g
 def tile(input: Tensor, *counts: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """As `repeat`; missing leading counts are 1."""
     dims = ints(counts, "tile", "dims", dims)
-    return repeat(input, (1,) * (input._array.ndim - len(dims)) + dims)
+    return repeat(input, (1,) * (memory(input).ndim - len(dims)) + dims)
 
 
 def repeat_interleave(
@@ -472,14 +472,14 @@ def repeat_interleave(
 
     if input is None or repeats is None:
         counts = repeats if input is None else input
-        return wrap(np.repeat(np.arange(counts._array.size), counts._array))
+        return wrap(np.repeat(np.arange(memory(counts).size), counts._array))
     source = ravel(input) if dim is None else input
-    at = 0 if dim is None else check_dim(dim, source._array.ndim)
+    at = 0 if dim is None else check_dim(dim, memory(source).ndim)
     times = repeats._array if isinstance(repeats, Tensor) else repeats
-    places = wrap(np.repeat(np.arange(source._array.shape[at]), times))
-    if output_size is not None and output_size != places._array.size:
+    places = wrap(np.repeat(np.arange(memory(source).shape[at]), times))
+    if output_size is not None and output_size != memory(places).size:
         raise RuntimeError(
-            f"repeat_interleave: Invalid output_size, expected {places._array.size} but got {output_size}"
+            f"repeat_interleave: Invalid output_size, expected {memory(places).size} but got {output_size}"
         )
     return index_select(source, at, places)
 
@@ -495,7 +495,7 @@ def _repeat_interleave_method(
 @method()
 def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
     """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
-    target, shape = ints(sizes, "sum_to_size", "size", size), self._array.shape
+    target, shape = ints(sizes, "sum_to_size", "size", size), memory(self).shape
     if not target:
         return self.sum()
     if target == shape:
@@ -531,7 +531,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
         raise RuntimeError("`shifts` required")
     if counts[0] != counts[1] and (counts[1] or counts[0] > 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
-    if counts[1] and not input._array.ndim:
+    if counts[1] and not memory(input).ndim:
         raise IndexError(f"Dimension specified as {dims} but tensor has no dimensions")
     result = wrap(np.roll(input._array, shifts, dims))
     back = -shifts if isinstance(shifts, int) else tuple(-n for n in shifts)
@@ -543,6 +543,6 @@ def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...
     """Coordinates of a grid from those of its axes; `indexing` is "ij" or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
-    shape = tuple(t._array.size for t in tensors)
+    shape = tuple(memory(t).size for t in tensors)
     grids = [expand(reshape(t, [-1 if i == a else 1 for i in range(len(shape))]), shape) for a, t in enumerate(tensors)]
     return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)

@@ -11,8 +11,10 @@ strides of PyTorch's result by `wrap_like`. So a network runs on the order that 
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,23 @@ class Lying:
         whole.tensors.append(weakref.ref(other))
         other._lying = Lying(array, whole)
         del other._ordered
+
+    def is_entire(self) -> bool:
+        """Whether the tensor has all elements of the memory in its order, so that it is contiguous."""
+        return self.whole is None or self.array is self.whole.array
+
+    def is_in_order(self) -> bool:
+        """Whether the tensor's axes are in the order of its strides, so that what is made of it is contiguous."""
+        if self.is_entire():
+            return True
+        steps = [step for step, n in zip(self.strides(), self.array.shape) if n > 1]
+        return all(a >= b for a, b in itertools.pairwise(steps)) and 0 not in steps
+
+    def strides(self) -> tuple[int, ...]:
+        """The tensor's strides in bytes, as they will be."""
+        whole = (self.whole or self).array
+        moved = _mover(whole, contiguous_steps(whole))
+        return tuple([moved(step) for step in self.array.strides])
 
 
 _settling = threading.RLock()  # a signal handler may interrupt a settling with one of its own
@@ -73,22 +92,35 @@ def counterpart(view: np.ndarray, whole: np.ndarray, other: np.ndarray) -> np.nd
     """
     if view is whole:
         return other
-    axes = [axis for axis in range(whole.ndim) if whole.shape[axis] > 1]
-    axes.sort(key=lambda axis: -whole.strides[axis])
-
-    def moved(distance: int) -> int:
-        """A distance in bytes in `whole`, as it is in `other`: so many steps along each axis."""
-        total = 0
-        for axis in axes:
-            steps, distance = divmod(distance, whole.strides[axis])
-            total += steps * other.strides[axis]
-        return total
-
+    moved = _mover(whole, other.strides)
     start = moved(address(view) - address(whole))
     flat = np.ndarray((other.nbytes - start,), np.uint8, buffer=other.reshape(-1).view(np.uint8), offset=start)
     strides = [moved(step) for step in view.strides]
     first = flat[: other.itemsize].view(other.dtype) if view.size else np.empty(0, other.dtype)
     return np.lib.stride_tricks.as_strided(first, view.shape, strides, writeable=view.flags.writeable)
+
+
+def _mover(whole: np.ndarray, strides: tuple[int, ...]) -> Callable[[int], int]:
+    """What a distance in bytes in `whole`, so many steps along each axis, is where the axes have these strides."""
+    axes = [axis for axis in range(whole.ndim) if whole.shape[axis] > 1]
+    axes.sort(key=lambda axis: -whole.strides[axis])
+
+    def moved(distance: int) -> int:
+        total = 0
+        for axis in axes:
+            steps, distance = divmod(distance, whole.strides[axis])
+            total += steps * strides[axis]
+        return total
+
+    return moved
+
+
+def contiguous_steps(array: np.ndarray) -> tuple[int, ...]:
+    """The strides in bytes that an array of this shape has in the order of its axes."""
+    steps = [array.itemsize]
+    for n in array.shape[:0:-1]:
+        steps.append(steps[-1] * n)
+    return tuple(steps[::-1])
 
 
 def address(array: np.ndarray) -> int:
