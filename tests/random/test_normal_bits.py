@@ -24,12 +24,7 @@ def test_fused_sums_of_arrays_are_rounded_once():
     c = np.array([-1.0, 2.0**-60, -1.0, 2.0**-54]).astype(np.float32)
     found = fused_float32(a, b, c)
     # 1 + 2⁻¹¹ + 2⁻²⁴ lies halfway between two numbers, and 2⁻⁵⁴ more is lost to 53 bits.
-    assert found.tolist() == [
-        2.0**-22 + 2.0**-46,
-        1.0,
-        float(np.float32(np.float64(b[2]) * 3 - 1)),
-        1 + 2**-11 + 2**-23,
-    ]
+    assert found.tolist() == [2.0**-22, 1.0, float(np.float32(np.float64(b[2]) * 3 - 1)), 1 + 2**-11 + 2**-23]
 
 
 @pytest.mark.live

@@ -15,6 +15,7 @@ from rushlight.core import memory
 from rushlight.core.errors import bytes_in_words, message
 from rushlight.runtime.memory import empty
 
+MOST_AXES = 64  # NumPy's limit
 _SMALL = 1 << 24  # bytes; below this nothing is asked of the operating system
 
 

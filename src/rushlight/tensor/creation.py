@@ -5,6 +5,7 @@ In: values or a shape. Out: a leaf tensor. Sizes are checked as Python integers 
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import allocate, empty_like_array
+from rushlight.tensor.allocation import MOST_AXES, allocate, empty_like_array
 from rushlight.tensor.core import Tensor, is_in_order, memory, method, quiet, wrap
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
@@ -205,76 +206,123 @@ def _from_sequence(data: object, dtype: dtypes.dtype | None) -> np.ndarray:
             raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
         return _from_array(np.asarray(data), dtype)
     shape = _nested_shape(data)
-    leaves: list = []
-    _flatten(data, shape, 0, leaves)
-    kind = dtype or _kind_of_values(leaves)
-    return _pack(leaves, kind).reshape(shape)
+    values = _Values(shape, dtype)
+    values.take(data, 0)
+    return _pack(values.leaves, dtype or values.kind()).reshape(shape)
 
 
 def _pack(leaves: list, kind: dtypes.dtype) -> np.ndarray:
     """Python numbers as a flat array; RuntimeError or ValueError where one does not fit the dtype."""
     if kind in dtypes.HALVES:
         return quiet(quiet(np.asarray(leaves, np.float64).astype, np.float32).astype, kind.numpy)
-    if kind.category == dtypes.INTEGER and any(isinstance(v, float) for v in leaves):
-        leaves = [int(v) for v in leaves]
     try:
+        if kind.category == dtypes.INTEGER and any(isinstance(v, float) for v in leaves):
+            leaves = [int(v) for v in leaves]
+        if kind.category == dtypes.INTEGER and not kind.is_signed:
+            last = np.iinfo(kind.numpy).max
+            leaves = [v + last + 1 if -last <= v < 0 else v for v in leaves]  # −1 is the last, as in C
         return quiet(np.array, leaves, kind.numpy) if leaves else np.empty(0, kind.numpy)
-    except OverflowError:
-        if any(not -(2**63) <= value < 2**64 for value in leaves):
+    except (OverflowError, ValueError):  # ValueError: NaN as an integer
+        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in leaves):
             raise ValueError("Overflow when unpacking long long: a value needs more than 64 bits") from None
         raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow") from None
 
 
+def _is_sequence(data: object) -> bool:
+    """Whether `data` is a level of nesting; a tensor is a number, of one element."""
+    return isinstance(data, (Sequence, np.ndarray)) and not isinstance(data, (str, bytes))
+
+
 def _nested_shape(data: object) -> tuple[int, ...]:
     shape: list[int] = []
-    while True:
-        if isinstance(data, (Tensor, np.ndarray)):
-            return (*shape, *data.shape)
-        if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
-            return tuple(shape)
+    while _is_sequence(data):
+        if isinstance(data, np.ndarray):
+            return (*shape, *data.shape) if data.ndim else (*shape, len(data))  # TypeError: it has no length
         shape.append(len(data))
         if not data:
-            return tuple(shape)
+            break
         data = data[0]
-        if len(shape) > 64:
-            raise ValueError("too many dimensions: the sequences are nested more than 64 deep")
+        if len(shape) > MOST_AXES:
+            raise ValueError(f"too many dimensions: the sequences are nested more than {MOST_AXES} deep")
+    if shape and isinstance(data, str):
+        raise ValueError(f"too many dimensions '{type(data).__name__}'")
+    return tuple(shape)
 
 
-def _flatten(data: object, shape: tuple[int, ...], depth: int, leaves: list) -> None:
-    if isinstance(data, (Tensor, np.ndarray)) and data.ndim:
-        data = data.tolist()
-    nested = isinstance(data, Sequence) and not isinstance(data, (str, bytes))
-    if depth == len(shape):
-        if nested:
-            raise TypeError(f"'{type(data).__name__}' object cannot be interpreted as a number: the lists are ragged")
-        leaves.append(_number(data))
-        return
-    if not nested:
-        raise TypeError(f"expected sequence of length {shape[depth]} at dim {depth}, got {type(data).__name__}")
-    if len(data) != shape[depth]:
-        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
-    if depth == len(shape) - 1 and all(type(v) is float for v in data):
-        leaves.extend(data)
-        return
-    for item in data:
-        _flatten(item, shape, depth + 1, leaves)
+class _Values:
+    """What nested sequences hold, in order, as Python numbers, and the dtypes they have."""
 
+    def __init__(self, shape: tuple[int, ...], dtype: dtypes.dtype | None) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.leaves: list = []
+        self.kinds: set[dtypes.dtype] = set()
 
-def _number(value: object) -> float | int | bool:
-    if isinstance(value, (Tensor, np.ndarray)):
-        return value.item()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if not isinstance(value, (int, float)):
-        if isinstance(value, str):
-            raise ValueError("too many dimensions 'str'")
+    def kind(self) -> dtypes.dtype:
+        """The dtype that holds all of them."""
+        return functools.reduce(dtypes.promote_types, self.kinds or (dtypes.get_default_dtype(),))
+
+    def take(self, data: object, depth: int) -> None:
+        """Take in what lies `depth` levels inside; TypeError or ValueError where it has another shape."""
+        if depth == len(self.shape):
+            self.leaves.append(self.number(data))
+            return
+        data = data._array if isinstance(data, Tensor) and data._array.ndim else data
+        if not _is_sequence(data):
+            raise TypeError(f"not a sequence: expected one of length {self.shape[depth]} at dim {depth}, got a number")
+        if len(data) != self.shape[depth]:
+            raise ValueError(f"expected sequence of length {self.shape[depth]} at dim {depth} (got {len(data)})")
+        if isinstance(data, np.ndarray) and data.shape == self.shape[depth:]:
+            self.take_array(data)
+        elif depth == len(self.shape) - 1 and data and all(type(v) is float for v in data):
+            self.kinds.add(dtypes.get_default_dtype())
+            self.leaves.extend(data)
+        else:
+            for item in data:
+                self.take(item, depth + 1)
+
+    def take_array(self, array: np.ndarray) -> None:
+        """Take in an array, whose dtype counts, not that of its numbers."""
+        from rushlight.tensor.interchange import check_kind
+
+        kind = check_kind(array, foreign_order=True)
+        self.kinds.add(kind)
+        self.leaves.extend((array.astype(np.float32) if kind in dtypes.HALVES else array).reshape(-1).tolist())
+
+    def number(self, value: object) -> float | int | bool:
+        """A value as a number of Python; its dtype is noted."""
+        if isinstance(value, Tensor):
+            return self.element(value)
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise TypeError("only 0-dimensional arrays can be converted to Python scalars: the lists are ragged")
+        if isinstance(value, (np.ndarray, np.generic)):
+            self.take_array(np.asarray(value))
+            return self.leaves.pop()
+        if isinstance(value, (int, float)):
+            self.kinds.add(dtypes.of_scalar(value))
+            return value
+        if isinstance(value, (str, bytes)):
+            raise TypeError(f"new(): invalid data type '{type(value).__name__}'")
+        if _is_sequence(value):
+            kind = type(value).__name__
+            raise TypeError(f"'{kind}' object cannot be interpreted as an integer: the lists are ragged")
         raise RuntimeError(f"Could not infer dtype of {type(value).__name__}")
-    return value
+
+    def element(self, tensor: Tensor) -> float | int | bool:
+        """The number that a tensor of one element is."""
+        if tensor._array.size != 1:
+            raise ValueError(_NO_NUMBER)
+        if self.dtype is not None and self.dtype.category == dtypes.INTEGER and tensor.dtype.is_floating_point:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        self.kinds.add(tensor.dtype)
+        return tensor.item()
 
 
-def _kind_of_values(leaves: list) -> dtypes.dtype:
-    kinds = {dtypes.of_scalar(value) for value in leaves}
-    return max(kinds, key=lambda kind: kind.category) if kinds else dtypes.get_default_dtype()
+_NO_NUMBER = message(
+    "only one element tensors can be converted to Python scalars",
+    "a tensor in a list stands for one number",
+    mend="torch.stack(tensors)",
+)
 
 
 def legacy_tensor(*args: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
