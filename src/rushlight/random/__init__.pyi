@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator as _Iterator
 from contextlib import AbstractContextManager as _Context
+from rushlight.random import box_muller as box_muller
 from rushlight.random import distributions as distributions
 from rushlight.random import factories as factories
 from rushlight.random import fill as fill

@@ -808,7 +808,7 @@ def elements(tensor: Tensor) -> _np.ndarray:
 def settled(tensor: Tensor) -> Tensor:
     """The tensor, its memory in the order of its strides from now on."""
 def is_in_order(tensor: Tensor) -> _b.bool:
-    """Whether a tensor is contiguous, as PyTorch would say."""
+    """Whether what is made of a tensor element by element is contiguous: contiguous ones and, of layers, slices."""
 def take_memory(tensor: Tensor, source: Tensor) -> None:
     """Let a tensor see the memory of another from now on."""
 def alias(source: Tensor, cls=...) -> Tensor:
