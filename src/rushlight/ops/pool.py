@@ -43,7 +43,7 @@ def max_pool(
     """The largest entry of each window (NaN wins), and where it is in its plane if asked."""
     _check_tensor(op, x, "b")
     shape = memory(x).shape
-    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
+    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode).met()
     out = (*shape[:-rank], *grid.out)
     if isinstance(registry.current(), registry.Shapes):
         y, indices = wrap(registry.hollow(out, memory(x).dtype)), registry.hollow(out, np.dtype(np.int64))
@@ -98,6 +98,7 @@ def avg_pool(
     shape = memory(x).shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
     divisor = divisor_override or _divisors(grid, count_include_pad)
+    grid = grid.met()
     forward, adjoint = partial(_means, grid, divisor), partial(_spread, grid, divisor)
     name, out = f"AvgPool{max(rank, 2)}D", (*shape[:-rank], *grid.out)
     return linear_map(name, x, out, forward, adjoint, keeps_format=rank < 3)

@@ -30,6 +30,20 @@ class Windows(NamedTuple):
     padding: tuple[int, ...]
     out: tuple[int, ...]
 
+    def met(self) -> Windows:
+        """The same windows with those taps alone that an input meets, of which there are no more than sizes allow.
+
+        >>> Windows((4,), (2**31 - 1,), (1,), (1,), (2**30 - 1,), (1,)).met()
+        Windows(size=(4,), taps=(4,), stride=(1,), dilation=(1,), padding=(0,), out=(1,))
+        """
+        taps, padding = [], []
+        for n, k, s, d, p, out in zip(self.size, self.taps, self.stride, self.dilation, self.padding, self.out):
+            first = min(max(0, -(((out - 1) * s - p) // d)), k - 1)
+            last = min(k - 1, (n - 1 + p) // d)
+            taps.append(max(last - first, 0) + 1)
+            padding.append(p - first * d)
+        return self._replace(taps=tuple(taps), padding=tuple(padding))
+
 
 def _axes(size: tuple, taps: tuple, stride: tuple, dilation: tuple, padding: tuple) -> list[dict[str, int]]:
     return [
@@ -254,7 +268,11 @@ def _pool_argument(op: str, name: str, value: object, rank: int) -> tuple[int, .
     if isinstance(value, list | tuple) and len(value) not in (1, rank):
         words = {1: "one int", 2: "two ints", 3: "three ints"}[rank]
         raise RuntimeError(message(f"{op}: {name} must either be a single int, or a tuple of {words}", f"got {value}"))
-    return integers(op, name, value, rank)
+    numbers = integers(op, name, value, rank)
+    if not -(2**31) <= min(numbers) <= max(numbers) < 2**31:
+        sentence = "value cannot be converted to type int without overflow"
+        raise RuntimeError(message(sentence, f"{op}: {name}={value}", mend="numbers below 2**31"))
+    return numbers
 
 
 def _check_pool_numbers(op: str, taps: tuple, steps: tuple, pads: tuple, gaps: tuple) -> None:

@@ -26,6 +26,8 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
     (2, 3)
     """
     nbytes = math.prod(shape) * kind.itemsize
+    if len(shape) > MOST_AXES:
+        raise too_many_axes(len(shape))
     if nbytes > _SMALL:
         memory.check(tuple(shape), kind.itemsize)
     try:
@@ -38,6 +40,13 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
                 mend="a smaller batch or size, or a smaller dtype",
             )
         ) from None
+
+
+def too_many_axes(count: int) -> RuntimeError:
+    """The error for a tensor of more axes than there can be."""
+    return RuntimeError(
+        message(f"tensors have at most {MOST_AXES} dimensions, got {count}", "NumPy, which holds them, has no more")
+    )
 
 
 def empty_like_array(array: np.ndarray, kind: np.dtype) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import MOST_AXES, allocate, empty_like_array
+from rushlight.tensor.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes
 from rushlight.tensor.core import Tensor, is_in_order, memory, method, quiet, wrap
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
@@ -66,6 +66,8 @@ def shape_of(name: str, size: tuple, named: object = None, argument: str = "size
                 mend="integers, as in (2, 3)",
             )
         ) from None
+    if len(shape) > MOST_AXES:
+        raise too_many_axes(len(shape))
     for n in shape:
         if n < 0:
             raise RuntimeError(

@@ -12,6 +12,7 @@ from typing import SupportsIndex
 
 import numpy as np
 
+from rushlight.autograd import modes
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, version_of, wrap
@@ -97,9 +98,13 @@ def _warn_of_read_only() -> None:
     )
 
 
-def _shared_array(self: Tensor) -> np.ndarray:
-    if self.requires_grad:
+def _check_no_gradient(self: Tensor) -> None:
+    if modes.mode.enabled and self.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+
+def _shared_array(self: Tensor) -> np.ndarray:
+    _check_no_gradient(self)
     if self.dtype is dtypes.bfloat16:
         raise TypeError(message("Got unsupported ScalarType BFloat16", mend=".float().numpy()"))
     version_of(self).share()
@@ -110,15 +115,14 @@ def _shared_array(self: Tensor) -> np.ndarray:
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The tensor's memory as a NumPy array; `force=True` also where a gradient is required.
 
-    RuntimeError where the tensor requires a gradient, TypeError for bfloat16.
+    RuntimeError where the tensor requires a gradient that would be recorded, TypeError for bfloat16.
     """
     return _shared_array(self.detach() if force else self)
 
 
 @method("__array__")
 def _to_array(self: Tensor, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-    if self.requires_grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    _check_no_gradient(self)
     if copy or (dtype is not None and np.dtype(dtype) != self._array.dtype):
         if copy is False:
             raise ValueError("Unable to avoid copy while creating an array as requested.")
@@ -370,12 +374,21 @@ def reduced(self: Tensor, array: np.ndarray) -> tuple:
         raise RuntimeError(message("a tensor with a history cannot be pickled", mend=".detach() first"))
     if self.dtype is dtypes.bfloat16:
         array = array.view(np.uint16)  # it travels as its bits: the reader may lack ml_dtypes
-    return _unpickle, (type(self), array, self.dtype.name, self._requires_grad, dict(self.__dict__))
+    state = (type(self), array, self.dtype.name, self._requires_grad, dict(self.__dict__))
+    if array.flags.c_contiguous:
+        return _unpickle, state
+    # NumPy's pickles keep no order of the axes but two.
+    order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    return _unpickle, (state[0], array.transpose(order), *state[2:], order)
 
 
-def _unpickle(cls: type, array: np.ndarray, dtype: str, requires_grad: bool, attributes: dict) -> Tensor:
+def _unpickle(
+    cls: type, array: np.ndarray, dtype: str, requires_grad: bool, attributes: dict, order: list[int] | None = None
+) -> Tensor:
     if dtype == "bfloat16":
         array = array.view(dtypes.bfloat16.numpy)
+    if order is not None:
+        array = array.transpose(sorted(range(array.ndim), key=order.__getitem__))
     return _rebuild(cls, array, requires_grad, attributes)
 
 

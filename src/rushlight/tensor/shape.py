@@ -16,7 +16,7 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import empty_like_array
+from rushlight.tensor.allocation import MOST_AXES, empty_like_array, too_many_axes
 from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either
@@ -30,6 +30,8 @@ def ints(args: tuple, function: str = "", name: str = "", named: object = None) 
         args = either(function, name, args, named)
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
+    if len(args) > MOST_AXES:
+        raise too_many_axes(len(args))
     return tuple([operator.index(n) for n in args])
 
 
@@ -53,7 +55,10 @@ def size(self: Tensor, dim: int | None = None) -> Size | int:
     if dim is None:
         return self.shape
     shape = memory(self).shape
-    return shape[check_dim(dim, len(shape))]
+    axis = check_dim(dim, len(shape))
+    if not shape:
+        raise IndexError(message(f"Dimension specified as {dim} but tensor has no dimensions"))
+    return shape[axis]
 
 
 @method()
@@ -246,6 +251,8 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of length 1 at `dim`."""
     array = memory(input)
+    if array.ndim == MOST_AXES:
+        raise too_many_axes(MOST_AXES + 1)
     at = check_dim(dim, array.ndim + 1)
     result = wrap_view(array[(*(slice(None),) * at, None)], input)
     record("UnsqueezeBackward0", result, (input,), partial(_reshape_rule, array.shape))

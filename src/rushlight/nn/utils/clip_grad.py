@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rushlight.autograd.modes import no_grad
@@ -21,7 +22,10 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """The norm of all tensors as one vector; RuntimeError, if asked for, where it is not finite."""
+    """The norm of all tensors as one vector: of order 0 the norms' number, as in PyTorch.
+
+    RuntimeError, if asked for, where it is not finite.
+    """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return scalar_tensor(0.0)
@@ -38,8 +42,12 @@ def get_total_norm(
 
 def _norm(tensor: Tensor, order: float) -> Tensor:
     size = tensor.abs()
-    if order == float("inf"):
-        return size.max()
+    if order in (math.inf, -math.inf):
+        return size.max() if order > 0 else size.min()
+    if order == 0:
+        return (size != 0).sum().to(size.dtype)
+    if order == 1:
+        return size.sum()
     return (size * size).sum().sqrt() if order == 2 else (size**order).sum() ** (1 / order)
 
 
