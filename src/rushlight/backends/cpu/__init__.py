@@ -168,31 +168,40 @@ def _remember(key: tuple, make: Callable[[], Callable]) -> Callable:
     return call
 
 
-def _choose(kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None) -> Callable:
-    """The call of the best algorithm."""
+def _choose(
+    kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, exact: bool | None = None
+) -> Callable:
+    """The call of the best algorithm; of the best that sums plainly where `exact`."""
+    exact = get_exact() if exact is None else exact
     if not addressable(source):
-        call = _choose(kernel, spec, np.ascontiguousarray(source), activation)
+        call = _choose(kernel, spec, np.ascontiguousarray(source), activation, exact)
         return lambda source, *others: call(np.ascontiguousarray(source), *others)
     target, threads = Target.host(), runtime.team_size()
     if 0 in source.shape:
         return _class("product.ProductCall")(kernel, spec, source, activation, target, threads)
     rows = source.strides[-1] == source.itemsize != source.strides[1]
-    choice = choose(spec, kernel, target, threads, get_exact(), rows)
+    choice = choose(spec, kernel, target, threads, exact, rows)
     if choice.algorithm == "winograd":
-        call = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
+        fast = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
+        plain = partial(_choose, kernel, spec, source, activation, True)
+        sums = _class("bias.BiasCall")(spec.dtype, source, target, threads)
+        call = _class("winograd_guard.GuardedCall")(fast, plain, kernel, spec, source, activation, sums)
     else:
         make = _class(_CALLS[choice.algorithm])
         call = make(kernel, spec, source, activation, target, threads)
     return _shown(kernel, spec, choice, call)
 
 
-def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
+def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray, exact: bool | None = None) -> Callable:
     if 0 in x.shape:
         return _class("product_wgrad.EmptyWgrad")(spec, x.dtype)
     target, threads = Target.host(), runtime.team_size()
-    choice = choose_gradient(spec, target, get_exact())
+    choice = choose_gradient(spec, target, get_exact() if exact is None else exact)
     if choice.algorithm == "winograd" and 0 not in y.shape:
-        call = _class("winograd_gradient.WinogradGradientCall")(choice.plan, spec, x, y, target, threads)
+        fast = _class("winograd_gradient.WinogradGradientCall")(choice.plan, spec, x, y, target, threads)
+        sums = [_class("bias.BiasCall")(spec.dtype, array, target, threads) for array in (x, y)]
+        plain = partial(_choose_wgrad, spec, x, y, True)
+        call = _class("winograd_guard.GuardedGradient")(fast, plain, x, y, sums)
         return _shown("wgrad", spec, choice, call)
     make = _class("lanewise_wgrad.LaneWgradCall" if choice.algorithm == "lanes" else "product_wgrad.WgradCall")
     return _shown("wgrad", spec, choice, make(spec, x, y, target, threads))
