@@ -348,7 +348,7 @@ def adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tup
     """The output size of an adaptive pooling; None keeps an axis."""
     try:
         return _adaptive(op, rank, x, output_size)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise_hinted(error, op, (x,), output_size=output_size)
 
 
