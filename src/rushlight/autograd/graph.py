@@ -88,6 +88,8 @@ class Node:
         kept, versions = [], []
         for position, tensor in enumerate(saved):
             version = None if tensor is None else tensor._version
+            if version is not None and version.inference:
+                raise RuntimeError(_INFERENCE)
             for index, output in enumerate(outputs):
                 if tensor is output:  # the output itself would be a cycle: node → output → node
                     tensor = alias(output)
@@ -215,6 +217,11 @@ def _next_function(edge: Edge | None) -> tuple[object | None, int]:
     return (target if isinstance(target, Node) else AccumulateGrad(target), index)
 
 
+_INFERENCE = message(
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+    "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
 _SECOND_TIME = message(
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
     "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "

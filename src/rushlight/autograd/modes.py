@@ -47,7 +47,7 @@ class _Switch:
 
     def __enter__(self) -> None:
         self._before.append((mode.enabled, mode.inference))
-        mode.enabled = self._enable
+        mode.enabled = self._enable and not mode.inference
 
     def __exit__(self, *exception: object) -> None:
         mode.enabled, mode.inference = self._before.pop()
@@ -176,6 +176,7 @@ class inference_mode(_Switch):
     def __enter__(self) -> None:
         super().__enter__()
         mode.inference = self._inference
+        mode.enabled = self._enable
 
     def _again(self) -> _Switch:
         return inference_mode(self._inference)

@@ -52,7 +52,8 @@ class Parameter(Tensor):
                 )
             )
         result = alias(data, cls)
-        result._requires_grad = bool(requires_grad)
+        if requires_grad:
+            result.requires_grad_()
         return result
 
     def __deepcopy__(self, memo: dict) -> Parameter:

@@ -24,13 +24,15 @@ class Version:
     """Counts the in-place changes of one piece of memory; shared by all tensors that look at it.
 
     `count` is what autograd compares. `writes` also counts changes through `.data`, which autograd must not see
-    but a packed copy of a weight must. `shared` says that others may write without telling us.
+    but a packed copy of a weight must. `shared` says that others may write without telling us, `inference` that the
+    memory was made in inference mode.
     """
 
-    __slots__ = ("_memory", "_shared", "_writes", "count")
+    __slots__ = ("_memory", "_shared", "_writes", "count", "inference")
 
     def __init__(self, memory: Version | None = None) -> None:
         self.count = 0
+        self.inference = False
         self._writes = 0
         self._shared = False
         self._memory = memory  # the Version that keeps `writes` and `shared`; None means this one
@@ -54,6 +56,12 @@ class Version:
 
     def __bool__(self) -> bool:
         return True
+
+
+_mode = modes.mode
+# Stands for the untouched version of a tensor that was made in inference mode, as None does for others.
+_UNTOUCHED = Version()
+_UNTOUCHED.inference = True
 
 
 class Tensor:
@@ -161,6 +169,8 @@ class Tensor:
                     mend=".float() first",
                 )
             )
+        if requires_grad and self.is_inference() and not _mode.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
                 message(
@@ -171,6 +181,11 @@ class Tensor:
         if self._node is None:
             self._requires_grad = bool(requires_grad)
         return self
+
+    def is_inference(self) -> bool:
+        """Whether this tensor was made in inference mode: it cannot be saved for a gradient, nor changed outside."""
+        version = self._version
+        return version is not None and version.inference
 
     @property
     def grad_fn(self) -> object | None:
@@ -306,7 +321,7 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     result._ordered = array if type(array) is np.ndarray else np.asarray(array)
     result._requires_grad = False
     result._seen = 0
-    result._version = None
+    result._version = _UNTOUCHED if _mode.inference else None
     return result
 
 
@@ -386,10 +401,7 @@ def alias(source: Tensor, cls: type = Tensor) -> Tensor:
 def wrap_view(array: np.ndarray, source: Tensor) -> Tensor:
     """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
     result = _sharing(wrap(array), source)
-    version = source._version
-    if version is None:
-        version = source._version = Version()
-    result._version = version
+    result._version = version = version_of(source)
     result._base = source if source._base is None else source._base
     result._seen = version.count if modes.mode.enabled else -1
     return result
@@ -406,8 +418,10 @@ def wrap_maybe_view(array: np.ndarray, source: Tensor) -> Tensor:
 def version_of(tensor: Tensor) -> Version:
     """The version of a tensor's memory, which from now on is kept."""
     version = tensor._version
-    if version is None:
+    if version is None or version is _UNTOUCHED:
+        inference = version is not None
         version = tensor._version = Version()
+        version.inference = inference
     return version
 
 

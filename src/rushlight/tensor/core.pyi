@@ -73,6 +73,8 @@ class Tensor:
     def requires_grad(self, value: _b.bool) -> None: ...
     def requires_grad_(self, requires_grad: _b.bool = True) -> _Self:
         """Say whether gradients are wanted for this leaf; returns itself."""
+    def is_inference(self) -> _b.bool:
+        """Whether this tensor was made in inference mode: it cannot be saved for a gradient, nor changed outside."""
     @property
     def grad_fn(self) -> _b.object | None:
         """The graph node that computed this tensor; None for a leaf."""

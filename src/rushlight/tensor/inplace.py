@@ -43,6 +43,15 @@ def _is_recorded(self: Tensor, *args: object) -> bool:
 def check_writeable(self: Tensor) -> None:
     """Raise where the memory must not be written, or one element would be written twice."""
     array = memory(self)
+    version = self._version
+    if version is not None and version.inference and not mode.inference:
+        raise RuntimeError(
+            message(
+                "Inplace update to inference tensor outside InferenceMode is not allowed."
+                "You can make a clone to get a normal tensor before doing inplace update.",
+                mend="x = x.clone(), or torch.no_grad() instead of torch.inference_mode()",
+            )
+        )
     if not array.flags.writeable:
         raise RuntimeError(
             message(
