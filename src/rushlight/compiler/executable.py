@@ -69,8 +69,12 @@ def _place_in_file(image: bytes, size: int) -> int:
         raise NotExecutable("the system allows no executable memory")
     file = os.memfd_create("rushlight")
     try:
-        os.write(file, image + bytes(size - len(image)))
+        rest = memoryview(image + bytes(size - len(image)))
+        while rest:  # a write may take a part only
+            rest = rest[os.write(file, rest) :]
         return pages.place(size, pages.READ | pages.EXECUTE, pages.PRIVATE, file)
+    except OSError as error:
+        raise NotExecutable(f"the system allows no executable memory ({error})") from error
     finally:
         os.close(file)
 

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 CompilerMissing = compiler.CompilerMissing
 
+
+class KernelFailed(RuntimeError):
+    """LLVM did not compile a kernel."""
+
+
 # A kernel takes the address of its `ir.Params` words and returns nothing; the GIL is free while it runs.
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -120,7 +125,12 @@ def _load(key: str, build: Callable[[], Module], target: Target) -> Code:
     image = cache.load(identity)
     if image is None:
         module = build()
-        object_code = compiler.compile_object(module.text(), target)
+        try:
+            object_code = compiler.compile_object(module.text(), target)
+        except CompilerMissing:
+            raise
+        except RuntimeError as error:  # what llvmlite raises
+            raise KernelFailed(f"LLVM does not compile {key!r} for {target.isa}: {error}") from error
         try:
             image = link(object_code, module.exports)
         except Unlinkable:

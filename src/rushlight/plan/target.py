@@ -90,13 +90,15 @@ _AVX2 = {"avx2", "fma", "f16c", "bmi1", "bmi2", "movbe", "abm"}
 _AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
 
 
+class NoKernels(ValueError):
+    """The machine has an instruction set that nothing is emitted for."""
+
+
 @functools.lru_cache(maxsize=8)
 def _host(forced: str) -> Target:
     isa = forced or _detected_isa()
     if not isa:
-        raise ValueError(
-            f"there are no kernels for {_machine() or 'this machine'}: x86-64 and aarch64 only, in 64 bits"
-        )
+        raise NoKernels(f"there are no kernels for {_machine() or 'this machine'}: x86-64 and aarch64 only, in 64 bits")
     if isa not in _LEVELS:
         raise refusal("RUSHLIGHT_TARGET", forced, f"one of {_here()}")
     target = Target.named(isa, abi=_abi(), **_caches())

@@ -7,18 +7,21 @@ handful of addresses and a launch.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import NoReturn
 
 import numpy as np
 
 from ... import runtime
 from ...compiler import debug, jit
+from ...compiler.executable import NotExecutable
 from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.pool import covered, listed
-from ...plan.target import Target
+from ...plan.target import NoKernels, Target
 from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
 from ..exactness import get_exact
@@ -28,7 +31,7 @@ from .kernels import addressable
 
 name = "compiled"
 
-_REMEMBERED = 512
+_REMEMBERED = 4096
 _calls: OrderedDict[tuple, Callable] = OrderedDict()
 _CALLS = {
     "lanes": "lanewise.LaneCall", "planes": "planes.PlaneCall", "product": "product.ProductCall",
@@ -86,7 +89,7 @@ def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
     key = ("bias", dtype, y.shape, y.strides, runtime.team_size())
     call = _calls.get(key)
     if call is None:
-        call = _remember(key, partial(_class("bias.BiasCall"), dtype, y, Target.host(), runtime.team_size()))
+        call = _remember(key, lambda: _class("bias.BiasCall")(dtype, y, Target.host(), runtime.team_size()))
     return call(y)
 
 
@@ -97,7 +100,7 @@ def max_pool(grid: Windows, x: np.ndarray, wanted: bool) -> tuple[np.ndarray, np
     if call is None:
         if not _pools(grid, x):
             return pooling.max_pool(grid, x, wanted)
-        call = _remember(key, partial(_class("pool.PoolCall"), grid, x, wanted, Target.host(), key[-1]))
+        call = _remember(key, lambda: _class("pool.PoolCall")(grid, x, wanted, Target.host(), key[-1]))
     return call(x)
 
 
@@ -108,7 +111,7 @@ def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y:
     if call is None:
         if not _pools(grid, y):
             return pooling.max_pool_grad(grid, shape, winners, y)
-        call = _remember(key, partial(_class("pool.PoolGradCall"), grid, shape, winners, y, Target.host(), key[-1]))
+        call = _remember(key, lambda: _class("pool.PoolGradCall")(grid, shape, winners, y, Target.host(), key[-1]))
     return call(winners, y)
 
 
@@ -158,14 +161,22 @@ def _prepare(
 
 
 def _remember(key: tuple, make: Callable[[], Callable]) -> Callable:
-    """What `make` makes. A compiler that is not there is a reason to decline; whatever else fails here is a bug."""
+    """What `make` makes. Where nothing can be compiled or run, this engine is unavailable; a kernel that LLVM does not
+    compile is declined, with a warning. Whatever else fails here is a bug."""
     try:
         call = _calls[key] = make()
-    except jit.CompilerMissing as missing:
+    except (jit.CompilerMissing, NotExecutable, NoKernels) as missing:
         raise Unavailable(str(missing)) from missing
+    except jit.KernelFailed as failed:
+        warnings.warn(f"{failed}; NumPy computes this layer", RuntimeWarning, stacklevel=2)
+        call = _calls[key] = partial(_declined, str(failed))
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
     return call
+
+
+def _declined(reason: str, *arguments: object) -> NoReturn:
+    raise Refusal(reason)
 
 
 def _choose(
