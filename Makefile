@@ -23,9 +23,10 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The tests that compare with PyTorch while it runs; it is installed beside the package, never by it.
+# The tests that compare with PyTorch while it runs; it is installed beside the package, never by it. (Its samples of
+# operations import expecttest.)
 parity: $(VENV)/test.stamp
-	$(BIN)/python -m pip install -q "torch==2.13.0"
+	$(BIN)/python -m pip install -q "torch==2.13.0" expecttest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "live and not long"
 
 # The kernels on the instruction sets below this machine's, and on those that it imitates (16 lanes, say).
