@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rushlight
+from rushlight.backends.reference.padding import source
 from rushlight.nn import functional as F
-from rushlight.ops.pad import source
 
 MODES = ["reflect", "replicate", "circular"]
 PADS = [(1, 1), (2, 0), (-1, 3), (3, -2), (-2, -1), (0, 0), (4, -4)]

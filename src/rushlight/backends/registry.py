@@ -1,8 +1,8 @@
 """Which engine computes: the compiled one where it can, the reference otherwise, and why not the other.
 
 In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
-call. An engine is a module (or object) with `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool`, `window_sums` and the
-adjoints of the last two; it declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
+call. An engine is a module (or object) with the kernels `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool`,
+`pad_copies` and so on; it declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class Ordered:
         """`max_pool_grad` of the first engine that takes it."""
         return self._first("max_pool_grad", grid, arguments)
 
-    def window_sums(self, grid: Windows, x: np.ndarray) -> np.ndarray:
-        """`window_sums` of the first engine that takes it."""
-        return self._first("window_sums", grid, (x,))
-
-    def window_sums_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
-        """`window_sums_grad` of the first engine that takes it."""
-        return self._first("window_sums_grad", grid, arguments)
+    def __getattr__(self, name: str) -> Callable:
+        """Other kernels are those of the first engine that has them."""
+        for engine in self.engines:
+            if kernel := getattr(engine, name, None):
+                setattr(self, name, kernel)
+                return kernel
+        raise AttributeError(f"no engine has {name}")
 
     def _first(self, kernel: str, spec: ConvSpec | Windows, arguments: tuple) -> np.ndarray | tuple:
         for engine in self.engines:
@@ -211,6 +211,9 @@ def shapes_alone() -> bool:
     return isinstance(_here.get(), Shapes)
 
 
-def evaluate(shape: tuple[int, ...], dtype: np.dtype, function: Callable, *arrays: np.ndarray) -> np.ndarray:
-    """`function(*arrays)`, which has this shape and dtype; only the shape where shapes alone are asked for."""
-    return hollow(shape, dtype) if shapes_alone() else function(*arrays)
+def apply(kernel: tuple, shape: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+    """What a kernel (its name, then its attributes) makes of x; it has this shape."""
+    if shapes_alone():
+        return hollow(shape, x.dtype)
+    name, *attributes = kernel
+    return getattr(current(), name)(*attributes, x)

@@ -6,17 +6,12 @@ Each is the gradient of the other.
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
-
-import numpy as np
 
 from rushlight.tensor.core import Tensor, memory
 
 from ..rules import windows
 from ..rules.arguments import not_a_tensor, unsupported_type
-from ..rules.meeting import walk
-from ..rules.windows import Windows
 from .conv import code
 from .linear_map import linear_map
 
@@ -28,7 +23,7 @@ def unfold(x: Tensor, kernel_size: object, dilation: object = 1, padding: object
     grid = windows.unfold(shape, kernel_size, dilation, padding, stride, memory(x).itemsize)
     lead, channels = shape[: -len(grid.size) - 1], shape[-len(grid.size) - 1]
     columns = (*lead, channels * prod(grid.taps), prod(grid.out))
-    return linear_map("Im2Col", x, columns, partial(_columns, grid), partial(_image, grid))
+    return linear_map("Im2Col", x, columns, ("unfold", grid), ("fold", grid))
 
 
 def fold(
@@ -44,7 +39,7 @@ def fold(
     shape = memory(x).shape
     grid = windows.fold(shape, output_size, kernel_size, dilation, padding, stride, memory(x).itemsize)
     image = (*shape[:-2], shape[-2] // prod(grid.taps), *grid.size)
-    return linear_map("Col2Im", x, image, partial(_image, grid), partial(_columns, grid))
+    return linear_map("Col2Im", x, image, ("fold", grid), ("unfold", grid))
 
 
 def _check_tensor(op: str, kernel: str, x: Tensor) -> None:
@@ -52,27 +47,3 @@ def _check_tensor(op: str, kernel: str, x: Tensor) -> None:
         raise not_a_tensor(op, "input", 1, x)
     if memory(x).dtype.kind in "iu":
         raise unsupported_type(kernel, code(x))
-
-
-def steps_of(grid: Windows) -> tuple:
-    """The arguments of `walk` over the taps of windows."""
-    return grid.taps, grid.dilation, grid.padding, grid.stride, grid.out, grid.size
-
-
-def _columns(grid: Windows, x: np.ndarray) -> np.ndarray:
-    rank = len(grid.size)
-    lead = x.shape[:-rank]  # (batch, channels) or (channels,)
-    columns = np.zeros((*lead, *grid.taps, *grid.out), x.dtype)
-    for tap, outputs, inputs in walk(*steps_of(grid)):
-        columns[(..., *tap, *outputs)] = x[(..., *inputs)]
-    return columns.reshape(*lead[:-1], lead[-1] * prod(grid.taps), prod(grid.out))
-
-
-def _image(grid: Windows, columns: np.ndarray) -> np.ndarray:
-    lead = (*columns.shape[:-2], columns.shape[-2] // prod(grid.taps))
-    blocks = columns.reshape(*lead, *grid.taps, *grid.out)
-    half = columns.itemsize == 2
-    image = np.zeros((*lead, *grid.size), np.float32 if half else columns.dtype)
-    for tap, outputs, inputs in walk(*steps_of(grid)):
-        image[(..., *inputs)] += blocks[(..., *tap, *outputs)]
-    return image.astype(columns.dtype, copy=False)

@@ -45,6 +45,27 @@ class Windows(NamedTuple):
         return self._replace(taps=tuple(taps), padding=tuple(padding))
 
 
+class Counts(NamedTuple):
+    """What the sum over each window is divided by: its positions in the input, or in the input and its padding."""
+
+    windows: Windows
+    padding: bool
+
+    def by_axis(self) -> list[list[int]]:
+        """How many positions along each axis; a window counts their product.
+
+        >>> Counts(Windows((5,), (3,), (2,), (1,), (1,), (3,)), padding=False).by_axis()
+        [[2, 3, 2]]
+        """
+        counts = []
+        for n, k, s, p, out in zip(
+            *(getattr(self.windows, name) for name in ("size", "taps", "stride", "padding", "out"))
+        ):
+            spans = [(o * s - p, min(o * s - p + k, n + p)) for o in range(out)]
+            counts.append([b - a if self.padding else min(b, n) - max(a, 0) for a, b in spans])
+        return counts
+
+
 def _axes(size: tuple, taps: tuple, stride: tuple, dilation: tuple, padding: tuple) -> list[dict[str, int]]:
     return [
         dict(size=n, taps=k, stride=s, dilation=d, before=p, after=p)

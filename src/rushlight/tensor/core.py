@@ -490,8 +490,7 @@ _LARGE = 1 << 18
 def _recycled(args: tuple) -> dict:
     """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
     from rushlight.backends import registry
-
-    from .allocation import empty_like_array
+    from rushlight.runtime.allocation import empty_like_array
 
     first = args[0]
     for other in args:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes
+from rushlight.runtime.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes
 from rushlight.tensor.core import Tensor, is_in_order, memory, method, quiet, wrap
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format

@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.autograd.graph import Needs, record
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import allocate, empty_like_array
+from rushlight.runtime.allocation import allocate, empty_like_array
 from rushlight.tensor.core import (
     Tensor,
     elements,

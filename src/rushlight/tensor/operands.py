@@ -14,7 +14,7 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES, not_a_tensor
-from rushlight.tensor.allocation import empty_like_array
+from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, is_in_order, memory, quiet, settled, wrap, wrap_unordered
 
 Operand = Tensor | float | int | bool

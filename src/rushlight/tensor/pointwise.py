@@ -14,7 +14,7 @@ from rushlight.autograd.graph import Gradients, Needs, in_single, record
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import empty_like_array
+from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import Operand, in_dtype

@@ -16,7 +16,7 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.allocation import MOST_AXES, empty_like_array, too_many_axes
+from rushlight.runtime.allocation import MOST_AXES, empty_like_array, too_many_axes
 from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like, wrap_maybe_view, wrap_view
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either

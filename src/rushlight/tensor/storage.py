@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.tensor.allocation import allocate
+from rushlight.runtime.allocation import allocate
 
 
 class Lying:

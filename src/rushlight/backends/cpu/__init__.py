@@ -26,8 +26,19 @@ from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
 from ..exactness import get_exact
 from ..protocol import Refusal, Unavailable
-from ..reference import pooling
+from ..reference import averaging, pooling
+from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
+from ..reference.folding import fold, unfold
+from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
+from ..reference.pooling import max_pool_gather, positions
 from .kernels import addressable
+
+__all__ = [
+    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "fold", "fprop",
+    "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
+    "positions", "unfold", "wgrad",
+]  # fmt: skip
+# What only moves numbers, NumPy does.
 
 name = "compiled"
 
@@ -127,6 +138,10 @@ def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np
     from . import sums
 
     return sums.window_sums_grad(grid, shape, y, dgrad)
+
+
+avg_pool = partial(averaging.avg_pool, window_sums)
+avg_pool_grad = partial(averaging.avg_pool_grad, window_sums_grad)
 
 
 def _pools(grid: Windows, a: np.ndarray) -> bool:

@@ -8,18 +8,34 @@ can be compiled.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import numpy as np
 
-from rushlight.backends.reference.pooling import max_pool, max_pool_grad, window_sums, window_sums_grad
+from rushlight.backends.reference import averaging
+from rushlight.backends.reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
+from rushlight.backends.reference.folding import fold, unfold
+from rushlight.backends.reference.padding import pad_constant, pad_copies, pad_copies_grad
+from rushlight.backends.reference.pooling import (
+    max_pool,
+    max_pool_gather,
+    max_pool_grad,
+    positions,
+    window_sums,
+    window_sums_grad,
+)
 from rushlight.rules.meeting import walk
 from rushlight.rules.spec import ConvSpec
 
 __all__ = [
-    "bias_grad", "dgrad", "fprop", "max_pool", "max_pool_grad", "name", "wgrad", "window_sums", "window_sums_grad",
+    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "fold", "fprop",
+    "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
+    "positions", "unfold", "wgrad",
 ]  # fmt: skip
 
+avg_pool = partial(averaging.avg_pool, window_sums)
+avg_pool_grad = partial(averaging.avg_pool_grad, window_sums_grad)
 name = "reference"
 
 

@@ -2,7 +2,7 @@
 
 In come `Windows` and arrays whose last axes are the windows'; out come the maxima, with the winners: the number of the
 tap that is each window's maximum, counted through all taps in their order. The gradient is a scatter to the winners,
-its adjoint a gather. Averages are sums over windows, divided by their caller.
+its adjoint a gather. Averages (`averaging`) are sums over windows, divided.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ def max_pool_gather(grid: Windows, winners: np.ndarray, x: np.ndarray) -> np.nda
     for number, outputs, inputs in meetings(grid):
         np.copyto(y[(..., *outputs)], x[(..., *inputs)], where=winners[(..., *outputs)] == number)
     return y
+
+
+def positions(grid: Windows, winners: np.ndarray) -> np.ndarray:
+    """The flat position in its plane of each window's maximum."""
+    indices = np.zeros(winners.shape, np.int64)
+    plane = np.arange(prod(grid.size)).reshape(grid.size)
+    for number, outputs, inputs in meetings(grid):
+        np.copyto(indices[(..., *outputs)], plane[inputs], where=winners[(..., *outputs)] == number)
+    return indices
 
 
 def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:

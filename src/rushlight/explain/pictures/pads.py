@@ -53,7 +53,7 @@ def _view(axis: Axis) -> View:
 
 def _sources(axis: Axis, mode: str) -> dict[int, int]:
     """For each position of the padded axis the input's position that it shows."""
-    from rushlight.ops.pad import source
+    from rushlight.backends.reference.padding import source
 
     n = axis.numbers
     places = range(-n["before"], n["size"] + n["after"])

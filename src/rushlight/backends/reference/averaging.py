@@ -1,0 +1,98 @@
+"""Averages over windows in NumPy: sums, divided; and averages to a given size.
+
+In come `Windows` with what to divide by, or the size wanted, and an array whose last axes are theirs. The sums are
+those of the backend that asks. Halves are summed in single precision and rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, reduce
+from math import prod
+
+import numpy as np
+
+from rushlight.backends.reference.pooling import arranged, order_of
+from rushlight.rules import formula
+from rushlight.rules.windows import Counts, Windows
+from rushlight.runtime.allocation import allocate
+
+Sums = Callable[..., np.ndarray]
+"""`window_sums` or `window_sums_grad` of a backend."""
+
+
+def avg_pool(sums: Sums, grid: Windows, divisor: Counts | int, x: np.ndarray) -> np.ndarray:
+    """The mean of each window."""
+    y = sums(grid, x.astype(_wide(x.dtype), copy=False))
+    return _divided(y, divisor, y).astype(x.dtype, copy=False)
+
+
+def avg_pool_grad(sums: Sums, grid: Windows, divisor: Counts | int, y: np.ndarray) -> np.ndarray:
+    """The adjoint: each position has its share of its windows' entries of y."""
+    wide = y.astype(_wide(y.dtype), copy=False)
+    shares = _divided(wide, divisor, arranged(order_of(y), y.shape, wide.dtype, allocate))
+    x = sums(grid, (*y.shape[: -len(grid.size)], *grid.size), shares)
+    return x.astype(y.dtype, copy=False)
+
+
+def _divided(sums: np.ndarray, divisor: Counts | int, out: np.ndarray) -> np.ndarray:
+    """Integers are divided towards zero, as in C."""
+    divisor = _counted(divisor) if isinstance(divisor, Counts) else divisor
+    if sums.dtype.kind in "iu":
+        return np.trunc(sums / divisor).astype(sums.dtype)
+    return np.divide(sums, np.asarray(divisor, sums.dtype), out=out)
+
+
+@lru_cache(256)
+def _counted(counts: Counts) -> np.ndarray:
+    return reduce(np.multiply.outer, map(np.array, counts.by_axis()))
+
+
+def _wide(dtype: np.dtype) -> np.dtype:
+    return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+
+
+def _bounds(size: int, out: int) -> list[tuple[int, int]]:
+    return [
+        (
+            formula.ADAPTIVE_START(index=index, size=size, out=out),
+            formula.ADAPTIVE_STOP(index=index, size=size, out=out),
+        )
+        for index in range(out)
+    ]
+
+
+def adaptive_avg_pool(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+    """Means of windows that cover the input evenly, axis by axis, since a window is a product of intervals."""
+    result = x.astype(_wide(x.dtype), copy=False)
+    for axis, count in enumerate(out, x.ndim - len(out)):
+        lines = np.moveaxis(result, axis, 0)
+        means = np.empty((count, *lines.shape[1:]), result.dtype)
+        for index, (start, stop) in enumerate(_bounds(lines.shape[0], count)):
+            means[index] = lines[start:stop].mean(0)
+        result = np.moveaxis(means, 0, axis)
+    return np.ascontiguousarray(result, dtype=x.dtype)
+
+
+def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """The adjoint, of an input whose last axes have this size."""
+    result, lead, out = y.astype(_wide(y.dtype), copy=False), y.shape[: -len(size)], y.shape[-len(size) :]
+    if all(n and count % n == 0 for n, count in zip(out, size)):
+        return _repeated(size, lead, out, result).astype(y.dtype, copy=False)
+    for axis, count in enumerate(size, len(lead)):
+        lines = np.moveaxis(result, axis, 0)
+        spread = np.zeros((count, *lines.shape[1:]), result.dtype)
+        for index, (start, stop) in enumerate(_bounds(count, lines.shape[0])):
+            spread[start:stop] += lines[index] / np.asarray(stop - start, spread.dtype)
+        result = np.moveaxis(spread, 0, axis)
+    return np.ascontiguousarray(result, dtype=y.dtype)
+
+
+def _repeated(size: tuple[int, ...], lead: tuple[int, ...], out: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """Windows of one size side by side: each has its share in all its places."""
+    lengths = [count // n for n, count in zip(out, size)]
+    shares = y / np.asarray(prod(lengths), y.dtype)
+    x = allocate((*lead, *size), y.dtype)
+    places = x.reshape(*lead, *(extent for pair in zip(out, lengths) for extent in pair))
+    places[...] = np.expand_dims(shares, tuple(range(len(lead) + 1, places.ndim, 2)))
+    return x
