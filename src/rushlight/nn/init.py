@@ -251,7 +251,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     From Martens, "Deep learning via Hessian-free optimization" (2010).
     """
     from rushlight.random.distributions import permutation
-    from rushlight.random.fill import checked_generator
+    from rushlight.random.source import checked
 
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
@@ -259,7 +259,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     rows, columns = tensor.shape
     values = tensor._array.copy()
     for column in range(columns):
-        order = permutation(checked_generator(generator), rows)
+        order = permutation(checked(generator), rows)
         values[order[: math.ceil(sparsity * rows)], column] = 0
     return _copy(tensor, values)
 

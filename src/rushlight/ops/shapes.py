@@ -17,7 +17,7 @@ from rushlight.autograd.modes import set_grad_enabled
 from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.random import fork_rng
+from rushlight.random.source import forked
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.size import Size
 
@@ -84,7 +84,7 @@ def run(layer: Callable, input_shapes: tuple, arguments: dict[str, object], grap
     kind = _dtype_of(layer)
     inputs = [wrap(registry.hollow(tuple(shape), kind)) for shape in input_shapes]
     # A lazy layer draws its weights and a dropout its mask: the random stream is put back.
-    with set_grad_enabled(graph), registry.using(registry.Shapes()), fork_rng():
+    with set_grad_enabled(graph), registry.using(registry.Shapes()), forked():
         for tensor in inputs:
             record(INPUT, tensor, (wrap(tensor._array).requires_grad_(),), _no_rule)
         return layer(*inputs, **arguments)

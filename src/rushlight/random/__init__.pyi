@@ -1,13 +1,12 @@
 # Written by tools/make_stubs.py: change the source, or tools/overloads.pyi, and run it again.
 
-from collections.abc import Iterator as _Iterator
-from contextlib import AbstractContextManager as _Context
 from rushlight.random import box_muller as box_muller
 from rushlight.random import distributions as distributions
 from rushlight.random import factories as factories
 from rushlight.random import fill as fill
 from rushlight.random import generator as generator
 from rushlight.random import rounding as rounding
+from rushlight.random import source as source
 from rushlight.random import stream as stream
 from rushlight.random.factories import bernoulli as bernoulli
 from rushlight.random.factories import multinomial as multinomial
@@ -19,20 +18,13 @@ from rushlight.random.factories import randint_like as randint_like
 from rushlight.random.factories import randn as randn
 from rushlight.random.factories import randn_like as randn_like
 from rushlight.random.factories import randperm as randperm
-from rushlight.random.fill import fill_bernoulli as fill_bernoulli
-from rushlight.random.fill import fill_exponential as fill_exponential
-from rushlight.random.fill import fill_normal as fill_normal
-from rushlight.random.fill import fill_random_int as fill_random_int
-from rushlight.random.fill import fill_uniform as fill_uniform
 from rushlight.random.generator import Generator as Generator
 from rushlight.random.generator import Generator as _Generator
+from rushlight.random.generator import fork_rng as fork_rng
 from rushlight.random.generator import get_rng_state as get_rng_state
 from rushlight.random.generator import initial_seed as initial_seed
 from rushlight.random.generator import manual_seed as manual_seed
 from rushlight.random.generator import seed as seed
 from rushlight.random.generator import set_rng_state as set_rng_state
-import builtins as _b
 
 default_generator: _Generator
-def fork_rng(devices: _b.object = None, enabled: _b.bool = True, device_type: _b.str | None = None) -> _Context[None]:
-    """Draw from a copy of the default generator until the block ends. Devices are there for PyTorch's sake."""

@@ -1,6 +1,6 @@
 """From words to numbers: each distribution fills a flat array in order, drawing exactly what PyTorch draws.
 
-In: a generator and a one-dimensional array of the wanted type. Out: nothing; the array is filled and the
+In: a source of words and a one-dimensional array of the wanted type. Out: nothing; the array is filled and the
 generator has moved on. Long arrays are filled piece by piece, so that the passing memory stays small.
 
 What is drawn for one number (observed in PyTorch 2.13):
@@ -18,8 +18,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from rushlight.random.box_muller import box_muller
-from rushlight.random.generator import Generator
 from rushlight.random.rounding import fused_float32, fused_float64
+from rushlight.random.source import Source
 from rushlight.random.stream import WordStream
 
 BLOCK = 16
@@ -40,7 +40,7 @@ def unit_float64(stream: WordStream, count: int) -> np.ndarray:
     return low_bits.astype(np.float64) * 2.0**-53
 
 
-def uniform(generator: Generator, out: np.ndarray, low: float, high: float) -> None:
+def uniform(generator: Source, out: np.ndarray, low: float, high: float) -> None:
     """Fill `out` with uniform numbers in [low, high)."""
     draw = _uniform_float64 if out.dtype == np.float64 else _uniform_float32
     for piece in _pieces(out):
@@ -61,7 +61,7 @@ def _uniform_float32(stream: WordStream, out: np.ndarray, low: float, high: floa
         out[out >= high.astype(out.dtype)] = low.astype(out.dtype)
 
 
-def block_normal(generator: Generator, out: np.ndarray, mean: float, std: float) -> None:
+def block_normal(generator: Source, out: np.ndarray, mean: float, std: float) -> None:
     """Fill `out`, which holds at least 16 numbers, with normal numbers, block by block.
 
     Where the length is no multiple of 16 the last 16 are computed anew, and float32 and float64 (not the halves)
@@ -97,13 +97,13 @@ def _box_muller(unit: np.ndarray, mean: float, std: float, fused: bool) -> np.nd
     return fused_float32(normal, kind(std), kind(mean))
 
 
-def paired_normal(generator: Generator, out: np.ndarray, mean: float, std: float) -> None:
+def paired_normal(generator: Source, out: np.ndarray, mean: float, std: float) -> None:
     """Fill `out` with normal numbers made two at a time; an odd one is left in the generator for the next call."""
     for piece in _pieces(out):
         piece[...] = _standard_pairs(generator, piece.size) * std + mean
 
 
-def _standard_pairs(generator: Generator, count: int) -> np.ndarray:
+def _standard_pairs(generator: Source, count: int) -> np.ndarray:
     waiting = [] if generator.waiting_normal is None or not count else [generator.waiting_normal]
     fresh = -(-(count - len(waiting)) // 2)
     unit = unit_float64(generator.stream, 2 * fresh)
@@ -116,7 +116,7 @@ def _standard_pairs(generator: Generator, count: int) -> np.ndarray:
     return normal[:count]
 
 
-def integers(generator: Generator, out: np.ndarray, low: int, span: int, long: bool | None = None) -> None:
+def integers(generator: Source, out: np.ndarray, low: int, span: int, long: bool | None = None) -> None:
     """Fill `out` with integers in [low, low + span), span ≤ 2⁶⁴; `long` overrides the rule for the word's width."""
     if long is None:
         long = span >= LONG_SPAN
@@ -129,25 +129,25 @@ def integers(generator: Generator, out: np.ndarray, low: int, span: int, long: b
         piece[...] = shifted.view(np.int64).astype(out.dtype)
 
 
-def bernoulli(generator: Generator, out: np.ndarray, probability: float) -> None:
+def bernoulli(generator: Source, out: np.ndarray, probability: float) -> None:
     """Fill `out` with ones, each with the given probability, and zeros."""
     for piece in _pieces(out):
         piece[...] = unit_float64(generator.stream, piece.size) < probability
 
 
-def bernoulli_each(generator: Generator, out: np.ndarray, probability: np.ndarray) -> None:
+def bernoulli_each(generator: Source, out: np.ndarray, probability: np.ndarray) -> None:
     """The same with a probability for each number; its type decides how a uniform is drawn."""
     unit = unit_float64 if probability.dtype == np.float64 else unit_float32
     out[...] = unit(generator.stream, out.size) < probability
 
 
-def exponential(generator: Generator, out: np.ndarray, rate: float) -> None:
+def exponential(generator: Source, out: np.ndarray, rate: float) -> None:
     """Fill `out` with exponential numbers of the given rate."""
     for piece in _pieces(out):
         piece[...] = -np.log1p(-unit_float64(generator.stream, piece.size)) / rate
 
 
-def permutation(generator: Generator, count: int) -> list[int]:
+def permutation(generator: Source, count: int) -> list[int]:
     """The numbers 0 … count−1 shuffled: place i is exchanged with one of the places i … count−1."""
     order = list(range(count))
     last = max(count - 1, 0)

@@ -12,8 +12,9 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
-from rushlight.random.fill import checked_generator, fill_bernoulli, fill_normal, fill_random_int, fill_uniform
+from rushlight.random.fill import fill_bernoulli, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import Generator
+from rushlight.random.source import checked
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, shape_of
 
@@ -39,7 +40,8 @@ def rand(
             [0.0885, 0.1320]])
     """
     result = empty(shape_of("rand", _some(sizes, size, "rand"), size), dtype=dtype, **options)
-    return fill_uniform(result, 0, 1, generator)
+    fill_uniform(result._array, 0, 1, generator)
+    return result
 
 
 def randn(
@@ -59,7 +61,8 @@ def randn(
     tensor([ 1.5410, -0.2934, -2.1788])
     """
     result = empty(shape_of("randn", _some(sizes, size, "randn"), size), dtype=dtype, **options)
-    return fill_normal(result, 0, 1, generator)
+    fill_normal(result._array, 0, 1, generator)
+    return result
 
 
 def randint(
@@ -84,7 +87,8 @@ def randint(
     named = {name: value for name, value in (("low", low), ("high", high), ("size", size)) if value is not None}
     low, high, size = _bounds_and_size(bounds_and_size, named)
     result = empty(size, dtype=dtypes.int64 if dtype is None else dtype_or_default(dtype), **options)
-    return fill_random_int(result, low, high, generator)
+    fill_random_int(result._array, low, high, generator)
+    return result
 
 
 def randperm(
@@ -106,7 +110,7 @@ def randperm(
     n, dtype = _integer(n, "randperm", "n"), dtypes.int64 if dtype is None else dtype
     _check_holds_order(dtype_or_default(dtype), n)
     result = empty((n,), dtype=dtype, **options)
-    source = checked_generator(generator)
+    source = checked(generator)
     with source.lock:
         result._array[...] = distributions.permutation(source, n)
     return result
@@ -132,7 +136,9 @@ def normal(
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         if size is None:
             raise TypeError(message("normal() takes mean, std and size where both are numbers", mend="size=(2, 3)"))
-        return fill_normal(empty(tuple(size), dtype=dtype, **options), mean, std, generator)
+        result = empty(tuple(size), dtype=dtype, **options)
+        fill_normal(result._array, mean, std, generator)
+        return result
     if size is not None:
         raise TypeError(message("normal() takes no size where mean or std is a tensor", f"got size={size}"))
     if isinstance(std, Tensor) and bool((std._array < 0).any()):
@@ -149,7 +155,8 @@ def _normal_around(mean: float | Tensor, std: float | Tensor, generator: Generat
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
         raise RuntimeError(f"normal: mean of shape {shapes[0]} and std of shape {shapes[1]} do not broadcast") from None
-    result = fill_normal(empty(shape, dtype=leading.dtype), 0, 1, generator)
+    result = empty(shape, dtype=leading.dtype)
+    fill_normal(result._array, 0, 1, generator)
     given = tuple([value if isinstance(value, Tensor) else None for value in (mean, std)])
     mean, std = (value._array if isinstance(value, Tensor) else value for value in (mean, std))
     result._array[...] = result._array * std + mean
@@ -171,7 +178,8 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     >>> torch.bernoulli(torch.tensor([0.0, 1.0]))
     tensor([0., 1.])
     """
-    result = fill_bernoulli(empty_like(input), input if p is None else p, generator)
+    result = empty_like(input)
+    fill_bernoulli(result._array, input._array if p is None else p, generator)
     record("BernoulliBackward0", result, (input,), _no_slope, (input,))
     return result
 
@@ -188,7 +196,7 @@ def multinomial(
     >>> torch.multinomial(torch.tensor([0.0, 3.0]), 2, replacement=True)
     tensor([1, 1])
     """
-    source, weights = checked_generator(generator), input._array
+    source, weights = checked(generator), input._array
     _check_multinomial(input, _integer(num_samples, "multinomial", "num_samples"), replacement)
     if not replacement:
         waits = np.empty(weights.shape, dtype=weights.dtype)
@@ -229,12 +237,16 @@ def _check_multinomial(input: Tensor, count: int, replacement: bool) -> None:
 
 def rand_like(input: Tensor, *, generator: Generator | None = None, **options: Unpack[OptionsLike]) -> Tensor:
     """`rand` in the shape, dtype and memory order of `input`; options as `empty_like`."""
-    return fill_uniform(empty_like(input, **options), 0, 1, generator)
+    result = empty_like(input, **options)
+    fill_uniform(result._array, 0, 1, generator)
+    return result
 
 
 def randn_like(input: Tensor, *, generator: Generator | None = None, **options: Unpack[OptionsLike]) -> Tensor:
     """`randn` in the shape, dtype and memory order of `input`; options as `empty_like`."""
-    return fill_normal(empty_like(input, **options), 0, 1, generator)
+    result = empty_like(input, **options)
+    fill_normal(result._array, 0, 1, generator)
+    return result
 
 
 def randint_like(
@@ -249,7 +261,9 @@ def randint_like(
     low, high = (0, low) if high is None else (0 if low is None else low, high)
     if high is None:
         raise TypeError("randint_like() takes high, or low and high")
-    return fill_random_int(empty_like(input, **options), low, high, generator)
+    result = empty_like(input, **options)
+    fill_random_int(result._array, low, high, generator)
+    return result
 
 
 def _some(sizes: tuple, size: object, name: str) -> tuple:

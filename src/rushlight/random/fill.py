@@ -1,7 +1,7 @@
-"""Fill a tensor with random numbers in place: limits are checked first, then the numbers drawn in memory order.
+"""Fill an array with random numbers in place: limits are checked first, then the numbers drawn in memory order.
 
-In: a tensor of any strides and a distribution's parameters, from `Tensor.uniform_` and its kin and from the
-factories. Out: the same tensor. A call that raises has drawn nothing and changed nothing.
+In: an array of any strides and a distribution's parameters, from `Tensor.uniform_` and its kin and from the
+factories. Out: nothing; the array is filled. A call that raises has drawn nothing and changed nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,11 +16,8 @@ from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
-from rushlight.random.generator import Generator, default_generator
+from rushlight.random.source import Source, checked
 from rushlight.rules.arguments import TYPE_NAMES
-
-if TYPE_CHECKING:
-    from rushlight.tensor import Tensor
 
 # What the type is called in PyTorch's sentences.
 _CPP_NAMES = {
@@ -40,124 +36,121 @@ _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
 def fill_uniform(
-    tensor: Tensor,
+    array: np.ndarray,
     low: float = 0.0,
     high: float = 1.0,
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Source | None = None,
+) -> None:
     """Fill with uniform numbers in [low, high).
 
     Raises NotImplementedError for a dtype that is not floating, RuntimeError for limits that are no range.
     """
-    source = checked_generator(generator)
-    _require_floating(tensor, "check_uniform_bounds")
-    largest = dtypes.finfo(tensor.dtype).max
+    source, kind = checked(generator), dtypes.of_numpy(array.dtype)
+    _require_floating(kind, "check_uniform_bounds")
+    largest = dtypes.finfo(kind).max
     for name, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {_CPP_NAMES[tensor.dtype.name]}: {value}")
+            raise RuntimeError(f"{name} is out of bounds for {_CPP_NAMES[kind.name]}: {value}")
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     if high - low > largest:
         raise RuntimeError(
-            f"uniform_ expects to-from <= the largest {tensor.dtype.name}, but found to={high} and from={low} "
+            f"uniform_ expects to-from <= the largest {kind.name}, but found to={high} and from={low} "
             "which result in to-from to exceed the limit"
         )
-    return _fill(source, tensor, lambda flat: distributions.uniform(source, flat, float(low), float(high)))
+    _fill(source, array, lambda flat: distributions.uniform(source, flat, float(low), float(high)))
 
 
 def fill_normal(
-    tensor: Tensor,
+    array: np.ndarray,
     mean: float = 0.0,
     std: float = 1.0,
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Source | None = None,
+) -> None:
     """Fill with normal numbers.
 
     Raises RuntimeError where std is negative, NotImplementedError for a dtype that is not floating.
     """
-    source = checked_generator(generator)
+    source = checked(generator)
     if not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    _require_floating(tensor, "normal_kernel_cpu")
-    array = tensor._array
+    _require_floating(dtypes.of_numpy(array.dtype), "normal_kernel_cpu")
     by_blocks = array.size >= distributions.BLOCK and array.flags.c_contiguous
     draw = distributions.block_normal if by_blocks else distributions.paired_normal
-    return _fill(source, tensor, lambda flat: draw(source, flat, float(mean), float(std)))
+    _fill(source, array, lambda flat: draw(source, flat, float(mean), float(std)))
 
 
 def fill_bernoulli(
-    tensor: Tensor,
-    p: float | Tensor = 0.5,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Fill with ones, of probability p (a number, or a floating tensor that broadcasts), and zeros.
+    array: np.ndarray,
+    p: float | np.ndarray = 0.5,
+    generator: Source | None = None,
+) -> None:
+    """Fill with ones, of probability p (a number, or a floating array that broadcasts), and zeros.
 
     The numbers are PyTorch's on AMD and ARM machines; on Intel's it calls a generator of Intel's library.
     Raises RuntimeError where a probability lies outside [0, 1].
     """
-    source = checked_generator(generator)
-    if hasattr(p, "_array"):
-        return _fill_bernoulli_each(tensor, p, source)
-    if not 0 <= p <= 1:
+    source = checked(generator)
+    if isinstance(p, np.ndarray):
+        _fill_bernoulli_each(array, p, source)
+    elif 0 <= p <= 1:
+        _fill(source, array, lambda flat: distributions.bernoulli(source, flat, float(p)))
+    else:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return _fill(source, tensor, lambda flat: distributions.bernoulli(source, flat, float(p)))
 
 
-def _fill_bernoulli_each(tensor: Tensor, p: Tensor, source: Generator) -> Tensor:
-    if not p.dtype.is_floating_point:
-        raise NotImplementedError(_not_implemented("bernoulli_tensor_cpu_p_", p.dtype))
-    chance = p._array
-    if not ((chance >= 0) & (chance <= 1)).all():
+def _fill_bernoulli_each(array: np.ndarray, p: np.ndarray, source: Source) -> None:
+    _require_floating(dtypes.of_numpy(p.dtype), "bernoulli_tensor_cpu_p_")
+    if not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
             message(
                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.",
                 "bernoulli: a probability is outside [0, 1]",
             )
         )
-    order = _memory_order(tensor._array)
-    chance = np.broadcast_to(chance, tensor._array.shape).transpose(order).reshape(-1)
-    return _fill(source, tensor, lambda flat: distributions.bernoulli_each(source, flat, chance))
+    chance = np.broadcast_to(p, array.shape).transpose(_memory_order(array)).reshape(-1)
+    _fill(source, array, lambda flat: distributions.bernoulli_each(source, flat, chance))
 
 
-def fill_exponential(tensor: Tensor, lambd: float = 1.0, generator: Generator | None = None) -> Tensor:
+def fill_exponential(array: np.ndarray, lambd: float = 1.0, generator: Source | None = None) -> None:
     """Fill with exponential numbers of the rate `lambd`.
 
     The numbers are PyTorch's on AMD and ARM machines, as for `fill_bernoulli`.
     Raises RuntimeError where the rate is not positive or the dtype not floating.
     """
-    source = checked_generator(generator)
-    if not tensor.dtype.is_floating_point:
+    source, kind = checked(generator), dtypes.of_numpy(array.dtype)
+    if not kind.is_floating_point:
         raise RuntimeError(
             "Exponential distribution is a continuous probability distribution. dtype must be a floating point "
-            f"but you specified {_scalar_name(tensor.dtype)}"
+            f"but you specified {_scalar_name(kind)}"
         )
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    return _fill(source, tensor, lambda flat: distributions.exponential(source, flat, float(lambd)))
+    _fill(source, array, lambda flat: distributions.exponential(source, flat, float(lambd)))
 
 
 def fill_random_int(
-    tensor: Tensor,
+    array: np.ndarray,
     low: int | None = None,
     high: int | None = None,
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Source | None = None,
+) -> None:
     """Fill with integers in [low, high).
 
     With neither given: from 0 over the whole range of the dtype (over the exact integers of a floating one).
     With `low` alone: from there to the end of that range; the largest int64 included.
     Raises RuntimeError for an empty range or one that the dtype does not hold.
     """
-    source = checked_generator(generator)
-    kind = tensor.dtype
+    source, kind = checked(generator), dtypes.of_numpy(array.dtype)
     if kind.name in ("uint16", "uint32", "uint64"):
         raise NotImplementedError(_not_implemented("random_kernel_cpu", kind))
     if low is None and high is None:
         span, long = _largest_exact(kind) + 1, kind.itemsize == 8
-        return _fill(source, tensor, lambda flat: distributions.integers(source, flat, 0, span, long))
-    low = 0 if low is None else low
-    span = _span(kind, low, high)
-    return _fill(source, tensor, lambda flat: distributions.integers(source, flat, low, span))
+        _fill(source, array, lambda flat: distributions.integers(source, flat, 0, span, long))
+    else:
+        low = 0 if low is None else low
+        span = _span(kind, low, high)
+        _fill(source, array, lambda flat: distributions.integers(source, flat, low, span))
 
 
 def _span(kind: dtypes.dtype, low: int, high: int | None) -> int:
@@ -203,22 +196,13 @@ def _largest_exact(kind: dtypes.dtype) -> int:
     return 1 << digits if digits else int(_limits(kind)[1])
 
 
-def checked_generator(generator: Generator | None) -> Generator:
-    """The generator to draw from: the default one for None. TypeError for anything else that is none."""
-    if generator is None:
-        return default_generator.drawn()
-    if not isinstance(generator, Generator):
-        raise TypeError(f"argument 'generator' must be torch.Generator, not {type(generator).__name__}")
-    return generator.drawn()
-
-
 def _scalar_name(kind: dtypes.dtype) -> str:
     return TYPE_NAMES[dtypes.CODES[kind.name]][1]
 
 
-def _require_floating(tensor: Tensor, kernel: str) -> None:
-    if not tensor.dtype.is_floating_point:
-        raise NotImplementedError(_not_implemented(kernel, tensor.dtype))
+def _require_floating(kind: dtypes.dtype, kernel: str) -> None:
+    if not kind.is_floating_point:
+        raise NotImplementedError(_not_implemented(kernel, kind))
 
 
 def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
@@ -229,12 +213,11 @@ def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
     )
 
 
-def _fill(source: Generator, tensor: Tensor, draw: Callable[[np.ndarray], None]) -> Tensor:
+def _fill(source: Source, array: np.ndarray, draw: Callable[[np.ndarray], None]) -> None:
     """Let `draw` fill the elements in the order in which they lie in memory, which is PyTorch's order."""
-    array = tensor._array
     if array.size and any(size > 1 and stride == 0 for size, stride in zip(array.shape, array.strides)):
         if registry.shapes_alone():
-            return tensor
+            return
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -248,7 +231,6 @@ def _fill(source: Generator, tensor: Tensor, draw: Callable[[np.ndarray], None])
         with source.lock:
             draw(flat)
         ordered[...] = flat.reshape(ordered.shape)
-    return tensor
 
 
 def _memory_order(array: np.ndarray) -> list[int]:

@@ -16,6 +16,7 @@ from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
     arithmetic,
     comparison,
     creation,
+    drawing,
     indexing,
     inplace,
     interchange,

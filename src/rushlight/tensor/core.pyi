@@ -6,6 +6,7 @@ from collections.abc import Sequence as _Sequence
 from rushlight.autograd.hooks import Handle as _Handle
 from rushlight.core.dtypes import dtype as _dtype
 from rushlight.random.generator import Generator as _Generator
+from rushlight.random.source import Source as _Source
 from rushlight.tensor.creation import Options as _Options
 from rushlight.tensor.layout import MemoryFormat as _MemoryFormat
 from rushlight.tensor.size import Size as _Size
@@ -729,11 +730,11 @@ class Tensor:
         """Two axes exchanged."""
     def uniform_(self, from_: _b.float=0.0, to: _b.float=1.0, *, generator: _Generator | None=None) -> Tensor:
         """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
-    def normal_(self, mean: _b.float = 0.0, std: _b.float = 1.0, *, generator: _b.object = None) -> _Self:
+    def normal_(self, mean: _b.float = 0.0, std: _b.float = 1.0, *, generator: _Source | None = None) -> _Self:
         """Fill with normal numbers of this mean and standard deviation."""
-    def bernoulli_(self, p: _b.float | Tensor = 0.5, *, generator: _b.object = None) -> _Self:
+    def bernoulli_(self, p: _b.float | Tensor = 0.5, *, generator: _Source | None = None) -> _Self:
         """Fill with ones, with probability `p` each, and zeros."""
-    def exponential_(self, lambd: _b.float = 1.0, *, generator: _b.object = None) -> _Self:
+    def exponential_(self, lambd: _b.float = 1.0, *, generator: _Source | None = None) -> _Self:
         """Fill with exponential numbers of the rate `lambd`."""
     def random_(self, from_: _b.int=..., to: _b.int | None=..., *, generator: _Generator | None=None) -> Tensor:
         """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to)."""

@@ -27,7 +27,7 @@ def change(self: Tensor, function: Callable, *args: object, **kwargs: object) ->
     if not _is_recorded(self, *args, *kwargs.values()):
         _write(self, function(self, *args, **kwargs))
         return self
-    _check_leaf(self)
+    check_leaf(self)
     before = _before(self)
     result = function(before, *args, **kwargs)
     _write(self, result)
@@ -71,7 +71,8 @@ def check_writeable(self: Tensor) -> None:
         )
 
 
-def _check_leaf(self: Tensor) -> None:
+def check_leaf(self: Tensor) -> None:
+    """Raise where a change cannot be recorded: of a leaf that requires grad, or of some views."""
     if self._base is not None:
         if self._seen < 0:
             raise RuntimeError(
@@ -388,73 +389,3 @@ def _define_reshaping(name: str, function: Callable) -> None:
 
 for _name_ in ("squeeze_", "unsqueeze_", "t_", "transpose_"):
     _define_reshaping(_name_, getattr(Tensor, _name_[:-1]))
-
-
-# -- random contents, drawn by rushlight.random
-
-
-def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
-    check_writeable(self)
-    if mode.enabled and self.requires_grad:
-        _check_leaf(self)
-        fresh = wrap(np.empty_like(self._array))
-        draw(fresh, *args)
-        return copy_(self, fresh)
-    draw(self, *args)
-    version_of(self).bump()
-    return self
-
-
-def _limits(function: str, given: tuple, named: dict[str, float]) -> dict[str, float]:
-    """`from` and `to`, by position or by keyword; Python's grammar does not let a parameter be called `from`."""
-    found = dict(zip(("from", "to"), given))
-    if len(given) > 2 or named.keys() - {"from", "to"} or found.keys() & named.keys():
-        words = ", ".join([*map(str, given), *[f"{name}={value}" for name, value in named.items()]])
-        raise TypeError(f"{function}() received an invalid combination of arguments - got ({words})")
-    return found | named
-
-
-@method()
-def uniform_(self: Tensor, *limits: float, generator: object = None, **named: float) -> Tensor:
-    """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
-    from rushlight.random import fill_uniform
-
-    bounds = _limits("uniform_", limits, named)
-    return _drawn(self, fill_uniform, bounds.get("from", 0.0), bounds.get("to", 1.0), generator)
-
-
-@method()
-def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: object = None) -> Tensor:
-    """Fill with normal numbers of this mean and standard deviation."""
-    from rushlight.random import fill_normal
-
-    return _drawn(self, fill_normal, mean, std, generator)
-
-
-@method()
-def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: object = None) -> Tensor:
-    """Fill with ones, with probability `p` each, and zeros."""
-    from rushlight.random import fill_bernoulli
-
-    return _drawn(self, fill_bernoulli, p, generator)
-
-
-@method()
-def exponential_(self: Tensor, lambd: float = 1.0, *, generator: object = None) -> Tensor:
-    """Fill with exponential numbers of the rate `lambd`."""
-    from rushlight.random import fill_exponential
-
-    return _drawn(self, fill_exponential, lambd, generator)
-
-
-@method()
-def random_(self: Tensor, *limits: int | None, generator: object = None, **named: int | None) -> Tensor:
-    """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to).
-
-    `random_(from, None)` ends with the last that the dtype holds; `random_()` begins at 0 and ends there.
-    """
-    from rushlight.random import fill_random_int
-
-    bounds = _limits("random_", limits if len(limits) != 1 or named else (0, *limits), named)
-    low = bounds.get("from", 0 if bounds else None)
-    return _drawn(self, fill_random_int, low, bounds.get("to"), generator)

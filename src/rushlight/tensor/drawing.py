@@ -1,0 +1,73 @@
+"""Random contents: `x.uniform_()`, `x.normal_()` and their like.
+
+In: a tensor, a distribution's parameters and a generator. Out: the same tensor, filled with what `random.fill` draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rushlight.autograd.modes import mode
+from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
+from rushlight.random.source import Source
+from rushlight.tensor.core import Tensor, method, version_of, wrap
+from rushlight.tensor.inplace import check_leaf, check_writeable, copy_
+
+
+def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
+    check_writeable(self)
+    if mode.enabled and self.requires_grad:
+        check_leaf(self)
+        fresh = np.empty_like(self._array)
+        draw(fresh, *args)
+        return copy_(self, wrap(fresh))
+    draw(self._array, *args)
+    version_of(self).bump()
+    return self
+
+
+def _limits(function: str, given: tuple, named: dict[str, float]) -> dict[str, float]:
+    """`from` and `to`, by position or by keyword; Python's grammar does not let a parameter be called `from`."""
+    found = dict(zip(("from", "to"), given))
+    if len(given) > 2 or named.keys() - {"from", "to"} or found.keys() & named.keys():
+        words = ", ".join([*map(str, given), *[f"{name}={value}" for name, value in named.items()]])
+        raise TypeError(f"{function}() received an invalid combination of arguments - got ({words})")
+    return found | named
+
+
+@method()
+def uniform_(self: Tensor, *limits: float, generator: Source | None = None, **named: float) -> Tensor:
+    """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
+    bounds = _limits("uniform_", limits, named)
+    return _drawn(self, fill_uniform, bounds.get("from", 0.0), bounds.get("to", 1.0), generator)
+
+
+@method()
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Source | None = None) -> Tensor:
+    """Fill with normal numbers of this mean and standard deviation."""
+    return _drawn(self, fill_normal, mean, std, generator)
+
+
+@method()
+def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: Source | None = None) -> Tensor:
+    """Fill with ones, with probability `p` each, and zeros."""
+    return _drawn(self, fill_bernoulli, p._array if isinstance(p, Tensor) else p, generator)
+
+
+@method()
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Source | None = None) -> Tensor:
+    """Fill with exponential numbers of the rate `lambd`."""
+    return _drawn(self, fill_exponential, lambd, generator)
+
+
+@method()
+def random_(self: Tensor, *limits: int | None, generator: Source | None = None, **named: int | None) -> Tensor:
+    """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to).
+
+    `random_(from, None)` ends with the last that the dtype holds; `random_()` begins at 0 and ends there.
+    """
+    bounds = _limits("random_", limits if len(limits) != 1 or named else (0, *limits), named)
+    low = bounds.get("from", 0 if bounds else None)
+    return _drawn(self, fill_random_int, low, bounds.get("to"), generator)
