@@ -51,7 +51,7 @@ def test_environment_chooses():
 
 def test_choice_is_put_back_after_using():
     before = registry.current()
-    with pytest.raises(KeyError), registry.using(registry.Shapes()):
+    with pytest.raises(KeyError), registry.using(reference):
         raise KeyError
     assert registry.current() is before
 

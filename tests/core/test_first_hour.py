@@ -22,7 +22,7 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: torch.cat([X, X], "a"), TypeError, "argument 'dim' must be int, not str", "dim=0"),
         (lambda: torch.finfo("float32"), TypeError, "must be torch.dtype, not str", "torch.float32"),
         (lambda: torch.iinfo(np.int8), TypeError, "must be torch.dtype, not type", "a tensor's dtype"),
-        (lambda: X.to("float"), RuntimeError, "Expected one of cpu device type", "rushlight.float"),
+        (lambda: X.to("float"), RuntimeError, "Expected one of cpu, meta device type", "rushlight.float"),
         (lambda: nn.CrossEntropyLoss(X, X), RuntimeError, "Boolean value of Tensor", "loss(input, target)"),
         (lambda: nn.MSELoss(X, X), RuntimeError, "Boolean value of Tensor", "loss(input, target)"),
         (lambda: optim.SGD(nn.Linear(1, 1)), TypeError, "'Linear' object is not iterable", "model.parameters()"),

@@ -180,7 +180,9 @@ class _Rule:
         self.cls = cls
         self.ctx = ctx
         self.slots = slots
-        self.arrays = [None if array is None else (array.shape, array.dtype) for array in arrays]
+        self.arrays = [
+            None if array is None else (array.shape, array.dtype, getattr(array, "backend", None)) for array in arrays
+        ]
         self.own: dict[int, int] = {}
 
     def __call__(self, needs: Needs, *grads_and_saved: Tensor | None) -> Gradients:
@@ -196,7 +198,10 @@ class _Rule:
 
     def _zeros(self, index: int) -> Tensor | None:
         known = self.arrays[index]
-        return None if known is None else wrap(np.zeros(*known))
+        if known is None:
+            return None
+        shape, kind, backend = known
+        return wrap(np.zeros(shape, kind) if backend is None else backend.zeros(shape, kind))
 
 
 def once_differentiable(backward: Callable) -> Callable:

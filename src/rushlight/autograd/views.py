@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rushlight.autograd.graph import Edge, Gradients, Needs, Node, edge_of, record
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, wrap
 
 
@@ -30,12 +31,26 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, view: np.ndarray, base: np.ndarray) -> Place:
         """The place of `view` in `base`."""
+        if type(base) is not np.ndarray:
+            reach = [(n - 1) * s for n, s in zip(base.shape, base.strides)] if base.size else []
+            low, high = sum(r for r in reach if r < 0), sum(r for r in reach if r > 0) + base.itemsize
+            return cls(
+                base.shape, base.strides, -low, view.shape, view.strides, view.offset - base.offset - low, high - low
+            )
         low, high = np.lib.array_utils.byte_bounds(base)
         start, at = base.__array_interface__["data"][0], view.__array_interface__["data"][0]
         return cls(base.shape, base.strides, start - low, view.shape, view.strides, at - low, high - low)
 
-    def lay_out(self, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-        """Fresh memory seen as the base and as the view."""
+    def lay_out(self, like: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fresh memory of an array's dtype, on its device, seen as the base and as the view."""
+        kind = like.dtype
+        if type(like) is not np.ndarray:
+            memory = like.backend.zeros((self.nbytes // kind.itemsize,), kind)
+            views = (
+                (self.base_shape, self.base_strides, self.base_offset),
+                (self.view_shape, self.view_strides, self.view_offset),
+            )
+            return memory.seen(*views[0]), memory.seen(*views[1])
         buffer = np.zeros(self.nbytes, np.uint8)
         base = np.ndarray(self.base_shape, kind, buffer, self.base_offset, self.base_strides)
         if 0 in self.view_shape:
@@ -54,7 +69,7 @@ class Place(NamedTuple):
 
 def read(base: Tensor, place: Place) -> Tensor:
     """The part of `base` at `place`, as a copy."""
-    whole, part = place.lay_out(base._array.dtype)
+    whole, part = place.lay_out(base._array)
     whole[...] = base._array
     result = wrap(part.copy())
     record("AsStridedBackward0", result, (base,), lambda needs, grad: (add(grad, place),))
@@ -63,7 +78,7 @@ def read(base: Tensor, place: Place) -> Tensor:
 
 def add(part: Tensor, place: Place) -> Tensor:
     """Zeros of the base's shape with `part` added at `place`; the adjoint of `read`."""
-    whole, slot = place.lay_out(part._array.dtype)
+    whole, slot = place.lay_out(part._array)
     if place.overlaps():
         _add_overlapping(slot, part._array)
     else:
@@ -76,6 +91,8 @@ def add(part: Tensor, place: Place) -> Tensor:
 def _add_overlapping(slot: np.ndarray, part: np.ndarray) -> None:
     if not part.size:
         return
+    if type(part) is not np.ndarray:
+        raise NotImplementedError(f"overlapping views on {part.backend.name}")
     at = sum(np.ix_(*(np.arange(n) * (s // slot.itemsize) for n, s in zip(slot.shape, slot.strides))))
     sums = np.bincount(at.reshape(-1), part.reshape(-1).astype(np.float64))
     whole = np.lib.stride_tricks.as_strided(slot, sums.shape, (slot.itemsize,))
@@ -84,7 +101,7 @@ def _add_overlapping(slot: np.ndarray, part: np.ndarray) -> None:
 
 def replace(base: Tensor, part: Tensor, place: Place) -> Tensor:
     """`base` with the part at `place` replaced."""
-    whole, slot = place.lay_out(base._array.dtype)
+    whole, slot = place.lay_out(base._array)
     whole[...] = base._array
     slot[...] = part._array
     result = wrap(whole)
@@ -130,7 +147,7 @@ class CopySlices(Node):
             return (None, *others)
         part = results[0] if self.first else None
         if part is None:
-            part = wrap(np.zeros(self.place.view_shape, grad._array.dtype))
+            part = wrap(zeros_beside(grad._array, self.place.view_shape, grad._array.dtype))
         return (replace(grad, part, self.place), *others)
 
     def release(self) -> None:

@@ -1,8 +1,21 @@
-"""What a backend and the rest of the package agree on: how a backend says that it does not take a call."""
+"""What a backend and the rest of the package agree on: tasks, the calls that a backend prepares for them, and refusals.
+
+A `Task` is a kernel's name and its attributes (a ConvSpec, Windows, …). For a task and the `Layout` of each input a
+backend prepares a `Call` once; it says how its results lie and how much scratch it wants, and then runs as often as
+such inputs come, into memory that it is given. What a backend does not do it declines with a `Refusal`, whose text is
+kept in `refusals`; the next backend in order then does it.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from rushlight.rules.windows import Windows
 
 
 class Refusal(Exception):
@@ -20,3 +33,132 @@ class Refused(NamedTuple):
     kernel: str
     problem: str
     reason: str
+
+
+refusals: deque[Refused] = deque(maxlen=1000)
+"""What was declined, the newest last: by whom, what and why."""
+
+
+class Layout(NamedTuple):
+    """How an array lies in memory: its shape, its dtype, and its strides in bytes (None: contiguous)."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    strides: tuple[int, ...] | None = None
+
+
+class Task(NamedTuple):
+    """One kernel with its attributes; they are compared and hashed, for calls are remembered by them."""
+
+    kernel: str
+    attributes: tuple
+
+    def __str__(self) -> str:
+        return f"{self.kernel} {' '.join(map(str, self.attributes))}"
+
+
+class Call(Protocol):
+    """A task for inputs of given layouts, prepared. Arrays are those of the backend's device, the host's NumPy's."""
+
+    @property
+    def outputs(self) -> Sequence[Layout]:
+        """How the results lie; who runs the call allocates them."""
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that it wants for itself while it runs."""
+
+    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+        """Write the results for these inputs, an optional one being None. Without `scratch` it takes its own. `memo`
+        lives as long as the weight is unchanged: there its packed form may be kept."""
+
+
+class Backend(Protocol):
+    """Who prepares calls: a module or an object."""
+
+    @property
+    def name(self) -> str:
+        """What refusals call it."""
+
+    def prepare(self, task: Task, layouts: Sequence[Layout | None]) -> Call:
+        """The call for inputs that lie so (None: one that is left out); Refusal for what this backend does not do."""
+
+
+def layout_of(array: Any) -> Layout | None:
+    """The layout of an array, host's or device's; None of None."""
+    return None if array is None else Layout(array.shape, array.dtype, array.strides)
+
+
+# -- the kernels: what each takes, and the shapes that it gives
+
+
+class Kernel(NamedTuple):
+    """What a kernel takes: so many attributes before its arrays; and how its results lie, contiguous."""
+
+    attributes: int
+    results: Callable[..., list[Layout]]  # of the layouts of its arrays, and the attributes
+
+
+def results_of(task: Task, layouts: Sequence[Layout | None]) -> list[Layout]:
+    """The shapes and dtypes of a task's results, which every backend gives."""
+    return KERNELS[task.kernel].results(layouts, *task.attributes)
+
+
+def winner_dtype(grid: Windows) -> np.dtype:
+    """The smallest integers that count the taps."""
+    return np.dtype(np.uint8 if prod(grid.taps) <= 256 else np.int32)
+
+
+def _one(shape: Callable[..., tuple[int, ...]], of: int = 0) -> Callable[..., list[Layout]]:
+    """One result, with the dtype of that input."""
+
+    def results(layouts: Sequence[Layout], *attributes: Any) -> list[Layout]:
+        return [Layout(tuple(shape(layouts[of].shape, *attributes)), layouts[of].dtype)]
+
+    return results
+
+
+def _ended(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[: -len(size)], *size)
+
+
+def _max_pool(layouts: Sequence[Layout], grid: Windows, wanted: bool) -> list[Layout]:
+    out = _ended(layouts[0].shape, grid.out)
+    return [Layout(out, layouts[0].dtype), *[Layout(out, winner_dtype(grid))] * wanted]
+
+
+def _columns(x: tuple[int, ...], grid: Windows) -> tuple[int, ...]:
+    *lead, channels = x[: -len(grid.size)]
+    return (*lead, channels * prod(grid.taps), prod(grid.out))
+
+
+def _image(columns: tuple[int, ...], grid: Windows) -> tuple[int, ...]:
+    return (*columns[:-2], columns[-2] // prod(grid.taps), *grid.size)
+
+
+def _padded(x: tuple[int, ...], mode: str, sizes: tuple[int, ...], pairs: tuple) -> tuple[int, ...]:
+    return _ended(x, tuple([n + lo + hi for n, (lo, hi) in zip(sizes, pairs)]))
+
+
+KERNELS: dict[str, Kernel] = {
+    # Of x, w and bias; of y, w and bias; of x and y; of y. The bias may be None, and so may "relu".
+    "fprop": Kernel(2, _one(lambda x, spec, activation: spec.y_shape)),
+    "dgrad": Kernel(2, _one(lambda y, spec, activation: spec.x_shape)),
+    "wgrad": Kernel(1, _one(lambda x, spec: spec.w_shape)),
+    "bias_grad": Kernel(1, _one(lambda y, spec: y[1:2])),
+    # Of x; of winners and y; of winners and x; of winners.
+    "max_pool": Kernel(2, _max_pool),
+    "max_pool_grad": Kernel(2, _one(lambda y, grid, shape: shape, of=1)),
+    "max_pool_gather": Kernel(1, _one(lambda x, grid: _ended(x, grid.out), of=1)),
+    "positions": Kernel(1, lambda layouts, grid: [Layout(layouts[0].shape, np.dtype(np.int64))]),
+    # Of one array.
+    "avg_pool": Kernel(2, _one(lambda x, grid, divisor: _ended(x, grid.out))),
+    "avg_pool_grad": Kernel(2, _one(lambda y, grid, divisor: _ended(y, grid.size))),
+    "adaptive_avg_pool": Kernel(1, _one(lambda x, out: _ended(x, out))),
+    "adaptive_avg_pool_grad": Kernel(1, _one(lambda y, size: _ended(y, size))),
+    "unfold": Kernel(1, _one(_columns)),
+    "fold": Kernel(1, _one(_image)),
+    "pad_constant": Kernel(3, _one(lambda x, shape, pairs, value: shape)),
+    "pad_copies": Kernel(3, _one(_padded)),
+    "pad_copies_grad": Kernel(3, _one(lambda y, mode, sizes, pairs: _ended(y, sizes))),
+}

@@ -10,17 +10,16 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rushlight.backends import reference
-from rushlight.backends.meta import Shapes, hollow
-from rushlight.backends.protocol import Refusal, Refused, Unavailable
+from rushlight.backends.array import Array
+from rushlight.backends.protocol import Refusal, Refused, Task, Unavailable, refusals
 from rushlight.core import environment
 from rushlight.core.errors import message
 from rushlight.core.extras import how_to_install
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from rushlight.rules.windows import Windows
 
 CHOICES = ("auto", "compiled", "reference")
-
-refusals: deque[Refused] = deque(maxlen=1000)
 
 
 class Ordered:
@@ -206,14 +203,27 @@ def using(engine: object) -> Iterator[None]:
         _here.set(before)
 
 
-def shapes_alone() -> bool:
-    """Whether calls here compute shapes and no numbers: then memory means nothing and may be written at will."""
-    return isinstance(_here.get(), Shapes)
+def beside(*arrays: Any) -> Any:
+    """The engine for these arrays: that of the first which is on a device of its own, else the host's."""
+    for array in arrays:
+        if type(array) is Array:
+            return array.backend
+    return current()
 
 
-def apply(kernel: tuple, shape: tuple[int, ...], x: np.ndarray) -> np.ndarray:
-    """What a kernel (its name, then its attributes) makes of x; it has this shape."""
-    if shapes_alone():
-        return hollow(shape, x.dtype)
+def apply(kernel: tuple, x: Any) -> Any:
+    """What a kernel (its name, then its attributes) makes of x."""
     name, *attributes = kernel
-    return getattr(current(), name)(*attributes, x)
+    return getattr(beside(x, *attributes), name)(*attributes, x)
+
+
+def run(task: Task, inputs: Sequence[Any]) -> list[Any]:
+    """The results of a task on the host."""
+    engine, attributes = current(), task.attributes
+    if task.kernel in ("fprop", "dgrad"):
+        spec, activation = attributes
+        return [getattr(engine, task.kernel)(spec, *inputs, activation, None)]
+    if task.kernel == "max_pool":
+        grid, wanted = attributes
+        return list(engine.max_pool(grid, *inputs, wanted))[: 1 + wanted]
+    return [getattr(engine, task.kernel)(*attributes, *inputs)]

@@ -335,13 +335,11 @@ def _linear(asked: Asked, x: Shape) -> Facts:
 
 
 def _flatten(asked: Asked, x: Shape) -> Facts:
-    import numpy as np
-
-    from rushlight.backends.registry import hollow
-    from rushlight.tensor import wrap
+    from rushlight.core.dtypes import int8
+    from rushlight.tensor.creation import empty
 
     given = asked.arguments
-    y = wrap(hollow(x, np.dtype(np.int8))).flatten(given["start_dim"], given["end_dim"])
+    y = empty(x, dtype=int8, device="meta").flatten(given["start_dim"], given["end_dim"])
     return Facts(asked, x, tuple(y.shape))
 
 

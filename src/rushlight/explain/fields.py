@@ -126,6 +126,8 @@ def _window_in(rule: object) -> ConvSpec | Windows | None:
         if isinstance(argument, ConvSpec):
             return argument if argument.rank else None
         inner = _window_in(argument) if hasattr(argument, "args") else None
+        if inner is None and isinstance(argument, tuple):  # a kernel and its attributes
+            inner = next((part for part in argument if isinstance(part, Windows)), None)
         if inner is not None:
             return inner
     return None

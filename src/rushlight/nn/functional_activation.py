@@ -14,12 +14,13 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import in_single, record
+from rushlight.backends.array import found
 from rushlight.core.dtypes import dtype as DType
 from rushlight.core.errors import message
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import unsupported_type
 from rushlight.tensor.arithmetic import rounded_once, without_history
-from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
 from rushlight.tensor.inplace import change
 from rushlight.tensor.pointwise import apply_floating
 
@@ -337,10 +338,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if classes.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    if classes.size and classes.min() < 0:
+    if found(classes < 0):
         raise RuntimeError("Class values must be non-negative.")
     count = int(classes.max()) + 1 if num_classes == -1 else num_classes
-    if classes.size and classes.max() >= count:
+    if found(classes >= count):
         sentence = "Class values must be smaller than num_classes."
         raise RuntimeError(message(sentence, f"one_hot: {classes.max()} with num_classes={num_classes}"))
-    return wrap((classes[..., None] == np.arange(count)).astype(np.int64))
+    return wrap((classes[..., None] == wrap_beside(np.arange(count), tensor)._array).astype(np.int64))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 
 from rushlight.tensor.core import Tensor
-from rushlight.tensor.creation import empty, empty_like
+from rushlight.tensor.creation import empty_like
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -83,7 +83,7 @@ def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, batch
     lead = 2 if batched else 1
     if batched and input.dim() < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    noise = empty((*input.shape[:lead], *[1] * (input.dim() - lead)), dtype=input.dtype)
+    noise = input.new_empty((*input.shape[:lead], *[1] * (input.dim() - lead)))
     return _dropped(input, noise, p, training, inplace)
 
 

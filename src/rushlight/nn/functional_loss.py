@@ -13,10 +13,12 @@ import numpy as np
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import is_grad_enabled
+from rushlight.backends.array import as_array, found
 from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating, logsigmoid
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.arithmetic import rounded_once
 from rushlight.tensor.core import Tensor, quiet, wrap
 from rushlight.tensor.shape import broadcast_tensors
@@ -109,7 +111,7 @@ def _smoothness(
     if reduction != "mean":
         return losses if reduction == "none" else losses.sum()
     divisor = _weights_of_targets(target._array, weight, ignore_index, logs._array.dtype).sum()
-    return losses.sum() / wrap(np.asarray(divisor))
+    return losses.sum() / wrap(divisor)
 
 
 def _soft_cross_entropy(
@@ -171,10 +173,10 @@ def _picked(input: Tensor, places: np.ndarray, weights: np.ndarray, reduction: s
     divisor = weights.sum() if reduction == "mean" else weights.dtype.type(1)
     value = -picked * weights
     if reduction != "none":
-        value = np.asarray(quiet(np.divide, value.sum(dtype=weights.dtype), divisor))
+        value = as_array(quiet(np.divide, value.sum(dtype=weights.dtype), divisor))
 
     def rule(needs: tuple, grad: Tensor) -> tuple:
-        slopes = np.zeros(shape, weights.dtype)
+        slopes = zeros_beside(weights, shape, weights.dtype)
         np.put_along_axis(slopes, places, quiet(np.divide, -weights, divisor)[:, None], axis=1)
         return (wrap(slopes) * (grad.unsqueeze(1) if reduction == "none" else grad),)
 
@@ -261,7 +263,7 @@ def _check_class_weight(input: Tensor, weight: Tensor) -> None:
 
 def _check_classes(classes: np.ndarray, counted: np.ndarray, count: int) -> None:
     wrong = counted & ((classes < 0) | (classes >= count))
-    if wrong.any():
+    if found(wrong):
         raise IndexError(
             message(f"Target {classes[wrong][0]} is out of bounds.", f"there are {count} classes, 0 … {count - 1}")
         )
@@ -388,7 +390,7 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
             "deprecated. Please ensure they have the same size."
         )
-    if not ((input._array >= 0) & (input._array <= 1)).all():
+    if found((input._array < 0) | (input._array > 1) | np.isnan(input._array)):
         raise RuntimeError("all elements of input should be between 0 and 1")
     x, t = input._array, target._array
     losses = wrap((t - 1) * np.maximum(quiet(np.log1p, -x), -100) - t * np.maximum(quiet(np.log, x), -100))

@@ -93,6 +93,8 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
+    if tensor.is_meta:  # nothing is drawn
+        return tensor
     normal = NormalDist(mean, std)
     low, high = normal.cdf(a), normal.cdf(b)
     with no_grad():

@@ -354,17 +354,19 @@ class Module(Hooked, Stateful):
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
-        """Convert all floating-point parameters and buffers; returns this module.
+        """Convert all floating-point parameters and buffers, or move them to a device; returns this module.
 
-        Called as `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(tensor)` (for its dtype), or
+        Called as `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(tensor)` (as it is), or
         `to(memory_format=…)` (for parameters with four or five axes). Integer buffers keep their dtype.
         Raises TypeError for a dtype that is not floating point.
         """
-        dtype, memory_format = _parse_to(args, **kwargs)
+        dtype, memory_format, device = _parse_to(args, **kwargs)
 
         def convert(tensor: Tensor) -> Tensor:
             if dtype is not None and tensor.is_floating_point():
                 tensor = tensor.to(dtype)
+            if device is not None:
+                tensor = tensor.to(device)
             if memory_format is not None and tensor.dim() in (4, 5):
                 tensor = tensor.contiguous(memory_format=memory_format)
             return tensor
@@ -395,7 +397,7 @@ class Module(Hooked, Stateful):
         return self._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
     def cpu(self) -> Module:
-        """Move everything to the CPU, where it is."""
+        """Move everything to the CPU."""
         return self._apply(lambda tensor: tensor.cpu())
 
     def cuda(self, device: Any = None) -> Module:
@@ -483,19 +485,19 @@ def _parse_to(
     *,
     tensor: Tensor | None = None,
     memory_format: Any = None,
-) -> tuple[dtypes.dtype | None, Any]:
-    """The dtype and memory format asked for in one of the forms of `Module.to`; devices are checked."""
+) -> tuple[dtypes.dtype | None, Any, Any]:
+    """The dtype, the memory format and the device asked for in one of the forms of `Module.to`."""
     for arg in args if tensor is None else (tensor, *args):
         if isinstance(arg, Tensor):
-            dtype = arg.dtype
+            dtype, device = arg.dtype, arg.device
         elif isinstance(arg, dtypes.dtype):
             dtype = arg
         elif not isinstance(arg, (bool, NoneType)):  # a bool in this place is non_blocking
-            check_device(arg)
+            device = arg
     check_device(device)
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
-    return dtype, memory_format
+    return dtype, memory_format, device
 
 
 def _attribute(module: Module, name: str) -> Any:

@@ -16,7 +16,8 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, wrap
-from rushlight.tensor.size import Size, check_device
+from rushlight.tensor.size import Size, backend_of
+from rushlight.tensor.size import device as Device
 
 
 def _asked_for(frame: FrameType) -> str:
@@ -90,8 +91,9 @@ class UninitializedTensorMixin:
 
     def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: dtypes.dtype | None = None) -> None:
         """Give it a shape: it becomes the plain class, the same object, its memory uninitialised."""
-        check_device(device)
-        memory = np.empty(tuple(shape), (self.dtype if dtype is None else dtype).numpy)
+        place, kind = self.data.device if device is None else device, self.dtype if dtype is None else dtype
+        backend = backend_of(place)
+        memory = np.empty(tuple(shape), kind.numpy) if backend is None else backend.empty(tuple(shape), kind.numpy)
         self._array = memory
         self.__class__ = self.cls_to_become
 
@@ -140,6 +142,11 @@ class UninitializedTensorMixin:
         """The dtype that it will have."""
         return self.data.dtype
 
+    @property
+    def device(self) -> Device:
+        """The device where it will be."""
+        return self.data.device
+
     def is_floating_point(self) -> bool:
         """Whether its dtype is floating point."""
         return self.dtype.is_floating_point
@@ -157,11 +164,11 @@ class UninitializedTensorMixin:
 
     def __deepcopy__(self, memo: dict) -> UninitializedTensorMixin:
         if id(self) not in memo:
-            memo[id(self)] = _rebuild_uninitialized(type(self), self.dtype, self.requires_grad)
+            memo[id(self)] = _rebuild_uninitialized(type(self), self.dtype, self.requires_grad, str(self.device))
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: int) -> tuple:
-        return _rebuild_uninitialized, (type(self), self.dtype, self.requires_grad)
+        return _rebuild_uninitialized, (type(self), self.dtype, self.requires_grad, str(self.device))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -185,8 +192,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     def __new__(
         cls, requires_grad: bool = True, device: Any = None, dtype: dtypes.dtype | None = None
     ) -> UninitializedParameter:
-        check_device(device)
-        return _rebuild_uninitialized(cls, dtype, requires_grad)
+        return _rebuild_uninitialized(cls, dtype, requires_grad, device)
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
@@ -202,8 +208,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         dtype: dtypes.dtype | None = None,
         persistent: bool = True,
     ) -> UninitializedBuffer:
-        check_device(device)
-        result = _rebuild_uninitialized(cls, dtype, requires_grad)
+        result = _rebuild_uninitialized(cls, dtype, requires_grad, device)
         result.persistent = persistent
         return result
 
@@ -231,8 +236,9 @@ def _rebuild_parameter(cls: type, data: Tensor, requires_grad: bool, attributes:
     return result
 
 
-def _rebuild_uninitialized(cls: type, dtype: dtypes.dtype | None, requires_grad: bool) -> Any:
-    dtype = dtypes.get_default_dtype() if dtype is None else dtype
-    result = alias(wrap(np.empty(0, dtype.numpy)), cls)
+def _rebuild_uninitialized(cls: type, dtype: dtypes.dtype | None, requires_grad: bool, device: Any = None) -> Any:
+    kind = (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    backend = backend_of(device)
+    result = alias(wrap(np.empty(0, kind) if backend is None else backend.empty((0,), kind)), cls)
     result._requires_grad = bool(requires_grad)
     return result

@@ -113,7 +113,9 @@ def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name
     """x and w to y."""
     array = None if bias is None else bias._array
     source = x._ordered if x._lying is None else x._lying.array
-    y = _formatted(spec, registry.current().fprop(spec, source, w._array, array, None, w._memo()), x, w)
+    weight = w._array
+    engine = registry.current() if type(source) is np.ndarray is type(weight) else registry.beside(source, weight)
+    y = _formatted(spec, engine.fprop(spec, source, weight, array, None, w._memo()), x, w)
     record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
     return y
 
@@ -122,14 +124,16 @@ def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name
     """y and w to x."""
     array = None if bias is None else bias._array
     source = y._ordered if y._lying is None else y._lying.array
-    x = _formatted(spec, registry.current().dgrad(spec, source, w._array, array, None, w._memo()), y, w)
+    weight = w._array
+    engine = registry.current() if type(source) is np.ndarray is type(weight) else registry.beside(source, weight)
+    x = _formatted(spec, engine.dgrad(spec, source, weight, array, None, w._memo()), y, w)
     record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
     return x
 
 
 def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
     """x and y to w."""
-    w = _formatted(spec, registry.current().wgrad(spec, memory(x), memory(y)), x, y)
+    w = _formatted(spec, registry.beside(memory(x), memory(y)).wgrad(spec, memory(x), memory(y)), x, y)
     record(name, w, (x, y), partial(_wgrad_rule, spec), (x, y))
     return w
 
@@ -168,4 +172,4 @@ def bias_grad(spec: ConvSpec, grad: Tensor) -> Tensor:
     """The bias's gradient: the sum over batch and positions."""
     if grad.requires_grad:
         return grad.sum((0, *range(2, grad.ndim)))
-    return wrap(registry.current().bias_grad(spec, memory(grad)))
+    return wrap(registry.beside(memory(grad)).bias_grad(spec, memory(grad)))

@@ -31,7 +31,7 @@ def linear_map(
     """
     array = memory(x)
     before = array.shape
-    result = registry.apply(forward, shape, array)
+    result = registry.apply(forward, array)
     y = wrap_formatted(result, x) if keeps_format else wrap_unordered(result)
 
     def rule(needs: Needs, grad: Tensor) -> tuple[Tensor | None]:

@@ -14,7 +14,7 @@ from rushlight.autograd.graph import Needs, record
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.backends import registry
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, wrap
+from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.layout import wrap_formatted
 
 from ..rules import windows
@@ -41,17 +41,12 @@ def max_pool(
     _check_tensor(op, x, "b")
     shape = memory(x).shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode).met()
-    out = (*shape[:-rank], *grid.out)
-    if isinstance(registry.current(), registry.Shapes):
-        y, indices = wrap(registry.hollow(out, memory(x).dtype)), registry.hollow(out, np.dtype(np.int64))
-        record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, indices))
-        return (y, wrap(indices)) if return_indices else y
     wanted = return_indices or (x.requires_grad and is_grad_enabled())
-    values, winners = registry.current().max_pool(grid, memory(x), wanted)
+    values, winners = registry.beside(memory(x)).max_pool(grid, memory(x), wanted)
     y = wrap_formatted(values, x)
     if wanted:
         record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, winners))
-    return (y, wrap_formatted(registry.current().positions(grid, winners), x)) if return_indices else y
+    return (y, wrap_formatted(registry.beside(winners).positions(grid, winners), x)) if return_indices else y
 
 
 def _max_rule(grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: Needs, grad: Tensor) -> tuple[Tensor]:

@@ -1,7 +1,7 @@
 """The shape that a layer, a model or a function gives, without computing a number of it.
 
 In come a module (or function) and input shapes; out comes the output's shape. The call really runs, so every check
-and every `forward` of a user applies, but on tensors that hold one number in memory, with the engine `Shapes`. A batch
+and every `forward` of a user applies, but on the meta device, whose tensors have no numbers and no memory. A batch
 that is only named runs twice, with two sizes: what depends on it is told from what does not.
 """
 
@@ -9,51 +9,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import set_grad_enabled
-from rushlight.backends import registry
+from rushlight.backends.meta import numbers_are_zero
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random.source import forked
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, alias, wrap
+from rushlight.tensor.creation import empty
 from rushlight.tensor.size import Size
 
-# Modules of one input that give its shape; they need not run.
-SAME_SHAPE = {
-    "AlphaDropout",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
-    "ELU",
-    "GELU",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "Identity",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "ReLU",
-    "ReLU6",
-    "SELU",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmin",
-    "Softplus",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-}
 # The node of a model's input in a run with a graph: not a leaf, for a model may change its input in place.
 INPUT = "Input"
-# Those that also check their input, and do so on a small part of it.
-NORMS = ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm", "LazyBatchNorm")
 
 
 def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: object) -> Size | tuple:
@@ -80,11 +49,11 @@ def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: o
 
 
 def run(layer: Callable, input_shapes: tuple, arguments: dict[str, object], graph: bool = False) -> object:
-    """Call a stand-in on hollow tensors; with `graph`, results know what they were computed from."""
+    """Call a stand-in on tensors of shapes alone; with `graph`, results know what they were computed from."""
     kind = _dtype_of(layer)
-    inputs = [wrap(registry.hollow(tuple(shape), kind)) for shape in input_shapes]
-    # A lazy layer draws its weights and a dropout its mask: the random stream is put back.
-    with set_grad_enabled(graph), registry.using(registry.Shapes()), forked():
+    inputs = [empty(tuple(shape), dtype=kind, device="meta") for shape in input_shapes]
+    # A user's own forward may draw numbers: the random stream is put back.
+    with set_grad_enabled(graph), numbers_are_zero(), forked():
         for tensor in inputs:
             record(INPUT, tensor, (wrap(tensor._array).requires_grad_(),), _no_rule)
         return layer(*inputs, **arguments)
@@ -95,46 +64,33 @@ def _no_rule(*_: object) -> tuple:
 
 
 def stand_in(layer: Callable) -> Callable:
-    """A copy that shares the parameters which have a shape, so that the call may change it; its activations hand on
-    what they get."""
+    """A copy on the meta device, so that the call may change it."""
     if not hasattr(layer, "parameters"):
         return layer
-    memo = {id(parameter): parameter for parameter in layer.parameters() if not _shapeless(parameter)}
-    copied = copy.deepcopy(layer, memo)
-    for module in copied.modules():
-        ours, name = type(module).__module__.startswith("rushlight.nn."), type(module).__name__
-        if ours and name in SAME_SHAPE:
-            module.forward = _handed_on
-        elif ours and name.startswith(NORMS):
-            module.forward = partial(_checked, module)
-    return copied
+    tensors = [*layer.parameters(), *(layer.buffers() if hasattr(layer, "buffers") else ())]
+    return copy.deepcopy(layer, {id(tensor): _on_meta(tensor) for tensor in tensors})
 
 
-def _handed_on(input: Tensor) -> Tensor:
-    return input
-
-
-def _checked(module: Callable, input: Tensor) -> Tensor:
-    """The input, after the module took a corner of it, or else the whole, for the error's sake."""
-    keep = slice(None) if type(module).__name__ == "LayerNorm" else slice(2)
-    corner = (slice(2), slice(None), *[keep] * (input.dim() - 2))[: input.dim()]
-    try:
-        type(module).forward(module, input[corner])
-    except (RuntimeError, ValueError):
-        return type(module).forward(module, input)
-    return input
+def _on_meta(tensor: Tensor) -> Tensor:
+    """A parameter or buffer without its numbers."""
+    if _shapeless(tensor):
+        return type(tensor)(tensor.requires_grad, "meta", tensor.dtype)
+    twin = alias(tensor.detach().to("meta"), type(tensor))
+    twin._requires_grad = tensor.requires_grad
+    twin.__dict__.update(tensor.__dict__)
+    return twin
 
 
 def _shapeless(parameter: Tensor) -> bool:
-    return type(parameter).__name__ == "UninitializedParameter"
+    return type(parameter).__name__.startswith("Uninitialized")
 
 
 def _dtype_of(layer: Callable) -> object:
     """The element type that the layer's parameters ask for."""
     for parameter in layer.parameters() if hasattr(layer, "parameters") else ():
         if parameter.dtype.is_floating_point:
-            return parameter.dtype.numpy
-    return dtypes.get_default_dtype().numpy
+            return parameter.dtype
+    return dtypes.get_default_dtype()
 
 
 def shapes_in(result: object) -> object:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
@@ -215,9 +215,9 @@ def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
 
 def _fill(source: Source, array: np.ndarray, draw: Callable[[np.ndarray], None]) -> None:
     """Let `draw` fill the elements in the order in which they lie in memory, which is PyTorch's order."""
+    if type(array) is not np.ndarray:
+        return _fill_elsewhere(source, array, draw)
     if array.size and any(size > 1 and stride == 0 for size, stride in zip(array.shape, array.strides)):
-        if registry.shapes_alone():
-            return
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -231,6 +231,15 @@ def _fill(source: Source, array: np.ndarray, draw: Callable[[np.ndarray], None])
         with source.lock:
             draw(flat)
         ordered[...] = flat.reshape(ordered.shape)
+
+
+def _fill_elsewhere(source: Source, array: Any, draw: Callable[[np.ndarray], None]) -> None:
+    """Numbers drawn here for an array on a device of its own; none for one that holds none."""
+    if array.backend.has_numbers:
+        ordered, flat = array.transpose(_memory_order(array)), np.empty(array.size, dtype=array.dtype)
+        with source.lock:
+            draw(flat)
+        array.backend.write(ordered, flat.reshape(ordered.shape))
 
 
 def _memory_order(array: np.ndarray) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,8 +50,20 @@ def too_many_axes(count: int) -> RuntimeError:
     )
 
 
-def empty_like_array(array: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """An uninitialised array of the same shape and order of axes in memory, without gaps."""
+def allocate_beside(array: Any, shape: Sequence[int], kind: np.dtype) -> Any:
+    """`allocate` on the device of an array."""
+    return allocate(shape, kind) if type(array) is np.ndarray else array.backend.empty(tuple(shape), kind)
+
+
+def zeros_beside(array: Any, shape: Sequence[int], kind: np.dtype) -> Any:
+    """Zeros on the device of an array."""
+    return np.zeros(shape, kind) if type(array) is np.ndarray else array.backend.zeros(tuple(shape), kind)
+
+
+def empty_like_array(array: Any, kind: np.dtype) -> Any:
+    """An uninitialised array of the same shape, device and order of axes in memory, without gaps."""
+    if type(array) is not np.ndarray:
+        return array.backend.empty_like(array, kind)
     if array.flags.c_contiguous:
         return allocate(array.shape, kind)
     order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order

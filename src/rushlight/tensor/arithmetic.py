@@ -12,10 +12,11 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record, widen
+from rushlight.backends.array import Array, found
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_beside
 from rushlight.tensor.operands import (
     Operand,
     check_some_tensor,
@@ -247,7 +248,7 @@ def fmod(input: Tensor, other: Operand) -> Tensor:
 def _check_integer_divisor(a: Operand, b: Operand) -> None:
     if result_type(a, b).is_floating_point:
         return
-    if not np.all(b._array if isinstance(b, Tensor) else b):
+    if found((b._array if isinstance(b, Tensor) else b) == 0):
         raise RuntimeError(message("ZeroDivisionError", "an integer division has a zero in its divisor"))
 
 
@@ -281,7 +282,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
 
 def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """np.power, with 1 / x ** -y truncated where integers meet negative exponents."""
-    if y.dtype.kind != "i" or not (y < 0).any():
+    if y.dtype.kind != "i" or (type(y) is not Array and not (y < 0).any()):
         return np.power(x, y)
     inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0))
     return np.where(y < 0, inverse, np.power(x, np.maximum(y, 0))).astype(y.dtype)
@@ -322,14 +323,14 @@ def _pow_rule(
         slope = exponent * base ** (exponent - 1)
         of_base = grad * _where_not(exponent._array == 0, slope)
     if needs[1]:
-        base = wrap(np.asarray(number, memory(exponent).dtype)) if base is None else base
+        base = wrap_beside(np.asarray(number, memory(exponent).dtype), exponent) if base is None else base
         flat = (base._array == 0) & (exponent._array >= 0)
         of_exponent = grad * _where_not(flat, result * base.log())
     return of_base, of_exponent
 
 
 def _where_not(mask: np.ndarray, value: Tensor) -> Tensor:
-    return value.masked_fill(wrap(mask), 0) if mask.any() else value
+    return value.masked_fill(wrap(mask), 0) if type(mask) is Array or mask.any() else value
 
 
 @method("float_power")

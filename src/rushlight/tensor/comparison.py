@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_beside
 from rushlight.tensor.operands import (
     Operand,
     by_numpy,
@@ -63,7 +64,7 @@ ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.", "
 def _logical(ufunc: Callable, a: Tensor, b: Tensor) -> Tensor:
     check_tensors(ufunc.__name__, input=a, other=b)
     kind = result_type(a, b)
-    return wrap(np.asarray(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
+    return wrap(as_array(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
 
 
 @method()
@@ -87,7 +88,7 @@ def logical_xor(input: Tensor, other: Tensor) -> Tensor:
 @method()
 def logical_not(input: Tensor) -> Tensor:
     """True where the element is 0."""
-    return wrap(np.asarray(np.logical_not(input._array)))
+    return wrap(np.logical_not(input._array))
 
 
 def _check_bits(name: str, *operands: Operand) -> None:
@@ -123,7 +124,7 @@ bitwise_xor = _define_bits("bitwise_xor", np.bitwise_xor, "^")
 def bitwise_not(input: Tensor) -> Tensor:
     """`~input`, bit by bit; `not` for bool tensors."""
     _check_bits("bitwise_not", input)
-    return wrap(np.asarray(np.invert(input._array)))
+    return wrap(np.invert(input._array))
 
 
 @method()
@@ -150,8 +151,8 @@ define_operator("rshift", bitwise_right_shift, np.right_shift)
 def _define_kind(name: str, function: Callable, for_integers: bool, doc: str) -> Callable:
     def operation(input: Tensor) -> Tensor:
         if input.dtype.category != FLOATING:
-            return wrap(np.full(memory(input).shape, for_integers))
-        return wrap(np.asarray(quiet(function, input._array)))
+            return wrap_beside(np.full(memory(input).shape, for_integers), input)
+        return wrap(quiet(function, input._array))
 
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = doc
@@ -205,7 +206,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
         a, b = a.astype(np.float64), b.astype(np.float64)
     elif input.dtype.itemsize == 2 or input.dtype is dtypes.bool:
         a, b = a.astype(np.float32), b.astype(np.float32)
-    return wrap(np.asarray(quiet(np.isclose, a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)))
+    return wrap(quiet(np.isclose, a, b, rtol=rtol, atol=atol, equal_nan=equal_nan))
 
 
 @method()

@@ -13,6 +13,7 @@ from contextvars import Context
 import numpy as np
 
 from rushlight.autograd import modes
+from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.keywords import takes_axes
@@ -123,8 +124,19 @@ class Tensor:
 
     @property
     def device(self) -> device:
-        """Always the CPU."""
-        return CPU
+        """Where its numbers are: the CPU, or a device of its own."""
+        array = memory(self)
+        return CPU if type(array) is np.ndarray else device(array.backend.name)
+
+    @property
+    def is_meta(self) -> bool:
+        """Whether it has a shape alone, and no numbers."""
+        return self.device.type == "meta"
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether its numbers are on the CPU."""
+        return type(memory(self)) is np.ndarray
 
     @property
     def ndim(self) -> int:
@@ -141,7 +153,7 @@ class Tensor:
         """Bytes of all elements."""
         return memory(self).nbytes
 
-    is_cuda = is_sparse = is_quantized = is_meta = is_mps = False
+    is_cuda = is_sparse = is_quantized = is_mps = False
 
     # -- autograd's view of it
 
@@ -318,11 +330,17 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     result._lying = None
     result._memo_cache = None
     result._node = None
-    result._ordered = array if type(array) is np.ndarray else np.asarray(array)
+    result._ordered = array if type(array) is np.ndarray or type(array) is Array else np.asarray(array)
     result._requires_grad = False
     result._seen = 0
     result._version = _UNTOUCHED if _mode.inference else None
     return result
+
+
+def wrap_beside(array: np.ndarray, source: Tensor) -> Tensor:
+    """A Tensor of an array of the host, carried to the device of another."""
+    place = memory(source)
+    return wrap(array if type(place) is np.ndarray else place.backend.from_host(array))
 
 
 def wrap_unordered(array: np.ndarray) -> Tensor:
@@ -331,7 +349,9 @@ def wrap_unordered(array: np.ndarray) -> Tensor:
     if array.flags.c_contiguous:
         if array.ndim > 2 and 1 in array.shape:  # axes of one entry may have any stride
             result._ordered = array.reshape(-1).reshape(array.shape)
-    elif any(array.strides):  # else these are shapes alone
+    elif type(array) is Array:  # what lies otherwise stays so on the host alone
+        result._ordered = array.copy()
+    elif any(array.strides):
         result._lying = Lying(array)
         del result._ordered
     return result
@@ -472,7 +492,9 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
         return context.run(function, *args, **kwargs)
     except ValueError as error:
         if "broadcast" in str(error):
-            raise RuntimeError(_do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray)])) from None
+            raise RuntimeError(
+                _do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray | Array)])
+            ) from None
         if "too large" in str(error) or "too big" in str(error):
             raise RuntimeError(message("numel: integer multiplication overflow", f"numpy: {error}")) from None
         raise
@@ -489,7 +511,6 @@ _LARGE = 1 << 18
 
 def _recycled(args: tuple) -> dict:
     """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
-    from rushlight.backends import registry
     from rushlight.runtime.allocation import empty_like_array
 
     first = args[0]
@@ -498,8 +519,6 @@ def _recycled(args: tuple) -> dict:
             return {}
         if other.ndim and other.shape != first.shape:
             return {}
-    if not any(first.strides) and registry.shapes_alone():
-        return {"out": registry.hollow(first.shape, first.dtype)}
     return {"out": empty_like_array(first, first.dtype)}
 
 

@@ -52,7 +52,13 @@ class Tensor:
         """The element type."""
     @property
     def device(self) -> _device:
-        """Always the CPU."""
+        """Where its numbers are: the CPU, or a device of its own."""
+    @property
+    def is_meta(self) -> _b.bool:
+        """Whether it has a shape alone, and no numbers."""
+    @property
+    def is_cpu(self) -> _b.bool:
+        """Whether its numbers are on the CPU."""
     @property
     def ndim(self) -> _b.int:
         """The number of axes."""
@@ -65,7 +71,6 @@ class Tensor:
     is_cuda: _b.bool
     is_sparse: _b.bool
     is_quantized: _b.bool
-    is_meta: _b.bool
     is_mps: _b.bool
     @property
     def requires_grad(self) -> _b.bool:
@@ -753,13 +758,13 @@ class Tensor:
     def __index__(self) -> _b.int: ...
     @_overload
     def to(self, dtype: _dtype, non_blocking: _b.bool=False, copy: _b.bool=False, *, memory_format: _MemoryFormat | None=None) -> Tensor:
-        """The tensor in another dtype or memory order: `to(dtype)`, `to("cpu")`, `to(other)`, `to(memory_format=…)`."""
+        """The tensor in another dtype or memory order, or on another device."""
     @_overload
     def to(self, device: _b.str | _device | None=None, dtype: _dtype | None=None, non_blocking: _b.bool=False, copy: _b.bool=False, *, memory_format: _MemoryFormat | None=None) -> Tensor:
-        """The tensor in another dtype or memory order: `to(dtype)`, `to("cpu")`, `to(other)`, `to(memory_format=…)`."""
+        """The tensor in another dtype or memory order, or on another device."""
     @_overload
     def to(self, other: Tensor, non_blocking: _b.bool=False, copy: _b.bool=False, *, memory_format: _MemoryFormat | None=None) -> Tensor:
-        """The tensor in another dtype or memory order: `to(dtype)`, `to("cpu")`, `to(other)`, `to(memory_format=…)`."""
+        """The tensor in another dtype or memory order, or on another device."""
     def type_as(self, other: Tensor) -> Tensor:
         """The tensor in the dtype of another."""
     @_overload
@@ -769,7 +774,7 @@ class Tensor:
     def type(self, dtype: _dtype | _b.str, non_blocking: _b.bool=False) -> Tensor:
         """The tensor in another dtype; without one, the name of its type."""
     def cpu(self, memory_format: _MemoryFormat = ...) -> Tensor:
-        """The tensor itself: it is on the CPU; a copy where it lies in another order than asked for."""
+        """The tensor on the CPU: itself where it is there and lies in the order asked for."""
     def cuda(self, device: _b.object = None, non_blocking: _b.bool = False, memory_format: _MemoryFormat = ...) -> Tensor:
         """RuntimeError: there is no other device."""
     def data_ptr(self) -> _b.int:
@@ -777,7 +782,7 @@ class Tensor:
     def storage_offset(self) -> _b.int:
         """How many elements into the memory of its base a view begins."""
     def get_device(self) -> _b.int:
-        """-1: the CPU."""
+        """The number of its device; -1 on the CPU."""
     def __deepcopy__(self, memo: _b.dict) -> Tensor: ...
     def __copy__(self) -> Tensor: ...
     def __reduce_ex__(self, protocol: _SupportsIndex) -> _b.tuple: ...
@@ -800,6 +805,8 @@ class Tensor:
 
 def wrap(array: _np.ndarray, cls=...) -> Tensor:
     """A Tensor of an array: no copy, no checks, no history. (NumPy gives scalars for 0-dim results; they are taken.)"""
+def wrap_beside(array: _np.ndarray, source: Tensor) -> Tensor:
+    """A Tensor of an array of the host, carried to the device of another."""
 def wrap_unordered(array: _np.ndarray) -> Tensor:
     """A Tensor that is contiguous, of an array that nobody else holds and that may lie in memory in another order."""
 def wrap_like(array: _np.ndarray, source: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from rushlight.tensor.core import Tensor, is_in_order, memory, method, quiet, wr
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
 from rushlight.tensor.operands import is_number, number_in_dtype
-from rushlight.tensor.size import check_device, device
+from rushlight.tensor.size import backend_of, check_device, device
 
 Device = str | device | None
 
@@ -100,7 +100,9 @@ def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
 
 
 def _leaf(array: np.ndarray, device: Device, requires_grad: bool, pin_memory: bool = False) -> Tensor:
-    check_device(device)
+    backend = backend_of(device)
+    if backend is not None and type(array) is np.ndarray:
+        array = backend.from_host(array)
     if pin_memory:
         raise RuntimeError(
             message(
@@ -145,7 +147,8 @@ def tensor(
 
 def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
     """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
-    check_device(device)
+    if device is not None and (isinstance(data, Tensor) or backend_of(device) is not None):
+        return as_tensor(data, dtype).to(device)
     dtype = None if dtype is None else dtype_or_default(dtype)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
@@ -353,8 +356,14 @@ def empty(
     """An uninitialised tensor."""
     shape = shape_of("empty", sizes, size)
     kind = dtype_or_default(dtype).numpy
-    array = allocate(shape, kind) if memory_format is None else empty_in_format(shape, kind, memory_format)
+    array = _room(shape, kind, device) if memory_format is None else empty_in_format(shape, kind, memory_format, device)
     return _leaf(array, device, requires_grad, pin_memory)
+
+
+def _room(shape: tuple, kind: np.dtype, device: Device) -> np.ndarray:
+    """Uninitialised memory on a device."""
+    backend = None if device is None else backend_of(device)
+    return allocate(shape, kind) if backend is None else backend.empty(shape, kind)
 
 
 def zeros(
@@ -409,7 +418,7 @@ def full(
 def _filled(
     shape: tuple, value: float, kind: dtypes.dtype, device: Device, requires_grad: bool, pin_memory: bool
 ) -> Tensor:
-    array = allocate(shape, kind.numpy)
+    array = _room(shape, kind.numpy, device)
     array[...] = number_in_dtype(value, kind)
     return _leaf(array, device, requires_grad, pin_memory)
 
@@ -426,13 +435,26 @@ def empty_like(
 ) -> Tensor:
     """An uninitialised tensor of the shape, dtype and memory order of `input`."""
     kind = memory(input).dtype if dtype is None else dtype_or_default(dtype).numpy
-    if is_in_order(input) and memory_format in (preserve_format, None):
+    if device is None and type(memory(input)) is not np.ndarray:
+        device = input.device
+    if backend_of(device) is not None:
+        array = _like_elsewhere(input, kind, device, memory_format)
+    elif is_in_order(input) and memory_format in (preserve_format, None):
         array = allocate(memory(input).shape, kind)
     elif memory_format is preserve_format or memory_format is None:
         array = empty_like_array(input._array, kind)
     else:
         array = empty_in_format(memory(input).shape, kind, memory_format)
     return _leaf(array, device, requires_grad, pin_memory)
+
+
+def _like_elsewhere(input: Tensor, kind: np.dtype, device: Device, memory_format: MemoryFormat | None) -> np.ndarray:
+    """Memory on a device of its own, laid out like a tensor or in a memory format."""
+    shape = memory(input).shape
+    if memory_format is not preserve_format and memory_format is not None:
+        return empty_in_format(shape, kind, memory_format, device)
+    backend = backend_of(device)
+    return backend.empty(shape, kind) if is_in_order(input) else backend.empty_like(input._array, kind)
 
 
 def full_like(input: Tensor, fill_value: float, **options: Unpack[OptionsLike]) -> Tensor:
@@ -452,6 +474,13 @@ def ones_like(input: Tensor, **options: Unpack[OptionsLike]) -> Tensor:
     return full_like(input, 1, **options)
 
 
+def _beside(self: Tensor, options: Options) -> Options:
+    """The options of a tensor that is made on the device of this one unless they say another."""
+    if type(memory(self)) is not np.ndarray and options.get("device") is None:
+        options["device"] = self.device
+    return options
+
+
 @method()
 def new_empty(
     self: Tensor,
@@ -461,7 +490,7 @@ def new_empty(
     **options: Unpack[Options],
 ) -> Tensor:
     """An uninitialised tensor of this one's dtype."""
-    return empty(*sizes, size=size, dtype=dtype or self.dtype, **options)
+    return empty(*sizes, size=size, dtype=dtype or self.dtype, **_beside(self, options))
 
 
 @method()
@@ -473,7 +502,7 @@ def new_zeros(
     **options: Unpack[Options],
 ) -> Tensor:
     """Zeros of this tensor's dtype."""
-    return zeros(*sizes, size=size, dtype=dtype or self.dtype, **options)
+    return zeros(*sizes, size=size, dtype=dtype or self.dtype, **_beside(self, options))
 
 
 @method()
@@ -485,7 +514,7 @@ def new_ones(
     **options: Unpack[Options],
 ) -> Tensor:
     """Ones of this tensor's dtype."""
-    return ones(*sizes, size=size, dtype=dtype or self.dtype, **options)
+    return ones(*sizes, size=size, dtype=dtype or self.dtype, **_beside(self, options))
 
 
 @method()
@@ -498,7 +527,7 @@ def new_full(
     **options: Unpack[Options],
 ) -> Tensor:
     """One value in this tensor's dtype."""
-    return full(size, fill_value, dtype=dtype or self.dtype, **options)
+    return full(size, fill_value, dtype=dtype or self.dtype, **_beside(self, options))
 
 
 @method()
@@ -513,6 +542,7 @@ def new_tensor(
 ) -> Tensor:
     """A copy of `data` in this tensor's dtype."""
     kind = dtype or self.dtype
+    device = self.device if device is None else device
     return tensor(data, dtype=kind, device=device, requires_grad=requires_grad, pin_memory=pin_memory)
 
 

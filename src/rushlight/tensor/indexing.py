@@ -12,7 +12,9 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.autograd.modes import mode
+from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, method, quiet, version_of, wrap, wrap_view
 from rushlight.tensor.operands import is_number, number_in_dtype
 
@@ -39,7 +41,7 @@ def _view_rule(shape: tuple[int, ...], basic: tuple, needs: Needs, grad: Tensor)
 
 def scatter_into_zeros(part: Tensor, shape: tuple[int, ...], basic: tuple) -> Tensor:
     """Zeros of `shape` with `part` at a basic index; the adjoint of taking that part."""
-    whole = np.zeros(shape, part._array.dtype)
+    whole = zeros_beside(part._array, shape, part._array.dtype)
     whole[basic] = part._array
     result = wrap(whole)
     record("SliceBackward0", result, (part,), lambda needs, grad: (_part(grad, basic),))
@@ -52,7 +54,8 @@ def _part(whole: Tensor, basic: tuple) -> Tensor:
 
 def take(self: Tensor, advanced: tuple) -> Tensor:
     """The elements at an advanced index, copied."""
-    result = wrap(np.asarray(self._array[advanced], order="C"))  # NumPy may put the indexed axes last in memory
+    taken = self._array[advanced]  # NumPy may put the indexed axes last in memory
+    result = wrap(np.asarray(taken, order="C") if type(taken) is np.ndarray else taken)
     record("IndexBackward0", result, (self,), partial(_take_rule, self._array.shape, advanced))
     return result
 
@@ -62,7 +65,7 @@ def _take_rule(shape: tuple[int, ...], advanced: tuple, needs: Needs, grad: Tens
 
 
 def _add_into_zeros(part: Tensor, shape: tuple[int, ...], advanced: tuple) -> Tensor:
-    whole = np.zeros(shape, part._array.dtype)
+    whole = zeros_beside(part._array, shape, part._array.dtype)
     np.add.at(whole, advanced, part._array)
     result = wrap(whole)
     record("IndexPutBackward0", result, (part,), lambda needs, grad: (take(grad, advanced),))
@@ -88,7 +91,7 @@ def parse(index: object, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
     for item in items:
         axis = _place(item, axis, shape, basic, advanced)
     basic.append(...)  # so that NumPy gives a 0-dim view, not a scalar
-    any_advanced = any(isinstance(item, np.ndarray) for item in advanced)
+    any_advanced = any(isinstance(item, ARRAYS) for item in advanced)
     return tuple(basic), tuple(advanced) if any_advanced else None
 
 
@@ -100,7 +103,7 @@ def _as_item(item: object) -> object:
         item = item._array
     elif isinstance(item, (list, range)):
         item = np.asarray([_as_number(entry) for entry in item]) if len(item) else np.zeros(0, np.int64)
-    if isinstance(item, np.ndarray):
+    if isinstance(item, ARRAYS):
         return _index_array(item)
     if hasattr(item, "__index__"):
         return item.__index__()
@@ -134,7 +137,7 @@ def _consumes(item: object) -> int:
     """How many axes of the tensor an item speaks of."""
     if item is None or item is Ellipsis or isinstance(item, bool):
         return 0
-    return item.ndim if isinstance(item, np.ndarray) and item.dtype == np.bool_ else 1
+    return item.ndim if isinstance(item, ARRAYS) and item.dtype == np.bool_ else 1
 
 
 def _put_ellipsis(items: list, missing: int) -> None:
@@ -159,7 +162,7 @@ def _place(item: object, axis: int, shape: tuple[int, ...], basic: list, advance
         basic.append(_checked_slice(item))
         advanced.append(slice(None))
         return axis + 1
-    if isinstance(item, np.ndarray):
+    if isinstance(item, ARRAYS):
         arrays = _axes_of_mask(item, axis, shape) if item.dtype == np.bool_ else (_wrapped(item, axis, shape),)
         basic.extend([slice(None)] * len(arrays))
         advanced.extend(arrays)
@@ -185,6 +188,8 @@ def _checked_slice(item: slice) -> slice:
 
 
 def _wrapped(item: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    if type(item) is Array:  # whose numbers are looked at where it is used
+        return item.astype(np.intp)
     if item.size and not -shape[axis] <= int(item.min()) <= int(item.max()) < shape[axis]:
         wrong = int(item.max()) if int(item.max()) >= shape[axis] else int(item.min())
         raise IndexError(f"index {wrong} is out of bounds for dimension {axis} with size {shape[axis]}")
@@ -265,8 +270,7 @@ def _does_not_expand(have: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def _shape_of_part(target: np.ndarray, advanced: tuple) -> tuple[int, ...]:
-    nothing = np.lib.stride_tricks.as_strided(np.empty(1, np.bool_), target.shape, (0,) * target.ndim)
-    return nothing[advanced].shape
+    return taken_shape(target.shape, advanced)
 
 
 def _with_part(self: Tensor, advanced: object, value: Tensor) -> Tensor:
@@ -282,7 +286,7 @@ def _with_part(self: Tensor, advanced: object, value: Tensor) -> Tensor:
 def _with_part_rule(advanced: object, needs: Needs, grad: Tensor) -> Gradients:
     of_self = of_value = None
     if needs[0]:
-        zero = wrap(np.zeros((), grad._array.dtype))
+        zero = wrap(zeros_beside(grad._array, (), grad._array.dtype))
         of_self = wrap(np.zeros_like(grad._array)) if advanced is Ellipsis else _with_part(grad, advanced, zero)
     if needs[1]:
         of_value = grad if advanced is Ellipsis else take(grad, advanced)

@@ -13,12 +13,12 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, Node, edge_of, record
 from rushlight.autograd.modes import mode
-from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
 from rushlight.tensor.core import Tensor, elements, memory, method, quiet, take_memory, version_of, wrap, wrap_like
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype, word
+from rushlight.tensor.size import carried
 
 
 def change(self: Tensor, function: Callable, *args: object, **kwargs: object) -> Tensor:
@@ -61,7 +61,7 @@ def check_writeable(self: Tensor) -> None:
             )
         )
     repeats = not array.flags.c_contiguous and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape))
-    if repeats and not registry.shapes_alone():
+    if repeats:
         raise RuntimeError(
             message(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "
@@ -112,7 +112,7 @@ def _before(self: Tensor) -> Tensor:
     """The tensor as it was: a copy, because rules may save it, with the history so far."""
     edge = edge_of(self)
     array = elements(self)
-    before = wrap_like(array if registry.shapes_alone() else array.copy(order="K"), self)
+    before = wrap_like(array.copy(order="K"), self)
     if edge is not None:
         before._node, before._index, before._requires_grad = edge[0], edge[1], True
     return before
@@ -163,8 +163,10 @@ def _copied(self: Tensor, src: Tensor) -> Tensor:
 
 
 def _in_dtype_of(self: Tensor, src: Tensor) -> np.ndarray:
-    kind, array = memory(self).dtype, memory(src)
-    return array if array.dtype == kind else pointwise._converted(array, kind)
+    target, array = memory(self), memory(src)
+    if type(array) is not type(target) or type(array) is not np.ndarray:
+        array = carried(array, self.device)
+    return array if array.dtype == target.dtype else pointwise._converted(array, target.dtype)
 
 
 def _copy_rule(needs: Needs, grad: Tensor) -> Gradients:

@@ -13,13 +13,15 @@ from typing import SupportsIndex
 import numpy as np
 
 from rushlight.autograd import modes
+from rushlight.autograd.graph import record
+from rushlight.backends.device import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, method, version_of, wrap
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import word
 from rushlight.tensor.pointwise import cast
-from rushlight.tensor.size import check_device, device
+from rushlight.tensor.size import carried, check_device, device
 
 # -- NumPy
 
@@ -107,6 +109,8 @@ def _shared_array(self: Tensor) -> np.ndarray:
     _check_no_gradient(self)
     if self.dtype is dtypes.bfloat16:
         raise TypeError(message("Got unsupported ScalarType BFloat16", mend=".float().numpy()"))
+    if not self.is_cpu:
+        return np.asarray(self._array)  # which is a TypeError
     version_of(self).share()
     return self._array
 
@@ -247,39 +251,52 @@ def _as_index(self: Tensor) -> int:
 
 @method("to")
 def to(self: Tensor, *args: object, **kwargs: object) -> Tensor:
-    """The tensor in another dtype or memory order: `to(dtype)`, `to("cpu")`, `to(other)`, `to(memory_format=…)`.
+    """The tensor in another dtype or memory order, or on another device.
+
+    Called as `to(dtype)`, `to("meta")`, `to(other)`, `to(memory_format=…)`.
 
     Itself where nothing changes, unless `copy=True`.
     """
-    kind, memory_format, force = _read_to(args, kwargs)
+    kind, memory_format, force, place = _read_to(args, kwargs)
     kind = self.dtype if kind is None else kind
     result = self if kind is self.dtype else cast(self, kind.numpy)
+    if place is not None and place != self.device:
+        result = moved(result, place)
     if memory_format is not None and memory_format is not preserve_format:
         result = result.contiguous(memory_format=memory_format)
     return result.clone() if force and result is self else result
 
 
-def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryFormat | None, bool]:
+def moved(input: Tensor, place: device) -> Tensor:
+    """A copy on another device, recorded."""
+    result = wrap(carried(input._array, place))
+    back = input.device
+    record("ToCopyBackward0", result, (input,), lambda needs, grad: (moved(grad, back),))
+    return result
+
+
+def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryFormat | None, bool, device | None]:
     kind, memory_format = None, kwargs.get("memory_format")
     unknown = set(kwargs) - {"dtype", "device", "memory_format", "copy", "non_blocking", "other"}
     if unknown:
         raise TypeError(f"to() received an invalid keyword: {sorted(unknown)[0]}")
-    check_device(kwargs.get("device"))
+    place = kwargs.get("device")
     flags = []
     for value in (*args, *[kwargs[name] for name in ("dtype", "other") if name in kwargs]):
         if isinstance(value, Tensor):
-            kind = value.dtype
+            kind, place = value.dtype, value.device
         elif isinstance(value, dtypes.dtype):
             kind = value
         elif isinstance(value, type) and dtypes.of_python(value):
             kind = dtypes.of_python(value)
         elif isinstance(value, (str, device)):
-            check_device(value)
+            place = value
         elif isinstance(value, bool):
             flags.append(value)
         elif value is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got {type(value).__name__}")
-    return kind, memory_format, bool(kwargs.get("copy") or (len(flags) > 1 and flags[1]))
+    place = None if place is None else device(place)
+    return kind, memory_format, bool(kwargs.get("copy") or (len(flags) > 1 and flags[1])), place
 
 
 @method()
@@ -303,8 +320,8 @@ def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: b
 
 @method()
 def cpu(self: Tensor, memory_format: MemoryFormat = preserve_format) -> Tensor:
-    """The tensor itself: it is on the CPU; a copy where it lies in another order than asked for."""
-    return to(self, memory_format=memory_format)
+    """The tensor on the CPU: itself where it is there and lies in the order asked for."""
+    return to(self, "cpu", memory_format=memory_format)
 
 
 @method()
@@ -319,19 +336,23 @@ def cuda(
 @method()
 def data_ptr(self: Tensor) -> int:
     """The address of the first element."""
-    return self._array.__array_interface__["data"][0] if self._array.size else 0
+    return self._array.__array_interface__["data"][0] if self._array.size and self.is_cpu else 0
 
 
 @method()
 def storage_offset(self: Tensor) -> int:
     """How many elements into the memory of its base a view begins."""
-    return 0 if self._base is None else (data_ptr(self) - data_ptr(self._base)) // self._array.itemsize
+    if self._base is None:
+        return 0
+    if not self.is_cpu:
+        return (self._array.offset - self._base._array.offset) // self._array.itemsize
+    return (data_ptr(self) - data_ptr(self._base)) // self._array.itemsize
 
 
 @method()
 def get_device(self: Tensor) -> int:
-    """-1: the CPU."""
-    return -1
+    """The number of its device; -1 on the CPU."""
+    return -1 if self.is_cpu else 0
 
 
 # -- copies and pickles
@@ -349,11 +370,15 @@ def _deepcopy(self: Tensor, memo: dict) -> Tensor:
         )
     if id(self) in memo:
         return memo[id(self)]
-    result = _rebuild(type(self), np.array(self._array, order="K"), self._requires_grad, {})
+    result = _rebuild(type(self), _copied(self._array), self._requires_grad, {})
     memo[id(self)] = result
     result._grad = copy.deepcopy(self._grad, memo)
     result.__dict__.update(copy.deepcopy(self.__dict__, memo))
     return result
+
+
+def _copied(array: np.ndarray) -> np.ndarray:
+    return np.array(array, order="K") if type(array) is np.ndarray else array.copy("K")
 
 
 @method("__copy__")
@@ -365,6 +390,17 @@ def _copy(self: Tensor) -> Tensor:
 
 @method("__reduce_ex__")
 def _reduce(self: Tensor, protocol: SupportsIndex) -> tuple:
+    if self.is_meta:
+        state = tuple(self.shape), self.dtype.name, self._array.strides, self._requires_grad, dict(self.__dict__)
+        return _unpickle_meta, (type(self), *state)
+    if not self.is_cpu:
+        return _unpickle_elsewhere, (
+            str(self.device),
+            self.detach().cpu(),
+            type(self),
+            self._requires_grad,
+            self.__dict__,
+        )
     return reduced(self, np.array(self._array, order="K"))
 
 
@@ -390,6 +426,17 @@ def _unpickle(
     if order is not None:
         array = array.transpose(sorted(range(array.ndim), key=order.__getitem__))
     return _rebuild(cls, array, requires_grad, attributes)
+
+
+def _unpickle_meta(
+    cls: type, shape: tuple, dtype: str, strides: tuple, requires_grad: bool, attributes: dict
+) -> Tensor:  # fmt: skip
+    array = find("meta").empty(shape, getattr(dtypes, dtype).numpy, strides)
+    return _rebuild(cls, array, requires_grad, attributes)
+
+
+def _unpickle_elsewhere(place: str, values: Tensor, cls: type, requires_grad: bool, attributes: dict) -> Tensor:
+    return _rebuild(cls, carried(values._array, place), requires_grad, attributes)
 
 
 def _rebuild(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict) -> Tensor:

@@ -12,6 +12,7 @@ from operator import index
 import numpy as np
 
 from rushlight.autograd.graph import Needs, record
+from rushlight.backends.array import strided
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import allocate, empty_like_array
 from rushlight.tensor.core import (
@@ -24,6 +25,7 @@ from rushlight.tensor.core import (
     wrap_unordered,
     wrap_view,
 )
+from rushlight.tensor.size import backend_of, device
 
 
 class MemoryFormat:
@@ -61,13 +63,22 @@ def _check_rank(ndim: int, memory_format: MemoryFormat) -> None:
         )
 
 
-def empty_in_format(shape: tuple[int, ...], kind: np.dtype, memory_format: MemoryFormat) -> np.ndarray:
-    """An uninitialised array in a memory format."""
+def empty_in_format(
+    shape: tuple[int, ...], kind: np.dtype, memory_format: MemoryFormat, place: str | device | None = None
+) -> np.ndarray:
+    """An uninitialised array in a memory format, on a device (None: the CPU)."""
     _check_rank(len(shape), memory_format)
+    backend = backend_of(place)
+    room = allocate if backend is None else backend.empty
     if memory_format.ndim is None:
-        return allocate(shape, kind)
-    memory = allocate((shape[0], *shape[2:], shape[1]), kind)  # (n, *size, c)
+        return room(shape, kind)
+    memory = room((shape[0], *shape[2:], shape[1]), kind)  # (n, *size, c)
     return np.moveaxis(memory, -1, 1)
+
+
+def place_of(array: np.ndarray) -> str | None:
+    """The device of an array by its name; None: the CPU."""
+    return None if type(array) is np.ndarray else array.backend.name
 
 
 def in_channels_last(array: np.ndarray) -> bool:
@@ -105,7 +116,7 @@ def wrap_formatted(array: np.ndarray, *sources: Tensor) -> Tensor:
     if array.ndim != memory(source).ndim:
         return wrap_unordered(array)
     if not in_channels_last(array):
-        ordered = empty_in_format(array.shape, array.dtype, CHANNELS_LAST[array.ndim])
+        ordered = empty_in_format(array.shape, array.dtype, CHANNELS_LAST[array.ndim], place_of(array))
         ordered[...] = array
         array = ordered
     return wrap(array)
@@ -208,7 +219,7 @@ def clone(input: Tensor, *, memory_format: MemoryFormat | None = preserve_format
         result = wrap_like(copy, input)
     else:
         array = memory(input)
-        copy = empty_in_format(array.shape, array.dtype, memory_format)
+        copy = empty_in_format(array.shape, array.dtype, memory_format, place_of(array))
         copy[...] = array
         result = wrap(copy)
     record("CloneBackward0", result, (input,), _pass)
@@ -240,9 +251,9 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
             f"{itemsize} requiring a storage size of {(last + 1) * itemsize} are out of bounds for storage of size "
             f"{span * itemsize}"
         )
-    flat = np.lib.stride_tricks.as_strided(owner, (span,), (itemsize,))
+    flat = strided(owner, (span,), (itemsize,))
     steps = tuple(s * itemsize for s in stride)
-    result = wrap_view(np.lib.stride_tricks.as_strided(flat[storage_offset:], tuple(size), steps), input)
+    result = wrap_view(strided(flat[storage_offset:], tuple(size), steps), input)
     place, within = Place.of(result._array, owner), Place.of(array, owner)
     record("AsStridedBackward0", result, (input,), lambda needs, grad: (read(add(grad, place), within),))
     return result

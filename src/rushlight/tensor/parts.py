@@ -14,7 +14,9 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.backends.array import strided
 from rushlight.core.errors import message
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
@@ -109,8 +111,10 @@ def _pieces(tensor: Tensor, dim: int, sizes: list[int], name: str) -> tuple[Tens
 
 
 def _pieces_rule(dim: int, shapes: list[tuple[int, ...]], needs: Needs, *grads: Tensor | None) -> Gradients:
-    kind = next(grad for grad in grads if grad is not None)._array.dtype
-    whole = [wrap(np.zeros(shape, kind)) if grad is None else grad for grad, shape in zip(grads, shapes)]
+    like = next(grad for grad in grads if grad is not None)._array
+    whole = [
+        wrap(zeros_beside(like, shape, like.dtype)) if grad is None else grad for grad, shape in zip(grads, shapes)
+    ]
     return (cat([grad for grad in whole if grad._array.shape[dim]] or whole, dim),)
 
 
@@ -178,8 +182,8 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def _unbind_rule(dim: int, shape: tuple[int, ...], needs: Needs, *grads: Tensor | None) -> Gradients:
-    kind = next(grad for grad in grads if grad is not None)._array.dtype
-    return (stack([wrap(np.zeros(shape, kind)) if grad is None else grad for grad in grads], dim),)
+    like = next(grad for grad in grads if grad is not None)._array
+    return (stack([wrap(zeros_beside(like, shape, like.dtype)) if grad is None else grad for grad in grads], dim),)
 
 
 @method("unfold")
@@ -207,7 +211,7 @@ def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     strides = [*array.strides, array.strides[at]] if self._array.ndim else [array.itemsize]
     if self._array.ndim:
         shape[at], strides[at] = (n - size) // step + 1, strides[at] * step
-    windows = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=array.flags.writeable)
+    windows = strided(array, shape, strides)
     result = wrap_view(windows, self)
     place = Place.of(windows, self._array)
     record("UnfoldBackward0", result, (self,), lambda needs, grad: (add(grad, place),))
@@ -301,7 +305,7 @@ def _cat_rule(dim: int, sizes: list[int | None], needs: Needs, grad: Tensor) -> 
     slopes, start = [], 0
     for need, n in zip(needs, sizes):
         if n is None:
-            slopes.append(wrap(np.zeros(0, grad._array.dtype)) if need else None)
+            slopes.append(wrap(zeros_beside(grad._array, (0,), grad._array.dtype)) if need else None)
         else:
             slopes.append(_sliced(grad, dim, start, start + n) if need else None)
             start += n

@@ -102,7 +102,7 @@ reciprocal = _define(
 def _erf(x: np.ndarray) -> np.ndarray:
     from math import erf
 
-    return np.vectorize(erf, otypes=[x.dtype])(x) if x.size else x.copy()
+    return np.frompyfunc(erf, 1, 1)(x).astype(x.dtype)
 
 
 erf = _define(

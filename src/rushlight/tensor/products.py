@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
@@ -61,7 +62,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.itemsize == 2 and dtypes.of_numpy(a.dtype).category == FLOATING:
-        return quiet(np.asarray(quiet(np.matmul, a.astype(np.float32), b.astype(np.float32))).astype, a.dtype)
+        return quiet(as_array(quiet(np.matmul, a.astype(np.float32), b.astype(np.float32))).astype, a.dtype)
     try:
         return quiet(np.matmul, a, b)
     except ValueError:

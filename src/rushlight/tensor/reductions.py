@@ -15,9 +15,11 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, in_single, record
+from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims
@@ -47,7 +49,7 @@ def _reduce(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdi
         return quiet(function, array, axis=axes, keepdims=keepdim, dtype=array.dtype)
     if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
         wide = quiet(function, array.astype(np.float32), axis=axes, keepdims=keepdim)
-        return quiet(np.asarray(wide).astype, array.dtype)
+        return quiet(as_array(wide).astype, array.dtype)
     return quiet(function, array, axis=axes, keepdims=keepdim)
 
 
@@ -164,7 +166,7 @@ def _variance(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: b
     wide = array.astype(np.float64)
     centred = wide - np.sum(wide, axis=axis, keepdims=True) / builtins.max(math.prod([array.shape[a] for a in axis]), 1)
     total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
-    return np.asarray(np.divide(total, free)).astype(array.dtype)
+    return as_array(np.divide(total, free)).astype(array.dtype)
 
 
 def _warn_of_freedom() -> None:
@@ -243,7 +245,7 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     flat = input.permute(order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
     if not memory(input).size:
         return (spread(grad, shape, axes, keepdim) * input,)
-    one = wrap(np.ones((*memory(flat).shape[:-1], 1), memory(flat).dtype))
+    one = flat.new_ones((*memory(flat).shape[:-1], 1))
     from rushlight.tensor.parts import cat
     from rushlight.tensor.shape import flip
 
@@ -306,7 +308,7 @@ def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool, name: str) 
 
 
 def _picked_rule(shape: tuple[int, ...], where: Tensor, dim: int, needs: Needs, grad: Tensor) -> Gradients:
-    zeros = wrap(np.zeros(shape, memory(grad).dtype))
+    zeros = wrap(zeros_beside(memory(grad), shape, memory(grad).dtype))
     return (zeros.scatter_add(dim, where, grad.reshape(memory(where).shape)),)
 
 
@@ -390,7 +392,7 @@ def _position(function: Callable, name: str, input: Tensor, dim: int | None, kee
         raise RuntimeError(message(f"\"{name}_cpu\" not implemented for 'Bool'", mend=".int() first"))
     if dim is None:
         _check_not_empty(name, input, None)
-        found = np.asarray(function(array.ravel()))
+        found = as_array(function(array.ravel()))
         return wrap((found.reshape((1,) * array.ndim) if keepdim else found).astype(np.int64))
     at = check_dim(dim, array.ndim)
     _check_not_empty(name, input, at)
@@ -400,8 +402,8 @@ def _position(function: Callable, name: str, input: Tensor, dim: int | None, kee
 def _position_along(function: Callable, input: Tensor, at: int, keepdim: bool) -> Tensor:
     array = input._array
     if array.ndim == 0:
-        return wrap(np.zeros((), np.int64))
-    return wrap(np.asarray(function(array, axis=at, keepdims=keepdim)).astype(np.int64))
+        return wrap(zeros_beside(array, (), np.dtype(np.int64)))
+    return wrap(as_array(function(array, axis=at, keepdims=keepdim)).astype(np.int64))
 
 
 @method("argmax")
@@ -420,7 +422,7 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 def _truth(function: Callable, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
-    result = np.asarray(function(input._array, axis=_axes(dim, memory(input).ndim), keepdims=keepdim))
+    result = as_array(function(input._array, axis=_axes(dim, memory(input).ndim), keepdims=keepdim))
     return wrap(result.astype(np.uint8) if memory(input).dtype == np.uint8 else result)
 
 
@@ -439,7 +441,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 @method("count_nonzero")
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0."""
-    return wrap(np.asarray(np.count_nonzero(input._array, axis=_axes(dim, memory(input).ndim)), np.int64))
+    return wrap(as_array(np.count_nonzero(input._array, axis=_axes(dim, memory(input).ndim)), np.int64))
 
 
 # -- running sums and products
@@ -578,7 +580,7 @@ def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     wide = np.float64 if memory(input).dtype == np.float64 else np.float32
     matrices = np.moveaxis(input._array, axes, (-2, -1)).astype(wide)
     left, values, right = np.linalg.svd(matrices, full_matrices=False)
-    total = np.asarray(values.sum(-1), memory(input).dtype)
+    total = as_array(values.sum(-1), memory(input).dtype)
     result = wrap(np.expand_dims(total, tuple(sorted(axes))) if keepdim else total)
     turned = np.moveaxis(left @ right, (-2, -1), axes).astype(memory(input).dtype)
     record("LinalgMatrixNormBackward0", result, (input,), partial(_nuclear_rule, axes, keepdim, turned), (input,))

@@ -11,7 +11,9 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.backends.array import as_array, contiguous
 from rushlight.core.errors import message
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import (
@@ -154,7 +156,7 @@ def _checked_index(index: Tensor, size: int, name: str) -> np.ndarray:
     if index._array.dtype not in (np.int64, np.int32):
         raise RuntimeError(message(f"{name}(): Expected dtype int64 for index", f"got {index.dtype}", mend=".long()"))
     array = index._array
-    if array.size and (int(array.min()) < 0 or int(array.max()) >= size):
+    if type(array) is np.ndarray and array.size and (int(array.min()) < 0 or int(array.max()) >= size):
         wrong = int(array.min()) if int(array.min()) < 0 else int(array.max())
         raise RuntimeError(f"index {wrong} is out of bounds for dimension with size {size}\n{name}")
     return array.astype(np.intp, copy=False)
@@ -181,7 +183,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def _index_select_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: Needs, grad: Tensor) -> Gradients:
-    return (index_add(wrap(np.zeros(shape, grad._array.dtype)), dim, index, grad),)
+    return (index_add(wrap(zeros_beside(grad._array, shape, grad._array.dtype)), dim, index, grad),)
 
 
 @method()
@@ -256,7 +258,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
     at = check_dim(dim, input._array.ndim)
     if not index._array.size:  # of any dtype and rank
-        result = wrap(np.zeros(index._array.shape, input._array.dtype))
+        result = wrap(zeros_beside(input._array, index._array.shape, input._array.dtype))
     else:
         _check_index_shape("gather", input, at, index)
         array = _vector(input._array)
@@ -267,7 +269,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 def _gather_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: Needs, grad: Tensor) -> Gradients:
-    return (scatter_add(wrap(np.zeros(shape, grad._array.dtype)), dim, index, grad),)
+    return (scatter_add(wrap(zeros_beside(grad._array, shape, grad._array.dtype)), dim, index, grad),)
 
 
 @method()
@@ -393,7 +395,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: float) -> Tensor:
     if index._array.ndim > 1:
         raise IndexError(f"index_fill_(): Index is supposed to be a vector, but got dim: {index._array.ndim}")
     array = _vector(input._array)
-    mask = np.zeros(array.shape[at], np.bool_)
+    mask = zeros_beside(array, (array.shape[at],), np.dtype(np.bool_))
     mask[index._array] = True
     mask = mask.reshape([-1 if a == at else 1 for a in range(array.ndim)])
     return masked_fill(input, wrap(mask if input._array.ndim else mask.reshape(())), value)
@@ -407,13 +409,13 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     """The indices that sort along an axis; equal elements keep their order."""
     array = input._array
     if array.ndim == 0:
-        return wrap(np.zeros((), np.int64))
+        return wrap(zeros_beside(array, (), np.dtype(np.int64)))
     at = check_dim(dim, array.ndim)
     if not descending:
         return wrap(np.argsort(array, axis=at, kind="stable").astype(np.int64))
     # Sorted backwards and read backwards: descending, equal elements still in their order, NaN first.
     found = np.argsort(np.flip(array, at), axis=at, kind="stable")
-    return wrap(np.ascontiguousarray(array.shape[at] - 1 - np.flip(found, at)).astype(np.int64))
+    return wrap(contiguous(array.shape[at] - 1 - np.flip(found, at)).astype(np.int64))
 
 
 @method("sort")
@@ -431,9 +433,9 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 <= k <= (input._array.shape or (1,))[at]:
         raise RuntimeError("selected index k out of range")
     if not input._array.ndim:
-        return _PAIRS["topk"](input.clone(), wrap(np.zeros((), np.int64)))
+        return _PAIRS["topk"](input.clone(), wrap(zeros_beside(input._array, (), np.dtype(np.int64))))
     order = argsort(input, at, largest)._array
-    indices = wrap(np.ascontiguousarray(order[(slice(None),) * at + (slice(k),)]))
+    indices = wrap(contiguous(order[(slice(None),) * at + (slice(k),)]))
     return _PAIRS["topk"](_picked(input, indices, at, True, "TopkBackward0"), indices)
 
 
@@ -474,7 +476,7 @@ def unique(
     if at is not None and 0 in array.shape[:at] + array.shape[at + 1 :]:
         raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=at, equal_nan=False)
-    found = [wrap(np.ascontiguousarray(values))]
+    found = [wrap(contiguous(values))]
     if return_inverse:
         found.append(wrap(inverse.reshape(array.shape if at is None else array.shape[at]).astype(np.int64)))
     if return_counts:
@@ -534,7 +536,7 @@ def searchsorted(
         lead = math.prod(sequence.shape[:-1])
         rows = zip(sequence.reshape(lead, sequence.shape[-1]), values.reshape(lead, values.shape[-1]))
         found = np.array([np.searchsorted(row, part, way) for row, part in rows], np.int64).reshape(values.shape)
-    return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
+    return wrap(as_array(found).astype(np.int32 if out_int32 else np.int64))
 
 
 def _check_searched(name: str, sequence: np.ndarray, values: np.ndarray, number: bool) -> None:
@@ -557,4 +559,4 @@ def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = Fal
     """Whether each element is among others; with `invert`, whether it is not. Either may be a number."""
     check_some_tensor("isin", elements, test_elements)
     a, b = (t._array if isinstance(t, Tensor) else t for t in (elements, test_elements))
-    return wrap(np.asarray(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert)))
+    return wrap(as_array(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert)))

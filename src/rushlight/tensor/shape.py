@@ -16,8 +16,19 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.runtime.allocation import MOST_AXES, empty_like_array, too_many_axes
-from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like, wrap_maybe_view, wrap_view
+from rushlight.runtime.allocation import MOST_AXES, empty_like_array, too_many_axes, zeros_beside
+from rushlight.tensor.core import (
+    Tensor,
+    elements,
+    memory,
+    method,
+    quiet,
+    wrap,
+    wrap_beside,
+    wrap_like,
+    wrap_maybe_view,
+    wrap_view,
+)
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import check_dim
@@ -449,7 +460,7 @@ def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | N
 def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
     pairs = [n for pair in zip(sizes, shape) for n in pair]  # (times, length) for each axis
     if 0 in sizes:
-        return (wrap(np.zeros(shape, memory(grad).dtype)),)
+        return (wrap(zeros_beside(memory(grad), shape, memory(grad).dtype)),)
     return (reshape(grad, pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
 
 
@@ -483,7 +494,7 @@ def repeat_interleave(
     source = ravel(input) if dim is None else input
     at = 0 if dim is None else check_dim(dim, memory(source).ndim)
     times = repeats._array if isinstance(repeats, Tensor) else repeats
-    places = wrap(np.repeat(np.arange(memory(source).shape[at]), times))
+    places = wrap_beside(np.repeat(np.arange(memory(source).shape[at]), times), source)
     if output_size is not None and output_size != memory(places).size:
         raise RuntimeError(
             f"repeat_interleave: Invalid output_size, expected {memory(places).size} but got {output_size}"

@@ -1,10 +1,13 @@
-"""Shapes and places: `Size`, the tuple a shape is, and `device`, of which there is one kind."""
+"""Shapes and places: `Size`, the tuple a shape is, and `device`: the CPU, meta (shapes alone), or a backend's own."""
 
 from __future__ import annotations
 
 import math
-from typing import SupportsIndex, overload
+from typing import Any, SupportsIndex, overload
 
+import numpy as np
+
+from rushlight.backends.device import Device, find
 from rushlight.core.errors import message
 
 
@@ -48,7 +51,7 @@ class Size(tuple[int, ...]):
 
 
 class device:
-    """Where a tensor lives: always the CPU.
+    """Where a tensor lives: the CPU, or `meta`, where tensors have a shape and no numbers.
 
     >>> import rushlight as torch
     >>> torch.device("cpu"), torch.zeros(1).device.type
@@ -63,10 +66,10 @@ class device:
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         kind, _, number = type.partition(":")
-        if kind != "cpu":
+        if kind != "cpu" and find(kind) is None:
             raise RuntimeError(
                 message(
-                    f"Expected one of cpu device type at start of device string: {kind}",
+                    f"Expected one of cpu, meta device type at start of device string: {kind}",
                     "Rushlight computes on the CPU only",
                     mend=f"a dtype: rushlight.{kind}" if kind in _DTYPES else "device='cpu', or leave device out",
                 )
@@ -100,6 +103,23 @@ CPU = device("cpu")
 
 
 def check_device(place: str | device | None) -> None:
-    """Raise unless `place` is the CPU (or None, which means it)."""
+    """Raise unless `place` is a device that is here (or None, which means the CPU)."""
     if place is not None and place is not CPU:
         device(place)
+
+
+def carried(array: Any, place: str | device) -> Any:
+    """An array's numbers on a device: itself where it is there already. NotImplementedError for one without numbers."""
+    backend = backend_of(place)
+    its = None if type(array) is np.ndarray else array.backend
+    if backend is its:
+        return array
+    values = array if its is None else its.to_host(array)
+    return values if backend is None else backend.from_host(values)
+
+
+def backend_of(place: str | device | None) -> Device | None:
+    """Who has a device's memory; None for the CPU. RuntimeError for a device that is not here."""
+    if place is None or place is CPU:
+        return None
+    return find(device(place).type)

@@ -1,34 +1,127 @@
-"""The backend of shapes alone: arrays of the right shape and dtype that hold one number in memory."""
+"""The device of shapes alone: arrays with a shape, a dtype and strides, and no memory.
+
+In comes any task or NumPy function; out comes what its result would look like. Nothing is computed and no memory is
+taken, whatever the sizes. Asked for a number it raises PyTorch's error; only in a run for the sake of shapes
+(`numbers_are_zero`) it says 0, and arrays of the host may stand beside its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import local
+from typing import Any
+
 import numpy as np
 
-from ...rules.spec import ConvSpec
+from rushlight.backends.array import ARRAYS, Array, taken_shape
+from rushlight.backends.device import Device, indices_aside, register
+from rushlight.backends.meta.functions import RULES, copied_onto, of_ufunc
+from rushlight.backends.protocol import Layout, Task, results_of
+from rushlight.core.errors import message
 
 
-class Shapes:
-    """Computes shapes alone: arrays of the right shape that hold one number in memory."""
+class _Here(local):
+    """What holds in this thread. (Functions of NumPy run in contexts of their own, where no ContextVar is seen.)"""
 
-    name = "shapes"
-
-    def fprop(self, spec: ConvSpec, x: np.ndarray, *_: object) -> np.ndarray:
-        """An array shaped like y."""
-        return hollow(spec.y_shape, x.dtype)
-
-    def dgrad(self, spec: ConvSpec, y: np.ndarray, *_: object) -> np.ndarray:
-        """An array shaped like x."""
-        return hollow(spec.x_shape, y.dtype)
-
-    def wgrad(self, spec: ConvSpec, x: np.ndarray, *_: object) -> np.ndarray:
-        """An array shaped like w."""
-        return hollow(spec.w_shape, x.dtype)
-
-    def bias_grad(self, spec: ConvSpec, y: np.ndarray) -> np.ndarray:
-        """An array with an entry a channel."""
-        return hollow(y.shape[1:2], y.dtype)
+    zero = False
 
 
-def hollow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros of any shape in the memory of one; they may be written to."""
-    return np.lib.stride_tricks.as_strided(np.zeros((), dtype), shape, (0,) * len(shape))
+_here = _Here()
+
+
+class Shaped:
+    """A call that writes nothing."""
+
+    scratch_bytes = 0
+
+    def __init__(self, outputs: Sequence[Layout]) -> None:
+        self.outputs = outputs
+
+    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+        """Nothing."""
+
+
+class Meta(Device):
+    """Computes shapes alone."""
+
+    name = "meta"
+    has_numbers = False
+
+    def room(self, count: int, dtype: np.dtype) -> object:
+        """A token that views of one tensor share."""
+        return object()
+
+    def read(self, array: Array) -> np.ndarray:
+        """Zeros in the memory of one where numbers are zero; else RuntimeError, for there are none."""
+        if _here.zero:
+            return np.lib.stride_tricks.as_strided(np.zeros((), array.dtype), array.shape, (0,) * array.ndim)
+        raise RuntimeError(
+            message("Tensor.item() cannot be called on meta tensors", "they have a shape and no numbers")
+        )
+
+    def write(self, array: Array, values: np.ndarray) -> None:
+        """Nothing."""
+
+    def read_unasked(self, array: Array) -> np.ndarray:
+        """Zeros where numbers are zero; else TypeError."""
+        return self.read(array) if _here.zero else super().read_unasked(array)
+
+    def prepare(self, task: Task, layouts: Sequence[Layout | None]) -> Shaped:
+        """A call that writes nothing."""
+        return Shaped(results_of(task, layouts))
+
+    def take(self, array: Array, index: tuple) -> Array:
+        """What an advanced index takes."""
+        return self.empty(taken_shape(array.shape, index), array.dtype)
+
+    def put(self, array: Array, index: tuple, value: Any) -> None:
+        """RuntimeError where the value does not fit; else nothing."""
+        basic = not any(isinstance(item, ARRAYS) for item in index)
+        copied_onto(array[index].shape if basic else taken_shape(array.shape, index), np.shape(value))
+
+    def check(self, args: Any, options: dict[str, Any]) -> None:
+        """Arrays of the host may stand beside those of the device where numbers are zero."""
+        if not _here.zero:
+            super().check(args, options)
+
+    def call(self, function: Callable, args: tuple, options: dict[str, Any]) -> Any:
+        """What a NumPy function would give; NotImplementedError for one that nobody has said it of."""
+        self.check(indices_aside(function, args), options)
+        out = options.pop("out", None)
+        rule = None if function is np.nonzero and _here.zero else RULES.get(function)
+        if rule is not None:
+            results = rule(*args, **options)
+        elif function is np.nonzero and _here.zero:
+            results = [Layout((0,), np.dtype(np.int64))] * args[0].ndim
+        elif isinstance(function, np.ufunc) or isinstance(getattr(function, "__self__", None), np.ufunc):
+            results = of_ufunc(function, args, options)
+        else:
+            name = getattr(function, "__name__", str(function))
+            raise NotImplementedError(
+                message(
+                    f"{name}: the shape of its result is not known for tensors on the meta device", mend=".to('cpu')"
+                )
+            )
+        if out is not None:
+            outs = out if isinstance(out, tuple) else (out,)
+            for array, found in zip(outs, results if isinstance(results, list) else [results]):
+                copied_onto(array.shape, found.shape)
+            return outs[0] if len(outs) == 1 else outs
+        if isinstance(results, list):
+            return tuple([self.empty(*layout) for layout in results])
+        return self.empty(*results) if isinstance(results, Layout) else results
+
+
+META = Meta()
+register(META)
+
+
+@contextmanager
+def numbers_are_zero() -> Iterator[None]:
+    """A run for the sake of shapes: who asks for a number gets 0, and tensors of the host may stand beside."""
+    before, _here.zero = _here.zero, True
+    try:
+        yield
+    finally:
+        _here.zero = before

@@ -1,0 +1,252 @@
+"""Devices of their own: whose arrays are not NumPy's, with kernels and functions as far as they go.
+
+In: a `Device` and calls on its `Array`s. Out: arrays of the same device. What the device does not have falls through to
+the host: its arrays are copied there, the host's backends or NumPy compute, and the result is copied back. Each time
+`protocol.refusals` keeps why. A device is known by its name as soon as it is registered (`torch.device("name")`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partialmethod
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from rushlight.backends import registry
+from rushlight.backends.array import Array, Shape, order_of, steps_in_order
+from rushlight.backends.protocol import KERNELS, Call, Layout, Refusal, Refused, Task, layout_of, refusals
+from rushlight.core.errors import message
+
+_REMEMBERED = 1024
+_CHANGED = {np.copyto: 0, np.put_along_axis: 0, np.fill_diagonal: 0, np.put: 0, np.place: 0, np.putmask: 0}
+"""Functions that change an argument, and which; of the methods of ufuncs, `at` changes the first."""
+
+DEVICES: dict[str, Device] = {}
+
+
+_BUILT_IN = ("meta",)  # files of this package, which register themselves when they are first asked for
+
+
+def register(device: Device) -> None:
+    """Make a device known by its name."""
+    DEVICES[device.name] = device
+
+
+def find(name: str) -> Device | None:
+    """The device of this name; None where there is none."""
+    if name in _BUILT_IN and name not in DEVICES:
+        import_module(f"rushlight.backends.{name}")
+    return DEVICES.get(name)
+
+
+class Device:
+    """The base of devices. One gives `name`, `room`, `read` and `write`, and whatever it does itself."""
+
+    name = "device"
+    has_numbers = True
+    """Whether its arrays hold any."""
+    functions: Mapping[Callable, Callable] = {}
+    """NumPy functions that the device does itself, called with the same arguments; they may raise Refusal."""
+
+    def __init__(self) -> None:
+        self._calls: OrderedDict[tuple, Call] = OrderedDict()
+
+    # -- memory
+
+    def room(self, count: int, dtype: np.dtype) -> object:
+        """Memory for so many elements, which may hold anything."""
+        raise NotImplementedError
+
+    def read(self, array: Array) -> np.ndarray:
+        """The elements of a view, as a NumPy array of its own."""
+        raise NotImplementedError
+
+    def write(self, array: Array, values: np.ndarray) -> None:
+        """Set the elements of a view to those of a NumPy array of its shape and dtype."""
+        raise NotImplementedError
+
+    # -- what it does itself
+
+    def prepare(self, task: Task, layouts: Sequence[Layout | None]) -> Call:
+        """The call for a task; Refusal for what the device does not do."""
+        raise Refusal(f"{self.name} has no kernel {task.kernel}")
+
+    # -- arrays
+
+    def empty(self, shape: Shape, dtype: np.dtype, strides: Shape | None = None) -> Array:
+        """An array that may hold anything; contiguous, or with strides that leave no gaps."""
+        result = Array(self, None, tuple(shape), np.dtype(dtype), strides)
+        result.base = self.room(result.size, result.dtype)
+        return result
+
+    def zeros(self, shape: Shape, dtype: np.dtype) -> Array:
+        """An array of zeros."""
+        result = self.empty(shape, dtype)
+        result.fill(0)
+        return result
+
+    def empty_like(self, array: Array, dtype: np.dtype | None = None, shape: Shape | None = None) -> Array:
+        """An array whose axes follow each other in memory as those of another do."""
+        kind, wanted = array.dtype if dtype is None else np.dtype(dtype), array.shape if shape is None else tuple(shape)
+        if len(wanted) != array.ndim or array.flags.c_contiguous:
+            return self.empty(wanted, kind)
+        return self.empty(wanted, kind, steps_in_order(wanted, order_of(array.strides), kind.itemsize))
+
+    def from_host(self, values: np.ndarray) -> Array:
+        """A copy of a NumPy array here, its axes in the same order in memory."""
+        order = sorted(range(values.ndim), key=lambda axis: -values.strides[axis])
+        strides = None if values.flags.c_contiguous else steps_in_order(values.shape, order, values.itemsize)
+        result = self.empty(values.shape, values.dtype, strides)
+        self.write(result, values)
+        return result
+
+    def to_host(self, array: Array) -> np.ndarray:
+        """A copy of an array as NumPy's."""
+        return self.read(array)
+
+    def read_unasked(self, array: Array) -> np.ndarray:
+        """What a NumPy function gets that takes this array for one of its own: TypeError."""
+        raise TypeError(
+            message(
+                f"can't convert {self.name} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                "memory first."
+            )
+        )
+
+    def cast(self, array: Array, dtype: np.dtype, order: str = "K") -> Array:
+        """A copy in another dtype; with "C" contiguous, with "K" in the same order of the axes."""
+        result = self.empty_like(array, dtype) if order == "K" else self.empty(array.shape, dtype)
+        self.call(np.copyto, (result, array), {"casting": "unsafe"})
+        return result
+
+    def take(self, array: Array, index: tuple) -> Array:
+        """The elements at an advanced index, copied."""
+        return self.from_host(self.to_host(array)[_on_host(index)])
+
+    def put(self, array: Array, index: tuple, value: Any) -> None:
+        """Set the elements at an index."""
+        values = self.to_host(array)
+        values[_on_host(index)] = _on_host(value)
+        self.write(array, values)
+
+    # -- functions of NumPy
+
+    def call(self, function: Callable, args: tuple, options: dict[str, Any]) -> Any:
+        """A NumPy function of arrays of this device: by `functions`, else on the host."""
+        self.check(indices_aside(function, args), options)
+        own = self.functions.get(function)
+        if own is None:
+            reason = f"{self.name} has no function of its own for it"
+        else:
+            try:
+                return own(*args, **options)
+            except Refusal as refusal:
+                reason = str(refusal)
+        refusals.append(Refused(self.name, getattr(function, "__name__", "?"), _problem(args), reason))
+        return self._call_on_host(function, args, options)
+
+    def check(self, args: Any, options: dict[str, Any]) -> None:
+        """RuntimeError where an array of several elements is on another device."""
+        for value in _arrays((*args, *options.values())):
+            if type(value) is Array and value.backend is not self:
+                raise RuntimeError(_TWO.format(self.name, value.backend.name))
+            if type(value) is np.ndarray and value.ndim:
+                raise RuntimeError(_TWO.format(self.name, "cpu"))
+
+    def _call_on_host(self, function: Callable, args: tuple, options: dict[str, Any]) -> Any:
+        on_host, named = [_on_host(value) for value in args], {key: _on_host(value) for key, value in options.items()}
+        result = function(*on_host, **named)
+        if function in _CHANGED or getattr(function, "__name__", "") == "at":
+            at = _CHANGED.get(function, 0)
+            self.write(args[at], on_host[at])
+            return None
+        out = options.get("out")
+        if out is not None:
+            outs, values = (v if isinstance(v, tuple) else (v,) for v in (out, named["out"]))
+            for array, value in zip(outs, values):
+                self.write(array, value)
+            return outs[0] if len(outs) == 1 else outs
+        return self._here(result)
+
+    def _here(self, result: Any) -> Any:
+        if isinstance(result, np.ndarray | np.generic):
+            return self.from_host(np.asarray(result))
+        if isinstance(result, tuple | list):
+            return type(result)([self._here(value) for value in result])
+        return result
+
+    # -- kernels, as operations call them: attributes, arrays
+
+    def run(self, task: Task, inputs: Sequence[Any], memo: dict | None = None) -> list[Any]:
+        """The results of a task, by the device or else by the host's backends."""
+        layouts = tuple([layout_of(array) for array in inputs])
+        self.check(inputs, {})
+        try:
+            call = self._prepared(task, layouts)
+            outputs = [self.empty(*layout) for layout in call.outputs]
+            call.run(outputs, inputs, None, memo)
+        except Refusal as refusal:
+            refusals.append(Refused(self.name, task.kernel, str(task.attributes[0]), str(refusal)))
+            results = registry.run(task, [_on_host(array) for array in inputs])
+            return [self._here(result) for result in results]
+        return outputs
+
+    def _prepared(self, task: Task, layouts: tuple) -> Call:
+        call = self._calls.get((task, layouts))
+        if call is None:
+            call = self._calls[task, layouts] = self.prepare(task, layouts)
+            while len(self._calls) > _REMEMBERED:
+                self._calls.popitem(last=False)
+        return call
+
+    def fprop(self, spec: Any, x: Any, w: Any, bias: Any = None, activation: Any = None, memo: Any = None) -> Any:
+        """x and w to y."""
+        return self.run(Task("fprop", (spec, activation)), (x, w, bias), memo)[0]
+
+    def dgrad(self, spec: Any, y: Any, w: Any, bias: Any = None, activation: Any = None, memo: Any = None) -> Any:
+        """y and w to x."""
+        return self.run(Task("dgrad", (spec, activation)), (y, w, bias), memo)[0]
+
+    def max_pool(self, grid: Any, x: Any, wanted: bool) -> tuple[Any, Any]:
+        """The largest entry of each window, and the winners if wanted."""
+        values, *winners = self.run(Task("max_pool", (grid, wanted)), (x,))
+        return values, winners[0] if wanted else None
+
+    def _by_name(self, kernel: str, *arguments: Any) -> Any:
+        count = KERNELS[kernel].attributes
+        return self.run(Task(kernel, arguments[:count]), arguments[count:])[0]
+
+
+for _kernel in KERNELS.keys() - {"fprop", "dgrad", "max_pool"}:
+    setattr(Device, _kernel, partialmethod(Device._by_name, _kernel))
+
+_TWO = "Expected all tensors to be on the same device, but found at least two devices, {} and {}!"
+
+
+def _on_host(value: Any) -> Any:
+    """A value with its arrays as NumPy's."""
+    if type(value) is Array:
+        return value.backend.to_host(value)
+    if type(value) in (tuple, list):
+        return type(value)([_on_host(entry) for entry in value])
+    return value
+
+
+def _arrays(values: Any) -> Any:
+    for value in values:
+        if type(value) in (tuple, list):
+            yield from _arrays(value)
+        elif type(value) in (Array, np.ndarray):
+            yield value
+
+
+def indices_aside(function: Callable, args: tuple) -> tuple:
+    """The arguments that must be here; indices may be the host's."""
+    return (args[0], *args[2:]) if getattr(function, "__name__", "") == "at" else args
+
+
+def _problem(args: tuple) -> str:
+    return " ".join(str(list(value.shape)) for value in _arrays(args))
