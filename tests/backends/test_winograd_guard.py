@@ -5,9 +5,11 @@ import pytest
 
 import rushlight
 from rushlight.backends import registry
-from rushlight.backends.cpu.winograd_guard import is_learned, outside
+from rushlight.backends.cpu.winograd import WinogradCall
+from rushlight.backends.cpu.winograd_guard import GuardedCall, is_learned, outside
 from rushlight.plan.choose import choose, choose_gradient
 from rushlight.plan.target import Target
+from rushlight.plan.winograd_layer import plan_winograd
 from rushlight.rules.spec import ConvSpec
 
 F = rushlight.nn.functional
@@ -59,6 +61,104 @@ def test_what_is_not_finite_reaches_its_windows_alone(layer, value):
     (y,), (right,) = run(layer, x, w)
     np.testing.assert_array_equal(np.isfinite(y), np.isfinite(right))
     np.testing.assert_array_equal(np.isnan(y), np.isnan(right))
+
+
+FORMS = {
+    "7 taps, dilation": (F.conv1d, (2, 32, 61), (32, 32, 7), {"padding": 3, "dilation": 2}),
+    "groups of 24": (F.conv2d, (2, 96, 13, 11), (48, 24, 3, 3), {"padding": 1, "groups": 4}),
+    "stride": (F.conv2d, (2, 64, 21, 25), (64, 64, 3, 3), {"padding": 1, "stride": 2}),
+    "5 taps, stride": (F.conv2d, (1, 128, 41, 45), (128, 128, 5, 5), {"padding": 2, "stride": 2}),
+    "5 taps": (F.conv2d, (2, 32, 20, 23), (32, 32, 5, 5), {"padding": 2}),
+    "dilation": (F.conv2d, (1, 32, 20, 23), (32, 32, 3, 3), {"padding": 2, "dilation": 2}),
+    "2 taps": (F.conv2d, (1, 32, 20, 23), (32, 32, 2, 2), {}),
+    "rows": (F.conv2d, (2, 32, 20, 23), (32, 32, 3, 1), {"padding": (1, 0)}),
+    "transposed, stride": (F.conv_transpose2d, (2, 32, 12, 13), (32, 32, 4, 4), {"padding": 1, "stride": 2}),
+    "long taps": (F.conv_transpose1d, (2, 32, 40), (32, 32, 16), {"padding": 4, "stride": 8}),
+    "chunks of channels": (F.conv2d, (2, 200, 9, 9), (32, 200, 3, 3), {"padding": 1}),
+    "one tile": (F.conv2d, (2, 32, 4, 4), (32, 32, 3, 3), {"padding": 1}),
+} | LAYERS  # fmt: skip
+
+
+def spoil(x, kind, at):
+    """What a plain sum would keep to itself."""
+    if kind == "not finite":
+        x[at] = RNG.choice([np.nan, np.inf, -np.inf])
+    elif kind == "patch":
+        kept = np.zeros(x.shape, bool)
+        kept[(slice(None), slice(None), *(slice(a, a + int(RNG.integers(1, 4))) for a in at[2:]))] = True
+        x[~kept] = RNG.choice([0.0, -0.0])
+    elif kind == "huge":
+        x[at] = 10.0 ** RNG.integers(3, 30)
+    else:
+        x[..., : at[-1] + 1] *= 10.0 ** RNG.integers(3, 10)
+
+
+@pytest.mark.parametrize("kind", ["not finite", "patch", "huge", "strong part"])
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_nothing_reaches_a_window_that_does_not_hold_it(form, kind):
+    function, shape, weight, options = FORMS[form]
+    x, w = numbers(*shape), numbers(*weight)
+    if RNG.random() < 0.5:
+        x = np.maximum(x, 0)
+    spoil(x, kind, tuple(int(RNG.integers(0, n)) for n in shape))
+    (y,), (right,) = run(FORMS[form], x, w)
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(right))
+    np.testing.assert_array_equal(np.isposinf(y), np.isposinf(right))
+    known = np.nan_to_num(np.abs(x), nan=0, posinf=0).astype(np.float64)
+    scale = function(rushlight.from_numpy(known), rushlight.from_numpy(np.abs(w).astype(np.float64)), **options).numpy()
+    finite = np.isfinite(right)
+    error = np.abs(np.subtract(y, right, where=finite, out=np.zeros_like(right)))
+    assert (error <= 1e-4 * scale).all()  # exact where the window is all zeros
+
+
+def test_an_image_does_not_depend_on_its_neighbours():
+    x, w = numbers(4, 32, 20, 22), numbers(32, 32, 3, 3)
+    (alone,), _ = run(LAYERS["conv2d"], x, w)
+    x[1, 2, 3, 4], x[2, 7, 9, 9] = np.nan, 1e8
+    (y,), (right,) = run(LAYERS["conv2d"], x, w)
+    np.testing.assert_array_equal(y[[0, 3]], alone[[0, 3]])
+    for image in (1, 2):
+        (one,), _ = run(LAYERS["conv2d"], x[image : image + 1], w)
+        np.testing.assert_array_equal(y[image], one[0])
+    assert np.isnan(y[1]).sum() == 32 * 9 and not np.isnan(right[2]).any()
+
+
+def test_weights_that_are_not_finite():
+    x, w = numbers(2, 32, 20, 22), numbers(32, 32, 3, 3)
+    w[5, 3, 1, 2] = np.inf
+    (y,), (right,) = run(LAYERS["conv2d"], x, w)
+    np.testing.assert_array_equal(np.isposinf(y), np.isposinf(right))
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(right))
+
+
+def test_activations_and_gradients_keep_the_algorithm():
+    """Of real kinds: images with black surroundings, gradients behind a pooling."""
+    seen = []
+    spec = ConvSpec.of(4, 32, 32, (28, 28), (3, 3), padding=1)
+    guarded = GuardedCall(fast_call(spec), lambda **_: seen.append, "fprop", spec, None)
+    field = np.linspace(-2, 2, 28) ** 2
+    shape = np.exp(-field[:, None] - field).astype(np.float32)
+    pooled = numbers(4, 32, 28, 28) * (RNG.random((4, 32, 28, 28)) < 0.125)
+    for x in (np.maximum(numbers(4, 32, 28, 28), 0) * shape + 0.01, pooled.astype(np.float32)):
+        guarded(x, numbers(32, 32, 3, 3), None, None)
+    assert not seen
+
+
+def fast_call(spec):
+    target = Target.host()
+    plan = plan_winograd(spec, "fprop", target, 2)
+    return WinogradCall(plan, spec, np.zeros(spec.x_shape, np.float32), None, target, 2)
+
+
+def test_a_gradient_with_numbers_that_stand_out():
+    """Taps that a pixel of the edge does not reach."""
+    layer = (F.conv2d, (8, 64, 28, 28), (64, 64, 3, 3), {"padding": 1})
+    for value in (1e8, np.nan):
+        x, w, grad = numbers(*layer[1]), numbers(*layer[2]), numbers(*layer[1])
+        x[0, 5, 0, 0] = value
+        ours, right = run(layer, x, w, grad)
+        np.testing.assert_array_equal(np.isnan(ours[2]), np.isnan(right[2]))
+        np.testing.assert_allclose(ours[2][:, 5, 2, 2], right[2][:, 5, 2, 2], atol=1e-3)
 
 
 def test_ones_around_a_pixel_that_is_not_a_number():
@@ -128,12 +228,12 @@ def test_positions_outside():
 def test_which_weights_are_learned():
     w = numbers(16, 8, 3, 3)
     assert is_learned(w, "fprop", 1) and is_learned(w, "dgrad", 2) and is_learned(w.astype(np.float16), "fprop", 1)
-    for spoil in (np.round, np.abs, lambda part: part * np.nan, lambda part: np.round(part * 4) / 4):
-        whole, one = spoil(w), w.copy()
-        one[3] = spoil(one[3])
+    for change in (np.round, np.abs, lambda part: np.round(part * 4) / 4):
+        whole, one = change(w), w.copy()
+        one[3] = change(one[3])
         assert not is_learned(whole, "fprop", 1) and not is_learned(one, "fprop", 1)
         across = w.copy()
-        across[:, 5] = spoil(across[:, 5])
+        across[:, 5] = change(across[:, 5])
         assert not is_learned(across, "dgrad", 1)
     few = w.copy()
     few[2, 0] = np.abs(few[2, 0])  # the first channel alone has one sign

@@ -244,6 +244,32 @@ def test_sums_and_roots(target):
     assert y.tolist() == [28, 2]
 
 
+@targets
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_sums_of_several_vectors(target, count, lanes):
+    x, y = np.arange(count * lanes, dtype=np.float32), np.zeros(count, np.float32)
+
+    def body(f, p):
+        for i, total in enumerate(f.sum_each([p.x[i * lanes].load(lanes) for i in range(count)])):
+            p.y[i].store(total)
+
+    run(target, body, (x, y), x=ptr(f32), y=ptr(f32))
+    np.testing.assert_array_equal(y, x.reshape(count, lanes).sum(axis=1))
+
+
+@targets
+def test_whether_any_lane_holds(target):
+    x, y = np.array([0, 0, 5, 0, 0, 0, 0, 0], np.float32), np.zeros(2, np.int64)
+
+    def body(f, p):
+        for i in range(2):
+            p.y[i].store(f.select(f.any_lane(p.x[4 * i].load(4) > 1), 1, 0))
+
+    run(target, body, (x, y), x=ptr(f32), y=ptr(i64))
+    assert y.tolist() == [1, 0]
+
+
 # -------------------------------------------------------------------- halves
 
 SPECIAL = np.array([0, -0.0, 1, -1, 65504, 65519, 65520, 1e9, np.inf, -np.inf, np.nan, 2**-14, 2**-24, 2**-25,

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..language.ir import Function, Module, Pointer, Type, Value, f32, i64, ptr, vec
-from ..plan.winograd import Step, Transform, Winograd, by_columns, by_rows
+from ..plan.winograd import Matrix, Step, Transform, Winograd, by_columns, by_rows
+from .winograd_watch import there, watched
 
 
 class Form(NamedTuple):
@@ -31,11 +32,19 @@ class Form(NamedTuple):
     vectors: int  # registers across a panel of output channels
     heights: tuple[int, ...]  # tiles that one product sums at once, the greatest first
     stored: Type  # what source, weight and result are in memory
+    lattices: tuple[tuple[int, ...], tuple[int, ...]]  # of rows and of columns (`winograd_watch.lattice`)
 
     @property
     def panel(self) -> int:
         """Output channels that are computed together."""
         return self.lanes * self.vectors
+
+    @property
+    def windows(self) -> int:
+        """The bits of all results of a tile (`winograd_watch.emit_windows`)."""
+        return sum(
+            1 << i * self.columns.inputs + j for i in range(self.rows.results) for j in range(self.columns.results)
+        )
 
     @property
     def points(self) -> int:
@@ -70,10 +79,10 @@ def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[
     return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
 
 
-def emit_spread(
-    k: Module, name: str, forms: tuple[Transform, Transform], lanes: int, panelled: bool = False
-) -> Function:
+def emit_spread(k: Module, name: str, matrices: tuple[Matrix, Matrix], lanes: int, panelled: bool = False) -> Function:
     """`name(source, row, pitch, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
+
+    Gives its energy (`kernels.winograd_watch`).
 
     for c in vectors of channels:
         grid[i][j] = source[i·row + j·pitch + c]      # row: numbers from one row of the band to the next
@@ -81,40 +90,47 @@ def emit_spread(
 
     `panelled`: two arguments more, `panel` channels after which the next ones are `next` numbers further on.
     """
-    rows, columns = forms
+    rows, columns = map(by_rows, matrices)
+    energies = [(i, j) for i in watched(matrices[0]) for j in watched(matrices[1])]
     signature = [
         ("source", ptr(f32)), ("row", i64), ("pitch", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64),
     ]  # fmt: skip
     signature += [("panel", i64), ("next", i64)] if panelled else []
-    with k.function(name, signature, inline=False) as (f, source, row, pitch, spread, point, channels, *panels):
+    with k.function(name, signature, f32, inline=False) as (f, source, row, pitch, spread, point, channels, *panels):
+        energy = f.var(vec(f32, lanes), 0.0)
 
-        def vector(source: Pointer, target: Pointer) -> None:
+        def vector(source: Pointer, target: Pointer, left: Value) -> None:
             grid, start = [], source
             for _ in range(rows.inputs):
                 grid.append([start[pitch * j].load(lanes) for j in range(columns.inputs)])
                 start = start[row]
-            for line in both_ways(f, rows, columns, grid):
+            transformed = both_ways(f, rows, columns, grid)
+            for line in transformed:
                 for value in line:
                     target.store(value)
                     target = target[point]
+            total = None
+            for value in (transformed[i][j] for i, j in energies):
+                total = value * value if total is None else f.fma(value, value, total)
+            energy.value = energy.value + there(f, total, left)
 
         if panelled:
             panel, next_panel = panels
             into = f.var(ptr(f32), spread)
             with f.loop(0, channels, panel, sure=True) as c:
                 with f.loop(0, f.min(panel, channels - c), lanes, sure=True) as i:
-                    vector(source[c + i], into.value[i])
+                    vector(source[c + i], into.value[i], channels - c - i)
                 into.value = into.value[next_panel]
         else:
             with f.loop(0, channels, lanes, sure=True) as c:
-                vector(source[c], spread[c])
+                vector(source[c], spread[c], channels - c)
+        f.ret(f.sum_lanes(energy.value))
     return f
 
 
 def emit_data(k: Module, form: Form) -> Function:
     """`emit_spread` with Bᵀ: the inputs of a tile."""
-    forms = by_rows(form.rows.data), by_rows(form.columns.data)
-    return emit_spread(k, "winograd_data", forms, form.lanes)
+    return emit_spread(k, "winograd_data", (form.rows.data, form.columns.data), form.lanes)
 
 
 def emit_product(k: Module, form: Form, count: int) -> Function:
@@ -184,6 +200,26 @@ def emit_result(k: Module, form: Form) -> Function:
                     line = line[row]
             with f.else_():  # one partial store in a loop: sixteen of them are most of the time to compile this kernel
                 _store_part(f, results, out[v], (row, pixel), (down, along), (height, width), there)
+    return f
+
+
+def emit_empty(k: Module, form: Form) -> Function:
+    """`empty(windows, out, …)`: the bias alone where a window holds nothing (`winograd_watch.emit_windows`).
+
+    The other arguments are those of "winograd_result"."""
+    signature = [
+        ("windows", i64), ("out", ptr(form.stored)), ("row", i64), ("pixel", i64), ("down", i64), ("along", i64),
+        ("height", i64), ("width", i64), ("channels", i64), ("bias", ptr(f32)), ("low", f32),
+    ]  # fmt: skip
+    wide = form.columns.inputs
+    with k.function("winograd_empty", signature, inline=False) as made:
+        f, windows, out, row, pixel, down, along, height, width, channels, bias, low = made
+        with f.loop(0, form.rows.results) as i, f.loop(0, form.columns.results) as j:
+            held = (windows >> (i * wide + j)) & 1
+            with f.if_((held < 1) & (height > down * i) & (width > along * j)), f.loop(0, form.panel, form.lanes) as v:
+                value = f.max(low.splat(form.lanes), bias[v].load(form.lanes)).to(form.stored)
+                mask = f.mask(channels - v, form.lanes, form.stored)
+                out[i * row + v][j * pixel].store(value, mask=mask)
     return f
 
 

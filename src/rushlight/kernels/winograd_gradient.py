@@ -3,7 +3,8 @@
 In: what a layer fixes (`GradientForm`). Out: modules with the kernels that `backends.cpu.winograd_gradient`
 launches in turn, chunk by chunk of tiles:
 
-    spread   for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [slot][ξ][panel][tile][channel]
+    spread   for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [slot][ξ][panel][tile][channel];
+             the energies of a unit's tiles (`kernels.winograd_watch`): their sum, and the largest
     sum      sums[depth tap][ξ][panel][ci][co] += Σ_tiles spread x[ξ][tile][ci] · spread y[ξ][tile][co]
     finish   w[co][ci][taps] = the 3×3 results of the 36 sums, turned so that the taps are neighbours in memory
 
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
 from ..plan.target import Target
-from ..plan.winograd import Winograd, by_columns, by_rows
+from ..plan.winograd import Winograd, by_columns
 from .pack import emit_pack
 from .winograd import both_ways, emit_spread
 
@@ -30,13 +31,13 @@ def spread_params(stored: Type) -> Params:
     """The words of "spread".
 
     Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
-    `panel` channels to the next; `chunk` is a multiple of `panel`."""
+    `panel` channels to the next; `chunk` is a multiple of `panel`. `energies` are two numbers a unit."""
     return Params(
         job=ptr(i64), source=ptr(stored), spread=ptr(f32), scratch=ptr(f32),
         first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
         image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
         slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
-        band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64,
+        band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64, energies=ptr(f32),
     )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
     k = Module(target)
     pack = emit_pack(k, pack_form, form.stored, f32)
     matrices = [getattr(axis, "data" if operand == "x" else "filter") for axis in (form.rows, form.columns)]
-    one = emit_spread(k, "winograd_spread", tuple(map(by_rows, matrices)), form.lanes, panelled=True)
+    one = emit_spread(k, "winograd_spread", tuple(matrices), form.lanes, panelled=True)
     with k.kernel("spread", spread_params(form.stored)) as (f, p):
         band = p.scratch[p.ticket.fetch_add(1) * p.band_size]
         with f.claim(p.next, p.count) as item:
@@ -99,6 +100,7 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
             h, above = above % p.blocks_h, above // p.blocks_h
             d, image = above % p.blocks_d, above // p.blocks_d
             target_ = p.spread[item * p.rows * p.columns * p.panel]
+            total, largest = f.var(f32, 0.0), f.var(f32, 0.0)
             with f.loop(0, p.channels, p.chunk, sure=True) as c:
                 channels = f.min(p.chunk, p.channels - c)
                 source = p.source[image * p.image_stride][c * p.channel_stride]
@@ -109,7 +111,10 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
                     with f.loop(0, p.rows, sure=True) as i, f.loop(0, p.columns, sure=True) as j:
                         tile = into[(i * p.columns + j) * p.panel]
                         start = plane[p.places_h[i * 2].load() * p.band_row + p.places_w[j * 2].load() * p.pitch]
-                        f.call(one, start, p.band_row, p.pitch, tile, p.point, channels, p.panel, p.hop)
+                        energy = f.call(one, start, p.band_row, p.pitch, tile, p.point, channels, p.panel, p.hop)
+                        total.value, largest.value = total.value + energy, f.max(largest.value, energy)
+            p.energies[unit * 2].store(total.value)
+            p.energies[unit * 2 + 1].store(largest.value)
     return k
 
 

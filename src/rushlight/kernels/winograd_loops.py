@@ -5,21 +5,35 @@ In: a `Form`, the pack form of the source. Out: a module with the kernel "winogr
     for item in (image group, depth block, row block, column block, part of the panels):      # claimed by threads
         for image in group, for chunk of channels:
             pack the block's band;  for each depth slot, tile: data → spread[depth slot][ξ][tile][channel]
+            what the tiles hold → statistics[image][block], windows[depth slot][group][tile]
         for panel in part, for depth in block:                # its weights transformed first, unless all were before
             for ξ: for tap in depth taps, for rows of tiles: product → sums[ξ][tile][panel]
-            for each tile: result → out
+            for each tile: result → out;  where a window is all zeros, the bias alone
 Every output is summed over the channels in their order within one product, the depth taps in theirs: the bits
 do not depend on how tiles are grouped into items.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr, vec
 from ..plan.target import Target
 from .pack import emit_pack
-from .winograd import Form, emit_data, emit_product, emit_result
+from .winograd import Form, emit_data, emit_empty, emit_product, emit_result
+from .winograd_watch import (
+    CONTRAST,
+    PEAK,
+    STATISTICS,
+    Axis,
+    Statistics,
+    emit_pixels,
+    emit_windows,
+    gain,
+    places,
+    there,
+)
 
 
 @cache
@@ -33,7 +47,12 @@ def layer_params(stored: Type) -> Params:
     first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one
     result of a tile to the next. Where `fuse` is not 0, it is `filter_panel` (`kernels.winograd_weights`), which
     transforms each panel as it is needed, for its words `weight_job`, all its `weight_blocks`, into `place` of a
-    thread's scratch, by way of `turned` there."""
+    thread's scratch, by way of `turned` there.
+
+    `statistics` are those of `kernels.winograd_watch`, for every image and block; behind them stand two words, 1 where
+    a block is loud and where a weight is not finite. `windows` is where, in a thread's scratch, it says which windows
+    hold anything. Result u reads the source at `u·stride − low`, `+ apart`, …, of `size` positions; `kernel` are the
+    taps of all classes together."""
     return Params(
         job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
         images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
@@ -42,6 +61,9 @@ def layer_params(stored: Type) -> Params:
         places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
         out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
         band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
+        statistics=ptr(f64), windows=i64,
+        kernel_h=i64, stride_h=i64, low_h=i64, apart_h=i64, size_h=i64,
+        kernel_w=i64, stride_w=i64, low_w=i64, apart_w=i64, size_w=i64,
         fuse=i64, weight_job=ptr(i64), weight_blocks=i64, place=i64, turned=i64,
     )  # fmt: skip
 
@@ -50,17 +72,20 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
     """The kernel "winograd"; `chunk` channels are packed at once."""
     k = Module(target)
     pack = emit_pack(k, pack_form, form.stored, f32)
-    data = emit_data(k, form)
+    data, pixels = emit_data(k, form), emit_pixels(k, *map(len, form.lattices), form.lanes)
+    windows = emit_windows(k, form.rows, form.columns, form.lanes)
     products = [(count, emit_product(k, form, count)) for count in form.heights]
-    result = emit_result(k, form)
+    result, empty = emit_result(k, form), emit_empty(k, form)
     with k.kernel("winograd", layer_params(form.stored)) as (f, p):
         mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
         band, spread = mine, mine[p.band_size]
         point = p.point  # numbers from one ξ to the next
         sums = spread[p.slots_d * point * form.points]
-        p.own, p.turned_place = mine[p.place], mine[p.turned]
+        p.own, p.turned_place, p.held = mine[p.place], mine[p.turned], mine[p.windows].to(i64)
+        p.groups, statistics = p.channels // p.summed, Statistics(f)
         blocks = p.blocks_d * p.blocks_h * p.blocks_w
         groups = f.ceil_div(p.images, p.group)
+        ends = p.statistics[p.images * blocks * len(STATISTICS)]
         with f.claim(p.next, groups * blocks * p.parts) as item:
             part, rest = item % p.parts, item // p.parts
             block, group = rest % blocks, rest // blocks
@@ -70,20 +95,29 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
             count = f.min(p.images - first, p.group)
             place = (d, h, w)
             with f.loop(0, count, sure=True) as image:
-                source = p.source[(first + image) * p.image_stride]
-                _spread(f, p, form, (pack, data), source, band, spread[image * p.rows * p.columns * p.width], place)
+                source, tile = p.source[(first + image) * p.image_stride], image * p.rows * p.columns
+                statistics.begin()
+                calls = (pack, data, pixels, windows)
+                _spread(f, p, form, calls, source, band, spread[tile * p.width], place, statistics, p.held[tile])
+                found = p.statistics[((first + image) * blocks + block) * len(STATISTICS)]
+                statistics.store(found, PEAK * gain(form.rows.data, form.columns.data), ends[0])
             begin = part * p.panels // p.parts
             with f.loop(begin, (part + 1) * p.panels // p.parts) as panel:
-                _panel(f, p, form, (products, result), spread, sums, panel, p.out[first * p.out_image], count, place)
+                calls = products, result, empty
+                _panel(f, p, form, calls, spread, sums, panel, p.out[first * p.out_image], count, place)
+                with f.if_(p.statistics[(first * blocks + block) * len(STATISTICS) + 3].load() < 1e38):
+                    _watch_weights(f, p, form, sums, p.made - panel % p.group_panels * form.panel, ends[1])
     return k
 
 
 def _spread(
     f: Function, p, form: Form, calls: tuple, source: Pointer, band: Pointer, spread: Pointer, place: tuple,  # noqa: ANN001
+    statistics: Statistics, windows: Pointer,
 ) -> None:  # fmt: skip
-    """The data of one image's block, transformed, chunk by chunk of channels."""
-    pack, data = calls
+    """The data of one image's block, transformed and looked at, chunk by chunk of channels."""
+    pack, data, *looks = calls
     point = p.point
+    axes = Axis(p.stride_h, p.low_h, p.apart_h, p.size_h), Axis(p.stride_w, p.low_w, p.apart_w, p.size_w)
     with f.loop(0, p.channels, p.chunk, sure=True) as c:
         channels = f.min(p.chunk, p.channels - c)
         f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
@@ -91,9 +125,46 @@ def _spread(
             plane, target = band[p.planes[slot].load()], spread[c][slot * point * form.points]
             with f.loop(0, p.rows, sure=True) as i:
                 line, into = plane[p.places_h[i * 2].load() * p.band_row], target[i * p.columns * p.width]
+                y, above = place[1] * p.reach_h + p.places_h[i * 2 + 1].load(), slot // p.stride_w % p.stride_h
+                down, inside = places(f, axes[0], form.rows.inputs, form.lattices[0], y, above)
                 with f.loop(0, p.columns, sure=True) as j:
                     start = line[p.places_w[j * 2].load() * p.pitch]
-                    f.call(data, start, p.band_row, p.pitch, into[j * p.width], point, channels)
+                    energy = f.call(data, start, p.band_row, p.pitch, into[j * p.width], point, channels)
+                    x, beside = place[2] * p.reach_w + p.places_w[j * 2 + 1].load(), slot % p.stride_w
+                    along, met = places(f, axes[1], form.columns.inputs, form.lattices[1], x, beside)
+                    steps = [*(q * p.band_row for q in down), *(q * p.pitch for q in along)]
+                    statistics.add_tile(energy)
+                    here = windows[slot * p.groups * p.capacity + i * p.columns + j]
+                    taps = [
+                        f.ceil_div(kernel - part, stride)
+                        for kernel, part, stride in ((p.kernel_h, above, p.stride_h), (p.kernel_w, beside, p.stride_w))
+                    ]
+                    watched = (y < p.out_h) & (x < p.out_w) & (inside + met > 1)
+                    _look(f, p, form, looks, (c, channels), start, energy, steps, taps, watched, statistics, here)
+
+
+def _look(
+    f: Function, p, form: Form, calls: list, chunk: tuple, start: Pointer, energy: Value, steps: list[Value],  # noqa: ANN001
+    taps: list[Value], watched: Value, statistics: Statistics, windows: Pointer,
+) -> None:  # fmt: skip
+    """What the chunk's channels of a tile hold, group by group, where the tile is in the image."""
+    pixels, bits = calls
+    c, channels = chunk
+    count = math.prod(map(len, form.lattices))
+    statistics.count.value = statistics.count.value + f.select(watched, f.const(i64, count), 0)
+    with f.loop(c // p.summed, f.ceil_div(c + channels, p.summed), sure=True) as group:
+        begin, end = f.max(c, group * p.summed), f.min(c + channels, group * p.summed + p.summed)
+        found, here = f.var(i64, -1), windows[group * p.capacity]
+        with f.if_(watched):
+            least = f.call(pixels, start[begin - c], end - begin, statistics.sums, *steps)
+            with f.if_((least > 0) & (energy <= least * (CONTRAST * gain(form.rows.data, form.columns.data)))):
+                pass
+            with f.else_():
+                shape = p.band_row, p.pitch, end - begin, *taps
+                found.value = f.call(bits, start[begin - c], *shape, statistics.sums[2], energy)
+        with f.if_(begin > group * p.summed):
+            found.value = found.value | here.load()
+        here.store(found.value)
 
 
 def _panel(
@@ -101,7 +172,7 @@ def _panel(
     count: Value, place: tuple,
 ) -> None:  # fmt: skip
     """All depths and tiles of one panel of output channels."""
-    products, result = calls
+    products, result, empty = calls
     d, h, w = place
     tiles = count * p.rows * p.columns
     group, part = panel // p.group_panels, panel % p.group_panels
@@ -120,7 +191,20 @@ def _panel(
         with f.loop(0, count, sure=True) as image:
             base = out[image * p.out_image + (depth + z) * p.out_d + made]
             channels = (p.made - part * form.panel, p.bias[made])
-            _results(f, p, form, result, sums[image * p.rows * p.columns * form.panel], base, channels, (h, w))
+            first = image * p.rows * p.columns
+            held = p.held[group * p.capacity + first]
+            _results(f, p, form, (result, empty), sums[first * form.panel], base, channels, (h, w), (held, z))
+
+
+def _watch_weights(f: Function, p, form: Form, sums: Pointer, channels: Value, found: Pointer) -> None:  # noqa: ANN001
+    """Finds 1 where the sums of an item's first tile, whose data are finite, are not."""
+    with f.loop(0, form.panel, form.lanes) as v:
+        total = f.var(vec(f32, form.lanes), 0.0)
+        with f.loop(0, form.points, sure=True) as xi:
+            total.value = f.fma(sums[xi * p.capacity * form.panel + v].load(form.lanes), 0.0, total.value)
+        one = f.sum_lanes(there(f, total.value, channels - v))
+        with f.if_(one != 0):  # not finite times 0
+            found.store(1.0)
 
 
 def _products(
@@ -140,9 +224,13 @@ def _products(
 
 
 def _results(
-    f: Function, p, form: Form, result: Function, sums: Pointer, out: Pointer, channels: tuple, place: tuple,  # noqa: ANN001
+    f: Function, p, form: Form, calls: tuple, sums: Pointer, out: Pointer, channels: tuple, place: tuple,  # noqa: ANN001
+    held: tuple,
 ) -> None:  # fmt: skip
-    """The tiles of one image's block that have results; `channels` are how many, and their bias."""
+    """The tiles of one image's block that have results; `channels` are how many, and their bias; `held` which windows
+    of each depth slot hold anything, and the depth."""
+    result, empty = calls
+    windows, z = held
     h, w = place
     count, bias = channels
     low = p.low.to(f32)
@@ -157,3 +245,9 @@ def _results(
                 size = (p.out_h - y, p.out_w - x, count)
                 point = p.capacity * form.panel
                 f.call(result, tile, point, to, *steps, *size, bias, low)
+                some = f.var(i64, 0)
+                with f.loop(0, p.taps_d, sure=True) as tap:
+                    slot = p.base_d[tap].load() + z
+                    some.value = some.value | windows[slot * p.groups * p.capacity + i * p.columns + j].load()
+                with f.if_((some.value & form.windows) != form.windows):
+                    f.call(empty, some.value, to, *steps, *size, bias, low)

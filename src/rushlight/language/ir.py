@@ -264,6 +264,14 @@ class Function:
         """The sum over the lanes, halves added pairwise, always in the same order."""
         return _lanes.sum_lanes(self, a)
 
+    def sum_each(self, vectors: Sequence[Value]) -> list[Value]:
+        """The sums over the lanes of each of several vectors: fewer instructions than `sum_lanes` of each."""
+        return _lanes.sum_each(self, vectors)
+
+    def any_lane(self, a: Value) -> Value:
+        """Whether an i1 vector holds anywhere."""
+        return _lanes.any_lane(self, a)
+
     # ---------------------------------------------------------------- control flow
 
     @contextmanager

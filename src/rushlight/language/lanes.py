@@ -72,6 +72,36 @@ def sum_lanes(f: Function, a: Value) -> Value:
     return a[0]
 
 
+def sum_each(f: Function, vectors: Sequence[Value]) -> list[Value]:
+    """The sums over the lanes of each of several vectors, two of which are halved and added at a time."""
+    lanes, sums = vectors[0].type.lanes, []
+    for first in range(0, len(vectors), lanes):
+        held, width = list(vectors[first : first + lanes]), lanes
+        count = len(held)
+        while len(held) > 1:
+            held += held[-1:] * (len(held) % 2)
+            low = [group + i for group in range(0, 2 * lanes, width) for i in range(width // 2)]
+            high = [lane + width // 2 for lane in low]
+            held = [shuffle(a, b, low) + shuffle(a, b, high) for a, b in zip(held[::2], held[1::2])]
+            width //= 2
+        one = held[0]
+        while width > 1:
+            width //= 2
+            one = one + shuffle(one, None, [lane ^ width for lane in range(lanes)])
+        groups = 1
+        while groups < count:
+            groups *= 2
+        sums += [one[i * (lanes // groups)] for i in range(count)]
+    return sums
+
+
+def any_lane(f: Function, a: Value) -> Value:
+    """The lanes of an i1 vector, or-ed."""
+    name = f"llvm.vector.reduce.or.v{a.type.lanes}i1"
+    f.module.declare(f"i1 @{name}({a.type.text})")
+    return f.emit(i1, f"call i1 @{name}({a.type.text} {a.text})")
+
+
 # -------------------------------------------------------------------- masks
 
 

@@ -68,6 +68,11 @@ class Line(NamedTuple):
     kernel: int = 0  # all taps
 
     @property
+    def least(self) -> int:
+        """The taps of the class that has the fewest."""
+        return self.kernel // self.stride if self.stride > 1 else self.taps
+
+    @property
     def pairs(self) -> int:
         """The (result, tap) pairs that meet the source: the direct sum leaves out the others."""
         lows = (self.low - k * self.dilation for k in range(self.kernel or self.taps))

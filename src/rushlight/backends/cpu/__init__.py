@@ -209,9 +209,8 @@ def _choose(
     choice = choose(spec, kernel, target, threads, exact, rows)
     if choice.algorithm == "winograd":
         fast = _class("winograd.WinogradCall")(choice.plan, spec, source, activation, target, threads)
-        plain = partial(_choose, kernel, spec, source, activation, True)
-        sums = _class("bias.BiasCall")(spec.dtype, source, target, threads)
-        call = _class("winograd_guard.GuardedCall")(fast, plain, kernel, spec, source, activation, sums)
+        plain = partial(_choose, kernel, source=source, activation=activation, exact=True)
+        call = _class("winograd_guard.GuardedCall")(fast, plain, kernel, spec, activation)
     else:
         make = _class(_CALLS[choice.algorithm])
         call = make(kernel, spec, source, activation, target, threads)
@@ -225,9 +224,7 @@ def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray, exact: bool | No
     choice = choose_gradient(spec, target, get_exact() if exact is None else exact)
     if choice.algorithm == "winograd" and 0 not in y.shape:
         fast = _class("winograd_gradient.WinogradGradientCall")(choice.plan, spec, x, y, target, threads)
-        sums = [_class("bias.BiasCall")(spec.dtype, array, target, threads) for array in (x, y)]
-        plain = partial(_choose_wgrad, spec, x, y, True)
-        call = _class("winograd_guard.GuardedGradient")(fast, plain, x, y, sums)
+        call = _class("winograd_guard.GuardedGradient")(fast, partial(_choose_wgrad, spec, x, y, True))
         return _shown("wgrad", spec, choice, call)
     make = _class("lanewise_wgrad.LaneWgradCall" if choice.algorithm == "lanes" else "product_wgrad.WgradCall")
     return _shown("wgrad", spec, choice, make(spec, x, y, target, threads))

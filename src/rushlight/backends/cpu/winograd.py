@@ -19,15 +19,16 @@ from ...compiler import jit
 from ...kernels.pack import Gather
 from ...kernels.winograd import Form
 from ...kernels.winograd_loops import emit_layer, layer_params
+from ...kernels.winograd_watch import STATISTICS, lattice
 from ...kernels.winograd_weights import emit_weight, filter_params, walk_of
 from ...language.ir import BY_NAME, f32
 from ...plan.target import Target
-from ...plan.winograd_layer import PhasePlan, WinogradPlan
+from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
 from ...rules.spec import ConvSpec
 from .kernels import KEEPING, packed_in_use, remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
-_SIZE, _FUSE = map(layer_params(f32).place, ("thread_size", "fuse"))
+_SIZE, _STATISTICS, _FUSE = map(layer_params(f32).place, ("thread_size", "statistics", "fuse"))
 _TURNED = 12 << 10
 """Bytes of a weight that are turned at a time: they are to stay in the first cache."""
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -56,6 +57,12 @@ class WinogradCall:
         ]
 
     def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+        return self.watched(source, w, bias, memo)[0]
+
+    def watched(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None
+    ) -> tuple[np.ndarray, list[array]]:
+        """The result, and for each phase the statistics of all images and blocks (`kernels.winograd_watch`)."""
         result = runtime.empty(self.shape, self.dtype)
         weights = [phase.weights(w, memo) for phase in self.phases]
         sizes = [
@@ -63,9 +70,8 @@ class WinogradCall:
         ]
         scratch = runtime.empty((max(sizes) * self.threads,), _F32)
         padded = self._bias(bias)
-        for phase, packed in zip(self.phases, weights):
-            phase.run(source, w, packed, padded, result, scratch)
-        return result.transpose(self.order)
+        found = [phase.run(source, w, packed, padded, result, scratch) for phase, packed in zip(self.phases, weights)]
+        return result.transpose(self.order), found
 
     def _bias(self, bias: np.ndarray | None) -> np.ndarray:
         """The bias with room for a panel behind it; zeros where there is none."""
@@ -81,6 +87,11 @@ class WinogradCall:
         return "\n".join([head, *(line for phase in self.phases for line in phase.describe())])
 
 
+def _axis(line: Line) -> tuple[int, ...]:
+    """Its words: all taps, stride, padding, how far neighbours of a tile are apart, how many positions there are."""
+    return line.kernel if line.stride > 1 else line.taps, line.stride, line.low, line.stride * line.dilation, line.size
+
+
 class _Phase:
     """One phase of the results: kernels, words, and how its weights are transformed."""
 
@@ -91,7 +102,10 @@ class _Phase:
         self.layer, self.plan, self.target, self.threads, self.spec = layer, plan, target, threads, spec
         self.panels, self.taps = layer.groups * plan.panels, math.prod(spec.taps)
         stored = BY_NAME[spec.dtype]
-        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored)
+        lattices = tuple(
+            lattice(form.inputs, line.least) for form, line in zip((plan.rows, plan.columns), plan.lines[1:])
+        )
+        self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored, lattices)
         self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
         self._load()
         # Not a multiple of 4096 bytes: the ξ of a weight share no cache set.
@@ -120,11 +134,14 @@ class _Phase:
     def run(
         self, source: np.ndarray, w: np.ndarray, packed: np.ndarray | None, bias: np.ndarray, result: np.ndarray,
         scratch: np.ndarray,
-    ) -> None:  # fmt: skip
-        """Writes the phase's part of the result, with packed weights or, without, packing each panel as it goes."""
-        words, address = self.words[:], runtime.address
+    ) -> array:  # fmt: skip
+        """Writes the phase's part of the result, with packed weights or, without, packing each panel as it goes.
+
+        Gives the statistics, and behind them 1 where a block is loud, 1 where a weight is not finite."""
+        words, address, statistics = self.words[:], runtime.address, array("d", self.nothing)
         words[3], words[5] = address(source), address(bias)
         words[6], words[7] = address(result) + self.start, address(scratch)
+        words[_STATISTICS] = statistics.buffer_info()[0]
         if packed is None:
             w, job = self._weight_job(w)
             place = self.thread_size, self.thread_size + self.plan.points * self.point
@@ -133,6 +150,7 @@ class _Phase:
         else:
             words[4] = address(packed)
         runtime.launch(self.entry, words, self.threads)
+        return statistics
 
     # ---------------------------------------------------------------- weights
 
@@ -202,7 +220,7 @@ class _Phase:
         target, form, pack = self.target, self.form, self.gather.form
         key = f"{form.rows.results} {form.columns.results} {form.rows.taps} {form.columns.taps} "
         key += f"{form.lanes} {form.vectors} {form.heights} {form.stored}"
-        layer = jit.kernel(f"winograd {key} {pack}", lambda: emit_layer(target, form, pack), target)
+        layer = jit.kernel(f"winograd {key} {form.lattices} {pack}", lambda: emit_layer(target, form, pack), target)
         weight = jit.kernel(f"winograd filter {key}", lambda: emit_weight(target, form), target)
         self.entry, self.filter_entry = layer["winograd"], weight["filter"]
         self.panel_entry = weight["filter_panel"].address
@@ -221,7 +239,9 @@ class _Phase:
         point = capacity * self.width + form.lanes  # not a multiple of 4096 bytes: neighbours share no cache set
         spread, sums = slots_d * form.points * point, form.points * capacity * form.panel
         band = -(-bands.size // 64) * 64
-        self.thread_size = -(-(band + spread + sums) // 64) * 64
+        windows = -(-(band + spread + sums) // 64) * 64
+        self.thread_size = windows + -(-2 * slots_d * layer.groups * capacity // 64) * 64
+        self.nothing = bytes(8 * (self.spec.batch * bands.blocks * len(STATISTICS) + 2))
         image, channel = (stride // source.itemsize for stride in source.strides[:2])
         pixel = layer.groups * layer.made
         row = pixel * extents[2]
@@ -241,6 +261,7 @@ class _Phase:
             *plan.extents[1:], self.panels, plan.panels,
             plane * extents[0], *steps,
             bands.row, bands.pitch, band, capacity, point, self.point, self.thread_size,
+            0, windows, *(number for line in plan.lines[1:] for number in _axis(line)),
             0, 0, 0, 0, 0,
         )  # fmt: skip
 

@@ -53,7 +53,7 @@ class _Operand:
         key = f"winograd spread {self.name} {_sizes(form)} {form.lanes} {pack} {form.stored}"
         self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["spread"]
 
-    def words(self, source: int, spread: int, scratch: int, first: int, count: int) -> object:
+    def words(self, source: int, spread: int, scratch: int, energies: int, first: int, count: int) -> object:
         """The arguments for units `first` … `first + count`; everything is an address or an integer."""
         bands = self.bands
         slots_h = len(bands.axes[1].slots.coordinates)
@@ -62,6 +62,7 @@ class _Operand:
             self.image, self.channel, self.channels, bands.channels, self.slots, *map(len, self.places),
             *(places.ctypes.data for places in self.places),
             slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.panel, self.next, self.point,
+            energies,
         )  # fmt: skip
 
 
@@ -95,6 +96,10 @@ class WinogradGradientCall:
         self.sums = plan.depth_taps * form.points * plan.panels * self.point
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self.watched(x, y)[0]
+
+    def watched(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The gradient; of x and of y, for every unit, the energies of its tiles: their sum, and the largest."""
         plan, address = self.plan, runtime.address
         w = runtime.empty(self.spec.w_shape, self.dtype)
         sums = runtime.empty((self.sums,), _F32)
@@ -102,17 +107,18 @@ class WinogradGradientCall:
         bands = [-(-operand.bands.size // 64) * 64 for operand in (self.x, self.y)]
         scratch = runtime.empty((max(bands) * self.threads,), _F32)
         units = self.spec.batch * prod(axis.count for axis in plan.y.axes)
+        energies = np.empty((2, units, 2), _F32)
         for first in range(0, units, plan.units):
             count = min(plan.units, units - first)
-            for operand, source, into in zip((self.x, self.y), (x, y), spread):
-                words = operand.words(address(source), address(into), address(scratch), first, count)
+            for operand, source, into, found in zip((self.x, self.y), (x, y), spread, energies):
+                words = operand.words(address(source), address(into), address(scratch), address(found), first, count)
                 runtime.launch(operand.entry, words, self.threads)
             for panel in range(0, self.panels, plan.panels):
                 panels = min(plan.panels, self.panels - panel)
                 self._sum(*map(address, (*spread, sums)), panel, panels, count * plan.tiles, first > 0)
                 if first + count == units:
                     self._finish(address(sums), address(w), panel, panels)
-        return w
+        return w, energies
 
     def _sum(self, x: int, y: int, sums: int, panel: int, panels: int, tiles: int, add: bool) -> None:
         """The sums of some panels of output channels over the tiles that are spread."""
