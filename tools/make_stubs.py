@@ -1,9 +1,9 @@
 """Write the stubs (`.pyi`) that type checkers and editors read, from the package as it is when it runs.
 
 In: the imported package, whose names are loaded when they are asked for and whose tensor methods are added file by
-file, which no checker follows. Out: a stub beside `rushlight/__init__.py`, `tensor/core.py`, `nn/functional.py` and
-each package that shows what its files define. Annotations are those of the source; `overloads.pyi` beside this file
-says more where the result depends on the call.
+file, which no checker follows. Out: a stub beside `rushlight/__init__.py`, `autograd/engine.py`, `tensor/core.py`,
+`nn/functional.py` and each package that shows what its files define. Annotations are those of the source;
+`overloads.pyi` beside this file says more where the result depends on the call.
 
     python tools/make_stubs.py          # writes
     python tools/make_stubs.py --check  # says what is not up to date, and fails
@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import rushlight
+from rushlight.autograd.value import Value
 from rushlight.core import dtypes
 from rushlight.explain.explanation import Explanation
 from rushlight.random import Generator
@@ -80,6 +81,7 @@ class Stub:
 
     def of_class(self, value: type) -> str:
         """A class, by its own name where it is the stub's."""
+        value = Tensor if value is Value else value  # to users every value is a tensor
         if value.__module__ == self.module.__name__:
             return value.__name__
         if value.__module__ == "builtins":
@@ -196,11 +198,13 @@ class Stub:
 
     def class_(self, cls: type) -> Iterator[str]:
         """A class with all that it has when the package is loaded."""
-        yield f"class {cls.__name__}:"
+        base = f"({self._imported(Value.__module__, Value.__name__)})" if cls is Tensor else ""
+        yield f"class {cls.__name__}{base}:"
         yield f'    """{(cls.__doc__ or cls.__name__).strip().splitlines()[0]}"""'
         yield ""
         overloads = _overloads().get(cls.__name__, {})
-        for name, value in vars(cls).items():
+        inherited = vars(Value) if cls is Tensor else {}
+        for name, value in {**inherited, **vars(cls)}.items():
             if isinstance(value, Missing) or name in _PLUMBING or (name.startswith("_") and not name.startswith("__")):
                 continue
             if name in overloads:
@@ -373,7 +377,7 @@ def _decorated(stub: Stub, name: str, value: Callable) -> Iterator[str]:
 def stubs() -> dict[Path, str]:
     """All stubs by their paths."""
     found = {ROOT / "__init__.pyi": of_top()}
-    for name in ("tensor.core", "nn.functional"):
+    for name in ("autograd.engine", "tensor.core", "nn.functional"):
         found[ROOT / f"{name.replace('.', '/')}.pyi"] = of_file(name)
     for name in PACKAGES:
         found[ROOT / name.replace(".", "/") / "__init__.pyi"] = of_package(name)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import importlib
 
-import rushlight.tensor  # noqa: F401  the two packages need each other; it comes first, whoever is asked for
-
 _WHERE = {
     "Function": "function",
     "FunctionCtx": "function",
@@ -23,7 +21,7 @@ _WHERE = {
     "gradcheck": "check",
     "gradgradcheck": "check",
 }
-_SUBMODULES = {"check", "engine", "function", "graph", "hooks", "modes", "views"}
+_SUBMODULES = {"check", "engine", "function", "graph", "hooks", "modes", "value", "version"}
 
 
 def __getattr__(name: str) -> object:

@@ -6,12 +6,13 @@ has a column for each input element: central differences, eps 1e-6.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from rushlight.autograd.engine import grad
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.autograd.value import Value
 
 
 class GradcheckError(RuntimeError):
@@ -20,7 +21,7 @@ class GradcheckError(RuntimeError):
 
 def gradcheck(
     func: Callable,
-    inputs: Tensor | Sequence[object],
+    inputs: Value | Sequence[object],
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -40,7 +41,7 @@ def gradcheck(
     >>> torch.autograd.gradcheck(torch.exp, x)
     True
     """
-    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
     try:
         _check(func, inputs, eps, atol, rtol, nondet_tol)
     except GradcheckError:
@@ -52,8 +53,8 @@ def gradcheck(
 
 def gradgradcheck(
     func: Callable,
-    inputs: Tensor | Sequence[object],
-    grad_outputs: Tensor | Sequence[Tensor] | None = None,
+    inputs: Value | Sequence[object],
+    grad_outputs: Value | Sequence[Value] | None = None,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -66,13 +67,13 @@ def gradgradcheck(
     fast_mode: bool = False,
 ) -> bool:
     """Whether the gradients of the gradients of `func` are right, with respect to the inputs and to `grad_outputs`."""
-    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
     wanted = [position for position, tensor in enumerate(inputs) if _is_wanted(tensor)]
     if grad_outputs is None:
         grad_outputs = [_random_like(output) for output in _outputs(func, inputs)]
-    grads = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
+    grads = (grad_outputs,) if isinstance(grad_outputs, Value) else tuple(grad_outputs)
 
-    def first_gradients(*args: object) -> tuple[Tensor, ...]:
+    def first_gradients(*args: object) -> tuple[Value, ...]:
         arguments, flowing = args[: len(inputs)], args[len(inputs) :]
         results = grad(
             _outputs(func, arguments),
@@ -95,18 +96,18 @@ def gradgradcheck(
 
 
 def _is_wanted(tensor: object) -> bool:
-    return isinstance(tensor, Tensor) and tensor.requires_grad
+    return isinstance(tensor, Value) and tensor.requires_grad
 
 
-def _random_like(output: Tensor) -> Tensor:
-    numbers = np.random.default_rng(0).standard_normal(output._array.shape)
-    return wrap(numbers.astype(output._array.dtype)).requires_grad_()
+def _random_like(output: Value) -> Value:
+    numbers = np.random.default_rng(0).standard_normal(tuple(output.shape))
+    return output.new_tensor(numbers, requires_grad=True)
 
 
-def _outputs(func: Callable, inputs: tuple) -> tuple[Tensor, ...]:
+def _outputs(func: Callable, inputs: tuple) -> tuple[Value, ...]:
     results = func(*inputs)
-    results = (results,) if isinstance(results, Tensor) else tuple(results)
-    return tuple(t for t in results if isinstance(t, Tensor) and t.dtype.is_floating_point and t.requires_grad)
+    results = (results,) if isinstance(results, Value) else tuple(results)
+    return tuple(t for t in results if isinstance(t, Value) and t.dtype.is_floating_point and t.requires_grad)
 
 
 def _check(func: Callable, inputs: tuple, eps: float, atol: float, rtol: float, nondet_tol: float) -> None:
@@ -134,31 +135,36 @@ def _check(func: Callable, inputs: tuple, eps: float, atol: float, rtol: float, 
                 )
 
 
-def _analytical(output: Tensor, input: Tensor) -> np.ndarray:
+def _analytical(output: Value, input: Value) -> np.ndarray:
     """The Jacobian (input elements × output elements), one backward pass an output element."""
-    columns = []
-    for position in range(output._array.size):
-        one = np.zeros(output._array.shape, output._array.dtype)
+    columns, size = [], math.prod(input.shape)
+    for position in range(math.prod(output.shape)):
+        one = np.zeros(tuple(output.shape))
         one.reshape(-1)[position] = 1
-        (found,) = grad(output, input, wrap(one), retain_graph=True, allow_unused=True)
-        columns.append(np.zeros(input._array.size) if found is None else found._array.reshape(-1).astype(np.float64))
-    return np.stack(columns, axis=1) if columns else np.zeros((input._array.size, 0))
+        (found,) = grad(output, input, output.new_tensor(one), retain_graph=True, allow_unused=True)
+        columns.append(np.zeros(size) if found is None else _numbers(found).reshape(-1))
+    return np.stack(columns, axis=1) if columns else np.zeros((size, 0))
+
+
+def _numbers(tensor: Value) -> np.ndarray:
+    """What a tensor holds, as float64."""
+    return tensor.detach().double().numpy()
 
 
 def _numerical(func: Callable, inputs: tuple, position: int, eps: float) -> list[np.ndarray]:
     """The same Jacobian by central differences, one for each output."""
-    original = inputs[position]._array
+    count = math.prod(inputs[position].shape)
     rows = []
-    for element in range(original.size):
+    for element in range(count):
         high, low = (_values(func, inputs, position, element, step) for step in (eps, -eps))
         rows.append([(a - b) / (2 * eps) for a, b in zip(high, low)])
-    sizes = [output._array.size for output in _outputs(func, inputs)]
-    return [np.array([row[i] for row in rows]).reshape(original.size, size) for i, size in enumerate(sizes)]
+    sizes = [math.prod(output.shape) for output in _outputs(func, inputs)]
+    return [np.array([row[i] for row in rows]).reshape(count, size) for i, size in enumerate(sizes)]
 
 
 def _values(func: Callable, inputs: tuple, position: int, element: int, step: float) -> list[np.ndarray]:
-    moved = np.array(inputs[position]._array, order="C")
+    moved = np.array(_numbers(inputs[position]), order="C")
     moved.reshape(-1)[element] += step
     arguments = list(inputs)
-    arguments[position] = wrap(moved).requires_grad_()
-    return [output._array.reshape(-1).astype(np.float64).copy() for output in _outputs(func, tuple(arguments))]
+    arguments[position] = inputs[position].new_tensor(moved, requires_grad=True)
+    return [_numbers(output).reshape(-1).copy() for output in _outputs(func, tuple(arguments))]

@@ -6,20 +6,17 @@ In: tensors and the gradients that flow into them. Out: gradients, in `.grad` of
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Sequence
 from heapq import heappop, heappush
-
-import numpy as np
 
 from rushlight.autograd.graph import Node, edge_of
 from rushlight.autograd.hooks import run_tensor_hooks
 from rushlight.autograd.modes import mode
+from rushlight.autograd.value import Value
 from rushlight.core.errors import message
-from rushlight.runtime.memory import is_recycled
-from rushlight.tensor.core import Tensor, elements, memory, method, version_of, wrap, wrap_unordered
 
-Tensors = Tensor | Sequence[Tensor]
+Values = Value | Sequence[Value]
 
 
 class Walk:
@@ -31,13 +28,13 @@ class Walk:
         self.retain_graph = retain_graph
         self.create_graph = create_graph
         self.heap: list[tuple[int, Node]] = []
-        self.pending: dict[Node, list[Tensor | None]] = {}
+        self.pending: dict[Node, list[Value | None]] = {}
         self.leaves: dict[int, list] = {}  # id → [leaf, gradient]
         self.needed: set[Node] | None = None  # None: every node runs and every leaf is wanted
-        self.wanted: dict[Node, dict[int, Tensor | None]] = {}
+        self.wanted: dict[Node, dict[int, Value | None]] = {}
         self.wanted_leaves: set[int] = set()
 
-    def want(self, inputs: Sequence[Tensor], roots: Sequence[Tensor]) -> None:
+    def want(self, inputs: Sequence[Value], roots: Sequence[Value]) -> None:
         """Compute only what leads to `inputs`."""
         for tensor in inputs:
             target, index = edge_of(tensor)
@@ -50,7 +47,7 @@ class Walk:
             if any(edge is not None and self.leads_somewhere(edge[0]) for edge in node.edges):
                 self.needed.add(node)
 
-    def leads_somewhere(self, target: Node | Tensor) -> bool:
+    def leads_somewhere(self, target: Node | Value) -> bool:
         """Whether a gradient that goes to `target` is of use."""
         if self.needed is None:
             return True
@@ -58,7 +55,7 @@ class Walk:
             return target in self.needed or target in self.wanted
         return id(target) in self.wanted_leaves
 
-    def deliver(self, target: Node | Tensor, index: int, grad: Tensor) -> None:
+    def deliver(self, target: Node | Value, index: int, grad: Value) -> None:
         """Add a gradient to what has arrived at a node or leaf."""
         if isinstance(target, Node):
             slots = self.pending.get(target)
@@ -88,7 +85,7 @@ class Walk:
         finally:
             mode.enabled = before
 
-    def visit(self, node: Node, grads: list[Tensor | None]) -> None:
+    def visit(self, node: Node, grads: list[Value | None]) -> None:
         """Run one node and hand its results on."""
         hooks = node.hooks
         if hooks is not None:
@@ -112,7 +109,7 @@ class Walk:
                 target, index = edges[position]
                 self.deliver(target, index, _fitted(result, target, index, node, position))
 
-    def result(self, tensor: Tensor) -> Tensor | None:
+    def result(self, tensor: Value) -> Value | None:
         """The gradient of a wanted input."""
         target, index = edge_of(tensor)
         if isinstance(target, Node):
@@ -120,7 +117,7 @@ class Walk:
         return self.leaves.get(id(target), (None, None))[1]
 
 
-def _reachable(roots: Sequence[Tensor]) -> set[Node]:
+def _reachable(roots: Sequence[Value]) -> set[Node]:
     found: set[Node] = set()
     todo = [edge_of(root)[0] for root in roots]
     while todo:
@@ -131,23 +128,20 @@ def _reachable(roots: Sequence[Tensor]) -> set[Node]:
     return found
 
 
-def _fitted(grad: Tensor, target: Node | Tensor, index: int, node: Node, position: int) -> Tensor:
+def _fitted(grad: Value, target: Node | Value, index: int, node: Node, position: int) -> Value:
     """The gradient in the shape and dtype of what it is the gradient of: summed where that was broadcast."""
-    if isinstance(target, Node):
-        shape, kind = target.outputs[index]
-    else:
-        shape, kind = memory(target).shape, memory(target).dtype
-    if not isinstance(grad, Tensor):
+    shape, kind = target.outputs[index] if isinstance(target, Node) else target._layout()
+    if not isinstance(grad, Value):
         raise TypeError(f"{node.name()} returned a {type(grad).__name__} as gradient {position}, expected a Tensor")
-    array = memory(grad)
-    if array.shape != shape:
-        if not _broadcasts(shape, array.shape):
+    found, dtype = grad._layout()
+    if found != shape:
+        if not _broadcasts(shape, found):
             raise RuntimeError(
-                f"Function {node.name()} returned an invalid gradient at index {position} - got {list(array.shape)} "
+                f"Function {node.name()} returned an invalid gradient at index {position} - got {list(found)} "
                 f"but expected shape compatible with {list(shape)}"
             )
         grad = grad.sum_to_size(shape)
-    if array.dtype is not kind and array.dtype != kind:
+    if dtype is not kind and dtype != kind:
         grad = grad._cast(kind)
     return grad
 
@@ -165,55 +159,15 @@ def _wrong_number(node: Node, count: int) -> str:
 # -- accumulating into .grad
 
 
-def _references(entry: list) -> tuple[int, int]:
-    return sys.getrefcount(entry[1]), sys.getrefcount(memory(entry[1]))
-
-
-def _owner_references(array: np.ndarray) -> int:
-    owner = array.base
-    return sys.getrefcount(owner)
-
-
-# What the counts are where nobody else holds the gradient; measured, because Pythons differ in how they count.
-_ALONE = _references([None, wrap(np.zeros(2))])
-_LYING_ALONE = _references([None, wrap_unordered(np.zeros((2, 2)).T)])
-_OWNER_ALONE = _owner_references(np.zeros(4)[:2])
-
-
-def _is_ours(entry: list) -> bool:
-    """Whether nobody but `entry` holds the gradient and its memory, so that it may become `.grad` as it is."""
-    lying = entry[1]._lying
-    if _references(entry) != (_ALONE if lying is None else _LYING_ALONE):
-        return False
-    if lying is not None and (lying.whole is not None or lying.tensors):
-        return False
-    array = memory(entry[1])
-    if array.base is None:
-        return array.flags.owndata
-    if isinstance(array.base, np.ndarray):
-        return array.flags.writeable and _owner_references(array) == _OWNER_ALONE
-    return is_recycled(array)
-
-
-def _dense(a: np.ndarray) -> bool:
-    """Whether an array fills its memory, contiguous or channels-last: such a gradient stays as it lies."""
-    return a.flags.c_contiguous or (a.ndim > 2 and a.transpose(0, *range(2, a.ndim), 1).flags.c_contiguous)
-
-
 def accumulate(entry: list, create_graph: bool) -> None:
     """Add the gradient of `entry`, a list of a leaf and its gradient, to the leaf's `.grad`."""
     leaf, old = entry[0], entry[0]._grad
     if old is not None and create_graph:
         leaf._grad = old + entry[1]
     elif old is not None:
-        np.add(old._array, elements(entry[1]), out=old._array)
-        version_of(old).bump()
-    elif create_graph or (_is_ours(entry) and _dense(memory(entry[1]))):
-        leaf._grad = entry[1]
+        old._add_in_place(entry[1])
     else:
-        copy = np.empty_like(leaf._array, order="K", subok=False)
-        copy[...] = elements(entry[1])
-        leaf._grad = wrap(copy)
+        leaf._grad = entry[1] if create_graph else leaf._adopt(entry)
     if leaf._hooks is not None:
         for hook in list(leaf._hooks.after_accumulate.values()):
             hook(leaf)
@@ -223,11 +177,11 @@ def accumulate(entry: list, create_graph: bool) -> None:
 
 
 def backward(
-    tensors: Tensors,
-    grad_tensors: Tensors | None = None,
+    tensors: Values,
+    grad_tensors: Values | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensors | None = None,
+    inputs: Values | None = None,
 ) -> None:
     """Add the gradients of `tensors` to `.grad` of the leaves they came from (or of `inputs` only).
 
@@ -256,22 +210,22 @@ def backward(
         mode.enabled = before
 
 
-def _entries(walk: Walk, wanted: tuple[Tensor, ...]) -> list[list]:
+def _entries(walk: Walk, wanted: tuple[Value, ...]) -> list[list]:
     distinct = {id(tensor): tensor for tensor in wanted}.values()
     return [[tensor, walk.result(tensor)] for tensor in distinct]
 
 
 def grad(
-    outputs: Tensors,
-    inputs: Tensors,
-    grad_outputs: Tensors | None = None,
+    outputs: Values,
+    inputs: Values,
+    grad_outputs: Values | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor, ...]:
+) -> tuple[Value, ...]:
     """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` is left alone.
 
     `create_graph=True` makes them differentiable. RuntimeError where an input was not used, unless
@@ -294,7 +248,7 @@ def grad(
     walk.run()
     results = [walk.result(tensor) for tensor in wanted]
     if materialize_grads:
-        return tuple(wrap(np.zeros_like(t._array)) if r is None else r for t, r in zip(wanted, results))
+        return tuple(t._filled_like(0) if r is None else r for t, r in zip(wanted, results))
     if not allow_unused and any(result is None for result in results):
         raise RuntimeError(
             f"The differentiated Tensor at index {next(i for i, r in enumerate(results) if r is None)} appears to not "
@@ -303,33 +257,32 @@ def grad(
     return tuple(results)
 
 
-@method("backward")
-def _backward_method(
-    self: Tensor,
-    gradient: Tensor | None = None,
+def backward_method(
+    self: Value,
+    gradient: Value | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensors | None = None,
+    inputs: Values | None = None,
 ) -> None:
     """Add the gradients of this tensor to `.grad` of the leaves it came from; see `rushlight.autograd.backward`."""
     backward(self, gradient, retain_graph, create_graph, inputs)
 
 
-def _as_tuple(tensors: Tensors) -> tuple[Tensor, ...]:
-    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+def _as_tuple(tensors: Values) -> tuple[Value, ...]:
+    return (tensors,) if isinstance(tensors, Value) else tuple(tensors)
 
 
 def _start(
-    roots: tuple[Tensor, ...],
-    grads: Tensors | None,
+    roots: tuple[Value, ...],
+    grads: Values | None,
     retain_graph: bool | None,
     create_graph: bool,
-    wanted: tuple[Tensor, ...] | None,
+    wanted: tuple[Value, ...] | None,
 ) -> Walk:
     """Check the arguments of a backward pass and lay out its first gradients."""
     if grads is None:
         grads = (None,) * len(roots)
-    elif isinstance(grads, Tensor):
+    elif isinstance(grads, Value):
         grads = (grads,)
     if len(grads) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(grads)} gradients")
@@ -357,9 +310,9 @@ def _start(
     return walk
 
 
-def _first_gradient(position: int, root: Tensor, given: Tensor | None) -> Tensor:
+def _first_gradient(position: int, root: Value, given: Value | None) -> Value:
     if given is None:
-        if memory(root).size != 1:
+        if math.prod(root.shape) != 1:
             raise RuntimeError(
                 message(
                     "grad can be implicitly created only for scalar outputs",
@@ -367,12 +320,13 @@ def _first_gradient(position: int, root: Tensor, given: Tensor | None) -> Tensor
                     mend=".sum() or .mean() of it, or give backward a gradient of that shape",
                 )
             )
-        return wrap(np.ones_like(root._array))
-    if not isinstance(given, Tensor):
+        return root._filled_like(1)
+    if not isinstance(given, Value):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
-    if memory(given).shape != memory(root).shape:
+    dtype = root._layout()[1]
+    if given.shape != root.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{position}] has a shape of {given.shape} and output[{position}] "
             f"has a shape of {root.shape}."
         )
-    return given if memory(given).dtype == memory(root).dtype else given._cast(memory(root).dtype)
+    return given if given._layout()[1] == dtype else given._cast(dtype)

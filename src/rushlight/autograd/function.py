@@ -11,13 +11,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from rushlight.autograd.graph import Gradients, Needs, Node, record
 from rushlight.autograd.modes import mode
+from rushlight.autograd.value import Value
+from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, alias, version_of, wrap
 
 
 class FunctionCtx:
@@ -28,26 +27,26 @@ class FunctionCtx:
 
     def __init__(self, needs: Needs) -> None:
         self.needs_input_grad = needs
-        self._to_save: tuple[Tensor | None, ...] = ()
-        self._not_differentiable: tuple[Tensor, ...] = ()
-        self._dirty: tuple[Tensor, ...] = ()
+        self._to_save: tuple[Value | None, ...] = ()
+        self._not_differentiable: tuple[Value, ...] = ()
+        self._dirty: tuple[Value, ...] = ()
         self._materialize = True
         self._unpack: Callable | None = None
 
-    def save_for_backward(self, *tensors: Tensor | None) -> None:
+    def save_for_backward(self, *tensors: Value | None) -> None:
         """Keep inputs and outputs for backward; changing one in place before that is an error."""
         self._to_save = tensors
 
     @property
-    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+    def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` kept."""
         return self._to_save if self._unpack is None else self._unpack()
 
-    def mark_non_differentiable(self, *outputs: Tensor) -> None:
+    def mark_non_differentiable(self, *outputs: Value) -> None:
         """Outputs through which no gradient flows."""
         self._not_differentiable = outputs
 
-    def mark_dirty(self, *inputs: Tensor) -> None:
+    def mark_dirty(self, *inputs: Value) -> None:
         """Inputs that forward changed in place."""
         self._dirty = inputs
 
@@ -95,7 +94,7 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward and record."""
-        inputs = tuple(arg if isinstance(arg, Tensor) else None for arg in args)
+        inputs = tuple(arg if isinstance(arg, Value) else None for arg in args)
         needs = tuple(mode.enabled and t is not None and t.requires_grad for t in inputs)
         ctx = FunctionCtx(needs)
         before, mode.enabled = mode.enabled, False
@@ -124,9 +123,9 @@ def _contains(tensors: tuple, tensor: object) -> bool:
 
 def _as_output(ctx: FunctionCtx, output: object, inputs: tuple) -> object:
     """An input that forward returned unchanged gets an object of its own, so that it can carry a history."""
-    if not isinstance(output, Tensor) or not _contains(inputs, output) or _contains(ctx._dirty, output):
+    if not isinstance(output, Value) or not _contains(inputs, output) or _contains(ctx._dirty, output):
         return output
-    fresh = alias(output)
+    fresh = output.detach()
     ctx._to_save = tuple(fresh if t is output else t for t in ctx._to_save)
     return fresh
 
@@ -139,7 +138,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple
     for tensor in ctx._dirty:
         _check_dirty(tensor)
         version_of(tensor).bump()
-    rule = _Rule(cls, ctx, slots, [getattr(t, "_array", None) for t in outputs])
+    rule = _Rule(cls, ctx, slots, outputs)
     node = record(f"{cls.__name__}Backward", differentiable, inputs, rule, ctx._to_save)
     rule.own = node.own or {}
     node.own = None  # the ctx hands saved outputs out, below
@@ -149,24 +148,24 @@ def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple
 
 def _is_differentiable(ctx: FunctionCtx, output: object) -> bool:
     return (
-        isinstance(output, Tensor)
+        isinstance(output, Value)
         and output.dtype.category == dtypes.FLOATING
         and not _contains(ctx._not_differentiable, output)
     )
 
 
-def _check_dirty(tensor: Tensor) -> None:
+def _check_dirty(tensor: Value) -> None:
     if tensor._node is None and tensor._requires_grad:
         raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
 
 
-def _unpack(reference: weakref.ref[Node], own: dict[int, int]) -> tuple[Tensor | None, ...]:
+def _unpack(reference: weakref.ref[Node], own: dict[int, int]) -> tuple[Value | None, ...]:
     node = reference()  # weak, because the node holds the ctx
     if node is None:
         raise RuntimeError("the graph of these saved tensors is gone")
     tensors = list(node.unpack())
     for position, index in own.items():
-        output = tensors[position] = alias(tensors[position])
+        output = tensors[position] = tensors[position].detach()
         output._node, output._index, output._requires_grad = node, index, True
     return tuple(tensors)
 
@@ -174,18 +173,17 @@ def _unpack(reference: weakref.ref[Node], own: dict[int, int]) -> tuple[Tensor |
 class _Rule:
     """The rule of a Function's node: calls the user's backward and checks what it returns."""
 
-    __slots__ = ("arrays", "cls", "ctx", "own", "slots")
+    __slots__ = ("cls", "ctx", "own", "slots", "zeros")
 
-    def __init__(self, cls: type[Function], ctx: FunctionCtx, slots: list[int | None], arrays: list) -> None:
+    def __init__(self, cls: type[Function], ctx: FunctionCtx, slots: list[int | None], outputs: tuple) -> None:
         self.cls = cls
         self.ctx = ctx
         self.slots = slots
-        self.arrays = [
-            None if array is None else (array.shape, array.dtype, getattr(array, "backend", None)) for array in arrays
-        ]
+        values = [output if isinstance(output, Value) else None for output in outputs]
+        self.zeros = [None if value is None else value._blank() for value in values]
         self.own: dict[int, int] = {}
 
-    def __call__(self, needs: Needs, *grads_and_saved: Tensor | None) -> Gradients:
+    def __call__(self, needs: Needs, *grads_and_saved: Value | None) -> Gradients:
         grads = [None if slot is None else grads_and_saved[slot] for slot in self.slots]
         if self.ctx._materialize:
             grads = [self._zeros(i) if grad is None else grad for i, grad in enumerate(grads)]
@@ -196,12 +194,9 @@ class _Rule:
             results = results[: len(needs)]
         return results
 
-    def _zeros(self, index: int) -> Tensor | None:
-        known = self.arrays[index]
-        if known is None:
-            return None
-        shape, kind, backend = known
-        return wrap(np.zeros(shape, kind) if backend is None else backend.zeros(shape, kind))
+    def _zeros(self, index: int) -> Value | None:
+        zeros = self.zeros[index]
+        return None if zeros is None else zeros()
 
 
 def once_differentiable(backward: Callable) -> Callable:
@@ -211,24 +206,24 @@ def once_differentiable(backward: Callable) -> Callable:
     """
 
     @functools.wraps(backward)
-    def wrapper(ctx: FunctionCtx, *grads: Tensor) -> object:
+    def wrapper(ctx: FunctionCtx, *grads: Value) -> object:
         recorded = mode.enabled
         before, mode.enabled = mode.enabled, False
         try:
             results = backward(ctx, *grads)
         finally:
             mode.enabled = before
-        if not recorded or not any(isinstance(g, Tensor) and g.requires_grad for g in grads):
+        if not recorded or not any(isinstance(g, Value) and g.requires_grad for g in grads):
             return results
         many = results if isinstance(results, tuple) else (results,)
-        fresh = tuple(t.detach() if isinstance(t, Tensor) else t for t in many)
+        fresh = tuple(t.detach() if isinstance(t, Value) else t for t in many)
         for tensor in fresh:
-            if isinstance(tensor, Tensor):
+            if isinstance(tensor, Value):
                 record("DelayedErrorBackward", tensor, grads, _refuse)
         return fresh if isinstance(results, tuple) else fresh[0]
 
     return wrapper
 
 
-def _refuse(needs: Needs, *grads: Tensor) -> tuple:
+def _refuse(needs: Needs, *grads: Value) -> tuple:
     raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

@@ -9,21 +9,19 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable
-
-import numpy as np
+from typing import Any
 
 from rushlight.autograd.hooks import Handle, NodeHooks
 from rushlight.autograd.modes import mode
-from rushlight.core.dtypes import HALVES
+from rushlight.autograd.value import Value, refresh
+from rushlight.core.dtypes import HALVES, float32
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, alias, memory, refresh
 
 _sequence = itertools.count()
-_SINGLE = np.dtype(np.float32)
 
-Edge = tuple  # (Node or leaf Tensor, which output of it)
+Edge = tuple  # (Node or leaf Value, which output of it)
 # What a rule returns, one for each input, and what it is told: whose gradient is wanted.
-Gradients = tuple[Tensor | None, ...]
+Gradients = tuple[Value | None, ...]
 Needs = tuple[bool, ...]
 
 
@@ -32,11 +30,11 @@ class Node:
 
     __slots__ = ("__weakref__", "_name", "edges", "hooks", "outputs", "own", "rule", "saved", "sequence", "versions")
 
-    def __init__(self, name: str, edges: list[Edge | None], rule: Callable, outputs: tuple[Tensor, ...]) -> None:
+    def __init__(self, name: str, edges: list[Edge | None], rule: Callable, outputs: tuple[Value, ...]) -> None:
         self._name = name
         self.edges = edges
         self.rule = rule
-        self.outputs = [(a.shape, a.dtype) for a in map(memory, outputs)]
+        self.outputs = [output._layout() for output in outputs]
         self.saved: tuple | None = ()
         self.versions: list[int] | None = None
         self.own: dict[int, int] | None = None  # which saved tensors are this node's own outputs
@@ -62,7 +60,7 @@ class Node:
         return self._hooks().metadata
 
     @property
-    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+    def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors kept for backward; RuntimeError where they are freed or were changed in place."""
         return self.unpack()
 
@@ -83,7 +81,7 @@ class Node:
         """Whether output `index` keeps its gradient."""
         return self.hooks is not None and index in self.hooks.retained
 
-    def keep(self, saved: Iterable[Tensor | None], outputs: tuple[Tensor, ...]) -> None:
+    def keep(self, saved: Iterable[Value | None], outputs: tuple[Value, ...]) -> None:
         """Hold on to the tensors that the rule needs, and to what their versions are now."""
         kept, versions = [], []
         for position, tensor in enumerate(saved):
@@ -92,14 +90,14 @@ class Node:
                 raise RuntimeError(_INFERENCE)
             for index, output in enumerate(outputs):
                 if tensor is output:  # the output itself would be a cycle: node → output → node
-                    tensor = alias(output)
+                    tensor = output.detach()
                     self.own = {**(self.own or {}), position: index}
                     break
             kept.append(tensor)
             versions.append(0 if version is None else version.count)
         self.saved, self.versions = tuple(kept), versions
 
-    def unpack(self) -> tuple[Tensor | None, ...]:
+    def unpack(self) -> tuple[Value | None, ...]:
         """The saved tensors, checked."""
         if self.saved is None:
             raise RuntimeError(_SECOND_TIME)
@@ -109,14 +107,14 @@ class Node:
                 raise RuntimeError(_changed(tensor, self._name, self.versions[position]))
         return self.saved if self.own is None else self._with_own_outputs()
 
-    def _with_own_outputs(self) -> tuple[Tensor | None, ...]:
+    def _with_own_outputs(self) -> tuple[Value | None, ...]:
         tensors = list(self.saved)
         for position, index in self.own.items():
-            output = tensors[position] = alias(tensors[position])
+            output = tensors[position] = tensors[position].detach()
             output._node, output._index, output._requires_grad = self, index, True
         return tuple(tensors)
 
-    def apply(self, grads: list[Tensor | None], needs: Needs) -> Gradients:
+    def apply(self, grads: list[Value | None], needs: Needs) -> Gradients:
         """The gradients of the inputs from those of the outputs."""
         if self.saved:
             return self.rule(needs, *grads, *self.unpack())
@@ -135,7 +133,7 @@ class AccumulateGrad:
 
     __slots__ = ("variable",)
 
-    def __init__(self, variable: Tensor) -> None:
+    def __init__(self, variable: Value) -> None:
         self.variable = variable
 
     def name(self) -> str:
@@ -155,10 +153,10 @@ class AccumulateGrad:
 
 def record(
     name: str,
-    outputs: Tensor | tuple[Tensor, ...],
-    inputs: tuple[Tensor | None, ...],
+    outputs: Value | tuple[Value, ...],
+    inputs: tuple[Value | None, ...],
     rule: Callable,
-    saved: Iterable[Tensor | None] = (),
+    saved: Iterable[Value | None] = (),
 ) -> Node | None:
     """Say how `outputs` are differentiated by `inputs`; nothing happens where no gradient is wanted.
 
@@ -189,18 +187,18 @@ def in_single(rule: Callable) -> Callable:
     """A rule of several steps, which of halves computes in float32: the engine rounds what it gives, once."""
 
     @functools.wraps(rule)
-    def widened(needs: Needs, *tensors: Tensor | None) -> Gradients:
+    def widened(needs: Needs, *tensors: Value | None) -> Gradients:
         return rule(needs, *[widen(tensor) for tensor in tensors])
 
     return widened
 
 
-def widen(tensor: Tensor | None) -> Tensor | None:
+def widen(tensor: Value | None) -> Value | None:
     """A tensor of halves in float32; any other as it is."""
-    return tensor._cast(_SINGLE) if tensor is not None and tensor.dtype in HALVES else tensor
+    return tensor._cast(float32.numpy) if tensor is not None and tensor.dtype in HALVES else tensor
 
 
-def edge_of(tensor: Tensor) -> Edge | None:
+def edge_of(tensor: Value) -> Edge | None:
     """Where the gradient of a tensor goes: its node, itself if it is a leaf, or nowhere."""
     if tensor._base is not None:
         refresh(tensor)
@@ -230,8 +228,8 @@ _SECOND_TIME = message(
 )
 
 
-def _changed(tensor: Tensor, name: str, expected: int) -> str:
-    kind = "torch.FloatTensor" if memory(tensor).dtype == np.float32 else f"torch.{tensor.dtype.name}"
+def _changed(tensor: Value, name: str, expected: int) -> str:
+    kind = "torch.FloatTensor" if tensor.dtype is float32 else f"torch.{tensor.dtype.name}"
     return message(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{kind} {list(tensor.shape)}] is at version {tensor._version.count}; "

@@ -9,8 +9,8 @@ import itertools
 import weakref
 from collections.abc import Callable
 
+from rushlight.autograd.value import Value
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method
 
 _keys = itertools.count()
 
@@ -54,7 +54,7 @@ class NodeHooks:
         self.retained: dict[int, weakref.ref] = {}
         self.metadata: dict = {}
 
-    def see(self, grads: list[Tensor | None]) -> list[Tensor | None]:
+    def see(self, grads: list[Value | None]) -> list[Value | None]:
         """Let the hooks see the gradients that arrive at the node; what they return counts."""
         for index, hooks in self.of_output.items():
             grads[index] = run_tensor_hooks(hooks, grads[index])
@@ -68,7 +68,7 @@ class NodeHooks:
                 tensor._grad = grads[index] if tensor._grad is None else tensor._grad + grads[index]
         return grads
 
-    def see_results(self, results: tuple, grads: list[Tensor | None]) -> tuple:
+    def see_results(self, results: tuple, grads: list[Value | None]) -> tuple:
         """Let the hooks see the gradients that leave the node."""
         for hook in list(self.after.values()):
             replaced = hook(tuple(results), tuple(grads))
@@ -87,7 +87,7 @@ class LeafHooks:
         self.after_accumulate: dict[int, Callable] = {}
 
 
-def run_tensor_hooks(hooks: dict[int, Callable], grad: Tensor | None) -> Tensor | None:
+def run_tensor_hooks(hooks: dict[int, Callable], grad: Value | None) -> Value | None:
     """Call each hook with the gradient; a tensor returned replaces it."""
     if grad is None:
         return None
@@ -99,9 +99,9 @@ def run_tensor_hooks(hooks: dict[int, Callable], grad: Tensor | None) -> Tensor 
     return grad
 
 
-def _check_replacement(hook: Callable, replaced: object, grad: Tensor) -> None:
+def _check_replacement(hook: Callable, replaced: object, grad: Value) -> None:
     name = getattr(hook, "__name__", type(hook).__name__)
-    if not isinstance(replaced, Tensor):
+    if not isinstance(replaced, Value):
         raise TypeError(f"hook '{name}' has changed the type of value: it returned {type(replaced).__name__}")
     if replaced.shape != grad.shape:
         raise RuntimeError(
@@ -109,8 +109,7 @@ def _check_replacement(hook: Callable, replaced: object, grad: Tensor) -> None:
         )
 
 
-@method()
-def register_hook(self: Tensor, hook: Callable) -> Handle:
+def register_hook(self: Value, hook: Callable) -> Handle:
     """Call `hook(grad)` whenever the gradient of this tensor is computed; what it returns replaces the gradient.
 
     Returns a handle with `remove()`. RuntimeError where the tensor requires no gradient.
@@ -127,15 +126,14 @@ def register_hook(self: Tensor, hook: Callable) -> Handle:
     return Handle.into(_leaf_hooks(self).on_grad, hook)
 
 
-def _check_requires_grad(self: Tensor) -> None:
+def _check_requires_grad(self: Value) -> None:
     if not self.requires_grad:
         raise RuntimeError(
             message("cannot register a hook on a tensor that doesn't require gradient", mend="x.requires_grad_()")
         )
 
 
-@method()
-def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
+def register_post_accumulate_grad_hook(self: Value, hook: Callable) -> Handle:
     """Call `hook(tensor)` after `backward` has added to `tensor.grad`; leaves only."""
     _check_requires_grad(self)
     if self.grad_fn is not None:
@@ -143,8 +141,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
     return Handle.into(_leaf_hooks(self).after_accumulate, hook)
 
 
-@method()
-def retain_grad(self: Tensor) -> None:
+def retain_grad(self: Value) -> None:
     """Keep the gradient of this computed tensor in `.grad`, as leaves do."""
     if not self.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
@@ -152,7 +149,7 @@ def retain_grad(self: Tensor) -> None:
         self._node._hooks().retained[self._index] = weakref.ref(self)
 
 
-def _leaf_hooks(leaf: Tensor) -> LeafHooks:
+def _leaf_hooks(leaf: Value) -> LeafHooks:
     if leaf._hooks is None:
         leaf._hooks = LeafHooks()
     return leaf._hooks

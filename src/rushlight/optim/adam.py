@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.autograd.version import version_of
 from rushlight.core.dtypes import float32
 from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported
-from rushlight.tensor.core import Tensor, quiet, version_of
+from rushlight.tensor.core import Tensor, quiet
 from rushlight.tensor.creation import scalar_tensor, zeros_like
 
 

@@ -10,13 +10,13 @@ import sys
 from types import ModuleType
 
 from rushlight.tensor.core import Tensor, wrap, wrap_view  # isort: skip  the class comes before its methods
-from rushlight.autograd import engine  # noqa: F401  gives Tensor its `backward`
 from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
     activation,
     arithmetic,
     comparison,
     creation,
     drawing,
+    gradient,
     indexing,
     inplace,
     interchange,
@@ -26,6 +26,7 @@ from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
     reductions,
     selection,
     shape,
+    views,
 )
 from rushlight.tensor.size import Size, device
 

@@ -12,7 +12,9 @@ from contextvars import Context
 
 import numpy as np
 
-from rushlight.autograd import modes
+from rushlight.autograd import engine, hooks, modes
+from rushlight.autograd.value import Layout, Value
+from rushlight.autograd.version import UNTOUCHED_INFERENCE, Version, version_of
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.errors import message
@@ -21,51 +23,7 @@ from rushlight.tensor.size import CPU, Size, device
 from rushlight.tensor.storage import Lying, settle
 
 
-class Version:
-    """Counts the in-place changes of one piece of memory; shared by all tensors that look at it.
-
-    `count` is what autograd compares. `writes` also counts changes through `.data`, which autograd must not see
-    but a packed copy of a weight must. `shared` says that others may write without telling us, `inference` that the
-    memory was made in inference mode.
-    """
-
-    __slots__ = ("_memory", "_shared", "_writes", "count", "inference")
-
-    def __init__(self, memory: Version | None = None) -> None:
-        self.count = 0
-        self.inference = False
-        self._writes = 0
-        self._shared = False
-        self._memory = memory  # the Version that keeps `writes` and `shared`; None means this one
-
-    @property
-    def writes(self) -> int:
-        return (self._memory or self)._writes
-
-    @property
-    def shared(self) -> bool:
-        return (self._memory or self)._shared
-
-    def bump(self) -> None:
-        """Note that the memory has changed."""
-        self.count += 1
-        (self._memory or self)._writes += 1
-
-    def share(self) -> None:
-        """Note that the memory is visible to others."""
-        (self._memory or self)._shared = True
-
-    def __bool__(self) -> bool:
-        return True
-
-
-_mode = modes.mode
-# Stands for the untouched version of a tensor that was made in inference mode, as None does for others.
-_UNTOUCHED = Version()
-_UNTOUCHED.inference = True
-
-
-class Tensor:
+class Tensor(Value):
     """A strided n-dimensional array that can be differentiated.
 
     Made by `rushlight.tensor`, `rushlight.zeros` and their like. `Tensor(2, 3)` is an uninitialised float tensor of
@@ -80,18 +38,9 @@ class Tensor:
 
     __slots__ = (
         "__dict__",
-        "__weakref__",
-        "_base",  # the tensor this one is a view of, or None
-        "_grad",
-        "_hooks",  # a leaf's hooks, or None
-        "_index",  # which output of `_node` this is
         "_lying",  # where the numbers are while they lie in another order than the strides say, else None
         "_memo_cache",  # (writes, array, dict) of `_memo`
-        "_node",  # the graph node that computed it, or None for a leaf
         "_ordered",  # the numbers with PyTorch's strides; not set where `_lying` is
-        "_requires_grad",  # of a leaf; True also where `_node` is set
-        "_seen",  # the version at which a view's `_node` was right; -1: made in no_grad
-        "_version",  # a Version; None stands for an untouched one
     )
 
     __array_priority__ = 1000  # so that `ndarray + tensor` asks the tensor
@@ -155,89 +104,6 @@ class Tensor:
 
     is_cuda = is_sparse = is_quantized = is_mps = False
 
-    # -- autograd's view of it
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor."""
-        if self._base is not None:
-            refresh(self)
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self.requires_grad_(value)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Say whether gradients are wanted for this leaf; returns itself.
-
-        RuntimeError for an integer or bool tensor, and for switching off what the graph computed.
-        """
-        if requires_grad and self.dtype.category != dtypes.FLOATING:
-            raise RuntimeError(
-                message(
-                    "only Tensors of floating point dtype can require gradients",
-                    f"this one is {self.dtype}",
-                    mend=".float() first",
-                )
-            )
-        if requires_grad and self.is_inference() and not _mode.inference:
-            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
-        if not requires_grad and self.grad_fn is not None:
-            raise RuntimeError(
-                message(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().",
-                )
-            )
-        if self._node is None:
-            self._requires_grad = bool(requires_grad)
-        return self
-
-    def is_inference(self) -> bool:
-        """Whether this tensor was made in inference mode: it cannot be saved for a gradient, nor changed outside."""
-        version = self._version
-        return version is not None and version.inference
-
-    @property
-    def grad_fn(self) -> object | None:
-        """The graph node that computed this tensor; None for a leaf."""
-        if self._base is not None:
-            refresh(self)
-        return self._node
-
-    @property
-    def is_leaf(self) -> bool:
-        """True where no recorded operation computed this tensor."""
-        return self.grad_fn is None
-
-    @property
-    def output_nr(self) -> int:
-        """Which output of `grad_fn` this is."""
-        return self._index
-
-    @property
-    def grad(self) -> Tensor | None:
-        """What `backward` has accumulated for this leaf."""
-        if self._grad is None and self._node is not None and not self.retains_grad:
-            _warn_of_no_grad()
-        return self._grad
-
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None:
-            _check_grad(self, value)
-        self._grad = value
-
-    @grad.deleter
-    def grad(self) -> None:
-        self._grad = None
-
-    @property
-    def retains_grad(self) -> bool:
-        """Whether `retain_grad` was called on this computed tensor."""
-        return self._node is not None and self._node.retains(self._index)
-
     @property
     def data(self) -> Tensor:
         """The same memory without history; changes through it are not seen by autograd."""
@@ -262,23 +128,21 @@ class Tensor:
         self._version = Version(version._memory or version)
         self._memo_cache = None
 
-    @property
-    def _version_count(self) -> int:
-        return 0 if self._version is None else self._version.count
-
-    def _is_view(self) -> bool:
-        return self._base is not None
-
     def detach(self) -> Tensor:
         """The same memory without history; a change of either is seen by both, and by autograd."""
         return alias(self)
 
-    def detach_(self) -> Tensor:
-        """Forget the history of this tensor; returns itself."""
-        if self._base is not None:
-            raise RuntimeError(message("Can't detach views in-place. Use detach() instead", mend="x = x.detach()"))
-        self._node, self._index, self._requires_grad = None, 0, False
-        return self
+    def _layout(self) -> Layout:
+        lying = self._lying
+        array = self._ordered if lying is None else lying.array
+        return array.shape, array.dtype
+
+    def _filled_like(self, number: float) -> Tensor:
+        return wrap(np.full_like(self._array, number, subok=False))
+
+    def _blank(self) -> Callable[[], Tensor]:
+        (shape, kind), backend = self._layout(), getattr(memory(self), "backend", None)
+        return lambda: wrap(np.zeros(shape, kind) if backend is None else backend.zeros(shape, kind))
 
     def as_subclass(self, cls: type) -> Tensor:
         """The same memory as an object of a subclass of Tensor, without history."""
@@ -318,6 +182,7 @@ class Tensor:
 
 
 _new = object.__new__
+_mode = modes.mode
 
 
 def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
@@ -333,7 +198,7 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     result._ordered = array if type(array) is np.ndarray or type(array) is Array else np.asarray(array)
     result._requires_grad = False
     result._seen = 0
-    result._version = _UNTOUCHED if _mode.inference else None
+    result._version = UNTOUCHED_INFERENCE if _mode.inference else None
     return result
 
 
@@ -423,7 +288,7 @@ def wrap_view(array: np.ndarray, source: Tensor) -> Tensor:
     result = _sharing(wrap(array), source)
     result._version = version = version_of(source)
     result._base = source if source._base is None else source._base
-    result._seen = version.count if modes.mode.enabled else -1
+    result._seen = version.count if _mode.enabled else -1
     return result
 
 
@@ -433,25 +298,6 @@ def wrap_maybe_view(array: np.ndarray, source: Tensor) -> Tensor:
     if array is owner or (memory is not None and (memory is owner or memory is owner.base)):
         return wrap_view(array, source)
     return wrap(array)
-
-
-def version_of(tensor: Tensor) -> Version:
-    """The version of a tensor's memory, which from now on is kept."""
-    version = tensor._version
-    if version is None or version is _UNTOUCHED:
-        inference = version is not None
-        version = tensor._version = Version()
-        version.inference = inference
-    return version
-
-
-def refresh(view: Tensor) -> None:
-    """Give a view the history that its base got from an in-place change since."""
-    if view._seen == view._version.count or view._seen < 0:
-        return
-    from rushlight.autograd.views import replay_history
-
-    replay_history(view)
 
 
 def method(*names: str) -> Callable[[Callable], Callable]:
@@ -467,6 +313,14 @@ def method(*names: str) -> Callable[[Callable], Callable]:
 
     return attach
 
+
+for _name, _function in {
+    "backward": engine.backward_method,
+    "register_hook": hooks.register_hook,
+    "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
+    "retain_grad": hooks.retain_grad,
+}.items():
+    method(_name)(_function)
 
 # Contexts in which NumPy gives no floating-point warnings (PyTorch gives none). `np.errstate` around every operation
 # would cost four times a small addition; running in a context costs nothing. A call takes one away and puts it back, so
@@ -535,35 +389,3 @@ def _do_not_broadcast(shapes: list[tuple[int, ...]]) -> str:
                     f"shapes {list(a)} and {list(b)}",
                 )
     return f"shapes {', '.join(str(list(shape)) for shape in shapes)} cannot be broadcast to a single shape"
-
-
-def _check_grad(tensor: Tensor, grad: Tensor) -> None:
-    if not isinstance(grad, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
-    if grad is tensor:
-        raise RuntimeError("can't assign Variable as its own grad")
-    if grad.dtype is not tensor.dtype:
-        raise RuntimeError(
-            message(
-                f"attempting to assign a gradient with dtype '{grad.dtype.name}' "
-                f"to a tensor with grad_dtype '{tensor.dtype.name}'.",
-                mend=f"grad.to({tensor.dtype})",
-            )
-        )
-    if memory(grad).shape != memory(tensor).shape:
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(grad.shape)}' to a tensor of size "
-            f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same size"
-        )
-
-
-def _warn_of_no_grad() -> None:
-    import warnings
-
-    warnings.warn(
-        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-        "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
-        "Tensor, use .retain_grad() on the non-leaf Tensor.",
-        UserWarning,
-        stacklevel=3,
-    )

@@ -4,6 +4,7 @@ from collections.abc import Callable as _Callable
 from collections.abc import Iterator as _Iterator
 from collections.abc import Sequence as _Sequence
 from rushlight.autograd.hooks import Handle as _Handle
+from rushlight.autograd.value import Value as _Value
 from rushlight.core.dtypes import dtype as _dtype
 from rushlight.random.generator import Generator as _Generator
 from rushlight.random.source import Source as _Source
@@ -26,23 +27,44 @@ class ValuesAndIndices(_NamedTuple):
     values: Tensor
     indices: Tensor
 
-class Version:
-    """Counts the in-place changes of one piece of memory; shared by all tensors that look at it."""
-
-    def __init__(self, memory: Version | None = None) -> None: ...
-    @property
-    def writes(self) -> _b.int: ...
-    @property
-    def shared(self) -> _b.bool: ...
-    def bump(self) -> None:
-        """Note that the memory has changed."""
-    def share(self) -> None:
-        """Note that the memory is visible to others."""
-    def __bool__(self) -> _b.bool: ...
-
-class Tensor:
+class Tensor(_Value):
     """A strided n-dimensional array that can be differentiated."""
 
+    @property
+    def requires_grad(self) -> _b.bool:
+        """Whether gradients flow to or through this tensor."""
+    @requires_grad.setter
+    def requires_grad(self, value: _b.bool) -> None: ...
+    def requires_grad_(self, requires_grad: _b.bool = True) -> _Self:
+        """Say whether gradients are wanted for this leaf; returns itself."""
+    def is_inference(self) -> _b.bool:
+        """Whether this tensor was made in inference mode: it cannot be saved for a gradient, nor changed outside."""
+    @property
+    def grad_fn(self) -> _b.object | None:
+        """The graph node that computed this tensor; None for a leaf."""
+    @property
+    def is_leaf(self) -> _b.bool:
+        """True where no recorded operation computed this tensor."""
+    @property
+    def output_nr(self) -> _b.int:
+        """Which output of `grad_fn` this is."""
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward` has accumulated for this leaf."""
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None: ...
+    @grad.deleter
+    def grad(self) -> None: ...
+    @property
+    def retains_grad(self) -> _b.bool:
+        """Whether `retain_grad` was called on this computed tensor."""
+    def detach_(self) -> _Self:
+        """Forget the history of this tensor; returns itself."""
+    def detach(self) -> Tensor:
+        """The same memory without history; a change of either is seen by both, and by autograd."""
+    def __add__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def sum_to_size(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None) -> Tensor:
+        """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
     __array_priority__: _b.int
     @property
     def shape(self) -> _Size:
@@ -73,42 +95,10 @@ class Tensor:
     is_quantized: _b.bool
     is_mps: _b.bool
     @property
-    def requires_grad(self) -> _b.bool:
-        """Whether gradients flow to or through this tensor."""
-    @requires_grad.setter
-    def requires_grad(self, value: _b.bool) -> None: ...
-    def requires_grad_(self, requires_grad: _b.bool = True) -> _Self:
-        """Say whether gradients are wanted for this leaf; returns itself."""
-    def is_inference(self) -> _b.bool:
-        """Whether this tensor was made in inference mode: it cannot be saved for a gradient, nor changed outside."""
-    @property
-    def grad_fn(self) -> _b.object | None:
-        """The graph node that computed this tensor; None for a leaf."""
-    @property
-    def is_leaf(self) -> _b.bool:
-        """True where no recorded operation computed this tensor."""
-    @property
-    def output_nr(self) -> _b.int:
-        """Which output of `grad_fn` this is."""
-    @property
-    def grad(self) -> Tensor | None:
-        """What `backward` has accumulated for this leaf."""
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None: ...
-    @grad.deleter
-    def grad(self) -> None: ...
-    @property
-    def retains_grad(self) -> _b.bool:
-        """Whether `retain_grad` was called on this computed tensor."""
-    @property
     def data(self) -> Tensor:
         """The same memory without history; changes through it are not seen by autograd."""
     @data.setter
     def data(self, value: Tensor) -> None: ...
-    def detach(self) -> Tensor:
-        """The same memory without history; a change of either is seen by both, and by autograd."""
-    def detach_(self) -> _Self:
-        """Forget the history of this tensor; returns itself."""
     def as_subclass(self, cls) -> Tensor:
         """The same memory as an object of a subclass of Tensor, without history."""
     def __len__(self) -> _b.int: ...
@@ -116,14 +106,14 @@ class Tensor:
     def __repr__(self) -> _b.str: ...
     def __format__(self, spec: _b.str) -> _b.str:
         """One number as Python writes it, as in PyTorch; several take no format, which is a TypeError."""
+    def backward(self, gradient: Tensor | None = None, retain_graph: _b.bool | None = None, create_graph: _b.bool = False, inputs: Tensor | _Sequence[Tensor] | None = None) -> None:
+        """Add the gradients of this tensor to `.grad` of the leaves it came from; see `rushlight.autograd.backward`."""
     def register_hook(self, hook: _Callable) -> _Handle:
         """Call `hook(grad)` whenever the gradient of this tensor is computed; what it returns replaces the gradient."""
     def register_post_accumulate_grad_hook(self, hook: _Callable) -> _Handle:
         """Call `hook(tensor)` after `backward` has added to `tensor.grad`; leaves only."""
     def retain_grad(self) -> None:
         """Keep the gradient of this computed tensor in `.grad`, as leaves do."""
-    def backward(self, gradient: Tensor | None = None, retain_graph: _b.bool | None = None, create_graph: _b.bool = False, inputs: Tensor | _Sequence[Tensor] | None = None) -> None:
-        """Add the gradients of this tensor to `.grad` of the leaves it came from; see `rushlight.autograd.backward`."""
     @_overload
     def stride(self, dim: None=None) -> _b.tuple[_b.int, ...]:
         """How many elements apart neighbours along each axis lie in memory."""
@@ -282,7 +272,6 @@ class Tensor:
         """`input + value * tensor1 * tensor2`."""
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
         """`input + value * tensor1 / tensor2`."""
-    def __add__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
     def __radd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
     def __sub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
     def __rsub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
@@ -484,8 +473,6 @@ class Tensor:
         """As `repeat`; missing leading counts are 1."""
     def repeat_interleave(self, repeats: _b.int | Tensor, dim: _b.int | None = None, *, output_size: _b.int | None = None) -> Tensor:
         """Each element along an axis several times, one after the other."""
-    def sum_to_size(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None) -> Tensor:
-        """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
     def flip(self, *axes: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
         """The entries of these axes in reverse, copied."""
     def roll(self, shifts: _b.int | _Sequence[_b.int], dims: _b.int | _Sequence[_b.int] | None = None) -> Tensor:
@@ -827,10 +814,6 @@ def wrap_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
 def wrap_maybe_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """As `wrap_view` where NumPy gave a view of the source's memory, as `wrap` where it copied."""
-def version_of(tensor: Tensor) -> Version:
-    """The version of a tensor's memory, which from now on is kept."""
-def refresh(view: Tensor) -> None:
-    """Give a view the history that its base got from an in-place change since."""
 def method(*names: _b.str) -> _Callable[[_Callable], _Callable]:
     """Make a function of a tensor a method of Tensor too, under its own name or those given."""
 def quiet(function: _Callable, *args: _b.object, **kwargs: _b.object) -> _b.object:

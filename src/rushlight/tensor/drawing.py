@@ -10,9 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight.autograd.modes import mode
+from rushlight.autograd.version import version_of
 from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.source import Source
-from rushlight.tensor.core import Tensor, method, version_of, wrap
+from rushlight.tensor.core import Tensor, method, wrap
 from rushlight.tensor.inplace import check_leaf, check_writeable, copy_
 
 

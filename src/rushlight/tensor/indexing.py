@@ -12,10 +12,11 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.autograd.modes import mode
+from rushlight.autograd.version import version_of
 from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, method, quiet, version_of, wrap, wrap_view
+from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_view
 from rushlight.tensor.operands import is_number, number_in_dtype
 
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, Node, edge_of, record
 from rushlight.autograd.modes import mode
+from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, indexing, pointwise, products, selection
-from rushlight.tensor.core import Tensor, elements, memory, method, quiet, take_memory, version_of, wrap, wrap_like
+from rushlight.tensor.core import Tensor, elements, memory, method, quiet, take_memory, wrap, wrap_like
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype, word
 from rushlight.tensor.size import carried
+from rushlight.tensor.views import rebase
 
 
 def change(self: Tensor, function: Callable, *args: object, **kwargs: object) -> Tensor:
@@ -144,8 +146,6 @@ def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
             saved._version = version_of(self)
             node.versions[position] = saved._version.count
     if self._base is not None:
-        from rushlight.autograd.views import rebase
-
         rebase(self, node, edge_of(before))
     else:
         self._node, self._index, self._requires_grad = node, index, True

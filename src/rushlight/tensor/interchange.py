@@ -14,10 +14,11 @@ import numpy as np
 
 from rushlight.autograd import modes
 from rushlight.autograd.graph import record
+from rushlight.autograd.version import version_of
 from rushlight.backends.device import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, version_of, wrap
+from rushlight.tensor.core import Tensor, method, wrap
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import word
 from rushlight.tensor.pointwise import cast

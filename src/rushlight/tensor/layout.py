@@ -26,6 +26,7 @@ from rushlight.tensor.core import (
     wrap_view,
 )
 from rushlight.tensor.size import backend_of, device
+from rushlight.tensor.views import Place, add, read
 
 
 class MemoryFormat:
@@ -237,8 +238,6 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     `storage_offset` counts from the beginning of that memory; without one the view begins where this tensor does.
     RuntimeError where it leaves the memory.
     """
-    from rushlight.autograd.views import Place, add, read
-
     base = input if input._base is None else input._base
     owner, array, itemsize = base._array, input._array, input._array.itemsize
     if storage_offset is None:

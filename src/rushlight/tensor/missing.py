@@ -29,6 +29,6 @@ def _dir(self: Tensor) -> list[str]:
     return [name for name in object.__dir__(self) if not isinstance(vars(Tensor).get(name), Missing)]
 
 
-for _name in absent.tensor_names() - vars(Tensor).keys():
+for _name in absent.tensor_names() - set(dir(Tensor)):
     setattr(Tensor, _name, Missing(_name))
 Tensor.__dir__ = _dir

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from rushlight.autograd import modes
+from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES
-from rushlight.tensor.core import Tensor, quiet, version_of
+from rushlight.tensor.core import Tensor, quiet
 from rushlight.tensor.operands import word
 
 # The functions of the package that take `out=`, as in PyTorch.

@@ -20,6 +20,7 @@ from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
+from rushlight.tensor.views import Place, add
 
 # -- cutting
 
@@ -197,8 +198,6 @@ def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     tensor([[0, 1, 2],
             [2, 3, 4]])
     """
-    from rushlight.autograd.views import Place, add
-
     at, array = check_dim(dimension, self._array.ndim), self._array[None] if not self._array.ndim else self._array
     n = array.shape[at]
     if size > n:
@@ -221,8 +220,6 @@ def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
 @method("diagonal")
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes, as the last axis of a view."""
-    from rushlight.autograd.views import Place, add
-
     a, b = check_dims((dim1, dim2), input._array.ndim)
     array = np.diagonal(input._array, offset, a, b)
     writeable_as(array, input._array)
