@@ -56,6 +56,15 @@ def test_every_public_name_is_there():
 
 
 def test_either_package_may_come_first():
-    names = ("tensor", "autograd", "tensor.core", "autograd.graph", "autograd.engine", "tensor.views", "tensor.shape", "core.dtypes")
+    names = (
+        "tensor",
+        "autograd",
+        "tensor.core",
+        "autograd.graph",
+        "autograd.engine",
+        "tensor.views",
+        "tensor.shape",
+        "core.dtypes",
+    )
     for name in names:
         subprocess.run([sys.executable, "-c", f"import rushlight.{name}"], check=True)
