@@ -17,21 +17,24 @@ from rushlight.core.errors import message
 
 Layout = tuple[tuple[int, ...], Any]  # a shape, and a dtype that can be compared
 
+# The slots of a class of values: what the graph keeps on each. (In a class of their own they cost each tensor 5 ns.)
+STATE = (
+    "__weakref__",
+    "_base",  # the value this one is a view of, or None
+    "_grad",
+    "_hooks",  # a leaf's hooks, or None
+    "_index",  # which output of `_node` this is
+    "_node",  # the graph node that computed it, or None for a leaf
+    "_requires_grad",  # of a leaf; True also where `_node` is set
+    "_seen",  # the version at which a view's `_node` was right; -1: made in no_grad
+    "_version",  # a Version; None stands for an untouched one
+)
+
 
 class Value:
     """Something that can be differentiated: its node, its gradient, its hooks, and the version of its memory."""
 
-    __slots__ = (
-        "__weakref__",
-        "_base",  # the value this one is a view of, or None
-        "_grad",
-        "_hooks",  # a leaf's hooks, or None
-        "_index",  # which output of `_node` this is
-        "_node",  # the graph node that computed it, or None for a leaf
-        "_requires_grad",  # of a leaf; True also where `_node` is set
-        "_seen",  # the version at which a view's `_node` was right; -1: made in no_grad
-        "_version",  # a Version; None stands for an untouched one
-    )
+    __slots__ = ()
 
     @property
     def requires_grad(self) -> bool:

@@ -13,7 +13,7 @@ from contextvars import Context
 import numpy as np
 
 from rushlight.autograd import engine, hooks, modes
-from rushlight.autograd.value import Layout, Value
+from rushlight.autograd.value import STATE, Layout, Value
 from rushlight.autograd.version import UNTOUCHED_INFERENCE, Version, version_of
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
@@ -37,6 +37,7 @@ class Tensor(Value):
     """
 
     __slots__ = (
+        *STATE,
         "__dict__",
         "_lying",  # where the numbers are while they lie in another order than the strides say, else None
         "_memo_cache",  # (writes, array, dict) of `_memo`
