@@ -1,7 +1,7 @@
 """Write the stubs (`.pyi`) that type checkers and editors read, from the package as it is when it runs.
 
-In: the imported package, whose names are loaded when they are asked for and whose tensor methods are added file by
-file, which no checker follows. Out: a stub beside `rushlight/__init__.py`, `autograd/engine.py`, `tensor/core.py`,
+In: the imported package, whose names are loaded when they are asked for, and the table of a tensor's methods, neither
+of which a checker follows. Out: a stub beside `rushlight/__init__.py`, `autograd/engine.py`, `tensor/core.py`,
 `nn/functional.py` and each package that shows what its files define. Annotations are those of the source;
 `overloads.pyi` beside this file says more where the result depends on the call.
 
@@ -30,6 +30,7 @@ from rushlight.explain.explanation import Explanation
 from rushlight.random import Generator
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.layout import MemoryFormat
+from rushlight.tensor.methods import METHODS
 from rushlight.tensor.missing import Missing
 from rushlight.tensor.output import TAKES_OUT
 from rushlight.tensor.size import Size, device
@@ -203,8 +204,11 @@ class Stub:
         yield f'    """{(cls.__doc__ or cls.__name__).strip().splitlines()[0]}"""'
         yield ""
         overloads = _overloads().get(cls.__name__, {})
-        inherited = vars(Value) if cls is Tensor else {}
-        for name, value in {**inherited, **vars(cls)}.items():
+        members = vars(cls)
+        if cls is Tensor:
+            own = {name: value for name, value in members.items() if name not in METHODS}
+            members = {name: value for name, value in vars(Value).items() if name not in METHODS} | own | METHODS
+        for name, value in members.items():
             if isinstance(value, Missing) or name in _PLUMBING or (name.startswith("_") and not name.startswith("__")):
                 continue
             if name in overloads:

@@ -143,6 +143,17 @@ def test_only_the_compiled_backend_joins_plans_kernels_and_launches(path):
         assert len(joined) < 2, joined
 
 
+def test_methods_of_tensors_come_from_one_table():
+    """Nothing else gives the class an attribute, so that readers find every method's function in one place."""
+    for path in MODULES:
+        for node in ast.walk(tree(path)):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+                targets = [ast.Attribute(node.args[0], "")]
+            given = [t for t in targets if isinstance(t, ast.Attribute) and ast.unparse(t.value) == "Tensor"]
+            assert not given or name_of(path) in ("tensor/methods.py", "tensor/missing.py"), ast.unparse(node)
+
+
 def test_reference_engine_is_short():
     """The definition is read in one sitting."""
     assert len((PACKAGE / "backends/reference/__init__.py").read_text().splitlines()) < 200

@@ -20,8 +20,8 @@ from rushlight.core.errors import message
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import unsupported_type
 from rushlight.tensor.arithmetic import rounded_once, without_history
+from rushlight.tensor.change import change
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
-from rushlight.tensor.inplace import change
 from rushlight.tensor.pointwise import apply_floating
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805

@@ -9,28 +9,11 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from rushlight.tensor.core import Tensor, wrap, wrap_view  # isort: skip  the class comes before its methods
-from rushlight.tensor import (  # noqa: F401  each gives Tensor its methods
-    activation,
-    arithmetic,
-    comparison,
-    creation,
-    drawing,
-    gradient,
-    indexing,
-    inplace,
-    interchange,
-    parts,
-    pointwise,
-    products,
-    reductions,
-    selection,
-    shape,
-    views,
-)
+from rushlight.tensor import creation, methods
+from rushlight.tensor.core import Tensor, wrap, wrap_view
 from rushlight.tensor.size import Size, device
 
-from rushlight.tensor import missing  # noqa: F401  isort: skip  when all methods are there
+methods.attach()
 
 __all__ = ["Size", "Tensor", "device", "wrap", "wrap_view"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.autograd.graph import Needs, in_single, record
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, method, wrap_unordered
+from rushlight.tensor.core import Tensor, memory, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.pointwise import apply_floating
 
@@ -46,7 +46,6 @@ def _prepared(name: str, input: Tensor, dim: int, dtype: dtypes.dtype | None) ->
     return input, check_dim(dim, input._array.ndim)
 
 
-@method("softmax")
 def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis, without overflow.
 
@@ -64,7 +63,6 @@ def _softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> tupl
     return (result * (grad - (grad * result).sum(axis, True)),)
 
 
-@method("log_softmax")
 def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
     """log(softmax(x)) along an axis, exact where softmax would be 0."""
     input, axis = _prepared("log_softmax", input, dim, dtype)

@@ -16,12 +16,11 @@ from rushlight.backends.array import Array, found
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_beside
+from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_beside
 from rushlight.tensor.operands import (
     Operand,
     check_some_tensor,
     check_tensors,
-    define_operator,
     is_number,
     pair,
     pair_floating,
@@ -44,7 +43,6 @@ def _saved_product(a: Operand, b: Operand) -> tuple[Tensor | None, Tensor | None
 # -- sums
 
 
-@method()
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """`input + alpha * other`, broadcast.
 
@@ -70,7 +68,6 @@ def _scaled_rule(alpha: float, needs: Needs, grad: Tensor) -> Gradients:
     return grad, grad * alpha if needs[1] else None
 
 
-@method("sub", "subtract")
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """`input - alpha * other`, broadcast; not for bool tensors."""
     _check_alpha(alpha, input, other)
@@ -119,7 +116,6 @@ def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
 # -- products
 
 
-@method("mul", "multiply")
 def mul(input: Operand, other: Operand) -> Tensor:
     """`input * other`, broadcast."""
     result = pair(np.multiply, input, other)
@@ -140,7 +136,6 @@ def _mul_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) ->
     return grad * b if needs[0] else None, grad * a if needs[1] else None
 
 
-@method("div", "divide")
 def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc".
 
@@ -161,7 +156,6 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     return result
 
 
-@method()
 def true_divide(input: Operand, other: Operand) -> Tensor:
     """`input / other`."""
     return div(input, other)
@@ -206,7 +200,6 @@ def _zero_rule(needs: Needs, grad: Tensor, *inputs: Tensor | None) -> Gradients:
     return tuple(wrap(np.zeros_like(t._array)) if need else None for need, t in zip(needs, inputs))
 
 
-@method()
 def floor_divide(input: Operand, other: Operand) -> Tensor:
     """`input // other`, rounded down; RuntimeError for an integer division by zero."""
     _refuse_bools("div_floor_cpu", input, other)
@@ -216,7 +209,6 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
     return result
 
 
-@method()
 def remainder(input: Operand, other: Operand) -> Tensor:
     """`input % other` with the sign of `other`."""
     check_some_tensor("remainder", input, other)
@@ -232,7 +224,6 @@ def _remainder_rule(needs: Needs, grad: Tensor, quotient: Tensor | None) -> Grad
     return grad, -grad * quotient if needs[1] else None
 
 
-@method()
 def fmod(input: Tensor, other: Operand) -> Tensor:
     """The remainder with the sign of `input`."""
     check_tensors("fmod", input=input)
@@ -255,7 +246,6 @@ def _check_integer_divisor(a: Operand, b: Operand) -> None:
 # -- powers
 
 
-@method("pow")
 def pow(input: Operand, exponent: Operand) -> Tensor:
     """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError.
 
@@ -333,7 +323,6 @@ def _where_not(mask: np.ndarray, value: Tensor) -> Tensor:
     return value.masked_fill(wrap(mask), 0) if type(mask) is Array or mask.any() else value
 
 
-@method("float_power")
 def float_power(input: Operand, exponent: Operand) -> Tensor:
     """`input ** exponent` in float64."""
     check_some_tensor("float_power", input, exponent)
@@ -359,21 +348,18 @@ def _extreme_rule(first: np.ufunc, needs: Needs, grad: Tensor, a: Tensor, b: Ten
     return grad * wrap(share), grad * wrap((1 - share).astype(share.dtype))
 
 
-@method()
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """The larger of each pair of elements; NaN wins."""
     check_tensors("maximum", input=input, other=other)
     return _extreme(np.maximum, "MaximumBackward0", input, other)
 
 
-@method()
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """The smaller of each pair of elements; NaN wins."""
     check_tensors("minimum", input=input, other=other)
     return _extreme(np.minimum, "MinimumBackward0", input, other)
 
 
-@method("lerp")
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """`input + weight * (end - input)`."""
     check_tensors("lerp", input=input, end=end)
@@ -415,7 +401,6 @@ def _lerp_rule(
     )
 
 
-@method("addcmul")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
     check_tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
@@ -430,7 +415,6 @@ def _addcmul_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
     return grad, grad * (b * value) if needs[1] else None, grad * (a * value) if needs[2] else None
 
 
-@method("addcdiv")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
     check_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
@@ -447,18 +431,3 @@ def _addcdiv_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
         grad * (value / b) if needs[1] else None,
         -grad * (value * a / (b * b)) if needs[2] else None,
     )
-
-
-# -- operators
-
-
-for _name, _function, _ufunc in (
-    ("add", add, np.add),
-    ("sub", sub, np.subtract),
-    ("mul", mul, np.multiply),
-    ("truediv", div, np.true_divide),
-    ("floordiv", floor_divide, np.floor_divide),
-    ("mod", remainder, np.remainder),
-    ("pow", pow, np.power),
-):
-    define_operator(_name, _function, _ufunc)

@@ -13,13 +13,12 @@ from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_beside
+from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_beside
 from rushlight.tensor.operands import (
     Operand,
     by_numpy,
     check_some_tensor,
     check_tensors,
-    define_operator,
     dtype_of,
     in_dtype,
     is_number,
@@ -29,33 +28,37 @@ from rushlight.tensor.operands import (
 )
 
 
-def _define(name: str, ufunc: Callable, doc: str, *aliases: str) -> Callable:
+def _define(name: str, ufunc: Callable, doc: str) -> Callable:
     def operation(input: Operand, other: Operand) -> Tensor:
         if not isinstance(input, Tensor):
             check_tensors(name, input=input)
         return pair(ufunc, input, other)
 
-    def operator(self: Tensor, other: Operand) -> Tensor:
-        if isinstance(other, np.ndarray) and name in ("eq", "ne"):  # the order of the two says nothing
-            return by_numpy(ufunc, other, self)
-        if not (isinstance(other, Tensor) or is_number(other)):
-            return NotImplemented
-        return operation(self, other)
-
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = doc
     operation.__module__ = __name__
-    operator.__name__ = f"__{name}__"
-    setattr(Tensor, f"__{name}__", operator)
-    return method(name, *aliases)(operation)
+    return operation
 
 
 eq = _define("eq", np.equal, "Whether elements are equal.")
-ne = _define("ne", np.not_equal, "Whether elements differ.", "not_equal")
-lt = _define("lt", np.less, "Whether elements are less.", "less")
-le = _define("le", np.less_equal, "Whether elements are less or equal.", "less_equal")
-gt = _define("gt", np.greater, "Whether elements are greater.", "greater")
-ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.", "greater_equal")
+ne = _define("ne", np.not_equal, "Whether elements differ.")
+lt = _define("lt", np.less, "Whether elements are less.")
+le = _define("le", np.less_equal, "Whether elements are less or equal.")
+gt = _define("gt", np.greater, "Whether elements are greater.")
+ge = _define("ge", np.greater_equal, "Whether elements are greater or equal.")
+
+
+def equality(function: Callable, ufunc: Callable) -> Callable:
+    """`eq` or `ne` as an operator; beside an array it is NumPy's, since the order of the two says nothing."""
+
+    def operate(self: Tensor, other: Operand) -> Tensor:
+        if isinstance(other, np.ndarray):
+            return by_numpy(ufunc, other, self)
+        if not (isinstance(other, Tensor) or is_number(other)):
+            return NotImplemented
+        return function(self, other)
+
+    return operate
 
 
 # -- logic
@@ -67,25 +70,21 @@ def _logical(ufunc: Callable, a: Tensor, b: Tensor) -> Tensor:
     return wrap(as_array(quiet(ufunc, in_dtype(a, kind), in_dtype(b, kind)), np.bool_))
 
 
-@method()
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """True where both are not 0."""
     return _logical(np.logical_and, input, other)
 
 
-@method()
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """True where one is not 0."""
     return _logical(np.logical_or, input, other)
 
 
-@method()
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """True where exactly one is not 0."""
     return _logical(np.logical_xor, input, other)
 
 
-@method()
 def logical_not(input: Tensor) -> Tensor:
     """True where the element is 0."""
     return wrap(np.logical_not(input._array))
@@ -111,8 +110,7 @@ def _define_bits(name: str, ufunc: Callable, sign: str) -> Callable:
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = f"`input {sign} other`, bit by bit; logic for bool tensors."
     operation.__module__ = __name__
-    define_operator(name.removeprefix("bitwise_"), operation, ufunc)
-    return method()(operation)
+    return operation
 
 
 bitwise_and = _define_bits("bitwise_and", np.bitwise_and, "&")
@@ -120,29 +118,22 @@ bitwise_or = _define_bits("bitwise_or", np.bitwise_or, "|")
 bitwise_xor = _define_bits("bitwise_xor", np.bitwise_xor, "^")
 
 
-@method("bitwise_not", "__invert__")
 def bitwise_not(input: Tensor) -> Tensor:
     """`~input`, bit by bit; `not` for bool tensors."""
     _check_bits("bitwise_not", input)
     return wrap(np.invert(input._array))
 
 
-@method()
 def bitwise_left_shift(input: Tensor, other: Operand) -> Tensor:
     """`input << other`."""
     check_some_tensor("bitwise_left_shift", input, other)
     return pair(np.left_shift, input, other)
 
 
-@method()
 def bitwise_right_shift(input: Tensor, other: Operand) -> Tensor:
     """`input >> other`."""
     check_some_tensor("bitwise_right_shift", input, other)
     return pair(np.right_shift, input, other)
-
-
-define_operator("lshift", bitwise_left_shift, np.left_shift)
-define_operator("rshift", bitwise_right_shift, np.right_shift)
 
 
 # -- kinds of numbers
@@ -157,7 +148,7 @@ def _define_kind(name: str, function: Callable, for_integers: bool, doc: str) ->
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = doc
     operation.__module__ = __name__
-    return method(name)(operation)
+    return operation
 
 
 isnan = _define_kind("isnan", np.isnan, False, "Whether elements are NaN.")
@@ -170,7 +161,6 @@ isneginf = _define_kind("isneginf", np.isneginf, False, "Whether elements are mi
 # -- whole tensors
 
 
-@method()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have one shape and the same elements.
 
@@ -193,7 +183,6 @@ def _check_same_kind(name: str, a: Tensor, b: Tensor) -> None:
         )
 
 
-@method()
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, element by element."""
     check_tensors("isclose", input=input, other=other)
@@ -209,7 +198,6 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     return wrap(quiet(np.isclose, a, b, rtol=rtol, atol=atol, equal_nan=equal_nan))
 
 
-@method()
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close, as `isclose` says."""
     return bool(np.all(isclose(input, other, rtol, atol, equal_nan)._array))
@@ -220,26 +208,22 @@ def is_tensor(obj: object) -> bool:
     return isinstance(obj, Tensor)
 
 
-@method("is_floating_point")
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a floating one."""
     return input.dtype.is_floating_point
 
 
-@method("is_complex")
 def is_complex(input: Tensor) -> bool:
     """False: there are no complex tensors."""
     return False
 
 
-@method("is_nonzero")
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element is not 0."""
     return bool(input)
 
 
-@method("__bool__")
-def _truth(self: Tensor) -> bool:
+def truth(self: Tensor) -> bool:
     if memory(self).size != 1:
         raise RuntimeError(
             message(

@@ -1,7 +1,7 @@
 """The Tensor: one NumPy array, and what autograd and the engines need to know about it.
 
 In: a NumPy array (`wrap`). Out: a Tensor. The operations live in the other files of this package, one a
-responsibility; each becomes a method through `@method`, so that `x.exp()` and `rushlight.exp(x)` are one function.
+responsibility; `methods.py` lists which are methods, so that `x.exp()` and `rushlight.exp(x)` are one function.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from contextvars import Context
 
 import numpy as np
 
-from rushlight.autograd import engine, hooks, modes
+from rushlight.autograd import modes
 from rushlight.autograd.value import STATE, Layout, Value
 from rushlight.autograd.version import UNTOUCHED_INFERENCE, Version, version_of
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.keywords import takes_axes
 from rushlight.tensor.size import CPU, Size, device
 from rushlight.tensor.storage import Lying, settle
 
@@ -45,11 +44,6 @@ class Tensor(Value):
     )
 
     __array_priority__ = 1000  # so that `ndarray + tensor` asks the tensor
-
-    def __new__(cls, *args: object, **kwargs: object) -> Tensor:
-        from rushlight.tensor.creation import legacy_tensor
-
-        return alias(legacy_tensor(*args, **kwargs), cls)
 
     @property
     def _array(self) -> np.ndarray:
@@ -169,11 +163,6 @@ class Tensor(Value):
 
     def __hash__(self) -> int:
         return id(self)
-
-    def __repr__(self) -> str:
-        from rushlight.tensor.printing import tensor_text
-
-        return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
         """One number as Python writes it, as in PyTorch; several take no format, which is a TypeError."""
@@ -300,28 +289,6 @@ def wrap_maybe_view(array: np.ndarray, source: Tensor) -> Tensor:
         return wrap_view(array, source)
     return wrap(array)
 
-
-def method(*names: str) -> Callable[[Callable], Callable]:
-    """Make a function of a tensor a method of Tensor too, under its own name or those given."""
-
-    def attach(function: Callable) -> Callable:
-        if function.__name__.startswith("_") and names and not names[0].startswith("_"):
-            function.__qualname__ = names[0]  # errors name what was called
-        bound = takes_axes(function)
-        for name in names or (function.__name__,):
-            setattr(Tensor, name, bound)
-        return function
-
-    return attach
-
-
-for _name, _function in {
-    "backward": engine.backward_method,
-    "register_hook": hooks.register_hook,
-    "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
-    "retain_grad": hooks.retain_grad,
-}.items():
-    method(_name)(_function)
 
 # Contexts in which NumPy gives no floating-point warnings (PyTorch gives none). `np.errstate` around every operation
 # would cost four times a small addition; running in a context costs nothing. A call takes one away and puts it back, so

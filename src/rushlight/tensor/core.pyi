@@ -62,9 +62,6 @@ class Tensor(_Value):
         """Forget the history of this tensor; returns itself."""
     def detach(self) -> Tensor:
         """The same memory without history; a change of either is seen by both, and by autograd."""
-    def __add__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def sum_to_size(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None) -> Tensor:
-        """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
     __array_priority__: _b.int
     @property
     def shape(self) -> _Size:
@@ -103,9 +100,13 @@ class Tensor(_Value):
         """The same memory as an object of a subclass of Tensor, without history."""
     def __len__(self) -> _b.int: ...
     def __hash__(self) -> _b.int: ...
-    def __repr__(self) -> _b.str: ...
     def __format__(self, spec: _b.str) -> _b.str:
         """One number as Python writes it, as in PyTorch; several take no format, which is a TypeError."""
+    @property
+    def T(self) -> Tensor: ...
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
     def backward(self, gradient: Tensor | None = None, retain_graph: _b.bool | None = None, create_graph: _b.bool = False, inputs: Tensor | _Sequence[Tensor] | None = None) -> None:
         """Add the gradients of this tensor to `.grad` of the leaves it came from; see `rushlight.autograd.backward`."""
     def register_hook(self, hook: _Callable) -> _Handle:
@@ -128,6 +129,285 @@ class Tensor(_Value):
         """A copy, recorded; in the same memory order unless told."""
     def as_strided(self, size: _Sequence[_b.int], stride: _Sequence[_b.int], storage_offset: _b.int | None = None) -> Tensor:
         """A view with strides of one's own, in elements, of the memory that this tensor is a part of."""
+    @_overload
+    def size(self, dim: None=None) -> _Size:
+        """The shape, or the length of one axis."""
+    @_overload
+    def size(self, dim: _b.int) -> _b.int:
+        """The shape, or the length of one axis."""
+    def dim(self) -> _b.int:
+        """The number of axes."""
+    def ndimension(self) -> _b.int:
+        """The number of axes."""
+    def numel(self) -> _b.int:
+        """The number of elements."""
+    def nelement(self) -> _b.int:
+        """The number of elements."""
+    def element_size(self) -> _b.int:
+        """Bytes an element."""
+    def reshape(self, *sizes: _b.int | _Sequence[_b.int], shape: _Sequence[_b.int] | None = None) -> Tensor:
+        """The same elements in another shape; one size may be -1. A view where the memory allows it."""
+    def view(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None) -> Tensor:
+        """The same memory in another shape; `view(dtype)` reinterprets the bytes."""
+    def view_as(self, other: Tensor) -> Tensor:
+        """`view` in the shape of another tensor."""
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """`reshape` in the shape of another tensor."""
+    def flatten(self, start_dim: _b.int = 0, end_dim: _b.int = -1) -> Tensor:
+        """Axes `start_dim` to `end_dim` as one."""
+    def ravel(self) -> Tensor:
+        """All axes as one."""
+    def unflatten(self, dim: _b.int, sizes: _Sequence[_b.int]) -> Tensor:
+        """One axis as several; one of `sizes` may be -1."""
+    def squeeze(self, dim: _b.int | _Sequence[_b.int] | None = None, *more: _b.int) -> Tensor:
+        """Without the axes of length 1: all, or those named."""
+    def unsqueeze(self, dim: _b.int) -> Tensor:
+        """With a new axis of length 1 at `dim`."""
+    def permute(self, *order: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
+        """The axes in another order."""
+    def transpose(self, dim0: _b.int, dim1: _b.int) -> Tensor:
+        """Two axes exchanged."""
+    def swapdims(self, dim0: _b.int, dim1: _b.int) -> Tensor:
+        """Two axes exchanged."""
+    def swapaxes(self, axis0: _b.int, axis1: _b.int) -> Tensor:
+        """Two axes exchanged, as `transpose`."""
+    def t(self) -> Tensor:
+        """The transpose of a matrix; a tensor of fewer axes is itself."""
+    def movedim(self, source: _b.int | _Sequence[_b.int], destination: _b.int | _Sequence[_b.int]) -> Tensor:
+        """Axes moved to other places, the others kept in order."""
+    def moveaxis(self, source: _b.int | _Sequence[_b.int], destination: _b.int | _Sequence[_b.int]) -> Tensor:
+        """Axes moved to other places, the others kept in order."""
+    def expand(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, implicit: _b.bool = False) -> Tensor:
+        """Axes of length 1 seen as longer, without a copy; -1 keeps an axis. `implicit` says nothing."""
+    def expand_as(self, other: Tensor) -> Tensor:
+        """`expand` to the shape of another tensor."""
+    def broadcast_to(self, size: _Sequence[_b.int]) -> Tensor:
+        """`expand` as a function."""
+    def repeat(self, *sizes: _b.int | _Sequence[_b.int], repeats: _Sequence[_b.int] | None = None) -> Tensor:
+        """The tensor several times along each axis, copied."""
+    def tile(self, *counts: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
+        """As `repeat`; missing leading counts are 1."""
+    def repeat_interleave(self, repeats: _b.int | Tensor, dim: _b.int | None = None, *, output_size: _b.int | None = None) -> Tensor:
+        """Each element along an axis several times, one after the other."""
+    def sum_to_size(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None) -> Tensor:
+        """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
+    def flip(self, *axes: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
+        """The entries of these axes in reverse, copied."""
+    def roll(self, shifts: _b.int | _Sequence[_b.int], dims: _b.int | _Sequence[_b.int] | None = None) -> Tensor:
+        """The entries moved along axes, those that leave coming back at the other end."""
+    def narrow(self, dim: _b.int, start: _b.int, length: _b.int) -> Tensor:
+        """`length` entries of one axis from `start` on, as a view."""
+    def select(self, dim: _b.int, index: _b.int) -> Tensor:
+        """One entry of an axis, as a view without that axis."""
+    def split(self, split_size: _b.int | _Sequence[_b.int], dim: _b.int = 0) -> _b.tuple[Tensor, ...]:
+        """Pieces of one axis, as `torch.split`."""
+    def chunk(self, chunks: _b.int, dim: _b.int = 0) -> _b.tuple[Tensor, ...]:
+        """At most `chunks` pieces of one axis, of equal size except the last."""
+    def tensor_split(self, indices_or_sections: _b.int | _Sequence[_b.int] | None = None, dim: _b.int = 0, *, indices: _Sequence[_b.int] | None = None, sections: _b.int | None = None, tensor_indices_or_sections: Tensor | None = None) -> _b.tuple[Tensor, ...]:
+        """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
+    def unbind(self, dim: _b.int = 0) -> _b.tuple[Tensor, ...]:
+        """The entries of one axis, each a view."""
+    def unfold(self, dimension: _b.int, size: _b.int, step: _b.int) -> Tensor:
+        """All windows of `size` entries of one axis, `step` apart, along a new last axis: a view."""
+    def diagonal(self, offset: _b.int = 0, dim1: _b.int = 0, dim2: _b.int = 1) -> Tensor:
+        """The diagonal of two axes, as the last axis of a view."""
+    def __getitem__(self, index: _b.object) -> Tensor:
+        """The part of the tensor at `index`."""
+    def __setitem__(self, index: _b.object, value: Tensor | _b.float) -> None:
+        """Set the part of the tensor at `index`; the value is broadcast and cast."""
+    def index_put(self, indices: _b.tuple, values: Tensor, accumulate: _b.bool = False) -> Tensor:
+        """A copy with the elements at `indices` replaced, or added to."""
+    def __iter__(self) -> _Iterator[Tensor]: ...
+    def __contains__(self, element: _b.object) -> _b.bool: ...
+    def where(self, condition: Tensor, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """This tensor where the condition is true, `other` elsewhere."""
+    def masked_fill(self, mask: Tensor, value: _b.float | Tensor) -> Tensor:
+        """A copy with `value` where the mask is true."""
+    def masked_select(self, mask: Tensor) -> Tensor:
+        """The elements where the mask is true, in one axis."""
+    @_overload
+    def nonzero(self, *, as_tuple: _Literal[False]=False) -> Tensor:
+        """Where the elements are not 0: a row of indices each, or a tensor an axis."""
+    @_overload
+    def nonzero(self, *, as_tuple: _Literal[True]) -> _b.tuple[Tensor, ...]:
+        """Where the elements are not 0: a row of indices each, or a tensor an axis."""
+    def argwhere(self) -> Tensor:
+        """Where the elements are not 0: a row of indices each."""
+    def tril(self, diagonal: _b.int = 0) -> Tensor:
+        """The lower triangle of matrices, zeros above."""
+    def triu(self, diagonal: _b.int = 0) -> Tensor:
+        """The upper triangle of matrices, zeros below."""
+    def diag(self, diagonal: _b.int = 0) -> Tensor:
+        """The diagonal of a matrix, or a matrix with this diagonal."""
+    def index_select(self, dim: _b.int, index: Tensor) -> Tensor:
+        """The entries of one axis at these indices, copied."""
+    def index_add(self, dim: _b.int, index: Tensor, source: Tensor, *, alpha: _b.float = 1) -> Tensor:
+        """A copy with the entries of `source` added at these indices of one axis."""
+    def gather(self, dim: _b.int, index: Tensor, *, sparse_grad: _b.bool = False) -> Tensor:
+        """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
+    def scatter_add(self, dim: _b.int, index: Tensor, src: Tensor) -> Tensor:
+        """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
+    def scatter(self, dim: _b.int, index: Tensor, src: Tensor | _b.float | None = None, *, value: _b.float | None = None, reduce: _b.str | None = None) -> Tensor:
+        """A copy with each element of `src`, or one number (`value`), put where `index` says."""
+    def take(self, index: Tensor) -> Tensor:
+        """The elements at these positions of the flattened tensor."""
+    def take_along_dim(self, indices: Tensor, dim: _b.int | None = None) -> Tensor:
+        """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
+    def index_fill(self, dim: _b.int, index: Tensor, value: _b.float) -> Tensor:
+        """A copy with the entries at these indices of one axis set to a value."""
+    def argsort(self, dim: _b.int = -1, descending: _b.bool = False, stable: _b.bool = False) -> Tensor:
+        """The indices that sort along an axis; equal elements keep their order."""
+    def sort(self, dim: _b.int=-1, descending: _b.bool=False, stable: _b.bool=False) -> ValuesAndIndices:
+        """The elements sorted along an axis and where they were, as `(values, indices)`."""
+    def topk(self, k: _b.int, dim: _b.int=-1, largest: _b.bool=True, sorted: _b.bool=True) -> ValuesAndIndices:
+        """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
+    @_overload
+    def median(self) -> Tensor:
+        """The middle element (the lower of two); with `dim` also where it is."""
+    @_overload
+    def median(self, dim: _b.int, keepdim: _b.bool=False) -> ValuesAndIndices:
+        """The middle element (the lower of two); with `dim` also where it is."""
+    @_overload
+    def unique(self, sorted: _b.bool=True, return_inverse: _Literal[False]=False, return_counts: _Literal[False]=False, dim: _b.int | None=None) -> Tensor:
+        """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs."""
+    @_overload
+    def unique(self, sorted: _b.bool=True, return_inverse: _b.bool=False, return_counts: _b.bool=False, dim: _b.int | None=None) -> _Any:
+        """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs."""
+    def bincount(self, weights: Tensor | None = None, minlength: _b.int = 0) -> Tensor:
+        """How often each integer from 0 on occurs, or the sum of its weights."""
+    def __add__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __radd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __sub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rsub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __mul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rmul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __truediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rtruediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __floordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rfloordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __mod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rmod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __pow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rpow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __eq__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...  # type: ignore[override]
+    def __ne__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...  # type: ignore[override]
+    def __lt__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __le__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __gt__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __ge__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __and__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rand__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __or__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __ror__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __xor__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rxor__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __lshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rlshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def __rrshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
+    def add(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
+        """`input + alpha * other`, broadcast."""
+    def sub(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
+        """`input - alpha * other`, broadcast; not for bool tensors."""
+    def subtract(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
+        """`input - alpha * other`, broadcast; not for bool tensors."""
+    def mul(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input * other`, broadcast."""
+    def multiply(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input * other`, broadcast."""
+    def div(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
+        """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
+    def divide(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
+        """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
+    def true_divide(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input / other`."""
+    def floor_divide(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input // other`, rounded down; RuntimeError for an integer division by zero."""
+    def remainder(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input % other` with the sign of `other`."""
+    def fmod(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """The remainder with the sign of `input`."""
+    def pow(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError."""
+    def float_power(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input ** exponent` in float64."""
+    def maximum(self, other: Tensor) -> Tensor:
+        """The larger of each pair of elements; NaN wins."""
+    def minimum(self, other: Tensor) -> Tensor:
+        """The smaller of each pair of elements; NaN wins."""
+    def lerp(self, end: Tensor, weight: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input + weight * (end - input)`."""
+    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
+        """`input + value * tensor1 * tensor2`."""
+    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
+        """`input + value * tensor1 / tensor2`."""
+    def eq(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are equal."""
+    def ne(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements differ."""
+    def not_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements differ."""
+    def lt(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are less."""
+    def less(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are less."""
+    def le(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are less or equal."""
+    def less_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are less or equal."""
+    def gt(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are greater."""
+    def greater(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are greater."""
+    def ge(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are greater or equal."""
+    def greater_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """Whether elements are greater or equal."""
+    def logical_and(self, other: Tensor) -> Tensor:
+        """True where both are not 0."""
+    def logical_or(self, other: Tensor) -> Tensor:
+        """True where one is not 0."""
+    def logical_xor(self, other: Tensor) -> Tensor:
+        """True where exactly one is not 0."""
+    def logical_not(self) -> Tensor:
+        """True where the element is 0."""
+    def bitwise_and(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input & other`, bit by bit; logic for bool tensors."""
+    def bitwise_or(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input | other`, bit by bit; logic for bool tensors."""
+    def bitwise_xor(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input ^ other`, bit by bit; logic for bool tensors."""
+    def bitwise_not(self) -> Tensor:
+        """`~input`, bit by bit; `not` for bool tensors."""
+    def __invert__(self) -> Tensor:
+        """`~input`, bit by bit; `not` for bool tensors."""
+    def bitwise_left_shift(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input << other`."""
+    def bitwise_right_shift(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
+        """`input >> other`."""
+    def isnan(self) -> Tensor:
+        """Whether elements are NaN."""
+    def isinf(self) -> Tensor:
+        """Whether elements are infinite."""
+    def isfinite(self) -> Tensor:
+        """Whether elements are finite numbers."""
+    def isposinf(self) -> Tensor:
+        """Whether elements are plus infinity."""
+    def isneginf(self) -> Tensor:
+        """Whether elements are minus infinity."""
+    def equal(self, other: Tensor) -> _b.bool:
+        """Whether two tensors have one shape and the same elements."""
+    def isclose(self, other: Tensor, rtol: _b.float = 1e-05, atol: _b.float = 1e-08, equal_nan: _b.bool = False) -> Tensor:
+        """Whether |input - other| <= atol + rtol * |other|, element by element."""
+    def allclose(self, other: Tensor, rtol: _b.float = 1e-05, atol: _b.float = 1e-08, equal_nan: _b.bool = False) -> _b.bool:
+        """Whether all elements are close, as `isclose` says."""
+    def is_floating_point(self) -> _b.bool:
+        """Whether the dtype is a floating one."""
+    def is_complex(self) -> _b.bool:
+        """False: there are no complex tensors."""
+    def is_nonzero(self) -> _b.bool:
+        """Whether the only element is not 0."""
+    def __bool__(self) -> _b.bool: ...
     def exp(self) -> Tensor:
         """e to the power of each element."""
     def exp2(self) -> Tensor:
@@ -212,6 +492,10 @@ class Tensor(_Value):
         """Each element, or 0 where it is negative; the gradient at 0 is 0."""
     def nan_to_num(self, nan: _b.float = 0.0, posinf: _b.float | None = None, neginf: _b.float | None = None) -> Tensor:
         """NaN and the infinities replaced: by `nan`, and by the largest and smallest finite numbers unless given."""
+    def softmax(self, dim: _b.int, dtype: _dtypes.dtype | None = None) -> Tensor:
+        """exp(x) / sum(exp(x)) along an axis, without overflow."""
+    def log_softmax(self, dim: _b.int, dtype: _dtypes.dtype | None = None) -> Tensor:
+        """log(softmax(x)) along an axis, exact where softmax would be 0."""
     def float(self, memory_format: _MemoryFormat = ...) -> Tensor:
         """The tensor in torch.float32; itself where it is that already, in that memory order."""
     def double(self, memory_format: _MemoryFormat = ...) -> Tensor:
@@ -232,251 +516,6 @@ class Tensor(_Value):
         """The tensor in torch.int8; itself where it is that already, in that memory order."""
     def byte(self, memory_format: _MemoryFormat = ...) -> Tensor:
         """The tensor in torch.uint8; itself where it is that already, in that memory order."""
-    def softmax(self, dim: _b.int, dtype: _dtypes.dtype | None = None) -> Tensor:
-        """exp(x) / sum(exp(x)) along an axis, without overflow."""
-    def log_softmax(self, dim: _b.int, dtype: _dtypes.dtype | None = None) -> Tensor:
-        """log(softmax(x)) along an axis, exact where softmax would be 0."""
-    def add(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
-        """`input + alpha * other`, broadcast."""
-    def sub(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
-        """`input - alpha * other`, broadcast; not for bool tensors."""
-    def subtract(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> Tensor:
-        """`input - alpha * other`, broadcast; not for bool tensors."""
-    def mul(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input * other`, broadcast."""
-    def multiply(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input * other`, broadcast."""
-    def div(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
-        """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
-    def divide(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> Tensor:
-        """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
-    def true_divide(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input / other`."""
-    def floor_divide(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input // other`, rounded down; RuntimeError for an integer division by zero."""
-    def remainder(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input % other` with the sign of `other`."""
-    def fmod(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """The remainder with the sign of `input`."""
-    def pow(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError."""
-    def float_power(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input ** exponent` in float64."""
-    def maximum(self, other: Tensor) -> Tensor:
-        """The larger of each pair of elements; NaN wins."""
-    def minimum(self, other: Tensor) -> Tensor:
-        """The smaller of each pair of elements; NaN wins."""
-    def lerp(self, end: Tensor, weight: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input + weight * (end - input)`."""
-    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
-        """`input + value * tensor1 * tensor2`."""
-    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
-        """`input + value * tensor1 / tensor2`."""
-    def __radd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __sub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rsub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __mul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rmul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __truediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rtruediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __floordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rfloordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __mod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rmod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __pow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rpow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __eq__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...  # type: ignore[override]
-    def eq(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are equal."""
-    def __ne__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...  # type: ignore[override]
-    def ne(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements differ."""
-    def not_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements differ."""
-    def __lt__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def lt(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are less."""
-    def less(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are less."""
-    def __le__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def le(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are less or equal."""
-    def less_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are less or equal."""
-    def __gt__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def gt(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are greater."""
-    def greater(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are greater."""
-    def __ge__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def ge(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are greater or equal."""
-    def greater_equal(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """Whether elements are greater or equal."""
-    def logical_and(self, other: Tensor) -> Tensor:
-        """True where both are not 0."""
-    def logical_or(self, other: Tensor) -> Tensor:
-        """True where one is not 0."""
-    def logical_xor(self, other: Tensor) -> Tensor:
-        """True where exactly one is not 0."""
-    def logical_not(self) -> Tensor:
-        """True where the element is 0."""
-    def __and__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rand__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def bitwise_and(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input & other`, bit by bit; logic for bool tensors."""
-    def __or__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __ror__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def bitwise_or(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input | other`, bit by bit; logic for bool tensors."""
-    def __xor__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rxor__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def bitwise_xor(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input ^ other`, bit by bit; logic for bool tensors."""
-    def bitwise_not(self) -> Tensor:
-        """`~input`, bit by bit; `not` for bool tensors."""
-    def __invert__(self) -> Tensor:
-        """`~input`, bit by bit; `not` for bool tensors."""
-    def bitwise_left_shift(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input << other`."""
-    def bitwise_right_shift(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input >> other`."""
-    def __lshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rlshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def __rrshift__(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor: ...
-    def isnan(self) -> Tensor:
-        """Whether elements are NaN."""
-    def isinf(self) -> Tensor:
-        """Whether elements are infinite."""
-    def isfinite(self) -> Tensor:
-        """Whether elements are finite numbers."""
-    def isposinf(self) -> Tensor:
-        """Whether elements are plus infinity."""
-    def isneginf(self) -> Tensor:
-        """Whether elements are minus infinity."""
-    def equal(self, other: Tensor) -> _b.bool:
-        """Whether two tensors have one shape and the same elements."""
-    def isclose(self, other: Tensor, rtol: _b.float = 1e-05, atol: _b.float = 1e-08, equal_nan: _b.bool = False) -> Tensor:
-        """Whether |input - other| <= atol + rtol * |other|, element by element."""
-    def allclose(self, other: Tensor, rtol: _b.float = 1e-05, atol: _b.float = 1e-08, equal_nan: _b.bool = False) -> _b.bool:
-        """Whether all elements are close, as `isclose` says."""
-    def is_floating_point(self) -> _b.bool:
-        """Whether the dtype is a floating one."""
-    def is_complex(self) -> _b.bool:
-        """False: there are no complex tensors."""
-    def is_nonzero(self) -> _b.bool:
-        """Whether the only element is not 0."""
-    def __bool__(self) -> _b.bool: ...
-    def new_empty(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
-        """An uninitialised tensor of this one's dtype."""
-    def new_zeros(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
-        """Zeros of this tensor's dtype."""
-    def new_ones(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
-        """Ones of this tensor's dtype."""
-    def new_full(self, size: _Sequence[_b.int], fill_value: _b.float, *, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
-        """One value in this tensor's dtype."""
-    def new_tensor(self, data: _b.object, *, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False) -> Tensor:
-        """A copy of `data` in this tensor's dtype."""
-    def __getitem__(self, index: _b.object) -> Tensor:
-        """The part of the tensor at `index`."""
-    def __setitem__(self, index: _b.object, value: Tensor | _b.float) -> None:
-        """Set the part of the tensor at `index`; the value is broadcast and cast."""
-    def index_put(self, indices: _b.tuple, values: Tensor, accumulate: _b.bool = False) -> Tensor:
-        """A copy with the elements at `indices` replaced, or added to."""
-    def __iter__(self) -> _Iterator[Tensor]: ...
-    def __contains__(self, element: _b.object) -> _b.bool: ...
-    def matmul(self, other: Tensor) -> Tensor:
-        """The matrix product; leading axes broadcast, one-dimensional operands are vectors."""
-    def __matmul__(self, other: Tensor) -> Tensor: ...
-    def __rmatmul__(self, other: Tensor | _np.ndarray) -> Tensor: ...
-    def mm(self, mat2: Tensor) -> Tensor:
-        """The product of two matrices, without broadcasting."""
-    def bmm(self, mat2: Tensor) -> Tensor:
-        """The products of two batches of matrices: (b, n, k) × (b, k, m) → (b, n, m)."""
-    def mv(self, vec: Tensor) -> Tensor:
-        """A matrix times a vector."""
-    def dot(self, tensor: Tensor) -> Tensor:
-        """The inner product of two vectors."""
-    def outer(self, vec2: Tensor) -> Tensor:
-        """The outer product of two vectors."""
-    def ger(self, vec2: Tensor) -> Tensor:
-        """The outer product of two vectors."""
-    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
-        """`beta * input + alpha * (mat1 @ mat2)`."""
-    def addmv(self, mat: Tensor, vec: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
-        """`beta * input + alpha * (mat @ vec)`."""
-    def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
-        """`beta * input + alpha * (batch1 @ batch2)`."""
-    @_overload
-    def size(self, dim: None=None) -> _Size:
-        """The shape, or the length of one axis."""
-    @_overload
-    def size(self, dim: _b.int) -> _b.int:
-        """The shape, or the length of one axis."""
-    def dim(self) -> _b.int:
-        """The number of axes."""
-    def ndimension(self) -> _b.int:
-        """The number of axes."""
-    def numel(self) -> _b.int:
-        """The number of elements."""
-    def nelement(self) -> _b.int:
-        """The number of elements."""
-    def element_size(self) -> _b.int:
-        """Bytes an element."""
-    def reshape(self, *sizes: _b.int | _Sequence[_b.int], shape: _Sequence[_b.int] | None = None) -> Tensor:
-        """The same elements in another shape; one size may be -1. A view where the memory allows it."""
-    def view(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None) -> Tensor:
-        """The same memory in another shape; `view(dtype)` reinterprets the bytes."""
-    def view_as(self, other: Tensor) -> Tensor:
-        """`view` in the shape of another tensor."""
-    def reshape_as(self, other: Tensor) -> Tensor:
-        """`reshape` in the shape of another tensor."""
-    def flatten(self, start_dim: _b.int = 0, end_dim: _b.int = -1) -> Tensor:
-        """Axes `start_dim` to `end_dim` as one."""
-    def ravel(self) -> Tensor:
-        """All axes as one."""
-    def unflatten(self, dim: _b.int, sizes: _Sequence[_b.int]) -> Tensor:
-        """One axis as several; one of `sizes` may be -1."""
-    def squeeze(self, dim: _b.int | _Sequence[_b.int] | None = None, *more: _b.int) -> Tensor:
-        """Without the axes of length 1: all, or those named."""
-    def unsqueeze(self, dim: _b.int) -> Tensor:
-        """With a new axis of length 1 at `dim`."""
-    def permute(self, *order: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
-        """The axes in another order."""
-    def transpose(self, dim0: _b.int, dim1: _b.int) -> Tensor:
-        """Two axes exchanged."""
-    def swapdims(self, dim0: _b.int, dim1: _b.int) -> Tensor:
-        """Two axes exchanged."""
-    def swapaxes(self, axis0: _b.int, axis1: _b.int) -> Tensor:
-        """Two axes exchanged, as `transpose`."""
-    def t(self) -> Tensor:
-        """The transpose of a matrix; a tensor of fewer axes is itself."""
-    @property
-    def T(self) -> Tensor: ...
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged."""
-    def movedim(self, source: _b.int | _Sequence[_b.int], destination: _b.int | _Sequence[_b.int]) -> Tensor:
-        """Axes moved to other places, the others kept in order."""
-    def moveaxis(self, source: _b.int | _Sequence[_b.int], destination: _b.int | _Sequence[_b.int]) -> Tensor:
-        """Axes moved to other places, the others kept in order."""
-    def expand(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, implicit: _b.bool = False) -> Tensor:
-        """Axes of length 1 seen as longer, without a copy; -1 keeps an axis. `implicit` says nothing."""
-    def expand_as(self, other: Tensor) -> Tensor:
-        """`expand` to the shape of another tensor."""
-    def broadcast_to(self, size: _Sequence[_b.int]) -> Tensor:
-        """`expand` as a function."""
-    def repeat(self, *sizes: _b.int | _Sequence[_b.int], repeats: _Sequence[_b.int] | None = None) -> Tensor:
-        """The tensor several times along each axis, copied."""
-    def tile(self, *counts: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
-        """As `repeat`; missing leading counts are 1."""
-    def repeat_interleave(self, repeats: _b.int | Tensor, dim: _b.int | None = None, *, output_size: _b.int | None = None) -> Tensor:
-        """Each element along an axis several times, one after the other."""
-    def flip(self, *axes: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> Tensor:
-        """The entries of these axes in reverse, copied."""
-    def roll(self, shifts: _b.int | _Sequence[_b.int], dims: _b.int | _Sequence[_b.int] | None = None) -> Tensor:
-        """The entries moved along axes, those that leave coming back at the other end."""
     def sum(self, dim: _b.int | _Sequence[_b.int] | None = None, keepdim: _b.bool = False, *, dtype: _dtypes.dtype | None = None) -> Tensor:
         """The sum over all axes, or those named."""
     def nansum(self, dim: _b.int | _Sequence[_b.int] | None = None, keepdim: _b.bool = False, *, dtype: _dtypes.dtype | None = None) -> Tensor:
@@ -529,62 +568,35 @@ class Tensor(_Value):
         """The p-norm over axes: `p` a number, `inf`, or "fro" for 2; computed in `dtype` where one is given."""
     def logsumexp(self, dim: _b.int | _Sequence[_b.int] | None, keepdim: _b.bool = False) -> Tensor:
         """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
-    def where(self, condition: Tensor, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """This tensor where the condition is true, `other` elsewhere."""
-    def masked_fill(self, mask: Tensor, value: _b.float | Tensor) -> Tensor:
-        """A copy with `value` where the mask is true."""
-    def masked_select(self, mask: Tensor) -> Tensor:
-        """The elements where the mask is true, in one axis."""
-    @_overload
-    def nonzero(self, *, as_tuple: _Literal[False]=False) -> Tensor:
-        """Where the elements are not 0: a row of indices each, or a tensor an axis."""
-    @_overload
-    def nonzero(self, *, as_tuple: _Literal[True]) -> _b.tuple[Tensor, ...]:
-        """Where the elements are not 0: a row of indices each, or a tensor an axis."""
-    def argwhere(self) -> Tensor:
-        """Where the elements are not 0: a row of indices each."""
-    def tril(self, diagonal: _b.int = 0) -> Tensor:
-        """The lower triangle of matrices, zeros above."""
-    def triu(self, diagonal: _b.int = 0) -> Tensor:
-        """The upper triangle of matrices, zeros below."""
-    def diag(self, diagonal: _b.int = 0) -> Tensor:
-        """The diagonal of a matrix, or a matrix with this diagonal."""
-    def index_select(self, dim: _b.int, index: Tensor) -> Tensor:
-        """The entries of one axis at these indices, copied."""
-    def index_add(self, dim: _b.int, index: Tensor, source: Tensor, *, alpha: _b.float = 1) -> Tensor:
-        """A copy with the entries of `source` added at these indices of one axis."""
-    def gather(self, dim: _b.int, index: Tensor, *, sparse_grad: _b.bool = False) -> Tensor:
-        """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
-    def scatter_add(self, dim: _b.int, index: Tensor, src: Tensor) -> Tensor:
-        """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
-    def scatter(self, dim: _b.int, index: Tensor, src: Tensor | _b.float | None = None, *, value: _b.float | None = None, reduce: _b.str | None = None) -> Tensor:
-        """A copy with each element of `src`, or one number (`value`), put where `index` says."""
-    def take(self, index: Tensor) -> Tensor:
-        """The elements at these positions of the flattened tensor."""
-    def take_along_dim(self, indices: Tensor, dim: _b.int | None = None) -> Tensor:
-        """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
-    def index_fill(self, dim: _b.int, index: Tensor, value: _b.float) -> Tensor:
-        """A copy with the entries at these indices of one axis set to a value."""
-    def argsort(self, dim: _b.int = -1, descending: _b.bool = False, stable: _b.bool = False) -> Tensor:
-        """The indices that sort along an axis; equal elements keep their order."""
-    def sort(self, dim: _b.int=-1, descending: _b.bool=False, stable: _b.bool=False) -> ValuesAndIndices:
-        """The elements sorted along an axis and where they were, as `(values, indices)`."""
-    def topk(self, k: _b.int, dim: _b.int=-1, largest: _b.bool=True, sorted: _b.bool=True) -> ValuesAndIndices:
-        """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
-    @_overload
-    def median(self) -> Tensor:
-        """The middle element (the lower of two); with `dim` also where it is."""
-    @_overload
-    def median(self, dim: _b.int, keepdim: _b.bool=False) -> ValuesAndIndices:
-        """The middle element (the lower of two); with `dim` also where it is."""
-    @_overload
-    def unique(self, sorted: _b.bool=True, return_inverse: _Literal[False]=False, return_counts: _Literal[False]=False, dim: _b.int | None=None) -> Tensor:
-        """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs."""
-    @_overload
-    def unique(self, sorted: _b.bool=True, return_inverse: _b.bool=False, return_counts: _b.bool=False, dim: _b.int | None=None) -> _Any:
-        """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs."""
-    def bincount(self, weights: Tensor | None = None, minlength: _b.int = 0) -> Tensor:
-        """How often each integer from 0 on occurs, or the sum of its weights."""
+    def matmul(self, other: Tensor) -> Tensor:
+        """The matrix product; leading axes broadcast, one-dimensional operands are vectors."""
+    def __matmul__(self, other: Tensor) -> Tensor: ...
+    def __rmatmul__(self, other: Tensor | _np.ndarray) -> Tensor: ...
+    def mm(self, mat2: Tensor) -> Tensor:
+        """The product of two matrices, without broadcasting."""
+    def bmm(self, mat2: Tensor) -> Tensor:
+        """The products of two batches of matrices: (b, n, k) × (b, k, m) → (b, n, m)."""
+    def mv(self, vec: Tensor) -> Tensor:
+        """A matrix times a vector."""
+    def dot(self, tensor: Tensor) -> Tensor:
+        """The inner product of two vectors."""
+    def outer(self, vec2: Tensor) -> Tensor:
+        """The outer product of two vectors."""
+    def ger(self, vec2: Tensor) -> Tensor:
+        """The outer product of two vectors."""
+    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
+        """`beta * input + alpha * (mat1 @ mat2)`."""
+    def addmv(self, mat: Tensor, vec: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
+        """`beta * input + alpha * (mat @ vec)`."""
+    def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: _b.float = 1, alpha: _b.float = 1) -> Tensor:
+        """`beta * input + alpha * (batch1 @ batch2)`."""
+    def __iadd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __isub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __imul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __itruediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __ifloordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __imod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
+    def __ipow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
     def copy_(self, other: Tensor, non_blocking: _b.bool = False) -> _Self:
         """Take the elements of `other`, broadcast and cast."""
     def fill_(self, value: _b.float | Tensor) -> _Self:
@@ -595,13 +607,10 @@ class Tensor(_Value):
         """Set the main diagonal to one value; with `wrap` that of a tall matrix begins again below."""
     def add_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Self:
         """`input + alpha * other`, broadcast."""
-    def __iadd__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
     def sub_(self, other: Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Self:
         """`input - alpha * other`, broadcast; not for bool tensors."""
-    def __isub__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
     def mul_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input * other`, broadcast."""
-    def __imul__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
     def div_(self, other: Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None) -> _Self:
         """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
     def floor_divide_(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self:
@@ -708,10 +717,6 @@ class Tensor(_Value):
         """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
     def clip_(self, min: Tensor | _b.float | _b.int | _b.bool | None = None, max: Tensor | _b.float | _b.int | _b.bool | None = None) -> _Self:
         """Each element, at least `min` and at most `max` (numbers or tensors; one may be left out)."""
-    def __itruediv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
-    def __ifloordiv__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
-    def __imod__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
-    def __ipow__(self, other: Tensor | _b.float | _b.int | _b.bool) -> _Self: ...
     def squeeze_(self, dim: _b.int | _Sequence[_b.int] | None = None, *more: _b.int) -> _Self:
         """Without the axes of length 1: all, or those named."""
     def unsqueeze_(self, dim: _b.int) -> _Self:
@@ -730,6 +735,16 @@ class Tensor(_Value):
         """Fill with exponential numbers of the rate `lambd`."""
     def random_(self, from_: _b.int=..., to: _b.int | None=..., *, generator: _Generator | None=None) -> Tensor:
         """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to)."""
+    def new_empty(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
+        """An uninitialised tensor of this one's dtype."""
+    def new_zeros(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
+        """Zeros of this tensor's dtype."""
+    def new_ones(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
+        """Ones of this tensor's dtype."""
+    def new_full(self, size: _Sequence[_b.int], fill_value: _b.float, *, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:
+        """One value in this tensor's dtype."""
+    def new_tensor(self, data: _b.object, *, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False) -> Tensor:
+        """A copy of `data` in this tensor's dtype."""
     def numpy(self, *, force: _b.bool = False) -> _np.ndarray:
         """The tensor's memory as a NumPy array; `force=True` also where a gradient is required."""
     def __array__(self, dtype: _np.dtype | None = None, copy: _b.bool | None = None) -> _np.ndarray: ...
@@ -773,22 +788,8 @@ class Tensor(_Value):
     def __deepcopy__(self, memo: _b.dict) -> Tensor: ...
     def __copy__(self) -> Tensor: ...
     def __reduce_ex__(self, protocol: _SupportsIndex) -> _b.tuple: ...
-    def narrow(self, dim: _b.int, start: _b.int, length: _b.int) -> Tensor:
-        """`length` entries of one axis from `start` on, as a view."""
-    def select(self, dim: _b.int, index: _b.int) -> Tensor:
-        """One entry of an axis, as a view without that axis."""
-    def split(self, split_size: _b.int | _Sequence[_b.int], dim: _b.int = 0) -> _b.tuple[Tensor, ...]:
-        """Pieces of one axis, as `torch.split`."""
-    def chunk(self, chunks: _b.int, dim: _b.int = 0) -> _b.tuple[Tensor, ...]:
-        """At most `chunks` pieces of one axis, of equal size except the last."""
-    def tensor_split(self, indices_or_sections: _b.int | _Sequence[_b.int] | None = None, dim: _b.int = 0, *, indices: _Sequence[_b.int] | None = None, sections: _b.int | None = None, tensor_indices_or_sections: Tensor | None = None) -> _b.tuple[Tensor, ...]:
-        """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
-    def unbind(self, dim: _b.int = 0) -> _b.tuple[Tensor, ...]:
-        """The entries of one axis, each a view."""
-    def unfold(self, dimension: _b.int, size: _b.int, step: _b.int) -> Tensor:
-        """All windows of `size` entries of one axis, `step` apart, along a new last axis: a view."""
-    def diagonal(self, offset: _b.int = 0, dim1: _b.int = 0, dim2: _b.int = 1) -> Tensor:
-        """The diagonal of two axes, as the last axis of a view."""
+    def __repr__(self) -> _b.str:
+        """What `repr` says."""
 
 def wrap(array: _np.ndarray, cls=...) -> Tensor:
     """A Tensor of an array: no copy, no checks, no history. (NumPy gives scalars for 0-dim results; they are taken.)"""
@@ -814,7 +815,5 @@ def wrap_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
 def wrap_maybe_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """As `wrap_view` where NumPy gave a view of the source's memory, as `wrap` where it copied."""
-def method(*names: _b.str) -> _Callable[[_Callable], _Callable]:
-    """Make a function of a tensor a method of Tensor too, under its own name or those given."""
 def quiet(function: _Callable, *args: _b.object, **kwargs: _b.object) -> _b.object:
     """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says."""

@@ -16,7 +16,7 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes
-from rushlight.tensor.core import Tensor, is_in_order, memory, method, quiet, wrap
+from rushlight.tensor.core import Tensor, alias, is_in_order, memory, quiet, wrap
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
 from rushlight.tensor.operands import is_number, number_in_dtype
@@ -330,14 +330,14 @@ _NO_NUMBER = message(
 )
 
 
-def legacy_tensor(*args: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
+def new(cls: type[Tensor], *args: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
     """What `Tensor(...)` makes: uninitialised from sizes, float values from a sequence, an alias of a tensor."""
     check_device(device)
     if len(args) == 1 and isinstance(args[0], Tensor):
-        return args[0]
+        return alias(args[0], cls)
     if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)) and type(args[0]).__name__ != "Size":
-        return tensor(args[0], dtype=dtype or dtypes.get_default_dtype())
-    return empty(*(args or (0,)), dtype=dtype)
+        return alias(tensor(args[0], dtype=dtype or dtypes.get_default_dtype()), cls)
+    return alias(empty(*(args or (0,)), dtype=dtype), cls)
 
 
 # -- filled
@@ -481,7 +481,6 @@ def _beside(self: Tensor, options: Options) -> Options:
     return options
 
 
-@method()
 def new_empty(
     self: Tensor,
     *sizes: int | Sequence[int],
@@ -493,7 +492,6 @@ def new_empty(
     return empty(*sizes, size=size, dtype=dtype or self.dtype, **_beside(self, options))
 
 
-@method()
 def new_zeros(
     self: Tensor,
     *sizes: int | Sequence[int],
@@ -505,7 +503,6 @@ def new_zeros(
     return zeros(*sizes, size=size, dtype=dtype or self.dtype, **_beside(self, options))
 
 
-@method()
 def new_ones(
     self: Tensor,
     *sizes: int | Sequence[int],
@@ -517,7 +514,6 @@ def new_ones(
     return ones(*sizes, size=size, dtype=dtype or self.dtype, **_beside(self, options))
 
 
-@method()
 def new_full(
     self: Tensor,
     size: Sequence[int],
@@ -530,7 +526,6 @@ def new_full(
     return full(size, fill_value, dtype=dtype or self.dtype, **_beside(self, options))
 
 
-@method()
 def new_tensor(
     self: Tensor,
     data: object,

@@ -13,8 +13,9 @@ from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.source import Source
-from rushlight.tensor.core import Tensor, method, wrap
-from rushlight.tensor.inplace import check_leaf, check_writeable, copy_
+from rushlight.tensor.change import check_leaf, check_writeable
+from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.inplace import copy_
 
 
 def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
@@ -38,32 +39,27 @@ def _limits(function: str, given: tuple, named: dict[str, float]) -> dict[str, f
     return found | named
 
 
-@method()
 def uniform_(self: Tensor, *limits: float, generator: Source | None = None, **named: float) -> Tensor:
     """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
     bounds = _limits("uniform_", limits, named)
     return _drawn(self, fill_uniform, bounds.get("from", 0.0), bounds.get("to", 1.0), generator)
 
 
-@method()
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Source | None = None) -> Tensor:
     """Fill with normal numbers of this mean and standard deviation."""
     return _drawn(self, fill_normal, mean, std, generator)
 
 
-@method()
 def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: Source | None = None) -> Tensor:
     """Fill with ones, with probability `p` each, and zeros."""
     return _drawn(self, fill_bernoulli, p._array if isinstance(p, Tensor) else p, generator)
 
 
-@method()
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Source | None = None) -> Tensor:
     """Fill with exponential numbers of the rate `lambd`."""
     return _drawn(self, fill_exponential, lambd, generator)
 
 
-@method()
 def random_(self: Tensor, *limits: int | None, generator: Source | None = None, **named: int | None) -> Tensor:
     """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to).
 

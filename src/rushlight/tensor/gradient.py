@@ -11,17 +11,15 @@ import numpy as np
 
 from rushlight.autograd.version import version_of
 from rushlight.runtime.memory import is_recycled
-from rushlight.tensor.core import Tensor, elements, memory, method, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 
 
-@method("_add_in_place")
 def add_in_place(old: Tensor, grad: Tensor) -> None:
     """Add a gradient to the one there is."""
     np.add(old._array, elements(grad), out=old._array)
     version_of(old).bump()
 
 
-@method("_adopt")
 def adopt(leaf: Tensor, entry: list) -> Tensor:
     """The gradient in `entry[1]`, as it is where nobody else holds it, else a copy in the order of the leaf."""
     if _is_ours(entry) and _dense(memory(entry[1])):

@@ -16,11 +16,11 @@ from rushlight.autograd.version import version_of
 from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_view
+from rushlight.tensor.change import change, check_writeable
+from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_view
 from rushlight.tensor.operands import is_number, number_in_dtype
 
 
-@method("__getitem__")
 def get(self: Tensor, index: object) -> Tensor:
     """The part of the tensor at `index`."""
     basic, advanced = parse(index, memory(self).shape)
@@ -210,11 +210,8 @@ def _axes_of_mask(mask: np.ndarray, axis: int, shape: tuple[int, ...]) -> tuple[
 # -- writing
 
 
-@method("__setitem__")
 def put(self: Tensor, index: object, value: Tensor | float) -> None:
     """Set the part of the tensor at `index`; the value is broadcast and cast."""
-    from rushlight.tensor.inplace import change, check_writeable
-
     basic, advanced = parse(index, self._array.shape)
     value = _as_value(self, value)
     if not (mode.enabled and (self.requires_grad or value.requires_grad)):
@@ -294,7 +291,6 @@ def _with_part_rule(advanced: object, needs: Needs, grad: Tensor) -> Gradients:
     return of_self, of_value
 
 
-@method()
 def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with the elements at `indices` replaced, or added to."""
     basic, advanced = parse(tuple(indices), self._array.shape)
@@ -303,15 +299,13 @@ def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = F
     return self + _add_into_zeros(values.expand(_shape_of_part(self._array, advanced)), self._array.shape, advanced)
 
 
-@method("__iter__")
-def _iterate(self: Tensor) -> object:
+def iterate(self: Tensor) -> object:
     if not self._array.ndim:
         raise TypeError("iteration over a 0-d tensor")
     return iter(self.unbind(0))
 
 
-@method("__contains__")
-def _contains(self: Tensor, element: object) -> bool:
+def contains(self: Tensor, element: object) -> bool:
     if not (isinstance(element, Tensor) or is_number(element)):
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element).__name__}."

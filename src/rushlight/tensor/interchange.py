@@ -18,7 +18,7 @@ from rushlight.autograd.version import version_of
 from rushlight.backends.device import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, wrap
+from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import word
 from rushlight.tensor.pointwise import cast
@@ -116,7 +116,6 @@ def _shared_array(self: Tensor) -> np.ndarray:
     return self._array
 
 
-@method()
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The tensor's memory as a NumPy array; `force=True` also where a gradient is required.
 
@@ -125,8 +124,7 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     return _shared_array(self.detach() if force else self)
 
 
-@method("__array__")
-def _to_array(self: Tensor, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+def as_array(self: Tensor, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
     _check_no_gradient(self)
     if copy or (dtype is not None and np.dtype(dtype) != self._array.dtype):
         if copy is False:
@@ -135,8 +133,7 @@ def _to_array(self: Tensor, dtype: np.dtype | None = None, copy: bool | None = N
     return _shared_array(self)
 
 
-@method("__array_wrap__")
-def _from_array(self: Tensor, array: np.ndarray, context: object = None, return_scalar: bool = False) -> Tensor:
+def from_array(self: Tensor, array: np.ndarray, context: object = None, return_scalar: bool = False) -> Tensor:
     check_kind(np.asarray(array))
     return wrap(np.asarray(array))
 
@@ -144,8 +141,7 @@ def _from_array(self: Tensor, array: np.ndarray, context: object = None, return_
 # -- DLPack
 
 
-@method("__dlpack__")
-def _to_dlpack(self: Tensor, *, stream: object = None, max_version: tuple | None = None, **options: object) -> object:
+def dlpack(self: Tensor, *, stream: object = None, max_version: tuple | None = None, **options: object) -> object:
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.dtype is dtypes.bfloat16:
@@ -154,8 +150,7 @@ def _to_dlpack(self: Tensor, *, stream: object = None, max_version: tuple | None
     return self._array.__dlpack__(max_version=max_version, **options)
 
 
-@method("__dlpack_device__")
-def _dlpack_device(self: Tensor) -> tuple[int, int]:
+def dlpack_device(self: Tensor) -> tuple[int, int]:
     return (1, 0)  # kDLCPU
 
 
@@ -201,7 +196,6 @@ def to_dlpack(tensor: Tensor) -> object:
 # -- Python numbers
 
 
-@method()
 def item(self: Tensor) -> float | int | bool:
     """The only element as a Python number; RuntimeError where there are more."""
     if self._array.size != 1:
@@ -216,7 +210,6 @@ def item(self: Tensor) -> float | int | bool:
     return value if isinstance(value, (bool, int, float)) else float(value)
 
 
-@method()
 def tolist(self: Tensor) -> list | float | int | bool:
     """The elements as nested lists of Python numbers."""
     if self.dtype is dtypes.bfloat16:
@@ -224,13 +217,11 @@ def tolist(self: Tensor) -> list | float | int | bool:
     return self._array.tolist()
 
 
-@method("__float__")
-def _as_float(self: Tensor) -> float:
+def as_float(self: Tensor) -> float:
     return float(_only_element(self))
 
 
-@method("__int__")
-def _as_int(self: Tensor) -> int:
+def as_int(self: Tensor) -> int:
     return int(_only_element(self))
 
 
@@ -240,8 +231,7 @@ def _only_element(self: Tensor) -> float:
     return item(self)
 
 
-@method("__index__")
-def _as_index(self: Tensor) -> int:
+def as_index(self: Tensor) -> int:
     if self.dtype.is_floating_point or self._array.size != 1:
         raise TypeError("only integer tensors of a single element can be converted to an index")
     return int(self._array.item())
@@ -250,7 +240,6 @@ def _as_index(self: Tensor) -> int:
 # -- dtype, device and memory order
 
 
-@method("to")
 def to(self: Tensor, *args: object, **kwargs: object) -> Tensor:
     """The tensor in another dtype or memory order, or on another device.
 
@@ -300,13 +289,11 @@ def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryForm
     return kind, memory_format, bool(kwargs.get("copy") or (len(flags) > 1 and flags[1])), place
 
 
-@method()
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of another."""
     return to(self, other.dtype)
 
 
-@method("type")
 def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: bool = False) -> Tensor | str:
     """The tensor in another dtype; without one, the name of its type."""
     if dtype is None:
@@ -319,13 +306,11 @@ def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: b
     return to(self, dtype)
 
 
-@method()
 def cpu(self: Tensor, memory_format: MemoryFormat = preserve_format) -> Tensor:
     """The tensor on the CPU: itself where it is there and lies in the order asked for."""
     return to(self, "cpu", memory_format=memory_format)
 
 
-@method()
 def cuda(
     self: Tensor, device: object = None, non_blocking: bool = False, memory_format: MemoryFormat = preserve_format
 ) -> Tensor:
@@ -334,13 +319,11 @@ def cuda(
     return self
 
 
-@method()
 def data_ptr(self: Tensor) -> int:
     """The address of the first element."""
     return self._array.__array_interface__["data"][0] if self._array.size and self.is_cpu else 0
 
 
-@method()
 def storage_offset(self: Tensor) -> int:
     """How many elements into the memory of its base a view begins."""
     if self._base is None:
@@ -350,7 +333,6 @@ def storage_offset(self: Tensor) -> int:
     return (data_ptr(self) - data_ptr(self._base)) // self._array.itemsize
 
 
-@method()
 def get_device(self: Tensor) -> int:
     """The number of its device; -1 on the CPU."""
     return -1 if self.is_cpu else 0
@@ -359,8 +341,7 @@ def get_device(self: Tensor) -> int:
 # -- copies and pickles
 
 
-@method("__deepcopy__")
-def _deepcopy(self: Tensor, memo: dict) -> Tensor:
+def deep_copy(self: Tensor, memo: dict) -> Tensor:
     if self.grad_fn is not None:
         raise RuntimeError(
             message(
@@ -382,15 +363,13 @@ def _copied(array: np.ndarray) -> np.ndarray:
     return np.array(array, order="K") if type(array) is np.ndarray else array.copy("K")
 
 
-@method("__copy__")
-def _copy(self: Tensor) -> Tensor:
+def shallow_copy(self: Tensor) -> Tensor:
     result = _rebuild(type(self), self._array, self._requires_grad, self.__dict__)
     result._version = version_of(self)
     return result
 
 
-@method("__reduce_ex__")
-def _reduce(self: Tensor, protocol: SupportsIndex) -> tuple:
+def pickled(self: Tensor, protocol: SupportsIndex) -> tuple:
     if self.is_meta:
         state = tuple(self.shape), self.dtype.name, self._array.strides, self._requires_grad, dict(self.__dict__)
         return _unpickle_meta, (type(self), *state)

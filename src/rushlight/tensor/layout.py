@@ -19,7 +19,6 @@ from rushlight.tensor.core import (
     Tensor,
     elements,
     memory,
-    method,
     wrap,
     wrap_like,
     wrap_unordered,
@@ -123,7 +122,6 @@ def wrap_formatted(array: np.ndarray, *sources: Tensor) -> Tensor:
     return wrap(array)
 
 
-@method()
 def stride(self: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
     """How many elements apart neighbours along each axis lie in memory.
 
@@ -181,7 +179,6 @@ def _whole(dim: object) -> int:
     raise TypeError(message(f"argument 'dim' must be int, not {type(dim).__name__}", mend="dim=0, or -1"))
 
 
-@method()
 def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) -> bool:
     """Whether the elements lie in memory without gaps, in the order of that format."""
     if not isinstance(memory_format, MemoryFormat):
@@ -194,7 +191,6 @@ def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format)
     return self._array.ndim == memory_format.ndim and in_channels_last(self._array)
 
 
-@method()
 def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) -> Tensor:
     """The tensor in that memory order: itself where it is already, else a copy.
 
@@ -210,7 +206,6 @@ def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) ->
     return self if self.is_contiguous(memory_format=memory_format) else clone(self, memory_format=memory_format)
 
 
-@method()
 def clone(input: Tensor, *, memory_format: MemoryFormat | None = preserve_format) -> Tensor:
     """A copy, recorded; in the same memory order unless told."""
     if memory_format is preserve_format or memory_format is None:
@@ -231,7 +226,6 @@ def _pass(needs: Needs, grad: Tensor) -> tuple[Tensor]:
     return (grad,)
 
 
-@method()
 def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
     """A view with strides of one's own, in elements, of the memory that this tensor is a part of.
 

@@ -25,10 +25,12 @@ class Missing:
         raise absent.of_object(kind if tensor is None else tensor, "torch.Tensor", self.name)
 
 
-def _dir(self: Tensor) -> list[str]:
+def names(self: Tensor) -> list[str]:
+    """What `dir` lists of a tensor: not what is missing."""
     return [name for name in object.__dir__(self) if not isinstance(vars(Tensor).get(name), Missing)]
 
 
-for _name in absent.tensor_names() - set(dir(Tensor)):
-    setattr(Tensor, _name, Missing(_name))
-Tensor.__dir__ = _dir
+def say_what_is_missing() -> None:
+    """Give the class an entry for each of PyTorch's names that it lacks."""
+    for name in absent.tensor_names() - set(dir(Tensor)):
+        setattr(Tensor, name, Missing(name))

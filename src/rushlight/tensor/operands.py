@@ -189,24 +189,28 @@ def by_numpy(function: Callable, array: np.ndarray, tensor: Tensor) -> Tensor:
     return wrap(result)
 
 
-def define_operator(name: str, function: Callable, ufunc: Callable) -> None:
-    """Make a function `__name__` and `__rname__` of tensors, which leave what is no operand to Python.
-
-    `tensor * array` is then NumPy's, and `array * tensor`, which NumPy leaves to the tensor, is made to be the same.
-    """
+def operator(function: Callable) -> Callable:
+    """A function of two operands as `a + b` and its like, which leave what is no operand to Python."""
 
     def operate(self: Tensor, other: Operand) -> Tensor:
         if not (isinstance(other, Tensor) or is_number(other)):
             return NotImplemented
         return function(self, other)
 
-    def reflected(self: Tensor, other: Operand) -> Tensor:
+    return operate
+
+
+def reflected(function: Callable, ufunc: Callable) -> Callable:
+    """The same with the tensor on the right.
+
+    `tensor * array` is NumPy's, and `array * tensor`, which NumPy leaves to the tensor, is made to be the same.
+    """
+
+    def operate(self: Tensor, other: Operand) -> Tensor:
         if isinstance(other, np.ndarray):
             return by_numpy(ufunc, other, self)
         if not (isinstance(other, Tensor) or is_number(other)):
             return NotImplemented
         return function(other, self)
 
-    operate.__name__, reflected.__name__ = f"__{name}__", f"__r{name}__"
-    setattr(Tensor, operate.__name__, operate)
-    setattr(Tensor, reflected.__name__, reflected)
+    return operate

@@ -15,6 +15,7 @@ from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES
+from rushlight.tensor.change import check_writeable
 from rushlight.tensor.core import Tensor, quiet
 from rushlight.tensor.operands import word
 
@@ -92,8 +93,6 @@ def _dtype(asked: dtypes.dtype | None, out: Tensor) -> dtypes.dtype:
 
 
 def _check(name: str, out: Tensor, result: Tensor, exact: bool) -> None:
-    from rushlight.tensor.inplace import check_writeable
-
     if exact and out.dtype is not result.dtype:
         wanted, got = (TYPE_NAMES[dtypes.CODES[t.dtype.name]][0] for t in (result, out))
         raise RuntimeError(

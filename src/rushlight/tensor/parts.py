@@ -17,7 +17,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import strided
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered, wrap_view
+from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
 from rushlight.tensor.views import Place, add
@@ -25,7 +25,6 @@ from rushlight.tensor.views import Place, add
 # -- cutting
 
 
-@method()
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` entries of one axis from `start` on, as a view."""
     shape = input._array.shape
@@ -62,7 +61,6 @@ def _slice_rule(shape: tuple[int, ...], index: tuple, needs: Needs, grad: Tensor
     return (scatter_into_zeros(grad, shape, index),)
 
 
-@method()
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """One entry of an axis, as a view without that axis."""
     at = check_dim(dim, input._array.ndim)
@@ -95,8 +93,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     return _pieces(tensor, at, sizes, name)
 
 
-@method("split")
-def _split_method(self: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split_method(self: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one axis, as `torch.split`."""
     return split(self, split_size, dim)
 
@@ -119,7 +116,6 @@ def _pieces_rule(dim: int, shapes: list[tuple[int, ...]], needs: Needs, *grads: 
     return (cat([grad for grad in whole if grad._array.shape[dim]] or whole, dim),)
 
 
-@method()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of one axis, of equal size except the last."""
     if not input._array.ndim:
@@ -132,7 +128,6 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, each, dim) if each else split(input, [0] * chunks, dim)
 
 
-@method("tensor_split")
 def tensor_split(
     input: Tensor,
     indices_or_sections: int | Sequence[int] | None = None,
@@ -169,7 +164,6 @@ def tensor_split(
     return tuple(_sliced(input, at, a, max(a, b)) for a, b in itertools.pairwise(edges))
 
 
-@method()
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The entries of one axis, each a view."""
     at = check_dim(dim, input._array.ndim)
@@ -187,8 +181,7 @@ def _unbind_rule(dim: int, shape: tuple[int, ...], needs: Needs, *grads: Tensor 
     return (stack([wrap(zeros_beside(like, shape, like.dtype)) if grad is None else grad for grad in grads], dim),)
 
 
-@method("unfold")
-def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
+def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """All windows of `size` entries of one axis, `step` apart, along a new last axis: a view.
 
     RuntimeError for a window longer than the axis, a negative size or a step below one.
@@ -217,7 +210,6 @@ def _windows(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return result
 
 
-@method("diagonal")
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes, as the last axis of a view."""
     a, b = check_dims((dim1, dim2), input._array.ndim)

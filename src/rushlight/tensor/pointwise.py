@@ -15,7 +15,7 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import empty_like_array
-from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_like
+from rushlight.tensor.core import Tensor, elements, memory, quiet, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import Operand, in_dtype
 
@@ -44,7 +44,7 @@ def _define(name: str, function: Callable, rule: Callable, *, from_output: bool 
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = doc
     operation.__module__ = __name__
-    return method(name)(operation)
+    return operation
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -118,7 +118,6 @@ def apply(function: Callable, input: Tensor) -> Tensor:
     return wrap_like(quiet(function, elements(input)), input)
 
 
-@method("neg", "negative", "__neg__")
 def neg(input: Tensor) -> Tensor:
     """`-input`; not for bool tensors."""
     if memory(input).dtype == np.bool_:
@@ -137,13 +136,11 @@ def _neg_rule(needs: Needs, grad: Tensor) -> Gradients:
     return (-grad,)
 
 
-@method("__pos__", "positive")
 def positive(input: Tensor) -> Tensor:
     """The tensor itself."""
     return input
 
 
-@method("abs", "absolute", "__abs__")
 def abs(input: Tensor) -> Tensor:
     """The absolute value of each element; its gradient at 0 is 0."""
     if memory(input).dtype == np.bool_:
@@ -157,7 +154,6 @@ def _abs_rule(needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
     return (grad * input.sign(),)
 
 
-@method("square")
 def square(input: Tensor) -> Tensor:
     """`input ** 2`."""
     return input**2
@@ -179,7 +175,7 @@ def _define_step(name: str, function: Callable, doc: str) -> Callable:
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = doc
     operation.__module__ = __name__
-    return method(name)(operation)
+    return operation
 
 
 def _zero_rule(needs: Needs, grad: Tensor) -> Gradients:
@@ -202,7 +198,6 @@ trunc = _define_step("trunc", np.trunc, "Each element rounded towards 0.")
 sign = _define_step("sign", _sign, "-1, 0 or 1 for each element; 0 for NaN.")
 
 
-@method("round")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Each element rounded to `decimals` places, halves to even."""
     result = wrap(quiet(np.round, input._array, decimals))
@@ -210,7 +205,6 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     return result
 
 
-@method("frac")
 def frac(input: Tensor) -> Tensor:
     """The part of each element behind the point."""
     return input - input.trunc().detach()
@@ -219,7 +213,6 @@ def frac(input: Tensor) -> Tensor:
 # -- clamping
 
 
-@method("clamp", "clip")
 def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Each element, at least `min` and at most `max` (numbers or tensors; one may be left out).
 
@@ -256,19 +249,16 @@ def _clamp_rule(
     return tuple(grad * wrap(mask.astype(memory(grad).dtype)) if need else None for need, mask in zip(needs, masks))
 
 
-@method("clamp_min")
 def clamp_min(input: Tensor, min: Operand) -> Tensor:
     """Each element, at least `min`."""
     return clamp(input, min=min)
 
 
-@method("clamp_max")
 def clamp_max(input: Tensor, max: Operand) -> Tensor:
     """Each element, at most `max`."""
     return clamp(input, max=max)
 
 
-@method("relu")
 def relu(input: Tensor) -> Tensor:
     """Each element, or 0 where it is negative; the gradient at 0 is 0."""
     if memory(input).dtype == np.bool_:
@@ -291,7 +281,6 @@ def _where_kept(grad: Tensor, kept: np.ndarray) -> Tensor:
     return out
 
 
-@method("nan_to_num")
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and the infinities replaced: by `nan`, and by the largest and smallest finite numbers unless given."""
     result = wrap(quiet(np.nan_to_num, input._array, copy=True, nan=nan, posinf=posinf, neginf=neginf))
@@ -322,10 +311,9 @@ def _converted(array: np.ndarray, kind: np.dtype) -> np.ndarray:
     return quiet(array.astype, kind)
 
 
-Tensor._cast = cast
+def caster(name: str, kind: dtypes.dtype) -> Callable:
+    """The method `name`, which casts to a dtype."""
 
-
-def _caster(name: str, kind: dtypes.dtype) -> None:
     def convert(self: Tensor, memory_format: MemoryFormat = preserve_format) -> Tensor:
         if memory_format is not preserve_format:
             return self.to(kind, memory_format=memory_format)
@@ -333,10 +321,4 @@ def _caster(name: str, kind: dtypes.dtype) -> None:
 
     convert.__name__ = name
     convert.__doc__ = f"The tensor in {kind}; itself where it is that already, in that memory order."
-    setattr(Tensor, name, convert)
-
-
-for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool"):
-    _caster(_name, {"float": dtypes.float32, "int": dtypes.int32}.get(_name) or getattr(dtypes, _name))
-_caster("char", dtypes.int8)
-_caster("byte", dtypes.uint8)
+    return convert

@@ -14,7 +14,7 @@ from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, method, quiet, wrap
+from rushlight.tensor.core import Tensor, quiet, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import by_numpy
 
@@ -36,7 +36,6 @@ def _word(kind: dtypes.dtype) -> str:
     return {"float32": "float", "float64": "double", "int64": "long", "float16": "c10::Half"}.get(kind.name, kind.name)
 
 
-@method("matmul")
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product; leading axes broadcast, one-dimensional operands are vectors.
 
@@ -116,13 +115,11 @@ def _vector_rule(rank_a: int, rank_b: int) -> callable:
     return rule
 
 
-@method("__matmul__")
-def _matmul_operator(self: Tensor, other: Tensor) -> Tensor:
+def matmul_operator(self: Tensor, other: Tensor) -> Tensor:
     return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
 
-@method("__rmatmul__")
-def _matmul_of_array(self: Tensor, other: Tensor | np.ndarray) -> Tensor:
+def matmul_of_array(self: Tensor, other: Tensor | np.ndarray) -> Tensor:
     if isinstance(other, Tensor):
         return matmul(other, self)
     return by_numpy(np.matmul, other, self) if isinstance(other, np.ndarray) else NotImplemented
@@ -133,7 +130,6 @@ def _ranked(name: str, a: Tensor, rank: int, position: int) -> None:
         raise RuntimeError(f"{name}: expected argument {position} to have {rank} axes, got {a._array.ndim}: {a.shape}")
 
 
-@method()
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices, without broadcasting."""
     for position, (tensor, word) in enumerate(((input, "self"), (mat2, "mat2"))):
@@ -142,7 +138,6 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
-@method()
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices: (b, n, k) × (b, k, m) → (b, n, m)."""
     for tensor in (input, mat2):
@@ -156,7 +151,6 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
-@method()
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """A matrix times a vector."""
     _ranked("mv", input, 2, 1)
@@ -164,7 +158,6 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
-@method()
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The inner product of two vectors."""
     if input._array.ndim != 1 or tensor._array.ndim != 1:
@@ -172,7 +165,6 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
-@method("outer", "ger")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The outer product of two vectors."""
     for tensor in (input, vec2):
@@ -196,19 +188,16 @@ def _plus(input: Tensor, multiply: Callable, a: Tensor, b: Tensor, beta: float, 
     return (input if beta == 1 else input * beta) + product
 
 
-@method()
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     return _plus(input, mm, mat1, mat2, beta, alpha)
 
 
-@method()
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`."""
     return _plus(input, mv, mat, vec, beta, alpha)
 
 
-@method()
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (batch1 @ batch2)`."""
     return _plus(input, bmm, batch1, batch2, beta, alpha)

@@ -20,7 +20,7 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, elements, memory, method, quiet, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, elements, memory, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.shape import check_dims
 
@@ -72,7 +72,6 @@ def spread(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim:
 # -- sums and means
 
 
-@method("sum")
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The sum over all axes, or those named.
 
@@ -93,13 +92,11 @@ def _sum_rule(shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, need
     return (spread(grad, shape, axes, keepdim),)
 
 
-@method()
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The sum, NaN counting as 0."""
     return sum(input.masked_fill(wrap(np.isnan(input._array)), 0), dim, keepdim, dtype=dtype)
 
 
-@method()
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The mean over all axes, or those named; RuntimeError for integers."""
     input = input if dtype is None else input.to(dtype)
@@ -143,7 +140,6 @@ def _check_floating(name: str, input: Tensor) -> None:
         )
 
 
-@method()
 def var(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
 ) -> Tensor:
@@ -185,7 +181,6 @@ def _var_rule(axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tenso
     return (spreaded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
 
 
-@method()
 def std(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
 ) -> Tensor:
@@ -227,7 +222,6 @@ def var_mean(
     return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
-@method()
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The product over all axes, or one."""
     input = _widened(input, dtype)
@@ -327,7 +321,6 @@ def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> G
     return (grad * wrap(share),)
 
 
-@method("max")
 def max(
     input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -342,7 +335,6 @@ def max(
     return _extreme("max", input, dim if other is None else other, keepdim)
 
 
-@method("min")
 def min(
     input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -350,13 +342,11 @@ def min(
     return _extreme("min", input, dim if other is None else other, keepdim)
 
 
-@method("amax")
 def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """The largest elements along axes; equal ones share the gradient."""
     return _amount(np.max, "AmaxBackward0", input, dim, keepdim)
 
 
-@method("amin")
 def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """The smallest elements along axes; equal ones share the gradient."""
     return _amount(np.min, "AminBackward0", input, dim, keepdim)
@@ -406,13 +396,11 @@ def _position_along(function: Callable, input: Tensor, at: int, keepdim: bool) -
     return wrap(as_array(function(array, axis=at, keepdims=keepdim)).astype(np.int64))
 
 
-@method("argmax")
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the largest element is: in the flattened tensor, or along an axis."""
     return _position(np.argmax, "argmax", input, dim, keepdim)
 
 
-@method("argmin")
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the smallest element is: in the flattened tensor, or along an axis."""
     return _position(np.argmin, "argmin", input, dim, keepdim)
@@ -426,19 +414,16 @@ def _truth(function: Callable, input: Tensor, dim: Dims, keepdim: bool) -> Tenso
     return wrap(result.astype(np.uint8) if memory(input).dtype == np.uint8 else result)
 
 
-@method("all")
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether every element is true (not 0)."""
     return _truth(np.all, input, dim, keepdim)
 
 
-@method("any")
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether some element is true (not 0)."""
     return _truth(np.any, input, dim, keepdim)
 
 
-@method("count_nonzero")
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0."""
     return wrap(as_array(np.count_nonzero(input._array, axis=_axes(dim, memory(input).ndim)), np.int64))
@@ -447,7 +432,6 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 # -- running sums and products
 
 
-@method("cumsum")
 def cumsum(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running sum along an axis."""
     input = _widened(input, dtype)
@@ -469,7 +453,6 @@ def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
     return (cumsum(grad.flip(dim), dim).flip(dim) if memory(grad).ndim else grad,)
 
 
-@method("cumprod")
 def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running product along an axis."""
     input = _widened(input, dtype)
@@ -501,7 +484,6 @@ def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradie
 # -- norms
 
 
-@method("norm")
 def norm(
     input: Tensor,
     p: float | str | None = "fro",
@@ -599,7 +581,6 @@ def _not_twice(needs: Needs, grad: Tensor) -> Gradients:
     raise RuntimeError("the nuclear norm is differentiable once")
 
 
-@method("logsumexp")
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) along axes, without overflow; of integers as floats."""
     input = input if input.dtype.is_floating_point else input.to(dtypes.get_default_dtype())

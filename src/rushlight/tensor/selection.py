@@ -14,7 +14,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import as_array, contiguous
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, method, quiet, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import (
     Operand,
@@ -51,8 +51,7 @@ def where(condition: Tensor, input: Operand | None = None, other: Operand | None
     return result
 
 
-@method("where")
-def _where_method(self: Tensor, condition: Tensor, other: Operand) -> Tensor:
+def where_method(self: Tensor, condition: Tensor, other: Operand) -> Tensor:
     """This tensor where the condition is true, `other` elsewhere."""
     return where(condition, self, other)
 
@@ -61,7 +60,6 @@ def _where_rule(needs: Needs, grad: Tensor, condition: Tensor) -> Gradients:
     return where(condition, grad, 0) if needs[0] else None, where(condition, 0, grad) if needs[1] else None
 
 
-@method()
 def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
     """A copy with `value` where the mask is true."""
     if mask._array.dtype != np.bool_:
@@ -82,7 +80,6 @@ def _masked_fill_rule(needs: Needs, grad: Tensor, mask: Tensor) -> Gradients:
     return masked_fill(grad, mask, 0) if needs[0] else None, where(mask, grad, 0).sum() if needs[1] else None
 
 
-@method()
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask is true, in one axis."""
     if mask._array.dtype != np.bool_:
@@ -94,7 +91,6 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return result
 
 
-@method("nonzero")
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Where the elements are not 0: a row of indices each, or a tensor an axis."""
     found = np.nonzero(np.atleast_1d(input._array))
@@ -105,19 +101,16 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
     return wrap(np.stack(found, axis=1).astype(np.int64))
 
 
-@method()
 def argwhere(input: Tensor) -> Tensor:
     """Where the elements are not 0: a row of indices each."""
     return nonzero(input)
 
 
-@method("tril")
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of matrices, zeros above."""
     return _triangle(np.tril, input, diagonal)
 
 
-@method("triu")
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices, zeros below."""
     return _triangle(np.triu, input, diagonal)
@@ -132,7 +125,6 @@ def _triangle(function: callable, input: Tensor, diagonal: int) -> Tensor:
     return result
 
 
-@method("diag")
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with this diagonal."""
     if input._array.ndim == 2:
@@ -162,7 +154,6 @@ def _checked_index(index: Tensor, size: int, name: str) -> np.ndarray:
     return array.astype(np.intp, copy=False)
 
 
-@method()
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of one axis at these indices, copied."""
     at = check_dim(dim, input._array.ndim)
@@ -186,7 +177,6 @@ def _index_select_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: N
     return (index_add(wrap(zeros_beside(grad._array, shape, grad._array.dtype)), dim, index, grad),)
 
 
-@method()
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy with the entries of `source` added at these indices of one axis."""
     at = check_dim(dim, input._array.ndim)
@@ -253,7 +243,6 @@ def _check_index_shape(name: str, input: Tensor, dim: int, index: Tensor, source
             )
 
 
-@method()
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
     at = check_dim(dim, input._array.ndim)
@@ -272,7 +261,6 @@ def _gather_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: Needs, 
     return (scatter_add(wrap(zeros_beside(grad._array, shape, grad._array.dtype)), dim, index, grad),)
 
 
-@method()
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
     at = check_dim(dim, input._array.ndim)
@@ -294,7 +282,6 @@ def _padded(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
     return scatter_into_zeros(grad, shape, tuple(slice(n) for n in grad._array.shape))
 
 
-@method()
 def scatter(
     input: Tensor,
     dim: int,
@@ -355,13 +342,11 @@ def _scatter_rule(dim: int, index: Tensor, shape: tuple[int, ...] | None, needs:
     return of_input, _padded(gather(grad, dim, index), shape) if needs[1] else None
 
 
-@method("take")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at these positions of the flattened tensor."""
     return input.reshape(-1)[index.reshape(-1)].reshape(index.shape)
 
 
-@method("take_along_dim")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
     if indices._array.dtype != np.int64:
@@ -386,7 +371,6 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return gather(input.expand(seen), at, indices.expand(places))
 
 
-@method("index_fill")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: float) -> Tensor:
     """A copy with the entries at these indices of one axis set to a value."""
     at = check_dim(dim, input._array.ndim)
@@ -404,7 +388,6 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: float) -> Tensor:
 # -- order
 
 
-@method("argsort")
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort along an axis; equal elements keep their order."""
     array = input._array
@@ -418,7 +401,6 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return wrap(contiguous(array.shape[at] - 1 - np.flip(found, at)).astype(np.int64))
 
 
-@method("sort")
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> tuple[Tensor, Tensor]:
     """The elements sorted along an axis and where they were, as `(values, indices)`."""
     indices = argsort(input, dim, descending)
@@ -426,7 +408,6 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     return _PAIRS["sort"](_picked(input, indices, at, True, "SortBackward0"), indices)
 
 
-@method("topk")
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
     at = check_dim(dim, input._array.ndim)
@@ -439,7 +420,6 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return _PAIRS["topk"](_picked(input, indices, at, True, "TopkBackward0"), indices)
 
 
-@method("median")
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The middle element (the lower of two); with `dim` also where it is."""
     flat = input.reshape(-1) if dim is None else input
@@ -454,7 +434,6 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return value if dim is None else _PAIRS["median"](value, index)
 
 
-@method("unique")
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -484,7 +463,6 @@ def unique(
     return found[0] if len(found) == 1 else tuple(found)
 
 
-@method("bincount")
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each integer from 0 on occurs, or the sum of its weights."""
     if input._array.ndim != 1 or input.dtype.is_floating_point or (input._array.size and input._array.min() < 0):

@@ -21,7 +21,6 @@ from rushlight.tensor.core import (
     Tensor,
     elements,
     memory,
-    method,
     quiet,
     wrap,
     wrap_beside,
@@ -60,7 +59,6 @@ def check_dims(dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
 # -- sizes
 
 
-@method()
 def size(self: Tensor, dim: int | None = None) -> Size | int:
     """The shape, or the length of one axis."""
     if dim is None:
@@ -72,22 +70,16 @@ def size(self: Tensor, dim: int | None = None) -> Size | int:
     return shape[axis]
 
 
-@method()
 def dim(self: Tensor) -> int:
     """The number of axes."""
     return memory(self).ndim
 
 
-Tensor.ndimension = dim
-
-
-@method("numel", "nelement")
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return memory(input).size
 
 
-@method()
 def element_size(self: Tensor) -> int:
     """Bytes an element."""
     return memory(self).itemsize
@@ -96,7 +88,6 @@ def element_size(self: Tensor) -> int:
 # -- reshaping
 
 
-@method()
 def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | None = None) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it.
 
@@ -108,7 +99,6 @@ def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | N
     return _reshaped(input, infer_size(ints(sizes, "reshape", "shape", shape), memory(input).size), "ViewBackward0")
 
 
-@method()
 def view(
     self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None, dtype: dtypes.dtype | None = None
 ) -> Tensor:
@@ -144,13 +134,11 @@ def _not_a_view(self: Tensor) -> str:
     )
 
 
-@method()
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """`view` in the shape of another tensor."""
     return view(self, memory(other).shape)
 
 
-@method()
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """`reshape` in the shape of another tensor."""
     return reshape(self, memory(other).shape)
@@ -198,7 +186,6 @@ def _reshape_rule(shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradien
     return (_reshaped(grad, shape, "ViewBackward0"),)
 
 
-@method()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Axes `start_dim` to `end_dim` as one.
 
@@ -219,13 +206,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return _reshaped(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]), "ViewBackward0")
 
 
-@method()
 def ravel(input: Tensor) -> Tensor:
     """All axes as one."""
     return reshape(input.contiguous(), memory(input).size)
 
 
-@method()
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several; one of `sizes` may be -1."""
     shape = memory(input).shape
@@ -244,7 +229,6 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return _reshaped(input, (*shape[:at], *infer_size(sizes, shape[at]), *shape[at + 1 :]), "ViewBackward0")
 
 
-@method()
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -> Tensor:
     """Without the axes of length 1: all, or those named."""
     shape = memory(input).shape
@@ -258,7 +242,6 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -
     return result
 
 
-@method()
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of length 1 at `dim`."""
     array = memory(input)
@@ -281,7 +264,6 @@ def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
 # -- order of the axes
 
 
-@method()
 def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The axes in another order."""
     dims = ints(order, "permute", "dims", dims)
@@ -310,7 +292,6 @@ def _permute_rule(order: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradien
     return (_permuted(grad, tuple(back), "PermuteBackward0"),)
 
 
-@method("transpose", "swapdims")
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
     ndim = memory(input).ndim
@@ -321,13 +302,11 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return _permuted(input, tuple(order), "TransposeBackward0")
 
 
-@method()
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """Two axes exchanged, as `transpose`."""
     return transpose(input, axis0, axis1)
 
 
-@method("t")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a tensor of fewer axes is itself."""
     ndim = memory(input).ndim
@@ -349,7 +328,6 @@ Tensor.T = property(lambda self: _permuted(self, tuple(range(memory(self).ndim))
 Tensor.mT = property(_matrix_transpose)
 
 
-@method("movedim", "moveaxis")
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Axes moved to other places, the others kept in order."""
     ndim = memory(input).ndim
@@ -370,7 +348,6 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 # -- expanding
 
 
-@method()
 def expand(
     self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None, implicit: bool = False
 ) -> Tensor:
@@ -417,13 +394,11 @@ def _pass_rule(needs: Needs, grad: Tensor) -> Gradients:
     return (grad,)  # the engine sums it to the input's shape
 
 
-@method()
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of another tensor."""
     return expand(self, memory(other).shape)
 
 
-@method()
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """`expand` as a function."""
     return expand(input, tuple(size))
@@ -444,7 +419,6 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(expand(tensor, shape) for tensor in tensors)
 
 
-@method()
 def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | None = None) -> Tensor:
     """The tensor several times along each axis, copied."""
     sizes = shape_of("repeat", sizes, repeats, "repeats")
@@ -464,7 +438,6 @@ def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, g
     return (reshape(grad, pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
 
 
-@method()
 def tile(input: Tensor, *counts: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """As `repeat`; missing leading counts are 1."""
     dims = ints(counts, "tile", "dims", dims)
@@ -502,15 +475,13 @@ def repeat_interleave(
     return index_select(source, at, places)
 
 
-@method("repeat_interleave")
-def _repeat_interleave_method(
+def repeat_interleave_method(
     self: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
     """Each element along an axis several times, one after the other."""
     return repeat_interleave(self, repeats, dim, output_size=output_size)
 
 
-@method()
 def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
     """The sum over the axes that broadcasting from `size` to this shape would add or stretch."""
     target, shape = ints(sizes, "sum_to_size", "size", size), memory(self).shape
@@ -529,7 +500,6 @@ def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] |
 # -- rearranging copies
 
 
-@method()
 def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The entries of these axes in reverse, copied."""
     array = elements(input)
@@ -541,7 +511,6 @@ def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None =
     return result
 
 
-@method()
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
     """The entries moved along axes, those that leave coming back at the other end."""
     counts = [1 if isinstance(given, int) else len(given or ()) for given in (shifts, dims)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from rushlight.autograd.graph import Edge, Gradients, Needs, Node, edge_of, record
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, method, wrap
+from rushlight.tensor.core import Tensor, wrap
 
 
 class Place(NamedTuple):
@@ -114,7 +114,6 @@ def replace(base: Tensor, part: Tensor, place: Place) -> Tensor:
     return result
 
 
-@method("_replay")
 def replay_history(view: Tensor) -> None:
     """Give a view the node that leads to its base as the base is now."""
     base = view._base
