@@ -171,7 +171,7 @@ class Array(NDArrayOperatorsMixin):
 
     def item(self) -> Any:
         """The one element, as Python's number."""
-        return self.backend.to_host(self).item()
+        return self.backend.number(self)
 
     def tolist(self) -> Any:
         """The elements as Python's numbers, in lists."""

@@ -8,7 +8,8 @@ the host: its arrays are copied there, the host's backends or NumPy compute, and
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partialmethod
 from importlib import import_module
 from typing import Any
@@ -18,11 +19,14 @@ import numpy as np
 from rushlight.backends import registry
 from rushlight.backends.array import Array, Shape, order_of, steps_in_order
 from rushlight.backends.protocol import KERNELS, Call, Layout, Refusal, Refused, Task, layout_of, refusals
+from rushlight.core import memory
 from rushlight.core.errors import message
 
 _REMEMBERED = 1024
 _CHANGED = {np.copyto: 0, np.put_along_axis: 0, np.fill_diagonal: 0, np.put: 0, np.place: 0, np.putmask: 0}
 """Functions that change an argument, and which; of the methods of ufuncs, `at` changes the first."""
+
+_INDEXED = (np.take, np.take_along_axis, np.put_along_axis)
 
 DEVICES: dict[str, Device] = {}
 
@@ -68,6 +72,10 @@ class Device:
         """Set the elements of a view to those of a NumPy array of its shape and dtype."""
         raise NotImplementedError
 
+    def limits(self) -> AbstractContextManager:
+        """Within it sizes are not held against the memory of the host."""
+        return memory.elsewhere()
+
     # -- what it does itself
 
     def prepare(self, task: Task, layouts: Sequence[Layout | None]) -> Call:
@@ -106,6 +114,10 @@ class Device:
     def to_host(self, array: Array) -> np.ndarray:
         """A copy of an array as NumPy's."""
         return self.read(array)
+
+    def number(self, array: Array) -> Any:
+        """The one element of an array, as Python's."""
+        return self.to_host(array).item()
 
     def read_unasked(self, array: Array) -> np.ndarray:
         """What a NumPy function gets that takes this array for one of its own: TypeError."""
@@ -150,11 +162,17 @@ class Device:
 
     def check(self, args: Any, options: dict[str, Any]) -> None:
         """RuntimeError where an array of several elements is on another device."""
-        for value in _arrays((*args, *options.values())):
+        for value in arrays_in((*args, *options.values())):
             if type(value) is Array and value.backend is not self:
-                raise RuntimeError(_TWO.format(self.name, value.backend.name))
+                raise self.elsewhere(value.backend.name, args)
             if type(value) is np.ndarray and value.ndim:
-                raise RuntimeError(_TWO.format(self.name, "cpu"))
+                raise self.elsewhere("cpu", args)
+
+    def elsewhere(self, other: str, args: Any) -> RuntimeError:
+        """The error for arrays of which one is on another device."""
+        return RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, {self.name} and {other}!"
+        )
 
     def _call_on_host(self, function: Callable, args: tuple, options: dict[str, Any]) -> Any:
         on_host, named = [_on_host(value) for value in args], {key: _on_host(value) for key, value in options.items()}
@@ -175,7 +193,8 @@ class Device:
         if isinstance(result, np.ndarray | np.generic):
             return self.from_host(np.asarray(result))
         if isinstance(result, tuple | list):
-            return type(result)([self._here(value) for value in result])
+            here = [self._here(value) for value in result]
+            return type(result)(*here) if hasattr(result, "_fields") else type(result)(here)
         return result
 
     # -- kernels, as operations call them: attributes, arrays
@@ -223,8 +242,6 @@ class Device:
 for _kernel in KERNELS.keys() - {"fprop", "dgrad", "max_pool"}:
     setattr(Device, _kernel, partialmethod(Device._by_name, _kernel))
 
-_TWO = "Expected all tensors to be on the same device, but found at least two devices, {} and {}!"
-
 
 def _on_host(value: Any) -> Any:
     """A value with its arrays as NumPy's."""
@@ -235,18 +252,20 @@ def _on_host(value: Any) -> Any:
     return value
 
 
-def _arrays(values: Any) -> Any:
+def arrays_in(values: Any) -> Iterator[Any]:
+    """The arrays among values, those in lists and tuples too."""
     for value in values:
         if type(value) in (tuple, list):
-            yield from _arrays(value)
+            yield from arrays_in(value)
         elif type(value) in (Array, np.ndarray):
             yield value
 
 
 def indices_aside(function: Callable, args: tuple) -> tuple:
     """The arguments that must be here; indices may be the host's."""
-    return (args[0], *args[2:]) if getattr(function, "__name__", "") == "at" else args
+    indexed = function in _INDEXED or getattr(function, "__name__", "") == "at"
+    return (args[0], *args[2:]) if indexed else args
 
 
 def _problem(args: tuple) -> str:
-    return " ".join(str(list(value.shape)) for value in _arrays(args))
+    return " ".join(str(list(value.shape)) for value in arrays_in(args))

@@ -7,8 +7,11 @@ that promise memory they do not have end the process later instead, so asking Nu
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from math import prod
+from threading import local
 
 from rushlight.core.errors import bytes_in_words, message
 
@@ -36,6 +39,25 @@ def _container_limits() -> list[int]:
     return limits
 
 
+class _Here(local):
+    """What holds in this thread: the limit that stands in the place of this machine's memory."""
+
+    limit = 0
+
+
+_here = _Here()
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """For a while sizes are those of arrays that do not lie in this machine's memory: any that can be counted."""
+    before, _here.limit = _here.limit, 2**63 - 1
+    try:
+        yield
+    finally:
+        _here.limit = before
+
+
 def check(shape: tuple[int, ...], itemsize: int, *facts: str) -> None:
     """RuntimeError where an array of this shape cannot be allocated.
 
@@ -47,7 +69,7 @@ def check(shape: tuple[int, ...], itemsize: int, *facts: str) -> None:
     ...
     """
     size = prod(shape) * itemsize
-    if size <= total():
+    if size <= (_here.limit or total()):
         return
     sentence = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes."
     if size >= 2**63:

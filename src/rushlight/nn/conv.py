@@ -23,6 +23,7 @@ from rushlight.rules.geometry import convolution as check_convolution
 from rushlight.rules.geometry import transposed as check_transposed
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty
+from rushlight.tensor.size import limits_of
 
 Steps = int | tuple[int, ...]
 Padding = str | int | tuple
@@ -69,7 +70,10 @@ class _ConvNd(Module):
         dtype: DType | None,
     ) -> None:
         super().__init__()
-        check_layer(self._kind, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
+        with limits_of(device):
+            check_layer(
+                self._kind, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = each_axis(kernel_size, self.rank)
@@ -264,7 +268,8 @@ class _LazyConvNd(LazyModuleMixin):
         extra = (output_size,) if self.transposed else ()
         check = check_transposed if self.transposed else check_convolution
         try:
-            check(self._op, self.rank, *shapes, types, *self._arguments(), *extra)
+            with limits_of(input.device):
+                check(self._op, self.rank, *shapes, types, *self._arguments(), *extra)
         except CALL_ERRORS as error:
             name_layer(error, self)
             raise

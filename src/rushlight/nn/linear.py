@@ -14,6 +14,7 @@ from rushlight.nn.parameter import Parameter, UninitializedParameter
 from rushlight.rules.construction import check_layer
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty
+from rushlight.tensor.size import limits_of
 
 
 def reset_as_torch(weight: Parameter, bias: Parameter | None) -> None:
@@ -59,7 +60,8 @@ class Linear(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        check_layer("Linear", in_features, out_features)
+        with limits_of(device):
+            check_layer("Linear", in_features, out_features)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(empty((out_features, in_features), device=device, dtype=dtype))
@@ -113,7 +115,8 @@ class LazyLinear(LazyModuleMixin, Linear):
         if not self.has_uninitialized_params():
             return
         in_features = input.shape[-1]
-        check_layer("Linear", in_features, self.out_features)
+        with limits_of(input.device):
+            check_layer("Linear", in_features, self.out_features)
         self.in_features = in_features
         self.weight.materialize((self.out_features, in_features))
         if self.bias is not None:

@@ -22,6 +22,7 @@ from rushlight.nn.parameter import Buffer, Parameter, is_lazy
 from rushlight.nn.state_dict import Stateful
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.size import check_device
+from rushlight.tensor.size import device as Device
 
 # What a layer raises for a call that it does not take.
 CALL_ERRORS = (RuntimeError, ValueError, TypeError)
@@ -366,6 +367,7 @@ class Module(Hooked, Stateful):
             if dtype is not None and tensor.is_floating_point():
                 tensor = tensor.to(dtype)
             if device is not None:
+                _check_has_numbers(tensor, device)
                 tensor = tensor.to(device)
             if memory_format is not None and tensor.dim() in (4, 5):
                 tensor = tensor.contiguous(memory_format=memory_format)
@@ -498,6 +500,14 @@ def _parse_to(
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
     return dtype, memory_format, device
+
+
+def _check_has_numbers(tensor: Tensor, device: Any) -> None:
+    if tensor.is_meta and Device(device).type != "meta":
+        raise NotImplementedError(
+            "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+            "torch.nn.Module.to() when moving module from meta to a different device."
+        )
 
 
 def _attribute(module: Module, name: str) -> Any:

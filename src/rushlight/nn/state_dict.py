@@ -8,6 +8,7 @@ written by either are read by the other.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -199,6 +200,8 @@ class Stateful:
                     tensor.materialize(value.shape)
                     tensor.copy_(value)
                 elif not lazy:
+                    if tensor.is_meta and not value.is_meta:
+                        _warn_of_no_memory(key)
                     tensor.copy_(value)
         except Exception as error:  # the report names every tensor that failed, not only the first
             error_msgs.append(
@@ -357,3 +360,12 @@ def _positional(args: tuple, destination: dict | None, prefix: str, keep_vars: b
         prefix = args[1] if len(args) > 1 and prefix == "" else prefix
         keep_vars = args[2] if len(args) > 2 and keep_vars is False else keep_vars
     return destination, prefix, keep_vars
+
+
+def _warn_of_no_memory(key: str) -> None:
+    warnings.warn(
+        f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model, "
+        "which is a no-op. (Did you mean to pass `assign=True` to assign items in the state dictionary to their "
+        "corresponding key in the module instead of copying them in place?)",
+        stacklevel=2,
+    )

@@ -18,11 +18,14 @@ from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import wrap_formatted
 
+from ..rules import geometry
 from ..rules.arguments import not_a_tensor
 from ..rules.geometry import Call, known_convolution, known_transposed
 from ..rules.spec import ConvSpec
+from .linear_map import limits
 from .pad import pad_axes
 
+_ndarray = np.ndarray
 FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
 
 
@@ -54,7 +57,15 @@ def convolution(
     padding_mode: str = "zeros",
 ) -> Tensor:
     """`conv{rank}d`: x (batch, in_channels, *size) or without batch; w (out_channels, in_channels / groups, *taps)."""
-    call = known_convolution(op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode)
+    try:
+        call = known_convolution(op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode)
+    except RuntimeError:
+        if not _is_elsewhere(x):
+            raise
+        with limits(memory(x)):  # it may be too large for this machine alone
+            call = geometry.convolution(
+                op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode
+            )
     return _run(call, fprop, x, w, bias)
 
 
@@ -74,8 +85,19 @@ def conv_transpose(
 ) -> Tensor:
     """`conv_transpose{rank}d`: the dgrad of the convolution that runs the other way; w (in, out / groups, *taps)."""
     steps = stride, padding, output_padding, groups, dilation
-    call = known_transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
+    try:
+        call = known_transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
+    except RuntimeError:
+        if not _is_elsewhere(x):
+            raise
+        with limits(memory(x)):
+            call = geometry.transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
     return _run(call, dgrad, x, w, bias)
+
+
+def _is_elsewhere(x: object) -> bool:
+    """Whether this is a tensor on a device of its own."""
+    return isinstance(x, Tensor) and not x.is_cpu
 
 
 def _run(call: Call, product: Callable, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
@@ -114,7 +136,9 @@ def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name
     array = None if bias is None else bias._array
     source = x._ordered if x._lying is None else x._lying.array
     weight = w._array
-    engine = registry.current() if type(source) is np.ndarray is type(weight) else registry.beside(source, weight)
+    engine = registry.current()
+    if type(source) is not _ndarray or type(weight) is not _ndarray:
+        engine = registry.beside(source, weight)
     y = _formatted(spec, engine.fprop(spec, source, weight, array, None, w._memo()), x, w)
     record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
     return y
@@ -125,7 +149,9 @@ def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name
     array = None if bias is None else bias._array
     source = y._ordered if y._lying is None else y._lying.array
     weight = w._array
-    engine = registry.current() if type(source) is np.ndarray is type(weight) else registry.beside(source, weight)
+    engine = registry.current()
+    if type(source) is not _ndarray or type(weight) is not _ndarray:
+        engine = registry.beside(source, weight)
     x = _formatted(spec, engine.dgrad(spec, source, weight, array, None, w._memo()), y, w)
     record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
     return x

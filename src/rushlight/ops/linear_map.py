@@ -7,12 +7,24 @@ before the array.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+
 from rushlight.autograd.graph import Needs, record
 from rushlight.backends import registry
 from rushlight.tensor.core import Tensor, memory, wrap_unordered
 from rushlight.tensor.layout import wrap_formatted
 
 Kernel = tuple  # (name, *attributes)
+
+
+_HERE = nullcontext()
+
+
+def limits(array: object) -> AbstractContextManager:
+    """Within it sizes are held against the memory of an array's device."""
+    return _HERE if type(array) is np.ndarray else array.backend.limits()
 
 
 def linear_map(

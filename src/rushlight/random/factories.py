@@ -9,6 +9,7 @@ from typing import Unpack
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.backends.array import found
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
@@ -17,6 +18,7 @@ from rushlight.random.generator import Generator
 from rushlight.random.source import checked
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, shape_of
+from rushlight.tensor.size import carried
 
 _LARGEST_INT64 = (1 << 63) - 1
 _RANDINT_CALL = "randint(0, 10, (2, 3))"
@@ -141,7 +143,7 @@ def normal(
         return result
     if size is not None:
         raise TypeError(message("normal() takes no size where mean or std is a tensor", f"got size={size}"))
-    if isinstance(std, Tensor) and bool((std._array < 0).any()):
+    if isinstance(std, Tensor) and found(std._array < 0):
         raise RuntimeError("normal expects all elements of std >= 0.0")
     if not isinstance(std, Tensor) and not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
@@ -155,7 +157,7 @@ def _normal_around(mean: float | Tensor, std: float | Tensor, generator: Generat
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
         raise RuntimeError(f"normal: mean of shape {shapes[0]} and std of shape {shapes[1]} do not broadcast") from None
-    result = empty(shape, dtype=leading.dtype)
+    result = empty(shape, dtype=leading.dtype, device=leading.device)
     fill_normal(result._array, 0, 1, generator)
     given = tuple([value if isinstance(value, Tensor) else None for value in (mean, std)])
     mean, std = (value._array if isinstance(value, Tensor) else value for value in (mean, std))
@@ -197,6 +199,9 @@ def multinomial(
     tensor([1, 1])
     """
     source, weights = checked(generator), input._array
+    if input.is_meta:
+        return input.new_empty((*weights.shape[:-1], num_samples), dtype=dtypes.int64)
+    weights = carried(weights, "cpu")
     _check_multinomial(input, _integer(num_samples, "multinomial", "num_samples"), replacement)
     if not replacement:
         waits = np.empty(weights.shape, dtype=weights.dtype)

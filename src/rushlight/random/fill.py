@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.backends.array import found
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.random import distributions
@@ -91,7 +92,7 @@ def fill_bernoulli(
     Raises RuntimeError where a probability lies outside [0, 1].
     """
     source = checked(generator)
-    if isinstance(p, np.ndarray):
+    if not isinstance(p, float | int):
         _fill_bernoulli_each(array, p, source)
     elif 0 <= p <= 1:
         _fill(source, array, lambda flat: distributions.bernoulli(source, flat, float(p)))
@@ -101,13 +102,15 @@ def fill_bernoulli(
 
 def _fill_bernoulli_each(array: np.ndarray, p: np.ndarray, source: Source) -> None:
     _require_floating(dtypes.of_numpy(p.dtype), "bernoulli_tensor_cpu_p_")
-    if not ((p >= 0) & (p <= 1)).all():
+    if found((p < 0) | (p > 1) | (p != p)):
         raise RuntimeError(
             message(
                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.",
                 "bernoulli: a probability is outside [0, 1]",
             )
         )
+    if type(p) is not np.ndarray:  # on a device: nothing is drawn without numbers, else here
+        p = p.backend.to_host(p) if p.backend.has_numbers else np.zeros((), p.dtype)
     chance = np.broadcast_to(p, array.shape).transpose(_memory_order(array)).reshape(-1)
     _fill(source, array, lambda flat: distributions.bernoulli_each(source, flat, chance))
 

@@ -18,7 +18,7 @@ from rushlight.random import source
 from rushlight.random.source import STATE_BYTES, Source
 from rushlight.random.stream import WordStream
 from rushlight.tensor.core import Tensor, wrap
-from rushlight.tensor.size import CPU, check_device, device
+from rushlight.tensor.size import CPU, backend_of, device
 
 
 class Generator(Source):
@@ -35,7 +35,8 @@ class Generator(Source):
     """
 
     def __init__(self, device: str | device = "cpu") -> None:
-        check_device(device)
+        if backend_of(device) is not None:
+            raise RuntimeError(message(f"{str(device).upper()} device type not an accelerator.", mend="device='cpu'"))
         super().__init__()
 
     @property

@@ -62,7 +62,7 @@ def check_writeable(self: Tensor) -> None:
             )
         )
     repeats = not array.flags.c_contiguous and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape))
-    if repeats:
+    if repeats and (type(array) is np.ndarray or array.backend.has_numbers):
         raise RuntimeError(
             message(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "

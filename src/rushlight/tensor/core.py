@@ -166,7 +166,7 @@ class Tensor(Value):
 
     def __format__(self, spec: str) -> str:
         """One number as Python writes it, as in PyTorch; several take no format, which is a TypeError."""
-        if self._array.ndim == 0 and (spec or type(self) is Tensor):
+        if self._array.ndim == 0 and not self.is_meta and (spec or type(self) is Tensor):
             return format(self.item(), spec)
         return object.__format__(self, spec)
 

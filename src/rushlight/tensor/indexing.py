@@ -212,8 +212,11 @@ def _axes_of_mask(mask: np.ndarray, axis: int, shape: tuple[int, ...]) -> tuple[
 
 def put(self: Tensor, index: object, value: Tensor | float) -> None:
     """Set the part of the tensor at `index`; the value is broadcast and cast."""
-    basic, advanced = parse(index, self._array.shape)
     value = _as_value(self, value)
+    if isinstance(index, Tensor) and index.is_meta and index._array.dtype == np.bool_ and not value._array.ndim:
+        self.masked_fill_(index, value)  # which numbers change need not be known
+        return
+    basic, advanced = parse(index, self._array.shape)
     if not (mode.enabled and (self.requires_grad or value.requires_grad)):
         check_writeable(self)
         target = self._array[basic]

@@ -151,6 +151,8 @@ def dlpack(self: Tensor, *, stream: object = None, max_version: tuple | None = N
 
 
 def dlpack_device(self: Tensor) -> tuple[int, int]:
+    if not self.is_cpu:
+        raise ValueError(f"Unknown device type {self.device} for Dlpack")
     return (1, 0)  # kDLCPU
 
 
@@ -297,7 +299,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: bool = False) -> Tensor | str:
     """The tensor in another dtype; without one, the name of its type."""
     if dtype is None:
-        return f"torch.{word(self.dtype)}Tensor"
+        return f"torch.{'' if self.is_cpu else f'{self.device.type}.'}{word(self.dtype)}Tensor"
     if isinstance(dtype, str):
         found = [kind for kind in dtypes.ALL if f"torch.{word(kind)}Tensor" == dtype]
         if not found:
@@ -335,7 +337,7 @@ def storage_offset(self: Tensor) -> int:
 
 def get_device(self: Tensor) -> int:
     """The number of its device; -1 on the CPU."""
-    return -1 if self.is_cpu else 0
+    return -1 if self.is_cpu or self.is_meta else 0
 
 
 # -- copies and pickles

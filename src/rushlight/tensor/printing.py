@@ -14,6 +14,7 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.tensor.core import Tensor
+from rushlight.tensor.size import carried
 
 
 class _Options(NamedTuple):
@@ -99,9 +100,14 @@ def tensor_text(tensor: Tensor) -> str:
     prefix = "tensor("
     array = tensor._array
     suffixes = _suffixes(tensor)
-    if array.size == 0 and array.ndim != 1:
+    if tensor.is_meta or (array.size == 0 and array.ndim != 1):
         suffixes.insert(0, f"size={tuple(array.shape)}")
-    body = "[]" if array.size == 0 else _array_text(array, tensor.dtype, len(prefix))
+    if not tensor.is_cpu:
+        suffixes.insert(0, f"device='{tensor.device}'")
+    if tensor.is_meta:
+        body = "..."
+    else:
+        body = "[]" if array.size == 0 else _array_text(carried(array, "cpu"), tensor.dtype, len(prefix))
     return name + "(" + _with_suffixes(prefix, body, suffixes)[len(prefix) :]
 
 
@@ -112,7 +118,7 @@ def _is_parameter(tensor: Tensor) -> bool:
 def _suffixes(tensor: Tensor) -> list[str]:
     kind = tensor.dtype
     found = []
-    implied = kind in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool)
+    implied = kind in (dtypes.get_default_dtype(), *(() if tensor.is_meta else (dtypes.int64, dtypes.bool)))
     if not (implied and (tensor._array.size or kind is not dtypes.int64)) or (
         tensor._array.size == 0 and kind is not dtypes.get_default_dtype()
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
@@ -116,6 +117,12 @@ def carried(array: Any, place: str | device) -> Any:
         return array
     values = array if its is None else its.to_host(array)
     return values if backend is None else backend.from_host(values)
+
+
+def limits_of(place: str | device | None) -> AbstractContextManager:
+    """Within it sizes are held against the memory of a device."""
+    backend = backend_of(place)
+    return nullcontext() if backend is None else backend.limits()
 
 
 def backend_of(place: str | device | None) -> Device | None:

@@ -8,16 +8,16 @@ taken, whatever the sizes. Asked for a number it raises PyTorch's error; only in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import local
 from typing import Any
 
 import numpy as np
 
 from rushlight.backends.array import ARRAYS, Array, taken_shape
-from rushlight.backends.device import Device, indices_aside, register
+from rushlight.backends.device import Device, arrays_in, indices_aside, register
 from rushlight.backends.meta.functions import RULES, copied_onto, of_ufunc
-from rushlight.backends.protocol import Layout, Task, results_of
+from rushlight.backends.protocol import Layout, Task, layout_of, results_of
 from rushlight.core.errors import message
 
 
@@ -53,12 +53,20 @@ class Meta(Device):
         return object()
 
     def read(self, array: Array) -> np.ndarray:
-        """Zeros in the memory of one where numbers are zero; else RuntimeError, for there are none."""
+        """Zeros in the memory of one where numbers are zero; else NotImplementedError, for there are none."""
         if _here.zero:
             return np.lib.stride_tricks.as_strided(np.zeros((), array.dtype), array.shape, (0,) * array.ndim)
-        raise RuntimeError(
-            message("Tensor.item() cannot be called on meta tensors", "they have a shape and no numbers")
-        )
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+
+    def number(self, array: Array) -> Any:
+        """0 where numbers are zero; else RuntimeError."""
+        if _here.zero:
+            return array.dtype.type(0).item()
+        raise RuntimeError(message("Tensor.item() cannot be called on meta tensors", "they have no numbers"))
+
+    def limits(self) -> AbstractContextManager:
+        """As those of the host in a run for the sake of shapes, whose errors are those of a call on the host."""
+        return nullcontext() if _here.zero else super().limits()
 
     def write(self, array: Array, values: np.ndarray) -> None:
         """Nothing."""
@@ -84,6 +92,18 @@ class Meta(Device):
         """Arrays of the host may stand beside those of the device where numbers are zero."""
         if not _here.zero:
             super().check(args, options)
+
+    def elsewhere(self, other: str, args: Any) -> RuntimeError:
+        """PyTorch's error, in which the first argument says what is expected."""
+        first = next(value for value in arrays_in(args) if value.ndim)
+        found, expected = (other, "meta") if type(first) is Array and first.backend is self else ("meta", other)
+        return RuntimeError(f"Tensor on device {found} is not on the expected device {expected}!")
+
+    def run(self, task: Task, inputs: Sequence[Any], memo: dict | None = None) -> list[Any]:
+        """Shapes of a task's results; convolutions take arrays of the host beside, as in PyTorch."""
+        if task.kernel not in ("fprop", "dgrad") or not task.attributes[0].rank:
+            self.check(inputs, {})
+        return [self.empty(*layout) for layout in results_of(task, [layout_of(array) for array in inputs])]
 
     def call(self, function: Callable, args: tuple, options: dict[str, Any]) -> Any:
         """What a NumPy function would give; NotImplementedError for one that nobody has said it of."""

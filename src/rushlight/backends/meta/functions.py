@@ -6,12 +6,13 @@ dtype is found by calling the function itself on arrays of one entry.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
-from rushlight.backends.array import ARRAYS, Shape, broadcast, order_of, steps_in_order
+from rushlight.backends.array import ARRAYS, Shape, broadcast, steps, steps_in_order
 from rushlight.backends.protocol import Layout
 from rushlight.core.errors import message
 
@@ -43,10 +44,30 @@ def _kind(function: Callable, args: Sequence, options: dict[str, Any]) -> np.dty
 
 
 def in_order(shape: Shape, operands: Sequence[Any], itemsize: int) -> Shape:
-    """The strides of a result without gaps whose axes follow each other as those of the operands do."""
-    alike = [a for a in operands if isinstance(a, ARRAYS) and a.shape == shape and 0 not in a.strides]
-    order = order_of(alike[0].strides) if alike else list(range(len(shape)))
-    return steps_in_order(shape, order, itemsize)
+    """The strides of a result without gaps whose axes follow each other as NumPy lets those of the operands do."""
+    arrays = [a for a in operands if isinstance(a, ARRAYS)]
+    if all(a.flags.c_contiguous for a in arrays):
+        return steps(shape, itemsize)
+    lacking = [(0,) * (len(shape) - a.ndim) for a in arrays]
+    strides = [
+        [*lead, *(0 if n == 1 else abs(s) for n, s in zip(a.shape, a.strides))] for lead, a in zip(lacking, arrays)
+    ]
+    return steps_in_order(shape, _sorted_axes(len(shape), strides), itemsize)
+
+
+def _sorted_axes(ndim: int, strides: Sequence[Sequence[int]]) -> list[int]:
+    """Axes by falling strides; where operands do not agree, and where they say nothing, in their own order."""
+    order = list(range(ndim))[::-1]  # innermost first
+    for i in range(1, ndim):
+        at = i
+        for j in range(i - 1, -1, -1):
+            pairs = [(its[order[i]], its[order[j]]) for its in strides if its[order[i]] and its[order[j]]]
+            if pairs:
+                if any(inner <= outer for outer, inner in pairs):
+                    break
+                at = j
+        order.insert(at, order.pop(i))
+    return order[::-1]
 
 
 def copied_onto(shape: Shape, other: Shape) -> None:
@@ -101,7 +122,7 @@ def _index_of(function: Callable) -> Callable:
 
 def _alike(function: Callable) -> Callable:
     """A function that keeps the shape and the dtype."""
-    return lambda a, *args, **options: Layout(a.shape, a.dtype)
+    return lambda a, *args, **options: Layout(a.shape, a.dtype, in_order(a.shape, (a,), a.itemsize))
 
 
 def _element(function: Callable) -> Callable:
@@ -131,8 +152,11 @@ def _product(a: Any, b: Any) -> Layout:
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: Input operands do not fit: {a.shape} and {b.shape}")
     lead = broadcast(a.shape[:-2], b.shape[:-2])
-    rows, columns = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()
-    return Layout((*lead, *rows, *columns), np.result_type(a.dtype, b.dtype))
+    core = (*a.shape[-2:-1], *(b.shape[-1:] if b.ndim > 1 else ()))
+    kind = np.result_type(a.dtype, b.dtype)
+    many = [x[(..., *[0] * min(x.ndim, 2))] for x in (a, b) if x.size]  # what is one of each matrix
+    outer = in_order(lead, many, math.prod(core) * kind.itemsize)
+    return Layout((*lead, *core), kind, (*outer, *steps(core, kind.itemsize)))
 
 
 def _dot(a: Any, b: Any) -> Layout:
@@ -163,15 +187,12 @@ def _joined(arrays: Sequence[Any], axis: int = 0, **options: Any) -> Layout:
     shape = list(first.shape)
     shape[axis] = sum(a.shape[axis] for a in arrays)
     kind = np.result_type(*[a.dtype for a in arrays])
-    steps = [a for a in arrays if a.strides]
-    order = order_of(steps[0].strides) if steps and all(not a.flags.c_contiguous for a in arrays) else range(len(shape))
-    return Layout(tuple(shape), kind, steps_in_order(tuple(shape), list(order), kind.itemsize))
+    return Layout(tuple(shape), kind, in_order(tuple(shape), arrays, kind.itemsize))
 
 
 def _stacked(arrays: Sequence[Any], axis: int = 0) -> Layout:
-    shape = list(arrays[0].shape)
-    shape.insert(axis % (len(shape) + 1), len(arrays))
-    return Layout(tuple(shape), np.result_type(*[a.dtype for a in arrays]))
+    at = axis % (arrays[0].ndim + 1)
+    return _joined([a[(*[slice(None)] * at, None)] for a in arrays], at)
 
 
 def _repeated(a: Any, repeats: int, axis: int | None = None) -> Layout:
