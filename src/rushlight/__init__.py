@@ -49,11 +49,12 @@ _NAMES = {
     "tensor.products": "matmul mm bmm mv dot outer ger addmm addmv baddbmm tensordot einsum",
     "tensor.selection": (
         "where masked_fill masked_select nonzero argwhere tril triu diag index_select index_add gather scatter "
-        "scatter_add take take_along_dim index_fill argsort sort topk median unique bincount searchsorted isin"
+        "scatter_add take take_along_dim index_fill argsort sort topk median unique bincount searchsorted isin "
+        "repeat_interleave"
     ),
     "tensor.shape": (
         "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim "
-        "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile repeat_interleave atleast_1d flip roll "
+        "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile atleast_1d flip roll "
         "meshgrid"
     ),
     "tensor.parts": (

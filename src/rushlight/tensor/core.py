@@ -18,6 +18,7 @@ from rushlight.autograd.version import UNTOUCHED_INFERENCE, Version, version_of
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.size import CPU, Size, device
 from rushlight.tensor.storage import Lying, settle
 
@@ -333,8 +334,6 @@ _LARGE = 1 << 18
 
 def _recycled(args: tuple) -> dict:
     """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
-    from rushlight.runtime.allocation import empty_like_array
-
     first = args[0]
     for other in args:
         if not isinstance(other, np.ndarray | np.generic) or other.dtype != first.dtype or other.dtype.kind != "f":

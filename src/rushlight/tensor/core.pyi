@@ -102,11 +102,6 @@ class Tensor(_Value):
     def __hash__(self) -> _b.int: ...
     def __format__(self, spec: _b.str) -> _b.str:
         """One number as Python writes it, as in PyTorch; several take no format, which is a TypeError."""
-    @property
-    def T(self) -> Tensor: ...
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged."""
     def backward(self, gradient: Tensor | None = None, retain_graph: _b.bool | None = None, create_graph: _b.bool = False, inputs: Tensor | _Sequence[Tensor] | None = None) -> None:
         """Add the gradients of this tensor to `.grad` of the leaves it came from; see `rushlight.autograd.backward`."""
     def register_hook(self, hook: _Callable) -> _Handle:
@@ -171,6 +166,12 @@ class Tensor(_Value):
         """Two axes exchanged."""
     def swapaxes(self, axis0: _b.int, axis1: _b.int) -> Tensor:
         """Two axes exchanged, as `transpose`."""
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse."""
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
     def t(self) -> Tensor:
         """The transpose of a matrix; a tensor of fewer axes is itself."""
     def movedim(self, source: _b.int | _Sequence[_b.int], destination: _b.int | _Sequence[_b.int]) -> Tensor:

@@ -17,6 +17,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes
 from rushlight.tensor.core import Tensor, alias, is_in_order, memory, quiet, wrap
+from rushlight.tensor.interchange import check_kind, check_strides, from_numpy
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
 from rushlight.tensor.operands import is_number, number_in_dtype
@@ -153,8 +154,6 @@ def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = 
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or dtypes.of_numpy(data.dtype) is dtype):
-        from rushlight.tensor.interchange import from_numpy
-
         return from_numpy(data)
     return wrap(_array_of(data, dtype, copy=False))
 
@@ -195,8 +194,6 @@ def _array_of(data: object, dtype: dtypes.dtype | None, copy: bool) -> np.ndarra
 
 
 def _from_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
-    from rushlight.tensor.interchange import check_kind, check_strides
-
     kind = check_kind(array, foreign_order=True)
     check_strides(array)
     target = (dtype or kind).numpy
@@ -288,8 +285,6 @@ class _Values:
 
     def take_array(self, array: np.ndarray) -> None:
         """Take in an array, whose dtype counts, not that of its numbers."""
-        from rushlight.tensor.interchange import check_kind
-
         kind = check_kind(array, foreign_order=True)
         self.kinds.add(kind)
         self.leaves.extend((array.astype(np.float32) if kind in dtypes.HALVES else array).reshape(-1).tolist())

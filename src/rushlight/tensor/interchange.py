@@ -18,7 +18,7 @@ from rushlight.autograd.version import version_of
 from rushlight.backends.device import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.core import Tensor, alias, wrap
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import word
 from rushlight.tensor.pointwise import cast
@@ -422,8 +422,6 @@ def _unpickle_elsewhere(place: str, values: Tensor, cls: type, requires_grad: bo
 
 
 def _rebuild(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict) -> Tensor:
-    from rushlight.tensor.core import alias
-
     result = alias(wrap(array), cls)
     result._requires_grad = requires_grad
     result.__dict__.update(attributes)

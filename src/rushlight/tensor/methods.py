@@ -39,7 +39,7 @@ from rushlight.tensor.core import Tensor
 from rushlight.tensor.keywords import takes_axes
 from rushlight.tensor.operands import operator, reflected
 
-METHODS: dict[str, Callable] = {
+METHODS: dict[str, Callable | property] = {
     # -- autograd
     "backward": engine.backward_method,
     "register_hook": hooks.register_hook,
@@ -74,6 +74,8 @@ METHODS: dict[str, Callable] = {
     "transpose": shape.transpose,
     "swapdims": shape.transpose,
     "swapaxes": shape.swapaxes,
+    "T": property(shape.all_axes_reversed),
+    "mT": property(shape.matrix_transpose),
     "t": shape.t,
     "movedim": shape.movedim,
     "moveaxis": shape.movedim,
@@ -82,7 +84,7 @@ METHODS: dict[str, Callable] = {
     "broadcast_to": shape.broadcast_to,
     "repeat": shape.repeat,
     "tile": shape.tile,
-    "repeat_interleave": shape.repeat_interleave_method,
+    "repeat_interleave": selection.repeat_interleave_method,
     "sum_to_size": shape.sum_to_size,
     "flip": shape.flip,
     "roll": shape.roll,
@@ -416,11 +418,12 @@ METHODS: dict[str, Callable] = {
 
 def attach() -> None:
     """Give the class its methods."""
-    for name, function in METHODS.items():
-        if (
-            METHODS.get(function.__name__) is not function
-        ):  # not the function of another name: errors say what was called
-            function.__name__ = function.__qualname__ = name
-        setattr(Tensor, name, takes_axes(function))
+    for name, member in METHODS.items():
+        if isinstance(member, property):
+            setattr(Tensor, name, member)
+            continue
+        if METHODS.get(member.__name__) is not member:  # not the function of another name: errors say what was called
+            member.__name__ = member.__qualname__ = name
+        setattr(Tensor, name, takes_axes(member))
     Tensor.__new__ = staticmethod(creation.new)
     missing.say_what_is_missing()

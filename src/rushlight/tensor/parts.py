@@ -18,7 +18,9 @@ from rushlight.backends.array import strided
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_unordered, wrap_view
+from rushlight.tensor.indexing import scatter_into_zeros
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
+from rushlight.tensor.operands import result_type
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
 from rushlight.tensor.views import Place, add
 
@@ -56,8 +58,6 @@ def _sliced(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
 
 
 def _slice_rule(shape: tuple[int, ...], index: tuple, needs: Needs, grad: Tensor) -> Gradients:
-    from rushlight.tensor.indexing import scatter_into_zeros
-
     return (scatter_into_zeros(grad, shape, index),)
 
 
@@ -254,8 +254,6 @@ concat = concatenate = cat
 
 
 def _common_kind(tensors: Sequence[Tensor]) -> np.dtype:
-    from rushlight.tensor.operands import result_type
-
     return result_type(*tensors).numpy
 
 

@@ -17,7 +17,7 @@ from rushlight.core.errors import message
 from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, memory, quiet, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
-from rushlight.tensor.operands import Operand, in_dtype
+from rushlight.tensor.operands import Operand, in_dtype, result_type
 
 
 def apply_floating(function: Callable, input: Tensor) -> Tensor:
@@ -224,8 +224,6 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    from rushlight.tensor.operands import result_type
-
     kind = result_type(*[t for t in (input, min, max) if t is not None])
     x, low, high = (None if t is None else in_dtype(t, kind) for t in (input, min, max))
     result = x if low is None else quiet(np.maximum, x, low)

@@ -20,9 +20,11 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
+from rushlight.tensor.arithmetic import maximum, minimum
 from rushlight.tensor.core import Tensor, elements, memory, quiet, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.shape import check_dims
+from rushlight.tensor.parts import cat, stack, unbind
+from rushlight.tensor.shape import check_dims, flip
 
 Dims = int | Sequence[int] | None
 
@@ -240,9 +242,6 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     if not memory(input).size:
         return (spread(grad, shape, axes, keepdim) * input,)
     one = flat.new_ones((*memory(flat).shape[:-1], 1))
-    from rushlight.tensor.parts import cat
-    from rushlight.tensor.shape import flip
-
     before = cat([one, cumprod(flat, -1)[..., :-1]], -1)
     behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
     others = (before * behind).reshape([shape[a] for a in order]).permute(np.argsort(order).tolist())
@@ -278,8 +277,6 @@ def _check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
 
 def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) -> Tensor | tuple[Tensor, Tensor]:
     if isinstance(dim, Tensor):
-        from rushlight.tensor.arithmetic import maximum, minimum
-
         return (maximum if name == "max" else minimum)(input, dim)
     if dim is None:
         return _extreme_of_all(name, input)
@@ -463,8 +460,6 @@ def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Te
 
 def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
     """Built entry by entry from differentiable steps, exact with zeros."""
-    from rushlight.tensor.parts import stack, unbind
-
     if memory(input).ndim == 0:
         return (grad,)
     entries, grads = unbind(input, dim), unbind(grad, dim)

@@ -14,7 +14,8 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import as_array, contiguous
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_beside, wrap_unordered
+from rushlight.tensor.indexing import scatter_into_zeros
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.operands import (
     Operand,
@@ -26,6 +27,7 @@ from rushlight.tensor.operands import (
     word,
 )
 from rushlight.tensor.reductions import _PAIRS, _picked
+from rushlight.tensor.shape import ravel
 
 # -- by condition
 
@@ -277,8 +279,6 @@ def _padded(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Zeros behind each axis, where `src` was larger than the index."""
     if grad._array.shape == shape:
         return grad
-    from rushlight.tensor.indexing import scatter_into_zeros
-
     return scatter_into_zeros(grad, shape, tuple(slice(n) for n in grad._array.shape))
 
 
@@ -538,3 +538,39 @@ def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = Fal
     check_some_tensor("isin", elements, test_elements)
     a, b = (t._array if isinstance(t, Tensor) else t for t in (elements, test_elements))
     return wrap(as_array(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert)))
+
+
+def repeat_interleave(
+    input: Tensor | None = None,
+    repeats: int | Tensor | None = None,
+    dim: int | None = None,
+    *,
+    output_size: int | None = None,
+) -> Tensor:
+    """Each element along an axis several times, one after the other; of counts alone, the indices that do so.
+
+    RuntimeError where `output_size` is not the length that comes out.
+
+    >>> import rushlight as torch
+    >>> torch.repeat_interleave(torch.tensor([5, 6]), torch.tensor([1, 2]))
+    tensor([5, 6, 6])
+    """
+    if input is None or repeats is None:
+        counts = repeats if input is None else input
+        return wrap(np.repeat(np.arange(memory(counts).size), counts._array))
+    source = ravel(input) if dim is None else input
+    at = 0 if dim is None else check_dim(dim, memory(source).ndim)
+    times = repeats._array if isinstance(repeats, Tensor) else repeats
+    places = wrap_beside(np.repeat(np.arange(memory(source).shape[at]), times), source)
+    if output_size is not None and output_size != memory(places).size:
+        raise RuntimeError(
+            f"repeat_interleave: Invalid output_size, expected {memory(places).size} but got {output_size}"
+        )
+    return index_select(source, at, places)
+
+
+def repeat_interleave_method(
+    self: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each element along an axis several times, one after the other."""
+    return repeat_interleave(self, repeats, dim, output_size=output_size)

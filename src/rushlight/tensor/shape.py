@@ -23,7 +23,6 @@ from rushlight.tensor.core import (
     memory,
     quiet,
     wrap,
-    wrap_beside,
     wrap_like,
     wrap_maybe_view,
     wrap_view,
@@ -315,17 +314,18 @@ def t(input: Tensor) -> Tensor:
     return _permuted(input, (1, 0) if ndim == 2 else tuple(range(ndim)), "TBackward0")
 
 
-def _matrix_transpose(self: Tensor) -> Tensor:
+def all_axes_reversed(self: Tensor) -> Tensor:
+    """The axes in reverse."""
+    return _permuted(self, tuple(range(memory(self).ndim))[::-1], "PermuteBackward0")
+
+
+def matrix_transpose(self: Tensor) -> Tensor:
     """The last two axes exchanged."""
     if memory(self).ndim < 2:
         raise RuntimeError(
             f"tensor.mT is only supported on matrices or batches of matrices. Got {memory(self).ndim}-D tensor."
         )
     return transpose(self, -2, -1)
-
-
-Tensor.T = property(lambda self: _permuted(self, tuple(range(memory(self).ndim))[::-1], "PermuteBackward0"))
-Tensor.mT = property(_matrix_transpose)
 
 
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
@@ -442,44 +442,6 @@ def tile(input: Tensor, *counts: int | Sequence[int], dims: Sequence[int] | None
     """As `repeat`; missing leading counts are 1."""
     dims = ints(counts, "tile", "dims", dims)
     return repeat(input, (1,) * (memory(input).ndim - len(dims)) + dims)
-
-
-def repeat_interleave(
-    input: Tensor | None = None,
-    repeats: int | Tensor | None = None,
-    dim: int | None = None,
-    *,
-    output_size: int | None = None,
-) -> Tensor:
-    """Each element along an axis several times, one after the other; of counts alone, the indices that do so.
-
-    RuntimeError where `output_size` is not the length that comes out.
-
-    >>> import rushlight as torch
-    >>> torch.repeat_interleave(torch.tensor([5, 6]), torch.tensor([1, 2]))
-    tensor([5, 6, 6])
-    """
-    from rushlight.tensor.selection import index_select
-
-    if input is None or repeats is None:
-        counts = repeats if input is None else input
-        return wrap(np.repeat(np.arange(memory(counts).size), counts._array))
-    source = ravel(input) if dim is None else input
-    at = 0 if dim is None else check_dim(dim, memory(source).ndim)
-    times = repeats._array if isinstance(repeats, Tensor) else repeats
-    places = wrap_beside(np.repeat(np.arange(memory(source).shape[at]), times), source)
-    if output_size is not None and output_size != memory(places).size:
-        raise RuntimeError(
-            f"repeat_interleave: Invalid output_size, expected {memory(places).size} but got {output_size}"
-        )
-    return index_select(source, at, places)
-
-
-def repeat_interleave_method(
-    self: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
-) -> Tensor:
-    """Each element along an axis several times, one after the other."""
-    return repeat_interleave(self, repeats, dim, output_size=output_size)
 
 
 def sum_to_size(self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
