@@ -7,67 +7,26 @@ In come a model and the shape of its input; the model's copy runs on shapes alon
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from rushlight.core.errors import message
-from rushlight.ops.shapes import Batches, batch_symbol, grown, in_batches, run, shapes_in, stand_in, with_batches
+from rushlight.ops.shapes import batch_symbol, grown, in_batches, run, shapes_in, stand_in, with_batches
 from rushlight.tensor.core import Tensor
 
-from .facts import Axis, Facts, facts_of
+from .facts import Facts, facts_of
 from .fields import Fields
 from .reading import OTHER, of_module
+from .rows import Found, Row, Stop
+from .table import html_of, text_of
 from .words import Words, terminal_is_ascii
 
 
-class Row(NamedTuple):
-    """One call of one layer."""
+class Summary(Found):
+    """The layers of a model with what each makes of its input; prints itself as a table."""
 
-    name: str  # in the model, as "features.0"
-    kind: str
-    x: object  # shapes, or what else was passed on
-    y: object
-    facts: Facts | None  # of a layer of the family
-    axes: tuple[Axis, ...]  # that change their size, with the rule
-    parameters: int
-    macs: int | Batches
-    field: tuple[int, ...] | None
-    again: bool  # its parameters were counted before
-
-
-class Stop(NamedTuple):
-    """Where the run ended: the layer (or the model's own forward), and what it raised."""
-
-    name: str
-    kind: str
-    x: object
-    error: Exception
-
-
-class Summary:
-    """The layers of a model with what each makes of its input."""
-
-    __slots__ = ("kind", "output_shape", "parameters", "rows", "stop", "x")
-
-    def __init__(
-        self, kind: str, x: tuple, rows: list[Row], stop: Stop | None, parameters: int, output_shape: object
-    ) -> None:
-        self.kind, self.x, self.rows, self.stop = kind, x, rows, stop
-        self.parameters, self.output_shape = parameters, output_shape
-
-    @property
-    def macs(self) -> int | Batches:
-        """Multiply-accumulates of all layers of the family."""
-        counts = [row.macs for row in self.rows]
-        growing = [count for count in counts if isinstance(count, Batches)]
-        plain = sum(count for count in counts if not isinstance(count, Batches))
-        if not growing:
-            return plain
-        return Batches(growing[0].symbol, sum(c.factor for c in growing), plain + sum(c.offset for c in growing))
+    __slots__ = ()
 
     def text(self, language: str = "en", ascii: bool = False, width: int = 80) -> str:
         """The table as text; from 132 columns on, a line for each layer."""
-        from .table import text_of
-
         return text_of(self, Words(language, ascii), width)
 
     def __str__(self) -> str:
@@ -76,8 +35,6 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from .table import html_of
-
         return html_of(self, Words())
 
 

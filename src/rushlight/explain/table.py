@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
 
+from rushlight.core.errors import bytes_in_words
 from rushlight.ops.shapes import Batches
 from rushlight.rules import formula
 from rushlight.rules.hints import HINT
@@ -13,15 +13,13 @@ from rushlight.rules.hints import HINT
 from .facts import Axis, Facts
 from .lines import fill, width_of, wrapped
 from .reading import FLATTEN, LINEAR
+from .rows import Found, Row, Stop
 from .words import Words, grouped, short
-
-if TYPE_CHECKING:
-    from .summary import Row, Stop, Summary
 
 WIDE = 132
 
 
-def text_of(summary: Summary, say: Words, width: int) -> str:
+def text_of(summary: Found, say: Words, width: int) -> str:
     """The table, totals, and where it stopped."""
     titles = [say(title) for title in TITLES]
     rows = [[say.plain(cell) for cell in cells(row, say)] for row in summary.rows]
@@ -139,9 +137,7 @@ def _stopped(stop: Stop, say: Words, width: int) -> Iterator[str]:
         yield from wrapped(say.plain(line), "    ", "      ", width)
 
 
-def _totals(summary: Summary, say: Words, width: int) -> Iterator[str]:
-    from rushlight.core.errors import bytes_in_words
-
+def _totals(summary: Found, say: Words, width: int) -> Iterator[str]:
     macs = summary.macs
     work = say.plain(f"{grouped(macs.factor)}·{macs.symbol}") if isinstance(macs, Batches) else grouped(macs)
     sentence = "{kind}: {parameters} parameters ({bytes} in float32), {macs} multiply-accumulates"
@@ -157,7 +153,7 @@ def _totals(summary: Summary, say: Words, width: int) -> Iterator[str]:
 # -- as HTML
 
 
-def html_of(summary: Summary, say: Words) -> str:
+def html_of(summary: Found, say: Words) -> str:
     """A table that notebooks show in their own style."""
     head = "".join(f"<th>{escape(say(title))}</th>" for title in TITLES)
     body = "".join(

@@ -8,28 +8,47 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from rushlight.utils.data.fetching import Fetching
 from rushlight.utils.data.sampler import draw_seed
 from rushlight.utils.data.workers import END, FAILURE, RESUME, RESUMED, Job
 
 if TYPE_CHECKING:
-    from rushlight.utils.data.dataloader import DataLoader
     from rushlight.utils.data.pool import Pool
     from rushlight.utils.data.transport import Received
+
+
+class Loader(Protocol):
+    """What a pass asks of a DataLoader."""
+
+    dataset: Any
+    generator: Any
+    in_order: bool
+    multiprocessing_context: Any
+    num_workers: int
+    persistent_workers: bool
+    prefetch_factor: int | None
+    timeout: float
+    worker_init_fn: Callable | None
+    _index_sampler: Any
+    _length_asked: int | None
+
+    def _fetching(self) -> Fetching:
+        """How to make a batch of what the sampler gives."""
 
 
 class LoaderIterator:
     """What both kinds share. It keeps what it needs of the loader, not the loader, which may keep it."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         self._sampler, self._dataset, self._num_workers = loader._index_sampler, loader.dataset, loader.num_workers
         self._begin(loader)
         self._base_seed = draw_seed(loader.generator)  # with or without workers: the stream goes on alike
 
-    def _begin(self, loader: DataLoader) -> None:
+    def _begin(self, loader: Loader) -> None:
         self._order = iter(self._sampler)
         self._expected: int | None = loader._length_asked
         self._given = 0
@@ -61,7 +80,7 @@ class LoaderIterator:
 class Here(LoaderIterator):
     """Fetches each batch when it is asked for."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         super().__init__(loader)
         if loader.timeout:
             raise AssertionError("a timeout needs num_workers > 0")  # PyTorch's kind
@@ -77,7 +96,7 @@ class Here(LoaderIterator):
 class InWorkers(LoaderIterator):
     """Hands the numbers of batches to workers in turn, `prefetch_factor` ahead of each, and their batches on."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         super().__init__(loader)
         if not loader.prefetch_factor:
             raise AssertionError("prefetch_factor must be greater than 0 with num_workers > 0")  # PyTorch's kind
@@ -109,7 +128,7 @@ class InWorkers(LoaderIterator):
         """Whether its workers are gone."""
         return self._pool.closed
 
-    def restart(self, loader: DataLoader) -> None:
+    def restart(self, loader: Loader) -> None:
         """Begin again with the workers that are there, which finish first what they were asked for."""
         with self._all_or_nothing():
             self._begin(loader)
