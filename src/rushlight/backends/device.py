@@ -7,10 +7,8 @@ the host: its arrays are copied there, the host's backends or NumPy compute, and
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partialmethod
 from importlib import import_module
 from typing import Any
 
@@ -18,11 +16,11 @@ import numpy as np
 
 from rushlight.backends import registry
 from rushlight.backends.array import Array, Shape, order_of, steps_in_order
-from rushlight.backends.protocol import KERNELS, Call, Layout, Refusal, Refused, Task, layout_of, refusals
+from rushlight.backends.preparing import Preparing
+from rushlight.backends.protocol import Refusal, Refused, Task, refusals
 from rushlight.core import memory
 from rushlight.core.errors import message
 
-_REMEMBERED = 1024
 _CHANGED = {np.copyto: 0, np.put_along_axis: 0, np.fill_diagonal: 0, np.put: 0, np.place: 0, np.putmask: 0}
 """Functions that change an argument, and which; of the methods of ufuncs, `at` changes the first."""
 
@@ -46,17 +44,16 @@ def find(name: str) -> Device | None:
     return DEVICES.get(name)
 
 
-class Device:
-    """The base of devices. One gives `name`, `room`, `read` and `write`, and whatever it does itself."""
+class Device(Preparing):
+    """The base of devices. One gives `name`, `room`, `read` and `write`; and, for what it does itself, `prepare` and
+    `functions`."""
 
     name = "device"
     has_numbers = True
     """Whether its arrays hold any."""
     functions: Mapping[Callable, Callable] = {}
-    """NumPy functions that the device does itself, called with the same arguments; they may raise Refusal."""
-
-    def __init__(self) -> None:
-        self._calls: OrderedDict[tuple, Call] = OrderedDict()
+    """NumPy functions that the device does itself: called with the same arguments, `out=` aside; they may raise
+    Refusal."""
 
     # -- memory
 
@@ -75,12 +72,6 @@ class Device:
     def limits(self) -> AbstractContextManager:
         """Within it sizes are not held against the memory of the host."""
         return memory.elsewhere()
-
-    # -- what it does itself
-
-    def prepare(self, task: Task, layouts: Sequence[Layout | None]) -> Call:
-        """The call for a task; Refusal for what the device does not do."""
-        raise Refusal(f"{self.name} has no kernel {task.kernel}")
 
     # -- arrays
 
@@ -154,11 +145,22 @@ class Device:
             reason = f"{self.name} has no function of its own for it"
         else:
             try:
-                return own(*args, **options)
+                return self._own(own, args, dict(options))
             except Refusal as refusal:
                 reason = str(refusal)
         refusals.append(Refused(self.name, getattr(function, "__name__", "?"), _problem(args), reason))
         return self._call_on_host(function, args, options)
+
+    def _own(self, function: Callable, args: tuple, options: dict[str, Any]) -> Any:
+        """A function of the device; what it gives goes where `out=` says."""
+        out, casting = options.pop("out", None), options.pop("casting", "unsafe")
+        result = function(*args, **options)
+        if out is None:
+            return result
+        outs = out if isinstance(out, tuple) else (out,)
+        for array, value in zip(outs, result if isinstance(result, tuple) else (result,)):
+            self.call(np.copyto, (array, value), {"casting": casting})
+        return outs[0] if len(outs) == 1 else outs
 
     def check(self, args: Any, options: dict[str, Any]) -> None:
         """RuntimeError where an array of several elements is on another device."""
@@ -197,50 +199,17 @@ class Device:
             return type(result)(*here) if hasattr(result, "_fields") else type(result)(here)
         return result
 
-    # -- kernels, as operations call them: attributes, arrays
+    # -- kernels
 
     def run(self, task: Task, inputs: Sequence[Any], memo: dict | None = None) -> list[Any]:
         """The results of a task, by the device or else by the host's backends."""
-        layouts = tuple([layout_of(array) for array in inputs])
         self.check(inputs, {})
         try:
-            call = self._prepared(task, layouts)
-            outputs = [self.empty(*layout) for layout in call.outputs]
-            call.run(outputs, inputs, None, memo)
+            return super().run(task, inputs, memo)
         except Refusal as refusal:
             refusals.append(Refused(self.name, task.kernel, str(task.attributes[0]), str(refusal)))
-            results = registry.run(task, [_on_host(array) for array in inputs])
-            return [self._here(result) for result in results]
-        return outputs
-
-    def _prepared(self, task: Task, layouts: tuple) -> Call:
-        call = self._calls.get((task, layouts))
-        if call is None:
-            call = self._calls[task, layouts] = self.prepare(task, layouts)
-            while len(self._calls) > _REMEMBERED:
-                self._calls.popitem(last=False)
-        return call
-
-    def fprop(self, spec: Any, x: Any, w: Any, bias: Any = None, activation: Any = None, memo: Any = None) -> Any:
-        """x and w to y."""
-        return self.run(Task("fprop", (spec, activation)), (x, w, bias), memo)[0]
-
-    def dgrad(self, spec: Any, y: Any, w: Any, bias: Any = None, activation: Any = None, memo: Any = None) -> Any:
-        """y and w to x."""
-        return self.run(Task("dgrad", (spec, activation)), (y, w, bias), memo)[0]
-
-    def max_pool(self, grid: Any, x: Any, wanted: bool) -> tuple[Any, Any]:
-        """The largest entry of each window, and the winners if wanted."""
-        values, *winners = self.run(Task("max_pool", (grid, wanted)), (x,))
-        return values, winners[0] if wanted else None
-
-    def _by_name(self, kernel: str, *arguments: Any) -> Any:
-        count = KERNELS[kernel].attributes
-        return self.run(Task(kernel, arguments[:count]), arguments[count:])[0]
-
-
-for _kernel in KERNELS.keys() - {"fprop", "dgrad", "max_pool"}:
-    setattr(Device, _kernel, partialmethod(Device._by_name, _kernel))
+        results = registry.run(task, [_on_host(array) for array in inputs])
+        return [self._here(result) for result in results]
 
 
 def _on_host(value: Any) -> Any:

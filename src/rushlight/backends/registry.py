@@ -13,20 +13,19 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rushlight.backends import reference
 from rushlight.backends.array import Array
-from rushlight.backends.protocol import Refusal, Refused, Task, Unavailable, refusals
+from rushlight.backends.protocol import KERNELS, Refusal, Refused, Task, Unavailable, refusals
 from rushlight.core import environment
 from rushlight.core.errors import message
 from rushlight.core.extras import how_to_install
 from rushlight.rules.spec import ConvSpec
 
 if TYPE_CHECKING:
-    from rushlight.rules.windows import Windows
+    pass
 
 CHOICES = ("auto", "compiled", "reference")
 
@@ -39,47 +38,33 @@ class Ordered:
     def __init__(self, *engines: object) -> None:
         self.engines = engines
 
-    def fprop(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+    def fprop(self, spec: ConvSpec, *arguments: Any) -> Any:
         """`fprop` of the first engine that takes it."""
         return self._first("fprop", spec, arguments)
 
-    def dgrad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
+    def dgrad(self, spec: ConvSpec, *arguments: Any) -> Any:
         """`dgrad` of the first engine that takes it."""
         return self._first("dgrad", spec, arguments)
 
-    def wgrad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
-        """`wgrad` of the first engine that takes it."""
-        return self._first("wgrad", spec, arguments)
-
-    def bias_grad(self, spec: ConvSpec, *arguments: object) -> np.ndarray:
-        """`bias_grad` of the first engine that takes it."""
-        return self._first("bias_grad", spec, arguments)
-
-    def max_pool(self, grid: Windows, *arguments: object) -> tuple[np.ndarray, np.ndarray | None]:
-        """`max_pool` of the first engine that takes it."""
-        return self._first("max_pool", grid, arguments)
-
-    def max_pool_grad(self, grid: Windows, *arguments: object) -> np.ndarray:
-        """`max_pool_grad` of the first engine that takes it."""
-        return self._first("max_pool_grad", grid, arguments)
-
     def __getattr__(self, name: str) -> Callable:
-        """Other kernels are those of the first engine that has them."""
-        for engine in self.engines:
-            if kernel := getattr(engine, name, None):
-                setattr(self, name, kernel)
-                return kernel
-        raise AttributeError(f"no engine has {name}")
+        if name not in KERNELS:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        kernel = partial(self._any, name)
+        setattr(self, name, kernel)
+        return kernel
 
-    def _first(self, kernel: str, spec: ConvSpec | Windows, arguments: tuple) -> np.ndarray | tuple:
+    def _any(self, kernel: str, attribute: Any, *arguments: Any) -> Any:
+        return self._first(kernel, attribute, arguments)
+
+    def _first(self, kernel: str, attribute: Any, arguments: tuple) -> Any:
         for engine in self.engines:
             try:
-                return getattr(engine, kernel)(spec, *arguments)
+                return getattr(engine, kernel)(attribute, *arguments)
             except Refusal as refusal:
-                refusals.append(Refused(engine.name, kernel, str(spec), str(refusal)))
+                refusals.append(Refused(engine.name, kernel, str(attribute), str(refusal)))
                 if isinstance(refusal, Unavailable):
                     self._do_without(engine, str(refusal))
-        raise RuntimeError(f"no engine takes {spec}: {refusals[-1].reason}")
+        raise RuntimeError(f"no engine takes {attribute}: {refusals[-1].reason}")
 
     def _do_without(self, engine: object, reason: str) -> None:
         self.engines = tuple(other for other in self.engines if other is not engine)
