@@ -9,15 +9,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-if TYPE_CHECKING:
-    from rushlight.backends.device import Device
-
 Shape = tuple[int, ...]
+
+
+class Owner(Protocol):
+    """What an array asks of its device (`device.Device`): everything that needs to see its memory."""
+
+    name: str
+
+    def take(self, array: Array, index: tuple) -> Array:
+        """What an advanced index takes of an array."""
+
+    def put(self, array: Array, index: tuple, value: Any) -> None:
+        """Set what an index takes of an array."""
+
+    def cast(self, array: Array, dtype: np.dtype, order: str) -> Array:
+        """The elements in another dtype, in memory of their own."""
+
+    def number(self, array: Array) -> Any:
+        """The one element, as Python's number."""
+
+    def to_host(self, array: Array) -> np.ndarray:
+        """The elements as an array of NumPy's."""
+
+    def read_unasked(self, array: Array) -> np.ndarray:
+        """What NumPy gets that asks for an array of its own: an error."""
+
+    def call(self, function: Callable, args: Any, options: dict) -> Any:
+        """A function of NumPy's."""
 
 
 class Flags:
@@ -37,7 +61,7 @@ class Array(NDArrayOperatorsMixin):
 
     def __init__(
         self,
-        backend: Device,
+        backend: Owner,
         base: object,
         shape: Shape,
         dtype: np.dtype,
