@@ -22,10 +22,11 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ..core import pages
-from . import cpus
+from . import cpus, pauses
 from . import team_program as layout
 from .team_program import team_code
 
@@ -41,7 +42,24 @@ _team: Team | None = None
 def launch(entry: Entry, words: array, threads: int = 1) -> None:
     """Run a kernel on this thread and `threads` − 1 others; returns when all are done.
 
-    `words` is what `Params.pack` made, for this launch only: it holds the counters of the work claimed."""
+    `words` is what `Params.pack` made, for this launch only: it holds the counters of the work claimed. On the main
+    thread, Ctrl-C may end it between two items; what it was to compute is then undefined."""
+    if get_ident() != pauses.main:
+        _start(entry, words, threads)
+        return
+    before, pauses.running = pauses.running, words
+    try:
+        if pauses.asleep:
+            pauses.wake()
+        _start(entry, words, threads)
+        while words[0] >= pauses.STOPPED:
+            pauses.resume(words)
+            _start(entry, words, threads)
+    finally:
+        pauses.running = before  # another one where a signal's handler launched this one
+
+
+def _start(entry: Entry, words: array, threads: int) -> None:
     if threads <= 1:
         entry.call(words.buffer_info()[0])
     else:
