@@ -31,6 +31,8 @@ Allocator = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 _allocator: Allocator | None = None
 _SMALL = 4096  # below, malloc recycles well by itself
 _HUGE = 4 << 20
+_LARGE = 64
+"""Blocks of more than a 64th of the limit go back to the system at once where enough are idle."""
 _REMEMBERED = 4096  # exact sizes whose shelf is known at once
 
 
@@ -45,15 +47,16 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if shelf is None:
         shelf = _pool.shelf(size)
     try:
-        block = shelf.pop()
+        ended = shelf.pop()
+        del _leases[id(ended)]
+        block = ended.block
         shelf.used = _pool.clock
-        _pool.idle -= shelf.size
     except IndexError:
         block = _pool.make(shelf)
     array = np.ndarray(shape, dtype, block)
     # What views and other libraries hold on to is this array, never the block alone: a view's base is the last
     # array on the way to memory that is no array's. So when this array dies, nothing looks at the block.
-    lease = _Lease(array, _returned)
+    lease = _Lease(array, shelf.append if shelf.size * _LARGE <= _pool.limit else _returned)
     lease.block, lease.shelf = block, shelf
     _leases[id(lease)] = lease
     return array
@@ -110,7 +113,8 @@ address = _choose_address()
 
 
 class _Shelf(list):
-    """Idle blocks of one size."""
+    """Idle blocks of one size, as the leases that have ended: what puts one here must be a function of C's. Python's
+    own would be where it handles Ctrl-C now and then, and an exception in it is lost."""
 
     __slots__ = ("size", "used")
 
@@ -128,15 +132,18 @@ class Pool:
     """Idle blocks on shelves by size.
 
     Arrays die anywhere: on any thread, and inside the collector while this very pool works. So taking from a shelf
-    and returning to it are single steps without a lock; the count of idle bytes, which two threads may spoil, is
-    made up again whenever a block is made."""
+    and returning to it are single steps without a lock. Whenever a block is made there are too many no longer."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.clock = 0  # counts blocks made: what was not taken from for long belongs to shapes gone by
         self._by_block: dict[int, _Shelf] = {}
         self._lock = threading.Lock()
-        self.idle = 0  # bytes
+
+    @property
+    def idle(self) -> int:
+        """Bytes of idle blocks."""
+        return sum(len(shelf) * shelf.size for shelf in list(self._by_block.values()))
 
     def shelf(self, size: int) -> _Shelf:
         """The shelf of the blocks that hold `size` bytes."""
@@ -162,12 +169,13 @@ class Pool:
         """Free idle blocks down to `limit` bytes, the sizes longest unused first; gives the bytes freed."""
         with self._lock:
             shelves = sorted(self._by_block.values(), key=_last_use)
-            before = self.idle = sum(len(shelf) * shelf.size for shelf in shelves)
+            before = idle = self.idle
             for shelf in shelves:
-                while self.idle > limit and len(shelf):
-                    shelf.pop()
-                    self.idle -= shelf.size
-            return before - self.idle
+                with contextlib.suppress(IndexError):
+                    while idle > limit:
+                        del _leases[id(shelf.pop())]
+                        idle -= shelf.size
+            return before - idle
 
     def after_fork(self) -> None:
         """In a child, another thread of the parent may have held the lock for ever."""
@@ -215,15 +223,20 @@ _shelves: dict[int, _Shelf] = {}  # by the exact size asked for
 _pool = Pool(_default_limit())
 
 
+def trim() -> None:
+    """Give back what is idle beyond the limit; the watch of long kernels does so now and then."""
+    if _pool.idle > _pool.limit:
+        _pool.shrink(_pool.limit)
+
+
 def _returned(lease: _Lease, leases: dict = _leases, pool: Pool = _pool) -> None:
-    """The array of a lease is gone: keep its block, unless there is enough idle memory already.
+    """The array of a lease is gone: keep its large block, unless there is enough idle memory already.
 
     (Its globals are bound as defaults, because it may run while the interpreter takes its modules down.)"""
-    leases.pop(id(lease), None)
-    shelf = lease.shelf
-    if pool.idle + shelf.size <= pool.limit:
-        pool.idle += shelf.size
-        shelf.append(lease.block)
+    if pool.idle + lease.shelf.size <= pool.limit:
+        lease.shelf.append(lease)
+    else:
+        leases.pop(id(lease), None)
 
 
 if hasattr(os, "register_at_fork"):

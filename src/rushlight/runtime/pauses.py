@@ -17,6 +17,8 @@ import threading
 import time
 from array import array
 
+from . import memory
+
 STOPPED = 1 << 62
 """A counter from here on was stopped."""
 _TICK = 0.1
@@ -50,11 +52,12 @@ def resume(words: array) -> None:
 
 
 def _watch() -> None:
-    """Stop whatever has run for a tick; end after some ticks without anything."""
+    """Stop whatever has run for a tick, keep idle memory within its limit, end after some ticks without a launch."""
     global asleep
     before, idle = None, 0
     while True:
         time.sleep(_TICK)
+        memory.trim()
         words = running
         if words is None:
             idle += 1
