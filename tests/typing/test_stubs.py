@@ -63,7 +63,7 @@ def _pyright(file: str) -> set[int]:
 
 
 @pytest.mark.parametrize("errors", [_mypy, _pyright])
-@pytest.mark.parametrize("program", ["program.py", "idioms.py"])
+@pytest.mark.parametrize("program", ["program.py", "idioms.py", "backends.py"])
 def test_right_programs(errors, program):
     assert errors(program) == set()
 

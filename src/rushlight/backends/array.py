@@ -131,8 +131,8 @@ class Array(NDArrayOperatorsMixin):
 
     def squeeze(self, axis: Any = None) -> Array:
         """Without axes of one entry: all, or those named."""
-        dropped = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        dropped = {a % self.ndim for a in dropped}
+        axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        dropped = {a % self.ndim for a in axes}
         kept = [i for i, n in enumerate(self.shape) if n != 1 or i not in dropped]
         return self.seen(tuple([self.shape[i] for i in kept]), tuple([self.strides[i] for i in kept]))
 

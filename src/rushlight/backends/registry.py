@@ -35,7 +35,7 @@ class Ordered:
 
     name = "auto"
 
-    def __init__(self, *engines: object) -> None:
+    def __init__(self, *engines: Any) -> None:
         self.engines = engines
 
     def fprop(self, spec: ConvSpec, *arguments: Any) -> Any:
@@ -87,7 +87,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_in_child)
 
 
-def current() -> object:
+def current() -> Any:
     """The engine that runs calls now, in this thread."""
     return _here.get() or _current or _resolve()
 

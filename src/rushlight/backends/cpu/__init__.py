@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import NoReturn
@@ -24,19 +24,21 @@ from ...plan.pool import covered, listed
 from ...plan.target import NoKernels, Target
 from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
+from .. import reference
 from ..exactness import get_exact
-from ..protocol import Refusal, Unavailable
+from ..protocol import Call, Layout, Refusal, Task, Unavailable, results_of
 from ..reference import averaging, pooling
 from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
 from ..reference.pooling import max_pool_gather, positions
+from .calls import Copying, LayerCall, SumCall, stand_in
 from .kernels import addressable
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "fold", "fprop",
     "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
-    "positions", "unfold", "wgrad",
+    "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -49,6 +51,19 @@ _CALLS = {
     "overlap": "overlap.OverlapCall",
 }  # fmt: skip
 _FLOATS = {"f32", "f64", "f16", "bf16"}
+
+
+def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
+    """The call for inputs that lie so; Refusal for what is not compiled. What only moves numbers, NumPy does."""
+    spec, sources = task.attributes[0], [stand_in(layout) for layout in layouts if layout is not None]
+    if task.kernel in ("fprop", "dgrad"):
+        source, activation = sources[0], task.attributes[1]
+        return LayerCall(_layer(task.kernel, spec, source, layouts[2] is None, activation))
+    if task.kernel == "wgrad" and all(map(addressable, sources)):
+        return SumCall(_weight_gradient(spec, *sources), results_of(task, layouts))
+    if task.kernel == "bias_grad" and spec.dtype in _FLOATS and sources[0].size and addressable(sources[0]):
+        return SumCall(_sum(spec.dtype, sources[0]), results_of(task, layouts))
+    return reference.prepare(task, layouts)
 
 
 def fprop(
@@ -81,11 +96,15 @@ def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         x = np.ascontiguousarray(x)
     if not addressable(y):
         y = np.ascontiguousarray(y)
+    return _weight_gradient(spec, x, y)(x, y)
+
+
+def _weight_gradient(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> Callable:
     key = ("wgrad", spec, x.strides, y.strides, runtime.team_size(), get_exact())
     call = _calls.get(key)
     if call is None:
         call = _prepare(key, spec, x, None, partial(_choose_wgrad, spec, x, y))
-    return call(x, y)
+    return call
 
 
 def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
@@ -97,11 +116,15 @@ def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
         return np.zeros(y.shape[1], y.dtype)
     if not addressable(y):
         y = np.ascontiguousarray(y)
+    return _sum(dtype, y)(y)
+
+
+def _sum(dtype: str, y: np.ndarray) -> Callable:
     key = ("bias", dtype, y.shape, y.strides, runtime.team_size())
     call = _calls.get(key)
     if call is None:
         call = _remember(key, lambda: _class("bias.BiasCall")(dtype, y, Target.host(), runtime.team_size()))
-    return call(y)
+    return call
 
 
 def max_pool(grid: Windows, x: np.ndarray, wanted: bool) -> tuple[np.ndarray, np.ndarray | None]:
@@ -161,9 +184,16 @@ def _run(
     key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size(), get_exact())
     call = _calls.get(key)
     if call is None:
-        choose = partial(_choose, kernel, spec, source, activation)
-        call = _prepare(key, spec, source, activation, choose)
+        call = _layer(kernel, spec, source, bias is None, activation)
     return call(source, w, bias, memo)
+
+
+def _layer(kernel: str, spec: ConvSpec, source: np.ndarray, plain: bool, activation: str | None) -> Callable:
+    """The call of a layer, `plain` if without a bias: remembered, or made."""
+    key = (kernel, spec, source.strides, plain, activation, runtime.team_size(), get_exact())
+    return _calls.get(key) or _prepare(
+        key, spec, source, activation, partial(_choose, kernel, spec, source, activation)
+    )
 
 
 def _prepare(
@@ -184,14 +214,23 @@ def _remember(key: tuple, make: Callable[[], Callable]) -> Callable:
         raise Unavailable(str(missing)) from missing
     except jit.KernelFailed as failed:
         warnings.warn(f"{failed}; NumPy computes this layer", RuntimeWarning, stacklevel=2)
-        call = _calls[key] = partial(_declined, str(failed))
+        call = _calls[key] = _Declined(str(failed))
     while len(_calls) > _REMEMBERED:
         _calls.popitem(last=False)
     return call
 
 
-def _declined(reason: str, *arguments: object) -> NoReturn:
-    raise Refusal(reason)
+class _Declined:
+    """Stands for a call that cannot be: whatever is asked of it is declined."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __call__(self, *arguments: object) -> NoReturn:
+        raise Refusal(self.reason)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Refusal(self.reason)
 
 
 def _choose(
@@ -200,8 +239,7 @@ def _choose(
     """The call of the best algorithm; of the best that sums plainly where `exact`."""
     exact = get_exact() if exact is None else exact
     if not addressable(source):
-        call = _choose(kernel, spec, np.ascontiguousarray(source), activation, exact)
-        return lambda source, *others: call(np.ascontiguousarray(source), *others)
+        return Copying(_choose(kernel, spec, np.ascontiguousarray(source), activation, exact))
     target, threads = Target.host(), runtime.team_size()
     if 0 in source.shape:
         return _class("product.ProductCall")(kernel, spec, source, activation, target, threads)

@@ -43,10 +43,10 @@ class BiasCall:
             self.totals_words = totals_params(number, stored).pack(0, 0, rows, self.channels)
             self.totals_threads = threads if self.sums[0] > _FEW else 1
 
-    def __call__(self, y: np.ndarray) -> np.ndarray:
+    def __call__(self, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         if self.copies:
             y = np.ascontiguousarray(y)
-        result = runtime.empty((self.channels,), self.dtype)
+        result = runtime.empty((self.channels,), self.dtype) if out is None else out
         sums = runtime.empty(self.sums, self.sums_dtype) if self.sums else result
         words = self.words[:]
         words[2], words[3] = runtime.address(y), runtime.address(sums)

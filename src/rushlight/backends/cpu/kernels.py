@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from ...compiler import jit
 from ...kernels.pack import emit_pack
 from ...language.ir import BY_NAME, Module, Type, f32
 from ...plan.target import Target
+from ..array import steps
+from ..protocol import Layout
 
 
 def kernel(target: Target, title: str, emit: Callable[..., None], *arguments: object) -> jit.Code:
@@ -71,6 +73,13 @@ KEEPING = {
     packed_in_use: "packed where they are used, every time",
 }
 """What becomes of packed weights, for people."""
+
+
+def laid(shape: Sequence[int], order: Sequence[int] | None, dtype: np.dtype) -> Layout:
+    """The layout of an array of this shape whose axes are then taken in this order."""
+    strides = steps(tuple(shape), dtype.itemsize)
+    order = range(len(shape)) if order is None else order
+    return Layout(tuple([shape[axis] for axis in order]), dtype, tuple([strides[axis] for axis in order]))
 
 
 def addressable(a: np.ndarray) -> bool:

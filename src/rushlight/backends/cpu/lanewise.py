@@ -18,8 +18,9 @@ from ...plan.blocking import AxisBlocks, Bands, cut_axis
 from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, plan_lanes
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
+from ..protocol import Layout
 from .gathered import GatheredWeight, channel_places
-from .kernels import kernel, number_types, pack_entry
+from .kernels import kernel, laid, number_types, pack_entry
 from .product import ProductCall
 
 
@@ -30,6 +31,7 @@ class LaneCall:
         self, role: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
     ) -> None:
         self.spec = spec = spec._replace(role=role)
+        self.result_dtype = source.dtype
         self.target, self.threads = target, threads
         self.stored, self.number, self.dtype = number_types(spec.dtype)
         self.groups, self.axes = gather_groups(spec), gather_axes(spec)
@@ -53,11 +55,24 @@ class LaneCall:
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
 
-    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+    @property
+    def layout(self) -> Layout:
+        """How the result lies."""
+        return laid(self.shape, self.order, self.result_dtype)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the threads work in."""
+        return 0 if self.plan.in_place else self.threads_used * self.scratch_size * self.dtype.itemsize
+
+    def __call__(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         (packed, finite), address = self.weights(w, memo), runtime.address
         if not finite and self.leaves_out:
-            return self._strictly(source, w, bias)
-        result = runtime.empty(self.shape, source.dtype)
+            return self._strictly(source, w, bias, out)
+        result = runtime.empty(self.shape, source.dtype).transpose(self.order) if out is None else out
         words = self.words[:]
         if bias is None:
             bias = self.no_bias
@@ -67,16 +82,19 @@ class LaneCall:
             bias = padded
         words[2], words[3], words[4], words[5] = address(source), address(packed), address(bias), address(result)
         if not self.plan.in_place:
-            scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
+            if scratch is None:
+                scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
             words[6] = address(scratch)
         runtime.launch(self.entry, words, self.threads_used)
-        return result.transpose(self.order)
+        return result
 
-    def _strictly(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    def _strictly(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray | None
+    ) -> np.ndarray:
         """A padded zero times an infinite weight is NaN: by the product, which then multiplies every zero."""
         activation = "relu" if self.tile.relu else None
         call = ProductCall("fprop", self.spec, source, activation, self.target, self.threads)
-        return call(source, w, bias, None)
+        return call(source, w, bias, None, out)
 
     # ---------------------------------------------------------------- preparation
 

@@ -59,9 +59,9 @@ class LaneWgradCall:
         self.finish_words = finish_params(self.number, self.stored).pack(0, 0, *words)
         self.result_dtype = x.dtype
 
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         address = runtime.address
-        result = runtime.empty(self.spec.w_shape, self.result_dtype)
+        result = runtime.empty(self.spec.w_shape, self.result_dtype) if out is None else out
         sums = runtime.empty((self.plan.chunks * self.chunk_size,), self.dtype)
         words = self.words[:]
         words[2], words[3], words[4] = address(x), address(y), address(sums)

@@ -13,6 +13,8 @@ import numpy as np
 from ... import runtime
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
+from ..protocol import Layout
+from .kernels import laid
 from .product import ProductCall
 
 
@@ -22,13 +24,26 @@ class OverlapCall:
     def __init__(
         self, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
     ) -> None:
-        self.spec, self.relu = spec, activation == "relu"
+        self.spec, self.relu, self.dtype = spec, activation == "relu", source.dtype
         columns = spec.in_channels * spec.taps[0]
         # The adjoint, too, of a layer with one tap and all columns as its channels: the weight is taken as it lies.
         flat = ConvSpec.of(spec.batch, columns, spec.out_channels, spec.out, (1,), dtype=spec.dtype)
         self.product = ProductCall("dgrad", flat, source, None, target, threads, widened=True)
 
-    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+    @property
+    def layout(self) -> Layout:
+        """How the result lies."""
+        return laid((self.spec.batch, self.spec.in_channels, *self.spec.size), None, self.dtype)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the threads work in."""
+        return 0
+
+    def __call__(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         spec, (taps,), (stride,) = self.spec, self.spec.taps, self.spec.stride
         columns = self.product(source, w.reshape(spec.out_channels, -1, 1), None, memo).transpose(0, 2, 1)
         columns = columns.reshape(spec.batch, spec.out[0], spec.in_channels, taps).transpose(0, 2, 1, 3)
@@ -43,7 +58,7 @@ class OverlapCall:
             sums += bias.reshape(-1, 1).astype(sums.dtype)
         if self.relu:
             np.maximum(sums, 0, out=sums)
-        result = runtime.empty(sums.shape, source.dtype)
+        result = runtime.empty(sums.shape, source.dtype) if out is None else out
         result[...] = sums
         return result
 

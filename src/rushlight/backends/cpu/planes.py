@@ -19,8 +19,9 @@ from ...plan.lanewise import gather_axes, gather_groups
 from ...plan.planes import PlanePlan, plan_planes
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
+from ..protocol import Layout
 from .gathered import GatheredWeight, channel_places
-from .kernels import kernel, number_types
+from .kernels import kernel, laid, number_types
 
 
 class PlaneCall:
@@ -29,7 +30,7 @@ class PlaneCall:
     def __init__(
         self, role: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
     ) -> None:
-        spec = spec._replace(role=role)
+        spec, self.result_dtype = spec._replace(role=role), source.dtype
         self.stored, self.number, self.dtype = number_types(spec.dtype)
         plan, groups, axes = plan_planes(spec, target), gather_groups(spec), gather_axes(spec)
         self.plan, self.channels = plan, groups.count * groups.result
@@ -66,11 +67,25 @@ class PlaneCall:
         self.words = planes_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
         self.no_bias = np.zeros(self.channels, self.dtype)
 
-    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+    @property
+    def layout(self) -> Layout:
+        """How the result lies."""
+        return laid(self.shape, None, self.result_dtype)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the threads work in."""
+        return self.threads_used * self.scratch_size * self.dtype.itemsize
+
+    def __call__(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         address = runtime.address
         packed, _ = self.weights(w, memo)
-        result = runtime.empty(self.shape, source.dtype)
-        scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
+        result = runtime.empty(self.shape, source.dtype) if out is None else out
+        if scratch is None:
+            scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
         bias = self.no_bias if bias is None else np.ascontiguousarray(bias, self.dtype)
         words = self.words[:]
         words[2], words[3], words[4], words[5] = address(source), address(packed), address(bias), address(result)

@@ -13,7 +13,8 @@ from ...language.ir import Type, f32, f64, i8, i32
 from ...plan.pool import Axis, table
 from ...plan.target import Target
 from ...rules.windows import Windows
-from ..reference.pooling import arranged, order_of, winner_dtype
+from ..protocol import winner_dtype
+from ..reference.pooling import arranged, order_of
 from .kernels import addressable, kernel
 
 _FEW = 20_000

@@ -21,7 +21,8 @@ from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_produc
 from ...plan.target import Target
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from ...rules.spec import ConvSpec
-from .kernels import KEEPING, number_types, pack_entry, remembered, worth_packing
+from ..protocol import Layout
+from .kernels import KEEPING, laid, number_types, pack_entry, remembered, worth_packing
 from .kernels import kernel as load_kernel
 
 _BAND, _PHASE, _FUSE = map(loops_params(f32, f32, f32).place, ("band", "phase", "fuse"))
@@ -59,10 +60,23 @@ class ProductCall:
             self.number.bytes,
         )  # fmt: skip
 
-    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
-        result = runtime.empty(self.shape, self.result_dtype)
+    @property
+    def layout(self) -> Layout:
+        """How the result lies."""
+        return laid(self.shape, self.order, self.result_dtype)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the threads work in."""
+        return 0 if self.empty else max(self.scratch, self._fused_scratch()) * self.dtype.itemsize
+
+    def __call__(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        result = runtime.empty(self.shape, self.result_dtype).transpose(self.order) if out is None else out
         if self.empty:
-            return result.transpose(self.order)
+            return result
         kept = self.keep(memo, self.weights, self._pack, w)
         words, address = self.words[:], runtime.address
         words[2], words[4] = address(source), address(result)
@@ -70,23 +84,28 @@ class ProductCall:
             bias = np.ascontiguousarray(bias, self.dtype)
             words[5] = address(bias)
         if kept is None:
-            finite = self._launch_fused(words, w)
+            finite = self._launch_fused(words, w, scratch)
             if not self.strictness_matters or finite:
-                return result.transpose(self.order)
+                return result
             kept = remembered(memo, self.weights, self._pack, w)
         packed, finite = kept
-        scratch = runtime.empty((self.scratch,), self.dtype)
+        if scratch is None:
+            scratch = runtime.empty((self.scratch,), self.dtype)
         words[3], words[6] = address(packed), address(scratch)
         if self.strictness_matters and not finite:
             words[_PHASE] = self._strictly()
         runtime.launch(self.entry, words, self.threads_used)
-        return result.transpose(self.order)
+        return result
 
-    def _launch_fused(self, words: array, w: np.ndarray) -> bool:
+    def _fused_scratch(self) -> int:
+        return (self.place + self.panel_size) * self.threads_used
+
+    def _launch_fused(self, words: array, w: np.ndarray, scratch: np.ndarray | None) -> bool:
         """Run with weights that are packed panel by panel where they are used; whether they are finite."""
         w = np.ascontiguousarray(w)
         flag, each = np.zeros(1, self.dtype), self.place + self.panel_size
-        scratch = runtime.empty((each * self.threads_used,), self.dtype)
+        if scratch is None:
+            scratch = runtime.empty((each * self.threads_used,), self.dtype)
         job = self.weight_words[:]
         job[2], job[4] = runtime.address(w), runtime.address(flag)
         mine = words[:]

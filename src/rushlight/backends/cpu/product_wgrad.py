@@ -87,8 +87,11 @@ class EmptyWgrad:
     def __init__(self, spec: ConvSpec, dtype: np.dtype) -> None:
         self.shape, self.dtype = spec.w_shape, dtype
 
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.zeros(self.shape, self.dtype)
+    def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        if out is None:
+            return np.zeros(self.shape, self.dtype)
+        out[...] = 0
+        return out
 
     def describe(self) -> str:
         """The plan for people."""
@@ -117,9 +120,9 @@ class WgradCall:
             self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())
             self.finish_threads = self.threads_used if prod(self.shape) > 20_000 else 1
 
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         address = runtime.address
-        result = runtime.empty(self.shape, self.result_dtype)
+        result = runtime.empty(self.shape, self.result_dtype) if out is None else out
         words = self.product_words[:]
         if self.turned:
             words[2], words[3] = address(x), address(y)

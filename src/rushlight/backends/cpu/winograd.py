@@ -25,7 +25,8 @@ from ...language.ir import BY_NAME, f32
 from ...plan.target import Target
 from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
 from ...rules.spec import ConvSpec
-from .kernels import KEEPING, packed_in_use, remembered, worth_packing
+from ..protocol import Layout
+from .kernels import KEEPING, laid, packed_in_use, remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
 _SIZE, _STATISTICS, _FUSE = map(layer_params(f32).place, ("thread_size", "statistics", "fuse"))
@@ -56,22 +57,37 @@ class WinogradCall:
             for phase in plan.phases
         ]
 
-    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
-        return self.watched(source, w, bias, memo)[0]
+    @property
+    def layout(self) -> Layout:
+        """How the result lies."""
+        return laid(self.shape, self.order, self.dtype)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the threads work in."""
+        return max(max(phase.fused_size, phase.thread_size) for phase in self.phases) * self.threads * _F32.itemsize
+
+    def __call__(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        return self.watched(source, w, bias, memo, out, scratch)[0]
 
     def watched(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None
-    ) -> tuple[np.ndarray, list[array]]:
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, list[array]]:  # fmt: skip
         """The result, and for each phase the statistics of all images and blocks (`kernels.winograd_watch`)."""
-        result = runtime.empty(self.shape, self.dtype)
+        result = runtime.empty(self.shape, self.dtype).transpose(self.order) if out is None else out
         weights = [phase.weights(w, memo) for phase in self.phases]
         sizes = [
             phase.fused_size if packed is None else phase.thread_size for phase, packed in zip(self.phases, weights)
         ]
-        scratch = runtime.empty((max(sizes) * self.threads,), _F32)
+        if scratch is None:
+            scratch = runtime.empty((max(sizes) * self.threads,), _F32)
         padded = self._bias(bias)
         found = [phase.run(source, w, packed, padded, result, scratch) for phase, packed in zip(self.phases, weights)]
-        return result.transpose(self.order), found
+        return result, found
 
     def _bias(self, bias: np.ndarray | None) -> np.ndarray:
         """The bias with room for a panel behind it; zeros where there is none."""

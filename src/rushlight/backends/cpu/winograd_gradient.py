@@ -95,13 +95,13 @@ class WinogradGradientCall:
         self.point = self.rows * form.panel
         self.sums = plan.depth_taps * form.points * plan.panels * self.point
 
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self.watched(x, y)[0]
+    def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return self.watched(x, y, out)[0]
 
-    def watched(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def watched(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The gradient; of x and of y, for every unit, the energies of its tiles: their sum, and the largest."""
         plan, address = self.plan, runtime.address
-        w = runtime.empty(self.spec.w_shape, self.dtype)
+        w = runtime.empty(self.spec.w_shape, self.dtype) if out is None else out
         sums = runtime.empty((self.sums,), _F32)
         spread = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
         bands = [-(-operand.bands.size // 64) * 64 for operand in (self.x, self.y)]

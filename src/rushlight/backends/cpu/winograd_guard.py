@@ -25,6 +25,7 @@ import numpy as np
 
 from ...kernels.winograd_watch import PEAK, STATISTICS, gain
 from ...rules.spec import ConvSpec
+from ..protocol import Layout
 from .winograd import WinogradCall
 from .winograd_gradient import WinogradGradientCall
 
@@ -47,10 +48,23 @@ class GuardedCall:
         self.key = (_SAME, kernel, spec.groups)
         self.limits = [PEAK * gain(phase.plan.rows.data, phase.plan.columns.data) for phase in fast.phases]
 
-    def __call__(self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None) -> np.ndarray:
+    @property
+    def layout(self) -> Layout:
+        """How the result lies."""
+        return self.fast.layout
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the threads work in."""
+        return self.fast.scratch_bytes
+
+    def __call__(
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        out: np.ndarray | None = None, scratch: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         if not self._is_learned(w, memo):
             return self._sum_plainly(len(source))(source, w, bias, memo)
-        result, found = self.fast.watched(source, w, bias, memo)
+        result, found = self.fast.watched(source, w, bias, memo, out, scratch)
         if any(some[-2] or some[-1] for some in found):
             loud = np.any([_loud(*some, len(source)) for some in zip(found, self.limits)], axis=0)
             if loud.all():
@@ -102,14 +116,14 @@ class GuardedGradient:
     def __init__(self, fast: WinogradGradientCall, plain: Callable[[], Callable]) -> None:
         self.fast, self._make_plain, self._plain = fast, plain, None
 
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         if not (_is_whole(x) or _is_whole(y)):
-            result, energies = self.fast.watched(x, y)
+            result, energies = self.fast.watched(x, y, out)
             if not _stands_out(energies, self.fast.plan.tiles):
                 return result
         if self._plain is None:
             self._plain = self._make_plain()
-        return self._plain(x, y)
+        return self._plain(x, y, out)
 
     def describe(self) -> str:
         """The plan for people."""

@@ -17,7 +17,7 @@ from rushlight.backends.protocol import Layout
 from rushlight.core.errors import message
 
 
-def of_ufunc(function: Callable, args: tuple, options: dict[str, Any]) -> Layout | list[Layout] | None:
+def of_ufunc(function: Any, args: tuple, options: dict[str, Any]) -> Layout | list[Layout] | None:
     """What a ufunc gives, or one of its methods."""
     if isinstance(function, np.ufunc):
         return _product(*args) if function.signature else _by_element(function, args, options)
@@ -159,7 +159,7 @@ def _product(a: Any, b: Any) -> Layout:
     return Layout((*lead, *core), kind, (*outer, *steps(core, kind.itemsize)))
 
 
-def _dot(a: Any, b: Any) -> Layout:
+def _dot(a: Any, b: Any) -> Layout | list[Layout]:
     if a.ndim > 1 and b.ndim > 2:
         raise NotImplementedError("dot of stacks")
     return _product(a, b) if a.ndim and b.ndim else _by_element(np.multiply, (a, b), {})
@@ -202,9 +202,9 @@ def _repeated(a: Any, repeats: int, axis: int | None = None) -> Layout:
 
 
 def _tiled(a: Any, reps: Sequence[int]) -> Layout:
-    reps = tuple(reps) if hasattr(reps, "__iter__") else (reps,)
-    ndim = max(len(reps), a.ndim)
-    shape, times = (1,) * (ndim - a.ndim) + a.shape, (1,) * (ndim - len(reps)) + reps
+    counts = np.atleast_1d(reps).tolist()
+    ndim = max(len(counts), a.ndim)
+    shape, times = (1,) * (ndim - a.ndim) + a.shape, [1] * (ndim - len(counts)) + counts
     return Layout(tuple([n * r for n, r in zip(shape, times)]), a.dtype)
 
 

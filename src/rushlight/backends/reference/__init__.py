@@ -8,13 +8,16 @@ can be compiled.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 
 import numpy as np
 
+from rushlight.backends.protocol import Layout, Task, results_of
 from rushlight.backends.reference import averaging
 from rushlight.backends.reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
+from rushlight.backends.reference.calls import NumPyCall
 from rushlight.backends.reference.folding import fold, unfold
 from rushlight.backends.reference.padding import pad_constant, pad_copies, pad_copies_grad
 from rushlight.backends.reference.pooling import (
@@ -31,12 +34,17 @@ from rushlight.rules.spec import ConvSpec
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "fold", "fprop",
     "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
-    "positions", "unfold", "wgrad",
+    "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 
 avg_pool = partial(averaging.avg_pool, window_sums)
 avg_pool_grad = partial(averaging.avg_pool_grad, window_sums_grad)
 name = "reference"
+
+
+def prepare(task: Task, layouts: Sequence[Layout | None]) -> NumPyCall:
+    """The call for any task."""
+    return NumPyCall(globals()[task.kernel], task, results_of(task, layouts))
 
 
 def fprop(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rushlight.backends.protocol import winner_dtype
 from rushlight.rules.meeting import walk
 
 if TYPE_CHECKING:
@@ -76,11 +77,6 @@ def meetings(grid: Windows) -> Iterator[tuple[int, tuple[slice, ...], tuple[slic
         for k, count in zip(tap, grid.taps):
             number = number * count + k
         yield number, outputs, inputs
-
-
-def winner_dtype(grid: Windows) -> np.dtype:
-    """The smallest integers that count the taps."""
-    return np.dtype(np.uint8 if prod(grid.taps) <= 256 else np.int32)
 
 
 def order_of(a: np.ndarray, last: int | None = None) -> tuple[list[int], list[int]]:
