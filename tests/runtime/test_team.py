@@ -155,13 +155,36 @@ def test_an_interrupt_waits_for_the_workers():
     assert job.inside == 0, "closed to those who come late"
 
 
-def test_no_threads_to_be_had(monkeypatch):
-    def refuse(self):
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize("kind", ["native", "python"])
+def test_no_threads_to_be_had(kind, monkeypatch):
+    """Said once, and not asked for at every launch, but again after a while."""
+    asked = []
 
-    monkeypatch.setattr(team, "_team", team._python)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    run(200)
+    def refuse(self):
+        asked.append(self)
+        if kind == "python":
+            raise RuntimeError("can't start new thread")
+        return len(asked) == 1  # else there is no team at all
+
+    monkeypatch.setattr(team, "_refused", team._Refused())
+    monkeypatch.setattr(team, "_workers", 0)
+    if kind == "python":
+        monkeypatch.setattr(team, "_team", team._python)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    else:
+        monkeypatch.setattr(team._Workers, "_start", refuse)
+        monkeypatch.setattr(team, "_team", team._native())
+        if team._team is None:
+            pytest.skip("no team of our own here")
+    with pytest.warns(RuntimeWarning, match="grants no more threads: layers run on"):
+        run(4)
+    before = len(asked)
+    for _ in range(5):
+        run(4)
+    assert len(asked) == before
+    monkeypatch.setattr(team._refused, "until", 0.0)
+    run(4)
+    assert len(asked) == before + 1
 
 
 def test_thousands_of_launches_lose_nothing(any_team):

@@ -12,7 +12,6 @@ come and look, and ours 9 µs. In a forked child libgomp hangs; ours is made ane
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import queue
@@ -20,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from array import array
 from collections.abc import Callable
 from threading import get_ident
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Team = Callable[["Entry", int, int], None]
 
 _WATCH = 200e-6  # seconds that a worker stays awake after a launch: the next layer comes within that
+_AGAIN = 10.0  # seconds after which threads that were refused are asked for again
 _team: Team | None = None
 
 
@@ -79,6 +80,32 @@ def _choose() -> Team:
     return _team
 
 
+class _Refused:
+    """That the system granted no more threads: not asked again for a while, or for more."""
+
+    def __init__(self) -> None:
+        self.count, self.until, self.said = 0, 0.0, False
+
+    def lately(self, count: int) -> bool:
+        """Whether so many, or fewer, were refused in the last seconds."""
+        return 0 < self.count <= count and time.monotonic() < self.until
+
+    def say(self, there: int, wanted: int) -> None:
+        """Remember it; the first time with a warning."""
+        self.count, self.until = wanted, time.monotonic() + _AGAIN
+        if not self.said:
+            self.said = True
+            warnings.warn(
+                f"the system grants no more threads: layers run on {there + 1} instead of {wanted + 1}; "
+                f"set_num_threads({there + 1}) says so beforehand",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+_refused = _Refused()
+
+
 # -------------------------------------------------------------------- our own team
 
 
@@ -100,8 +127,8 @@ def _native() -> Team | None:
     start.code = code["launch"].call  # what runs must stay in memory
 
     def native(entry: Entry, words: int, threads: int) -> None:
-        if workers.count < threads - 1:
-            workers.grow(threads - 1)
+        if workers.count < threads - 1 and not _refused.lately(threads - 1) and not workers.grow(threads - 1):
+            _refused.say(workers.count, threads - 1)
         start(place, entry.address, words, threads - 1)
 
     return native if workers.grow(1) else None
@@ -226,11 +253,15 @@ def _python(entry: Entry, words: int, threads: int) -> None:
 def _grow(count: int) -> None:
     """Have `count` workers, or as many as the system grants; they sleep until asked, and end with the process."""
     global _workers
-    if _workers >= count:
+    if _workers >= count or _refused.lately(count):
         return
-    with _growing, contextlib.suppress(RuntimeError):
+    with _growing:
         while _workers < count:
-            threading.Thread(target=_work, args=(_jobs,), name="rushlight", daemon=True).start()
+            try:
+                threading.Thread(target=_work, args=(_jobs,), name="rushlight", daemon=True).start()
+            except RuntimeError:
+                _refused.say(_workers, count)
+                return
             _workers += 1
 
 
@@ -241,8 +272,8 @@ def _work(jobs: queue.SimpleQueue) -> None:
 
 def _after_fork() -> None:
     """The child has this thread only: it makes a new team when it first needs one."""
-    global _team, _jobs, _workers, _growing
-    _team, _workers = None, 0
+    global _team, _jobs, _workers, _growing, _refused
+    _team, _workers, _refused = None, 0, _Refused()
     _jobs, _growing = queue.SimpleQueue(), threading.Lock()
     cpus.refresh()
 
