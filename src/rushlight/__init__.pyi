@@ -258,7 +258,7 @@ def ger(input: _Tensor, vec2: _Tensor, *, out: _Tensor | None = None) -> _Tensor
 def get_default_dtype() -> _dtype:
     """The dtype of new floating tensors that name none."""
 def get_engine() -> _b.str:
-    """The engine chosen: "auto", "compiled" or "reference"."""
+    """The engine chosen in this context: "auto", "compiled" or "reference"."""
 def get_exact() -> _b.bool:
     """Whether only plain sums are allowed."""
 def get_num_threads() -> _b.int:

@@ -1,7 +1,9 @@
 """Choosing an engine: by name, by the environment, and what happens where one is missing."""
 
+import contextvars
 import subprocess
 import sys
+import threading
 import warnings
 
 import pytest
@@ -94,3 +96,21 @@ def test_only_what_is_refused_falls_back(nothing_prepared):
     new = list(registry.refusals)
     assert [(refused.engine, refused.kernel) for refused in new] == [("compiled", "fprop")]
     assert "i32 is not compiled" in new[0].reason
+
+
+def test_a_choice_holds_in_its_context_alone():
+    rushlight.set_engine("auto")
+    seen = []
+
+    def elsewhere():
+        seen.append(rushlight.get_engine())
+        rushlight.set_engine("reference")
+        seen.append((rushlight.get_engine(), registry.current() is reference))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert rushlight.get_engine() == "auto"
+    contextvars.copy_context().run(elsewhere)
+    assert rushlight.get_engine() == "auto" and registry.current() is not reference
+    assert seen == [registry._resolve()[0], ("reference", True), "auto", ("reference", True)]

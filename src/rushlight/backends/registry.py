@@ -72,9 +72,9 @@ class Ordered:
 
 
 _choosing = threading.RLock()
-_choice: str | None = None  # what set_engine or the environment asked for; None: not asked yet
-_current: object | None = None  # what runs the calls of the process
-_here: ContextVar[object | None] = ContextVar("rushlight_backend", default=None)  # what `using` says instead
+_default: tuple[str, Any] | None = None  # what the environment asks for, and the engine; None: not asked yet
+_here: ContextVar[Any] = ContextVar("rushlight_backend", default=None)  # what `set_engine` or `using` say instead
+_choice: ContextVar[str | None] = ContextVar("rushlight_engine", default=None)  # and the name that was given
 
 
 def _unlock_in_child() -> None:
@@ -88,26 +88,26 @@ if hasattr(os, "register_at_fork"):
 
 
 def current() -> Any:
-    """The engine that runs calls now, in this thread."""
-    return _here.get() or _current or _resolve()
+    """The engine of the host that runs calls now, in this context."""
+    return _here.get() or (_default or _resolve())[1]
 
 
 def get_engine() -> str:
-    """The engine chosen: "auto", "compiled" or "reference".
+    """The engine chosen in this context: "auto", "compiled" or "reference".
 
     >>> import rushlight as torch
     >>> torch.get_engine() in ("auto", "compiled", "reference")
     True
     """
-    _resolve()
-    return _choice
+    return _choice.get() or _resolve()[0]
 
 
 def set_engine(name: str) -> None:
     """Choose who computes: "reference" (NumPy), "compiled" (nothing else), or "auto" (compiled where it can).
 
-    The environment variable RUSHLIGHT_ENGINE chooses where this is not called. ValueError for another name,
-    RuntimeError where "compiled" cannot run here.
+    It holds in this context (`contextvars`: this thread, or this task of asyncio). Elsewhere, and where this is not
+    called, the environment variable RUSHLIGHT_ENGINE chooses. ValueError for another name, RuntimeError where
+    "compiled" cannot run here.
 
     >>> import rushlight as torch
     >>> before = torch.get_engine()
@@ -115,19 +115,20 @@ def set_engine(name: str) -> None:
     'reference'
     >>> torch.set_engine(before)
     """
-    global _choice, _current
     if name not in CHOICES:
         raise ValueError(message(f"unknown engine {name!r}", mend=f"one of {', '.join(CHOICES)}"))
-    engine = _engine_of(name)
-    with _choosing:
-        _current, _choice = engine, name
+    _here.set(_engine_of(name))
+    _choice.set(name)
 
 
-def _resolve() -> object:
+def _resolve() -> tuple[str, Any]:
+    """What holds where nobody chose: the environment is asked once."""
+    global _default
     with _choosing:
-        if _current is None:
-            set_engine(_asked_for())
-        return _current
+        if _default is None:
+            name = _asked_for()
+            _default = name, _engine_of(name)
+        return _default
 
 
 def _asked_for() -> str:
