@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from rushlight import __version__
 from rushlight.core.environment import VARIABLES, SettingError
 from rushlight.core.errors import in_words
 
@@ -128,9 +129,7 @@ def _is_there(module: str) -> bool:
 
 
 def _print_version() -> int:
-    import rushlight
-
-    print(f"rushlight {rushlight.__version__}")
+    print(f"rushlight {__version__}")
     return 0
 
 

@@ -13,7 +13,6 @@ PACKAGE = Path(__file__).parents[2] / "src" / "rushlight"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"llvmlite", "matplotlib", "ml_dtypes", "tqdm", "safetensors", "IPython"}
 FRAMEWORKS = {"torch", "jax", "tensorflow", "flax", "keras"}
-# May the package import more than NumPy when it is imported itself? No: what costs time is loaded when first used.
 
 
 def name_of(path: Path) -> str:
@@ -46,15 +45,15 @@ def imports(path: Path, *, run_at_import: bool = False) -> set[str]:
     return found
 
 
-def statements(node: ast.AST) -> list[ast.AST]:
-    """What runs when the module is imported: everything outside functions and `if TYPE_CHECKING`."""
+def statements(node: ast.AST, *, types: bool = False) -> list[ast.AST]:
+    """What runs when the module is imported: everything outside functions and (unless asked for) `if TYPE_CHECKING`."""
     found = []
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test) and not types:
             continue
-        found += [child, *statements(child)]
+        found += [child, *statements(child, types=types)]
     return found
 
 
@@ -180,6 +179,87 @@ def _leads_back(start: str, ways: dict[str, set[str]]) -> bool:
                 seen.add(target)
                 todo.append(target)
     return False
+
+
+# What is imported inside functions, and why; all else stands at the top of its file.
+WHEN_USED = {
+    "large, or not required": "llvmlite matplotlib ml_dtypes tqdm",
+    "slow to load, and of the standard library or NumPy": (
+        "difflib importlib.util multiprocessing multiprocessing.context numpy.random opcode statistics"
+    ),
+    "not on every system": "fcntl pwd",
+}
+# By file: of which this is what start-up time needs.
+LATER = {
+    "a surface, whose names are loaded when asked for": {
+        "__init__.py": "rushlight.core.absent rushlight.tensor.expected",
+        "explain/__init__.py": (
+            "rushlight.ops.shapes rushlight.explain.explanation rushlight.explain.facts rushlight.explain.parse "
+            "rushlight.explain.reading"
+        ),
+    },
+    "a command, which answers --help before it loads NumPy": {
+        "bench/command.py": "rushlight.runtime",
+        "bench/peak.py": "numpy rushlight.runtime",
+        "bench/workers.py": "numpy",
+        "explain/command.py": "rushlight.explain rushlight.explain.parse rushlight.explain.words",
+        "explain/summary_command.py": "rushlight.explain.parse rushlight.explain.summary rushlight.nn",
+        "info.py": "rushlight rushlight.backends.registry rushlight.compiler.cache rushlight.runtime",
+        "training/command.py": (
+            "rushlight.datasets.mnist rushlight.training.pictures rushlight.training.progress "
+            "rushlight.training.report rushlight.training.run rushlight.training.sources"
+        ),
+    },
+    "kernels and their compiler, which tensors alone do not need": {
+        "backends/registry.py": "rushlight.backends.cpu",
+        "backends/cpu/__init__.py": "rushlight.backends.cpu.sums",
+        "runtime/pauses.py": "rushlight.compiler.jit rushlight.language.ir rushlight.plan.target",
+        "runtime/team_program.py": "rushlight.compiler.jit rushlight.plan.target",
+    },
+    "reading and writing of files, each of which does without the other; pictures, which text does without": {
+        "checkpoint/__init__.py": (
+            "rushlight.checkpoint.reader rushlight.checkpoint.source rushlight.checkpoint.writer"
+        ),
+        "explain/explanation.py": "rushlight.explain.html rushlight.explain.pictures",
+    },
+    "processes and the network, which few programs use": {
+        "datasets/mnist.py": "rushlight.datasets.download",
+        "utils/data/iterators.py": "rushlight.utils.data.pool",
+        "utils/data/pool.py": "multiprocessing",
+    },
+    "a circle that is being parted": {"language/lanes.py": "rushlight.language.types rushlight.language.values"},
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_inside_functions_have_a_reason(path):
+    allowed = {name for names in WHEN_USED.values() for name in names.split()}
+    own = {name for files in LATER.values() for name in files.get(name_of(path), "").split()}
+    for names in inside_functions(path):
+        others = {n for n in names if n not in own and n not in allowed and n.split(".")[0] not in allowed}
+        assert not names or len(others) < len(names), f"{others} belongs to the top, or into the list above"
+
+
+def inside_functions(path: Path) -> list[set[str]]:
+    """For each import inside a function, the names that may stand for what it loads: the module, and those in it."""
+    at_import = {id(node) for node in statements(tree(path), types=True)}
+    found = []
+    for node in ast.walk(tree(path)):
+        if id(node) in at_import:
+            continue
+        if isinstance(node, ast.Import):
+            found += [{alias.name} for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(path, node)
+            found += [{module, f"{module}.{alias.name}"} for alias in node.names]
+    return found
+
+
+def test_nothing_is_listed_that_is_not_there():
+    for files in LATER.values():
+        for file, names in files.items():
+            there = set().union(*inside_functions(PACKAGE / file))
+            assert there >= set(names.split()), file
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -5,7 +5,7 @@ In: operations that call `graph.record`. Out: `backward` and `grad`, which leave
 
 from __future__ import annotations
 
-import importlib
+from rushlight.core import absent as _absent
 
 _WHERE = {
     "Function": "function",
@@ -24,15 +24,7 @@ _WHERE = {
 _SUBMODULES = {"check", "engine", "function", "graph", "hooks", "modes", "value", "version"}
 
 
-def __getattr__(name: str) -> object:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _WHERE:
-        from rushlight.core.absent import of_module
-
-        raise of_module(__name__, name)
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
-    return value
+__getattr__ = _absent.getter(__name__, _WHERE, _SUBMODULES)
 
 
 def __dir__() -> list[str]:

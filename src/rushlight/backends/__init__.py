@@ -3,14 +3,6 @@
 `mps` and `cudnn` answer for code that asks PyTorch's package of this name for them.
 """
 
-from importlib import import_module as _import_module
+from rushlight.core import absent as _absent
 
-_ANSWERS = ("cudnn", "mps")
-
-
-def __getattr__(name: str) -> object:
-    if name in _ANSWERS:
-        return _import_module(f"{__name__}.{name}")
-    from rushlight.core.absent import of_module
-
-    raise of_module(__name__, name)
+__getattr__ = _absent.getter(__name__, files=("cudnn", "mps"))

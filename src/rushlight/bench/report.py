@@ -8,6 +8,7 @@ import platform
 from collections import defaultdict
 from pathlib import Path
 
+from ..plan.target import Target
 from .measure import Row, geometric_mean
 from .peak import Peak
 
@@ -72,8 +73,6 @@ def totals(rows: list[Row], mode: str) -> list[str]:
 
 def machine(peak: Peak, threads: int) -> dict:
     """The facts about the machine that a figure is worthless without."""
-    from ..plan.target import Target
-
     return dict(
         cpu=_cpu_name(), target=Target.host().isa, threads=threads, python=platform.python_version(),
         gmacs_per_second=round(peak.macs_per_second / 1e9, 1), gb_per_second=round(peak.bytes_per_second / 1e9, 1),

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from rushlight.checkpoint.place import Place, restorer
 from rushlight.checkpoint.safetensors_file import load_safetensors, save_safetensors
 from rushlight.checkpoint.storages import CheckpointError
+from rushlight.core.atomic_file import replacing
 from rushlight.core.errors import message
 
 __all__ = [
@@ -52,7 +53,6 @@ def save(
     {'weight': tensor([1., 1.]), 'epoch': 3}
     """
     from rushlight.checkpoint.writer import Writer
-    from rushlight.core.atomic_file import replacing
 
     writer = Writer(pickle_module, pickle_protocol, zipped=_use_new_zipfile_serialization)
     if not isinstance(f, (str, os.PathLike)):

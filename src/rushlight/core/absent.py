@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rushlight.core.errors import message
@@ -152,11 +153,18 @@ def of_object(owner: object, place: str, name: str) -> AttributeError:
     return Absent(sentence, place, name, lambda: dir(owner))
 
 
-def getter(module: str) -> Callable[[str], object]:
-    """A module's `__getattr__`."""
+def getter(module: str, where: Mapping[str, str] | None = None, files: Iterable[str] = ()) -> Callable[[str], object]:
+    """A module's `__getattr__`: of a package, it loads its `files` and what stands in them (`where`) when asked for."""
+    where = where or {}
 
     def __getattr__(name: str) -> object:
-        raise of_module(module, name)
+        if name in files:
+            return import_module(f"{module}.{name}")
+        if name not in where:
+            raise of_module(module, name)
+        value = getattr(import_module(f"{module}.{where[name]}"), name)
+        setattr(sys.modules[module], name, value)
+        return value
 
     return __getattr__
 

@@ -10,11 +10,22 @@ import copy
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor
+import numpy as np
 
+from rushlight.autograd.engine import grad
+from rushlight.autograd.modes import enable_grad, no_grad
+from rushlight.core.errors import message
+from rushlight.nn.functional import fold, linear, pad, unfold
+from rushlight.ops.conv import convolution
+from rushlight.random.factories import randn
+from rushlight.random.generator import Generator
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.creation import zeros
+from rushlight.tensor.parts import cat
+
+from .facts import facts_of
 from .lines import wrapped
-from .reading import CONV, LINEAR, TRANSPOSED, way_of
+from .reading import CONV, LINEAR, TRANSPOSED, of_module, way_of
 from .words import Words, terminal_is_ascii
 
 Steps = list[str]
@@ -76,8 +87,6 @@ def compare(first: Callable, second: Callable | str, input: Tensor | tuple) -> C
     >>> torch.compare(torch.nn.Conv2d(8, 4, 3, dilation=2), "zeros-between", (2, 8, 10, 10)).equal
     True
     """
-    from rushlight.autograd.modes import no_grad
-
     x = input if isinstance(input, Tensor) else _random(tuple(input), first)
     if isinstance(second, str):
         if second not in EQUALITIES:
@@ -95,8 +104,6 @@ def compare(first: Callable, second: Callable | str, input: Tensor | tuple) -> C
 
 
 def _measured(first: str, second: str, steps: Steps, a: Tensor, b: Tensor) -> Comparison:
-    import numpy as np
-
     p, q = (np.asarray(t.detach().double().numpy()) for t in (a, b))
     shapes = tuple(a.shape), tuple(b.shape)
     difference = float("nan")
@@ -110,8 +117,6 @@ def _measured(first: str, second: str, steps: Steps, a: Tensor, b: Tensor) -> Co
 
 def _random(shape: tuple[int, ...], layer: Callable) -> Tensor:
     """Normal numbers, without moving the user's random stream."""
-    from rushlight.random import Generator, randn
-
     weight = getattr(layer, "weight", None)
     return randn(shape, generator=Generator().manual_seed(0), dtype=None if weight is None else weight.dtype)
 
@@ -164,9 +169,6 @@ def _channels_second(dims: int) -> tuple[int, ...]:
 
 
 def _as_linear(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
-    from rushlight.autograd.modes import no_grad
-    from rushlight.nn.functional import linear
-
     plain = {*layer.kernel_size, *layer.stride, layer.groups} == {1} and layer.padding in ("valid", (0,) * layer.rank)
     _require(plain and not layer.transposed, layer, "one tap, stride 1, groups 1 and no padding")
     last, second = _channels_last(x.dim()), _channels_second(x.dim())
@@ -179,9 +181,6 @@ def _as_linear(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
 
 def _as_unfold(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
     """Windows as columns, the weight as a matrix, and the columns of results put back."""
-    from rushlight.autograd.modes import no_grad
-    from rushlight.nn.functional import fold, unfold
-
     padded, out = _padded(layer, x)
     with no_grad():
         columns = unfold(padded, layer.kernel_size, layer.dilation, (0,) * layer.rank, layer.stride)
@@ -200,8 +199,6 @@ def _as_unfold(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
 
 def _padded(layer: Callable, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     """The input with the layer's own padding, and the output's size."""
-    from rushlight.nn.functional import pad
-
     _require(not layer.transposed and x.dim() == layer.rank + 2, layer, "a convolution and a batched input")
     axes = _facts(layer, x).axes
     sides = tuple(n for axis in reversed(axes) for n in (axis.numbers["before"], axis.numbers["after"]))
@@ -210,16 +207,10 @@ def _padded(layer: Callable, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
 
 
 def _facts(layer: Callable, x: Tensor) -> object:
-    from .facts import facts_of
-    from .reading import of_module
-
     return facts_of(of_module(layer), tuple(x.shape))
 
 
 def _per_channel(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
-    from rushlight.autograd.modes import no_grad
-    from rushlight.tensor.parts import cat
-
     _require(layer.groups == layer.in_channels and not layer.transposed, layer, "groups=in_channels")
     each = layer.out_channels // layer.groups
     with no_grad():
@@ -240,8 +231,6 @@ def _one_group(layer: Callable, x: Tensor, channel: int, each: int) -> Tensor:
 
 def _changed(layer: Callable, weight: Tensor, **changes: object) -> Callable[[Tensor, Tensor | None], Tensor]:
     """The layer's convolution with another weight and other arguments."""
-    from rushlight.ops.conv import convolution
-
     names = ("stride", "padding", "dilation", "groups", "padding_mode")
     arguments = {name: changes.get(name, getattr(layer, name)) for name in names}
 
@@ -253,10 +242,6 @@ def _changed(layer: Callable, weight: Tensor, **changes: object) -> Callable[[Te
 
 def _as_gradient(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
     """The gradient of ⟨conv(z), x⟩ in z, for any z of the output's shape."""
-    from rushlight.autograd import grad
-    from rushlight.autograd.modes import enable_grad
-    from rushlight.tensor.creation import zeros
-
     _require(layer.transposed and layer.padding_mode == "zeros", layer, "a transposed layer with padding mode zeros")
     shape = _facts(layer, x).y
     with enable_grad():
@@ -273,9 +258,6 @@ def _as_gradient(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
 
 
 def _zeros_between(layer: Callable, x: Tensor) -> tuple[str, Steps, Tensor]:
-    from rushlight.autograd.modes import no_grad
-    from rushlight.tensor.creation import zeros
-
     _require(not layer.transposed, layer, "a convolution")
     taps = tuple((k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation))
     with no_grad():

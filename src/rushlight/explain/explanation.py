@@ -10,6 +10,7 @@ from pathlib import Path
 from rushlight.core.errors import message
 
 from .facts import Axis, Facts
+from .text import text_of
 from .words import Words, terminal_is_ascii
 
 
@@ -56,8 +57,6 @@ class Explanation:
     def text(self, language: str = "en", ascii: bool = False, machine: bool = True) -> str:
         """The explanation as text of 80 columns; `language` is "en" or "zh", `ascii` does without Unicode, and without
         `machine` it leaves out what the planner does on this one."""
-        from .text import text_of
-
         return text_of(self.facts, Words(language, ascii), machine)
 
     def svg(self, language: str = "en") -> str:

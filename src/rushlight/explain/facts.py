@@ -11,6 +11,7 @@ from math import gcd, prod
 from typing import NamedTuple
 
 from rushlight.backends.exactness import get_exact
+from rushlight.core.dtypes import int8
 from rushlight.core.environment import SettingError
 from rushlight.core.errors import message
 from rushlight.ops.shapes import grown, in_batches
@@ -21,6 +22,7 @@ from rushlight.rules.arguments import AXES, integers
 from rushlight.rules.formula import Expression, Formula
 from rushlight.rules.rules import Pairs, Request
 from rushlight.rules.spec import ITEM_BYTES, ConvSpec
+from rushlight.tensor.creation import empty
 
 from .reading import (
     ADAPTIVE,
@@ -335,9 +337,6 @@ def _linear(asked: Asked, x: Shape) -> Facts:
 
 
 def _flatten(asked: Asked, x: Shape) -> Facts:
-    from rushlight.core.dtypes import int8
-    from rushlight.tensor.creation import empty
-
     given = asked.arguments
     y = empty(x, dtype=int8, device="meta").flatten(given["start_dim"], given["end_dim"])
     return Facts(asked, x, tuple(y.shape))

@@ -13,7 +13,13 @@ from difflib import get_close_matches
 from functools import cache, partial
 from typing import NamedTuple
 
+from rushlight import nn
+from rushlight.core.dtypes import CODES
 from rushlight.core.errors import message
+from rushlight.nn import functional
+from rushlight.ops.conv import code
+from rushlight.ops.shapes import output_shape
+from rushlight.rules.construction import check_layer
 
 Shape = tuple[int, ...]
 
@@ -68,8 +74,6 @@ def _way_of_others(name: str) -> str | None:
         return POOL
     if name.startswith(("Adaptive", "adaptive_")) and "ool" in name:
         return ADAPTIVE
-    from rushlight import nn
-
     found = vars(nn if name[:1].isupper() else nn.functional).get(name)
     place = getattr(found, "__module__", "").removeprefix("rushlight.nn.").removeprefix("functional_")
     return OTHER if place in _OTHERS and not name.startswith("_") else None
@@ -77,8 +81,6 @@ def _way_of_others(name: str) -> str | None:
 
 def known() -> list[str]:
     """The names of all layers and functions that are explained."""
-    from rushlight import nn
-
     classes = [name for name, found in vars(nn).items() if isinstance(found, type)]
     functions = [name for name, found in vars(nn.functional).items() if inspect.isfunction(found)]
     return [name for name in [*classes, *functions] if name[0].isalpha() and way_of(name)]
@@ -114,8 +116,6 @@ def of_module(module: object) -> Asked:
 
 def _of_other(kind: str, module: object, text: str) -> Asked:
     """A layer that is explained by what it keeps; a lazy one as it will be."""
-    from rushlight import output_shape
-
     weight, bias = (_shape_of(getattr(module, name, None)) for name in ("weight", "bias"))
     lazy = type(getattr(module, "weight", None)).__name__ == "UninitializedParameter"
     names = [name for name in vars(module) if not name.startswith("_") and name != "training"]
@@ -133,8 +133,6 @@ def _is_family(base: type) -> bool:
 
 
 def _code(weight: object) -> str:
-    from rushlight.ops.conv import code
-
     return "f32" if weight is None else code(weight)
 
 
@@ -172,8 +170,6 @@ def of_class(name: str, arguments: tuple, keywords: dict[str, object], text: str
 
 
 def _checked_weight(name: str, way: str, values: dict) -> Shape:
-    from rushlight.rules.construction import check_layer
-
     if way == LINEAR:
         check_layer(name, values["in_features"], values["out_features"])
         return values["out_features"], values["in_features"]
@@ -192,8 +188,6 @@ def weight_shape(way: str, rank: int, values: dict, in_channels: int) -> Shape:
 
 
 def _dtype_code(dtype: object) -> str:
-    from rushlight.core.dtypes import CODES
-
     return "f32" if dtype is None else CODES[str(dtype).rpartition(".")[2]]
 
 
@@ -219,8 +213,6 @@ def of_function(function: Callable | str, shapes: tuple, keywords: dict[str, obj
 def _shape_of_call(function: Callable, tensors: dict[str, Shape | None], values: dict, x: Shape) -> Shape:
     """The shape that a function of one input gives. A normalisation, which keeps it, takes a corner of the input: it
     would compute."""
-    from rushlight import output_shape
-
     corner = x
     if function.__module__.endswith("functional_norm") and len(x) > 1:
         keep = max(x) if function.__name__ == "layer_norm" else 2
@@ -276,8 +268,6 @@ def signature(function: Callable) -> inspect.Signature:
 
 def type_named(name: str) -> type:
     """The class of the family that has this name."""
-    from rushlight import nn
-
     found = getattr(nn, name, None)
     if not isinstance(found, type) or way_of(name) is None:
         raise unknown(name)
@@ -288,8 +278,6 @@ def function_named(name: str) -> Callable:
     """The function of the family that has this name."""
     if name == "flatten":
         return _flatten
-    from rushlight.nn import functional
-
     found = getattr(functional, name, None)
     if found is None:
         raise unknown(name)

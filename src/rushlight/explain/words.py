@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from .chinese import CHINESE
+
 LANGUAGES = ("en", "zh")
 _ASCII = str.maketrans(
     {
@@ -30,8 +32,6 @@ class Words:
         self.language, self.ascii = language, ascii
         self._table: dict[str, str] = {}
         if language == "zh":
-            from .chinese import CHINESE
-
             self._table = CHINESE
 
     def __call__(self, sentence: str, **numbers: object) -> str:

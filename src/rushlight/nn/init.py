@@ -15,6 +15,8 @@ import numpy as np
 
 from rushlight.autograd.modes import no_grad
 from rushlight.core import absent as _absent
+from rushlight.random.distributions import permutation
+from rushlight.random.source import checked
 from rushlight.tensor.core import Tensor, wrap
 
 if TYPE_CHECKING:
@@ -252,9 +254,6 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 
     From Martens, "Deep learning via Hessian-free optimization" (2010).
     """
-    from rushlight.random.distributions import permutation
-    from rushlight.random.source import checked
-
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     normal_(tensor, 0, std, generator)

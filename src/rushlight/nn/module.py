@@ -21,6 +21,7 @@ from rushlight.nn.older import completed
 from rushlight.nn.parameter import Buffer, Parameter, is_lazy
 from rushlight.nn.state_dict import Stateful
 from rushlight.tensor.core import Tensor
+from rushlight.tensor.creation import empty_like
 from rushlight.tensor.size import check_device
 from rushlight.tensor.size import device as Device
 
@@ -408,8 +409,6 @@ class Module(Hooked, Stateful):
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Module:
         """Replace all parameters and buffers by uninitialised ones of the same shape and dtype."""
-        from rushlight.tensor.creation import empty_like
-
         return self._apply(lambda tensor: empty_like(tensor, device=device), recurse=recurse)
 
     def train(self, mode: bool = True) -> Module:

@@ -17,7 +17,7 @@ factories      new tensors: rand, randn, …
 
 from __future__ import annotations
 
-import importlib
+from rushlight.core import absent as _absent
 
 _NAMES = {
     "factories": "bernoulli multinomial normal rand rand_like randint randint_like randn randn_like randperm",
@@ -27,15 +27,7 @@ _WHERE = {name: module for module, names in _NAMES.items() for name in names.spl
 _SUBMODULES = {"box_muller", "distributions", "factories", "fill", "generator", "rounding", "source", "stream"}
 
 
-def __getattr__(name: str) -> object:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _WHERE:
-        from rushlight.core.absent import of_module
-
-        raise of_module(__name__, name)
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
-    return value
+__getattr__ = _absent.getter(__name__, _WHERE, _SUBMODULES)
 
 
 def __dir__() -> list[str]:

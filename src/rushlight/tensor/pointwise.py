@@ -5,6 +5,7 @@ In: a tensor. Out: a new tensor of the same shape, recorded. Half precision is c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -100,9 +101,7 @@ reciprocal = _define(
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    from math import erf
-
-    return np.frompyfunc(erf, 1, 1)(x).astype(x.dtype)
+    return np.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)
 
 
 erf = _define(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import warnings
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -168,8 +169,6 @@ def _variance(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: b
 
 
 def _warn_of_freedom() -> None:
-    import warnings
-
     warnings.warn(
         "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel "
         "divided by output numel).",

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import rushlight
 from rushlight.core import results
 from rushlight.core.errors import in_words, message
 from rushlight.core.extras import how_to_install
@@ -61,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    import rushlight
     from rushlight.training.run import Run
 
     if args.threads:
@@ -111,7 +111,6 @@ def _source(args: argparse.Namespace) -> Source:
 
 
 def _kept_state(out: Path) -> dict:
-    import rushlight
     from rushlight.training.run import check_state
 
     path = out / CHECKPOINT
@@ -145,7 +144,6 @@ def _introduce(training: Run, epochs: int, out: Path, note: str) -> None:
 
 def _train_epochs(training: Run, epochs: int, out: Path) -> bool:
     """Train up to epoch `epochs`, with a checkpoint after each; False where Ctrl-C ended it."""
-    import rushlight
     from rushlight.training.progress import Progress
 
     progress, kept = Progress(epochs, len(training.batches)), training.epoch
@@ -169,7 +167,6 @@ def _say_interrupted(kept: int, checkpoint: Path) -> None:
 
 
 def _report(training: Run, evaluation: Evaluation, out: Path) -> None:
-    import rushlight
     from rushlight.training.report import confusion, confusion_text
 
     classes = training.source.classes

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from html import escape
 
+from ..lines import width_of
+
 SECONDS = 0.9  # a frame
 MARGIN, LINE = 16, 18
 CHARACTER = 7.4  # width of one at font size 12.5, in the monospaced fonts below; Chinese takes two
@@ -113,8 +115,6 @@ class Canvas:
 
     def text(self, x: float, y: float, words: str, kind: str = "") -> None:
         """Words whose baseline begins at (x, y); `mid` and `end` in `kind` move them."""
-        from ..lines import width_of
-
         if "mid" not in kind and "end" not in kind:
             scale = 0.8 if "small" in kind or "mini" in kind else 1
             self._reach(x + CHARACTER * scale * width_of(words), y + 4)

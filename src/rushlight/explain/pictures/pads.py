@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
+from rushlight.backends.reference.padding import source
+
 from ..facts import Axis, Facts
 from ..text import MODES
 from ..words import Words
@@ -53,8 +55,6 @@ def _view(axis: Axis) -> View:
 
 def _sources(axis: Axis, mode: str) -> dict[int, int]:
     """For each position of the padded axis the input's position that it shows."""
-    from rushlight.backends.reference.padding import source
-
     n = axis.numbers
     places = range(-n["before"], n["size"] + n["after"])
     if mode == "constant":

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rushlight.core.errors import message
+from rushlight.random.factories import randperm
 from rushlight.tensor.core import Tensor
 
 if TYPE_CHECKING:
@@ -220,8 +221,6 @@ def random_split(
     >>> [len(part) for part in torch.utils.data.random_split(range(10), [0.7, 0.3])]
     [7, 3]
     """
-    from rushlight.random.factories import randperm
-
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _whole(len(dataset), lengths)
     if sum(lengths) != len(dataset):
