@@ -8,7 +8,7 @@ the host: its arrays are copied there, the host's backends or NumPy compute, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -51,6 +51,8 @@ class Device(Preparing):
     name = "device"
     has_numbers = True
     """Whether its arrays hold any."""
+    is_bounded = False
+    """Whether sizes must fit the host's memory."""
     functions: Mapping[Callable, Callable] = {}
     """NumPy functions that the device does itself: called with the same arguments, `out=` aside; they may raise
     Refusal."""
@@ -71,7 +73,7 @@ class Device(Preparing):
 
     def limits(self) -> AbstractContextManager:
         """Within it sizes are not held against the memory of the host."""
-        return memory.elsewhere()
+        return nullcontext() if self.is_bounded else memory.elsewhere()
 
     # -- arrays
 

@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rushlight.backends import reference
 from rushlight.backends.array import Array
 from rushlight.backends.protocol import KERNELS, Refusal, Refused, Task, Unavailable, refusals
@@ -200,7 +202,7 @@ def beside(*arrays: Any) -> Any:
 def apply(kernel: tuple, x: Any) -> Any:
     """What a kernel (its name, then its attributes) makes of x."""
     name, *attributes = kernel
-    return getattr(beside(x, *attributes), name)(*attributes, x)
+    return getattr(current() if type(x) is np.ndarray else beside(x), name)(*attributes, x)
 
 
 def run(task: Task, inputs: Sequence[Any]) -> list[Any]:

@@ -22,7 +22,6 @@ from ..rules import geometry
 from ..rules.arguments import not_a_tensor
 from ..rules.geometry import Call, known_convolution, known_transposed
 from ..rules.spec import ConvSpec
-from .linear_map import limits
 from .pad import pad_axes
 
 _ndarray = np.ndarray
@@ -62,7 +61,7 @@ def convolution(
     except RuntimeError:
         if not _is_elsewhere(x):
             raise
-        with limits(memory(x)):  # it may be too large for this machine alone
+        with memory(x).backend.limits():  # it may be too large for this machine alone
             call = geometry.convolution(
                 op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode
             )
@@ -90,7 +89,7 @@ def conv_transpose(
     except RuntimeError:
         if not _is_elsewhere(x):
             raise
-        with limits(memory(x)):
+        with memory(x).backend.limits():
             call = geometry.transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
     return _run(call, dgrad, x, w, bias)
 

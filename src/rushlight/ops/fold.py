@@ -13,15 +13,14 @@ from rushlight.tensor.core import Tensor, memory
 from ..rules import windows
 from ..rules.arguments import not_a_tensor, unsupported_type
 from .conv import code
-from .linear_map import limits, linear_map
+from .linear_map import bounded_itemsize, linear_map
 
 
 def unfold(x: Tensor, kernel_size: object, dilation: object = 1, padding: object = 0, stride: object = 1) -> Tensor:
     """The blocks that the kernel slides over, as columns."""
     _check_tensor("unfold", "im2col_out_cpu", x)
     shape = memory(x).shape
-    with limits(memory(x)):
-        grid = windows.unfold(shape, kernel_size, dilation, padding, stride, memory(x).itemsize)
+    grid = windows.unfold(shape, kernel_size, dilation, padding, stride, bounded_itemsize(memory(x)))
     lead, channels = shape[: -len(grid.size) - 1], shape[-len(grid.size) - 1]
     columns = (*lead, channels * prod(grid.taps), prod(grid.out))
     return linear_map("Im2Col", x, columns, ("unfold", grid), ("fold", grid))
@@ -38,8 +37,7 @@ def fold(
     """The image in which each position is the sum of the blocks' entries there."""
     _check_tensor("fold", "col2im_out_cpu", x)
     shape = memory(x).shape
-    with limits(memory(x)):
-        grid = windows.fold(shape, output_size, kernel_size, dilation, padding, stride, memory(x).itemsize)
+    grid = windows.fold(shape, output_size, kernel_size, dilation, padding, stride, bounded_itemsize(memory(x)))
     image = (*shape[:-2], shape[-2] // prod(grid.taps), *grid.size)
     return linear_map("Col2Im", x, image, ("fold", grid), ("unfold", grid))
 

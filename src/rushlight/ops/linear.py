@@ -10,7 +10,6 @@ from rushlight.tensor.core import Tensor, memory
 from ..rules.features import broadcasts
 from ..rules.features import linear as geometry
 from .conv import fprop, shapes
-from .linear_map import limits
 
 
 def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -20,7 +19,7 @@ def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     except RuntimeError:
         if not isinstance(x, Tensor) or x.is_cpu:
             raise
-        with limits(memory(x)):  # it may be too large for this machine alone
+        with memory(x).backend.limits():  # it may be too large for this machine alone
             spec = geometry.__wrapped__(*shapes("linear", x, w, bias))
     lead = (x._ordered if x._lying is None else x._lying.array).shape[:-1]
     rows = x if len(lead) == 1 else x.reshape(spec.batch, spec.in_channels)

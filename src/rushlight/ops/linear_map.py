@@ -7,7 +7,7 @@ before the array.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,9 @@ from rushlight.tensor.layout import wrap_formatted
 Kernel = tuple  # (name, *attributes)
 
 
-_HERE = nullcontext()
-
-
-def limits(array: object) -> AbstractContextManager:
-    """Within it sizes are held against the memory of an array's device."""
-    return _HERE if type(array) is np.ndarray else array.backend.limits()
+def bounded_itemsize(array: Any) -> int:
+    """Bytes an element, for sizes that must fit this machine's memory; 0 where they need not."""
+    return array.itemsize if type(array) is np.ndarray or array.backend.is_bounded else 0
 
 
 def linear_map(

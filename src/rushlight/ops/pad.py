@@ -11,7 +11,7 @@ from rushlight.tensor.core import Tensor, memory
 from ..rules.arguments import not_a_tensor
 from ..rules.rules import Pairs
 from ..rules.windows import pad as geometry
-from .linear_map import limits, linear_map
+from .linear_map import bounded_itemsize, linear_map
 
 NODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
 
@@ -20,8 +20,7 @@ def pad(x: Tensor, pad: object, mode: object = "constant", value: object = None)
     """`pad` in PyTorch's order: (before, after) of the last axis first."""
     if not isinstance(x, Tensor):
         raise not_a_tensor("pad", "input", 1, x)
-    with limits(memory(x)):
-        pairs = geometry(memory(x).shape, pad, mode, value, memory(x).itemsize)
+    pairs = geometry(memory(x).shape, pad, mode, value, bounded_itemsize(memory(x)))
     return pad_axes(x, pairs, mode, 0 if value is None else value)
 
 

@@ -173,6 +173,7 @@ class Tensor(Value):
 
 
 _new = object.__new__
+_ndarray = np.ndarray
 _mode = modes.mode
 
 
@@ -186,7 +187,8 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     result._lying = None
     result._memo_cache = None
     result._node = None
-    result._ordered = array if type(array) is np.ndarray or type(array) is Array else np.asarray(array)
+    kind = type(array)
+    result._ordered = array if kind is _ndarray or kind is Array else np.asarray(array)
     result._requires_grad = False
     result._seen = 0
     result._version = UNTOUCHED_INFERENCE if _mode.inference else None
