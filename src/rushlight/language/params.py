@@ -22,17 +22,26 @@ class Params:
     >>> params = Params(x=ptr(f32), n=i64)
     >>> params.pack(4096, 7)
     array('q', [0, 0, 4096, 7])
+    >>> params.pack(4096)
+    Traceback (most recent call last):
+    TypeError: 1 values for the 2 fields of a kernel: x, n
     """
 
     def __init__(self, **fields: Type) -> None:
         for name, type in fields.items():
             if type.bits != 64 or type.lanes:
                 raise TypeError(f"{name} is {type}: fields are i64, f64 and pointers")
-        self.fields = fields
+        self.fields, self.count = fields, len(fields)
 
     def pack(self, *values: int) -> array:
         """Values in the order of the fields, as the words that `runtime.launch` takes. Addresses are integers."""
+        if len(values) != self.count:
+            raise TypeError(self._misfit(values))
         return array("q", (0, 0, *values))
+
+    def _misfit(self, values: tuple[int, ...]) -> str:
+        names = ", ".join(self.fields)
+        return f"{len(values)} values for the {self.count} fields of a kernel: {names}"
 
     def place(self, name: str) -> int:
         """Which word a field is."""
