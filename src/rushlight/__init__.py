@@ -69,6 +69,7 @@ _NAMES = {
     ),
     "checkpoint": "save load",
     "runtime.cpus": "set_num_threads get_num_threads",
+    "runtime.subnormals": "set_flush_denormal",
     "compiler.debug": "set_debug",
     "backends.registry": "get_engine set_engine",
     "backends.exactness": "get_exact set_exact",

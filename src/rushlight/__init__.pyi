@@ -521,6 +521,8 @@ def set_engine(name: _b.str) -> None:
     """Choose who computes: "reference" (NumPy), "compiled" (nothing else), or "auto" (compiled where it can)."""
 def set_exact(exact: _b.bool) -> None:
     """Allow only algorithms that sum the products of a convolution as they are (True), or Winograd's too (False)."""
+def set_flush_denormal(mode: _b.bool) -> _b.bool:
+    """Take subnormal numbers (float32 below 1.2e-38) for zero in this thread's operations, or keep them (the default)."""
 def set_num_threads(count: _b.int) -> None:
     """Use `count` threads in kernels, or as many of them as this process may run at once."""
 def set_printoptions(precision: _b.int | None = None, threshold: _b.float | None = None, edgeitems: _b.int | None = None, linewidth: _b.int | None = None, profile: _b.str | None = None, sci_mode: _b.bool | None = None) -> None:

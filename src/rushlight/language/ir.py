@@ -397,26 +397,41 @@ class Function:
     @contextmanager
     def flushed(self) -> Iterator[None]:
         """Inside, subnormals are zero and rounding is to nearest even; the caller's mode is restored after."""
+        before = self._mode()
+        self._set_mode(self.const(before.type, _PLAIN[self.target.arch] | _FLUSH[self.target.arch]))
+        yield
+        self._set_mode(before)
+
+    def set_flushed(self, condition: Value) -> None:
+        """Whether subnormals are zero in what this thread does from now on."""
+        arch, mode = self.target.arch, self._mode()
+        others = mode & ~_FLUSH[arch] % (1 << mode.type.bits)
+        self._set_mode(others | self.select(condition, self.const(mode.type, _FLUSH[arch]), self.const(mode.type, 0)))
+
+    def _mode(self) -> Value:
+        """The thread's floating-point mode."""
         if self.target.arch == "aarch64":
             self.module.declare("i64 @llvm.aarch64.get.fpcr()")
-            self.module.declare("void @llvm.aarch64.set.fpcr(i64)")
-            before = self.emit_text("call i64 @llvm.aarch64.get.fpcr()")
-            self.line(f"call void @llvm.aarch64.set.fpcr(i64 {1 << 24})")
-            yield
-            self.line(f"call void @llvm.aarch64.set.fpcr(i64 {before})")
-            return
+            return self.emit(i64, "call i64 @llvm.aarch64.get.fpcr()")
         self.module.declare("void @llvm.x86.sse.stmxcsr(ptr)")
+        place = Pointer(self, self.reserve(i32), i32)
+        self.line(f"call void @llvm.x86.sse.stmxcsr(ptr {place.text})")
+        return place.load()
+
+    def _set_mode(self, mode: Value) -> None:
+        if self.target.arch == "aarch64":
+            self.module.declare("void @llvm.aarch64.set.fpcr(i64)")
+            self.line(f"call void @llvm.aarch64.set.fpcr(i64 {mode.text})")
+            return
         self.module.declare("void @llvm.x86.sse.ldmxcsr(ptr)")
-        before, inside = self.reserve(i32), self.reserve(i32)
-        self.line(f"call void @llvm.x86.sse.stmxcsr(ptr {before})")
-        self.line(f"store i32 {_MXCSR_FLUSHED}, ptr {inside}")
-        self.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {inside})")
-        yield
-        self.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {before})")
+        place = Pointer(self, self.reserve(i32), i32)
+        place.store(mode)
+        self.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {place.text})")
 
 
-# All exceptions masked (0x1F80), results (0x8000) and operands (0x40) flushed, round to nearest.
-_MXCSR_FLUSHED = 0x1F80 | 0x8000 | 0x0040
+# The mode with all exceptions masked and rounding to nearest, and what flushes results and operands.
+_PLAIN = {"x86-64": 0x1F80, "aarch64": 0}
+_FLUSH = {"x86-64": 0x8000 | 0x0040, "aarch64": 1 << 24}
 
 
 class Module:
