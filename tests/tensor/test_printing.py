@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import rushlight
+
 LITERAL = [
     (lambda t: t.tensor([1.0, 2.5]), "tensor([1.0000, 2.5000])"),
     (lambda t: t.tensor([[1, 20], [-3, 4]]), "tensor([[ 1, 20],\n        [-3,  4]])"),
@@ -56,3 +58,9 @@ def test_random_tensors_read_alike(torch):
     for _ in range(400):
         array = random_array(generator)
         assert repr(rushlight.tensor(array)) == repr(torch.from_numpy(np.array(array)))
+
+
+@pytest.mark.parametrize("dtype, bits", [(np.float32, 0x7F800001), (np.float16, 0x7C01)])
+def test_a_signalling_nan_prints_in_silence(dtype, bits):
+    values = np.array([bits], f"u{np.dtype(dtype).itemsize}").view(dtype)
+    assert "nan" in repr(rushlight.from_numpy(values))

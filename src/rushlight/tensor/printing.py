@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
-from rushlight.tensor.core import Tensor
+from rushlight.tensor.core import Tensor, quiet
 from rushlight.tensor.size import carried
 
 
@@ -146,12 +146,12 @@ def _with_suffixes(prefix: str, body: str, suffixes: list[str]) -> str:
 
 def _array_text(array: np.ndarray, kind: dtypes.dtype, indent: int) -> str:
     if kind.category == FLOATING and kind.itemsize == 2:
-        array = array.astype(np.float32)
+        array = quiet(array.astype, np.float32)  # quietly, for a signalling NaN
     summarise = array.size > _options.threshold
     shown = _edges(array) if summarise else array
     if kind.category == FLOATING:
-        shown = shown.astype(np.float64)
-        array = array.astype(np.float64)
+        shown = quiet(shown.astype, np.float64)
+        array = quiet(array.astype, np.float64)
     return _nested(array, indent, summarise, _Numbers(shown.reshape(-1)))
 
 
