@@ -225,3 +225,35 @@ def test_real_files_from_before_1_6(pytorch):
         compare(torch.load(path), theirs)
         with open(path, "rb") as file:
             compare(torch.load(file, weights_only=False), theirs)
+
+
+def test_tensors_without_numbers_keep_their_shape(tmp_path):
+    layer = torch.nn.Linear(2, 3, device="meta")
+    torch.save(
+        {**layer.state_dict(), "turned": torch.empty(2, 3, device="meta", dtype=torch.int64).t()}, tmp_path / "m"
+    )
+    found = torch.load(tmp_path / "m")
+    assert {name: (t.shape, t.stride(), t.is_meta) for name, t in found.items()} == {
+        "weight": ((3, 2), (2, 1), True), "bias": ((3,), (1,), True), "turned": ((3, 2), (1, 3), True)
+    }  # fmt: skip
+
+
+def test_numbers_are_left_behind_on_the_way_to_meta(tmp_path):
+    weight = torch.nn.Parameter(torch.ones(3))
+    torch.save({"weights": [weight, weight], "layer": torch.ones(2).t()}, tmp_path / "m")
+    found = torch.load(tmp_path / "m", map_location="meta")
+    assert found["layer"].is_meta and found["weights"][0] is found["weights"][1]
+    assert type(found["weights"][0]) is torch.nn.Parameter and found["weights"][0].is_meta
+    with pytest.raises(RuntimeError, match="sends to the CPU alone"):
+        torch.load(tmp_path / "m", map_location={"cuda:0": "meta"})
+
+
+@pytest.mark.live
+def test_meta_tensors_travel_to_pytorch_and_back(tmp_path):
+    theirs = pytest.importorskip("torch")
+    torch.save(torch.nn.Linear(2, 3, device="meta").state_dict(), tmp_path / "ours")
+    assert {name: (tuple(t.shape), t.is_meta) for name, t in theirs.load(tmp_path / "ours").items()} == {
+        "weight": ((3, 2), True), "bias": ((3,), True)
+    }  # fmt: skip
+    theirs.save({"x": theirs.empty(2, 3, device="meta").t()}, tmp_path / "theirs")
+    assert torch.load(tmp_path / "theirs")["x"].stride() == (1, 3)

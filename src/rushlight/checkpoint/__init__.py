@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from rushlight.checkpoint.place import Place, restorer
+from rushlight.checkpoint.place import Place, moved, restorer
 from rushlight.checkpoint.safetensors_file import load_safetensors, save_safetensors
 from rushlight.checkpoint.storages import CheckpointError
 from rushlight.core.atomic_file import replacing
@@ -78,7 +78,7 @@ def load(
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """What `save`, or PyTorch's `torch.save` of any version, wrote: every tensor is then on the CPU.
+    """What `save`, or PyTorch's `torch.save` of any version, wrote; on the CPU unless sent elsewhere.
 
     Unless `weights_only=False`, nothing in the file can run code, and a file that wants to is refused; classes that you
     trust are named by `torch.serialization.add_safe_globals`. Pass False only for a file whose author you trust: it
@@ -108,10 +108,10 @@ def load(
         raise ValueError("f must be a file path in order to use the mmap argument")
     if is_path and Path(f).suffix == _SAFETENSORS:
         restorer(map_location)
-        return load_safetensors(f)
+        return moved(load_safetensors(f), map_location)
     request = Request(weights_only, map_location, bool(mmap), pickle_module, pickle_load_args)
     with opened(f) as source:
-        return read(source, request)
+        return moved(read(source, request), map_location)
 
 
 def get_unsafe_globals_in_checkpoint(f: str | os.PathLike | BinaryIO) -> list[str]:

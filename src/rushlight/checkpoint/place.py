@@ -1,16 +1,19 @@
 """`map_location`: what PyTorch takes as the place of storages comes in, a rule for each storage's place goes out.
 
-There is one place, the CPU. Storages of other devices come to it unless they are sent elsewhere by name.
+Numbers come to the CPU first, whatever device they were saved from; a map_location that is a device sends all of them
+there (`moved`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from rushlight.core.errors import message
-from rushlight.tensor.size import check_device, device
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.size import backend_of, check_device, device
 
 
 class Storage:
@@ -42,14 +45,17 @@ Place = str | device | Mapping[str, str | device] | Callable[[Storage, str], Sto
 def restorer(map_location: Place) -> Callable[[np.ndarray, str], np.ndarray] | None:
     """What to do with each storage and the place it was saved from; None where there is nothing to do.
 
-    Raises RuntimeError for a place that is not the CPU, TypeError for what names no place.
+    Raises RuntimeError for a place that is not here, TypeError for what names no place.
     """
     if map_location is None or isinstance(map_location, (str, device)):
         check_device(map_location)
         return None
     if isinstance(map_location, Mapping):
         for place in map_location.values():
-            check_device(place)
+            if backend_of(place) is not None:
+                raise RuntimeError(
+                    message(f"a dict of places sends to the CPU alone, not to {place}", mend=f"'{place}'")
+                )
         return None
     if not callable(map_location):
         raise TypeError(
@@ -68,3 +74,27 @@ def restorer(map_location: Place) -> Callable[[np.ndarray, str], np.ndarray] | N
         return found._array
 
     return restore
+
+
+def moved(result: Any, map_location: Place) -> Any:
+    """What was loaded, with its tensors on the device that is asked for: each remains the object that it is."""
+    if isinstance(map_location, (str, device)) and backend_of(map_location) is not None:
+        _move(result, map_location, set())
+    return result
+
+
+def _move(value: Any, place: str | device, seen: set[int]) -> None:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Tensor):
+        if not value.is_meta:
+            value.data = value.data.to(place)
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            _move(entry, place, seen)
+    elif isinstance(value, (list, tuple, set)):
+        for entry in value:
+            _move(entry, place, seen)
+    elif hasattr(value, "parameters") and hasattr(value, "to"):
+        value.to(place)

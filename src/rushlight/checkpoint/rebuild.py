@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.backends.device import find
 from rushlight.checkpoint import storages
 from rushlight.checkpoint.storages import CheckpointError, Unsupported, shown
 from rushlight.core import dtypes
@@ -66,6 +67,23 @@ def _rebuild_untyped_tensor(
     if not isinstance(kind, dtypes.dtype) or not isinstance(storage, np.ndarray) or storage.size % kind.itemsize:
         raise CheckpointError(f"damaged: {shown(storage)} holds a tensor of dtype {shown(kind)}")
     return rebuild_tensor(storage.view(kind.numpy), offset, shape, strides, requires_grad)
+
+
+def _rebuild_meta(
+    kind: dtypes.dtype | Unsupported, shape: tuple[int, ...], strides: tuple[int, ...], requires_grad: bool = False
+) -> Tensor | Unsupported:
+    """A tensor of a shape alone."""
+    if isinstance(kind, Unsupported):
+        return kind
+    numbers = (*shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else (-1,)
+    if (
+        not isinstance(kind, dtypes.dtype)
+        or len(shape) != len(strides)
+        or not all(type(number) is int and 0 <= number < 2**63 for number in numbers)
+    ):
+        raise CheckpointError(f"damaged: a meta tensor of shape {shown(shape)} with strides {shown(strides)}")
+    steps = tuple([stride * kind.itemsize for stride in strides])
+    return wrap(find("meta").empty(tuple(shape), kind.numpy, steps)).requires_grad_(bool(requires_grad))
 
 
 def _rebuild_parameter(data: Tensor, requires_grad: bool = True, hooks: object = None, state: object = None) -> Any:
@@ -171,12 +189,12 @@ _TENSORS = {
     storages.REBUILD_TENSOR: rebuild_tensor,
     ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
     storages.REBUILD_UNTYPED_TENSOR: _rebuild_untyped_tensor,
+    storages.REBUILD_META: _rebuild_meta,
     storages.REBUILD_PARAMETER: _rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter,
     ("torch._utils", "_rebuild_sparse_tensor"): _rebuild_sparse,
     ("torch._utils", "_rebuild_qtensor"): _rebuild_quantised,
     ("torch._utils", "_rebuild_nested_tensor"): _unsupported("layout", "nested"),
-    ("torch._utils", "_rebuild_meta_tensor_no_storage"): _unsupported("device", "meta"),
     ("torch._utils", "_rebuild_wrapper_subclass"): _unsupported("layout", "that of a subclass of Tensor"),
 }
 _BUILTINS = {

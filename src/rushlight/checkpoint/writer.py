@@ -21,7 +21,7 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor import Tensor
-from rushlight.tensor.size import Size, device
+from rushlight.tensor.size import Size, carried, device
 
 _PROTOCOLS = range(2, 6)
 _ALIGNMENT = 64  # bytes; so that a reader may map a storage into memory as it lies in the file
@@ -170,9 +170,12 @@ class _Pickler(pickle._Pickler):
 
     def _reduce_tensor(self, tensor: Tensor) -> tuple:
         array, kind = tensor._array, tensor.dtype
-        memory, offset = _memory_of(array, array if tensor._base is None else tensor._base._array)
+        if tensor.is_meta:
+            return self._name(*storages.REBUILD_META), (kind, tuple(array.shape), tensor.stride(), tensor.requires_grad)
+        base = array if tensor._base is None else tensor._base._array
+        memory, offset = _memory_of(array, base) if tensor.is_cpu else (None, 0)
         if memory is None:
-            array = np.array(array, order="K")
+            array = np.array(carried(array, "cpu"), order="K")
             memory, offset = _flat(array), 0
         strides = tuple(stride // array.itemsize for stride in array.strides)
         place = (self._storage(memory, kind), offset, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
