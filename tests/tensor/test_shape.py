@@ -45,6 +45,7 @@ REFUSED = [
     ("truth of nothing", lambda t, x: bool(t.zeros(0)), RuntimeError),
     ("len", lambda t, x: len(t.tensor(1)), TypeError),
     ("broadcast", lambda t, x: x + t.zeros(4), RuntimeError),
+    ("tile beyond memory", lambda t, x: x.tile(2**61), RuntimeError),
     ("list", lambda t, x: x + [1, 2, 3], TypeError),
     ("none", lambda t, x: x * None, TypeError),
     ("where", lambda t, x: t.where(t.zeros(2, 3), x, x), RuntimeError),

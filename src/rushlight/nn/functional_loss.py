@@ -20,7 +20,8 @@ from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.arithmetic import rounded_once
-from rushlight.tensor.core import Tensor, quiet, wrap
+from rushlight.tensor.core import Tensor, wrap
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.shape import broadcast_tensors
 
 Flag = bool | None

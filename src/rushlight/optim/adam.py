@@ -11,8 +11,9 @@ import numpy as np
 from rushlight.autograd.version import version_of
 from rushlight.core.dtypes import float32
 from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported
-from rushlight.tensor.core import Tensor, quiet
+from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import scalar_tensor, zeros_like
+from rushlight.tensor.numerics import quiet
 
 
 class Adam(Optimizer):

@@ -16,7 +16,8 @@ from rushlight.backends.array import Array, found
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_beside
+from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import (
     Operand,
     check_some_tensor,

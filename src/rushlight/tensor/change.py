@@ -16,7 +16,8 @@ from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, elements, memory, quiet, take_memory, wrap_like
+from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap_like
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import word
 from rushlight.tensor.views import rebase
 

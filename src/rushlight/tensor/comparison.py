@@ -13,7 +13,8 @@ from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_beside
+from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import (
     Operand,
     by_numpy,

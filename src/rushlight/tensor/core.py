@@ -6,9 +6,7 @@ responsibility; `methods.py` lists which are methods, so that `x.exp()` and `rus
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from contextvars import Context
 
 import numpy as np
 
@@ -18,7 +16,6 @@ from rushlight.autograd.version import UNTOUCHED_INFERENCE, Version, version_of
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.size import CPU, Size, device
 from rushlight.tensor.storage import Lying, settle
 
@@ -291,70 +288,3 @@ def wrap_maybe_view(array: np.ndarray, source: Tensor) -> Tensor:
     if array is owner or (memory is not None and (memory is owner or memory is owner.base)):
         return wrap_view(array, source)
     return wrap(array)
-
-
-# Contexts in which NumPy gives no floating-point warnings (PyTorch gives none). `np.errstate` around every operation
-# would cost four times a small addition; running in a context costs nothing. A call takes one away and puts it back, so
-# that no two calls meet in one: not those of two threads, nor that of a signal handler and the one it interrupts.
-_contexts: list[Context] = []
-
-
-def _quiet_context() -> Context:
-    context = Context()
-    context.run(np.seterr, all="ignore")
-    return context
-
-
-def quiet(function: Callable, *args: object, **kwargs: object) -> object:
-    """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says."""
-    if function in _ELEMENTWISE and not kwargs and getattr(args[0], "nbytes", 0) >= _LARGE:
-        kwargs = _recycled(args)
-    try:
-        context = _contexts.pop()
-    except IndexError:
-        context = _quiet_context()
-    try:
-        return context.run(function, *args, **kwargs)
-    except ValueError as error:
-        if "broadcast" in str(error):
-            raise RuntimeError(
-                _do_not_broadcast([a.shape for a in args if isinstance(a, np.ndarray | Array)])
-            ) from None
-        if "too large" in str(error) or "too big" in str(error):
-            raise RuntimeError(message("numel: integer multiplication overflow", f"numpy: {error}")) from None
-        raise
-    except MemoryError as error:
-        raise RuntimeError(message("DefaultCPUAllocator: can't allocate memory", f"numpy: {error}")) from None
-    finally:
-        _contexts.append(context)
-
-
-# Fresh memory for a large result costs several times the arithmetic: each page is handed out at its first touch.
-_ELEMENTWISE = frozenset({np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.negative, np.exp})
-_LARGE = 1 << 18
-
-
-def _recycled(args: tuple) -> dict:
-    """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
-    first = args[0]
-    for other in args:
-        if not isinstance(other, np.ndarray | np.generic) or other.dtype != first.dtype or other.dtype.kind != "f":
-            return {}
-        if other.ndim and other.shape != first.shape:
-            return {}
-    return {"out": empty_like_array(first, first.dtype)}
-
-
-def _do_not_broadcast(shapes: list[tuple[int, ...]]) -> str:
-    """PyTorch's sentence for the first pair of shapes that do not meet."""
-    for a, b in itertools.combinations(shapes, 2):
-        rank = max(len(a), len(b))
-        for axis in range(-1, -rank - 1, -1):
-            m, n = (shape[axis] if len(shape) >= -axis else 1 for shape in (a, b))
-            if m != n and 1 not in (m, n):
-                return message(
-                    f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension "
-                    f"{rank + axis}",
-                    f"shapes {list(a)} and {list(b)}",
-                )
-    return f"shapes {', '.join(str(list(shape)) for shape in shapes)} cannot be broadcast to a single shape"

@@ -816,5 +816,3 @@ def wrap_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
 def wrap_maybe_view(array: _np.ndarray, source: Tensor) -> Tensor:
     """As `wrap_view` where NumPy gave a view of the source's memory, as `wrap` where it copied."""
-def quiet(function: _Callable, *args: _b.object, **kwargs: _b.object) -> _b.object:
-    """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says."""

@@ -16,10 +16,11 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes
-from rushlight.tensor.core import Tensor, alias, is_in_order, memory, quiet, wrap
+from rushlight.tensor.core import Tensor, alias, is_in_order, memory, wrap
 from rushlight.tensor.interchange import check_kind, check_strides, from_numpy
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import is_number, number_in_dtype
 from rushlight.tensor.size import backend_of, check_device, device
 

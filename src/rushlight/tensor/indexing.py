@@ -17,7 +17,8 @@ from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.change import change, check_writeable
-from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_view
+from rushlight.tensor.core import Tensor, memory, wrap, wrap_view
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import is_number, number_in_dtype
 
 

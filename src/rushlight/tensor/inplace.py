@@ -15,7 +15,8 @@ from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, pointwise
 from rushlight.tensor.change import change, check_writeable, is_recorded
-from rushlight.tensor.core import Tensor, elements, memory, quiet, take_memory, wrap, wrap_like
+from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap, wrap_like
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype
 from rushlight.tensor.size import carried
 

@@ -15,7 +15,8 @@ from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES, not_a_tensor
 from rushlight.runtime.allocation import empty_like_array
-from rushlight.tensor.core import Tensor, elements, is_in_order, memory, quiet, settled, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, elements, is_in_order, memory, settled, wrap, wrap_unordered
+from rushlight.tensor.numerics import quiet
 
 Operand = Tensor | float | int | bool
 

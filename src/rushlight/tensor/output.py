@@ -16,7 +16,8 @@ from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.change import check_writeable
-from rushlight.tensor.core import Tensor, quiet
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import word
 
 # The functions of the package that take `out=`, as in PyTorch.

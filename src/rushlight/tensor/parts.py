@@ -17,9 +17,10 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import strided
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_unordered, wrap_view
+from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.indexing import scatter_into_zeros
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import result_type
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
 from rushlight.tensor.views import Place, add

@@ -16,8 +16,9 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import empty_like_array
-from rushlight.tensor.core import Tensor, elements, memory, quiet, wrap, wrap_like
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, in_dtype, result_type
 
 

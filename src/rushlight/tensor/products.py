@@ -14,8 +14,9 @@ from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, quiet, wrap
+from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.layout import check_dim
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import by_numpy
 
 

@@ -22,8 +22,9 @@ from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.arithmetic import maximum, minimum
-from rushlight.tensor.core import Tensor, elements, memory, quiet, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.parts import cat, stack, unbind
 from rushlight.tensor.shape import check_dims, flip
 

@@ -14,9 +14,10 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import as_array, contiguous
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, quiet, wrap, wrap_beside, wrap_unordered
+from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside, wrap_unordered
 from rushlight.tensor.indexing import scatter_into_zeros
 from rushlight.tensor.layout import check_dim
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import (
     Operand,
     check_some_tensor,

@@ -21,7 +21,6 @@ from rushlight.tensor.core import (
     Tensor,
     elements,
     memory,
-    quiet,
     wrap,
     wrap_like,
     wrap_maybe_view,
@@ -30,6 +29,7 @@ from rushlight.tensor.core import (
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import check_dim
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.size import Size
 
 

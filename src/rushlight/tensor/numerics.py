@@ -1,0 +1,105 @@
+"""NumPy's functions as tensors call them: without its warnings, and with PyTorch's words for what does not fit.
+
+In: a function of NumPy's and its arguments. Out: its result, of a function of each element in recycled memory where it
+is large.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from contextvars import Context
+
+import numpy as np
+
+from rushlight.backends.array import ARRAYS
+from rushlight.core.errors import message
+from rushlight.runtime.allocation import empty_like_array
+
+# Contexts in which NumPy gives no floating-point warnings (PyTorch gives none). `np.errstate` around every operation
+# would cost four times a small addition; running in a context costs nothing. A call takes one away and puts it back, so
+# that no two calls meet in one: not those of two threads, nor that of a signal handler and the one it interrupts, nor
+# one inside another.
+_contexts: list[Context] = []
+
+
+def _quiet_context() -> Context:
+    context = Context()
+    context.run(np.seterr, all="ignore")
+    return context
+
+
+def quiet(function: Callable, *args: object, **kwargs: object) -> object:
+    """Call a NumPy function with floating-point warnings off, whatever the caller's `np.seterr` says.
+
+    A large result of a function of each element lies in recycled memory. RuntimeError for arrays whose shapes do not
+    broadcast, and for a result that is larger than memory.
+
+    >>> quiet(np.divide, 1.0, 0.0)
+    np.float64(inf)
+    """
+    if function in _KEEP_DTYPE and not kwargs and getattr(args[0], "nbytes", 0) >= _LARGE:
+        kwargs = _recycled(args)
+    try:
+        context = _contexts.pop()
+    except IndexError:
+        context = _quiet_context()
+    try:
+        return context.run(function, *args, **kwargs)
+    except (ValueError, MemoryError) as error:
+        wrong = _in_words(error, function, args)
+        if wrong is None:
+            raise
+        raise wrong from None
+    finally:
+        _contexts.append(context)
+
+
+# Fresh memory for a large result costs several times the arithmetic: each page is handed out at its first touch.
+_KEEP_DTYPE = frozenset({np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.negative, np.exp})
+_LARGE = 1 << 18
+
+
+def _recycled(args: tuple) -> dict:
+    """`out=` recycled memory for operands of one shape and floating dtype (numbers aside); else nothing."""
+    first = args[0]
+    for other in args:
+        if not isinstance(other, np.ndarray | np.generic) or other.dtype != first.dtype or other.dtype.kind != "f":
+            return {}
+        if other.ndim and other.shape != first.shape:
+            return {}
+    return {"out": empty_like_array(first, first.dtype)}
+
+
+# -- what does not fit
+
+
+def _in_words(error: ValueError | MemoryError, function: Callable, args: tuple) -> RuntimeError | None:
+    """PyTorch's error for operands that do not meet, or are too large together; None for anything else."""
+    if isinstance(error, MemoryError):
+        return RuntimeError(message("DefaultCPUAllocator: can't allocate memory", f"numpy: {error}"))
+    shapes = [arg.shape for arg in args if isinstance(arg, ARRAYS)]
+    outer = [shape[:-2] for shape in shapes] if getattr(function, "signature", None) else shapes  # matmul's batches
+    found = _first_that_do_not_meet(outer)
+    if found is not None:
+        return RuntimeError(found)
+    lengths = [math.prod(arg) for arg in args if isinstance(arg, tuple) and all(isinstance(n, int) for n in arg)]
+    if not shapes or math.prod(lengths) * math.prod(map(max, zip(*_padded(outer)))) < 1 << 59:
+        return None
+    return RuntimeError(message("numel: integer multiplication overflow", f"numpy: {error}"))
+
+
+def _padded(shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    rank = max(map(len, shapes), default=0)
+    return [(1,) * (rank - len(shape)) + shape for shape in shapes]
+
+
+def _first_that_do_not_meet(shapes: list[tuple[int, ...]]) -> str | None:
+    """PyTorch's sentence for the first pair of shapes that do not broadcast."""
+    for a, b in itertools.combinations(shapes, 2):
+        for axis, (m, n) in reversed([*enumerate(zip(*_padded([a, b])))]):
+            if m != n and 1 not in (m, n):
+                sentence = f"The size of tensor a ({m}) must match the size of tensor b ({n})"
+                return message(f"{sentence} at non-singleton dimension {axis}", f"shapes {list(a)} and {list(b)}")
+    return None
