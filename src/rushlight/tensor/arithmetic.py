@@ -191,7 +191,7 @@ def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
 
 
 def _truncated_quotient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    if np.result_type(x, y).kind == "f":
+    if x.dtype.kind == "f":
         return np.trunc(np.divide(x, y))
     quotient = np.floor_divide(x, y)
     return quotient + ((np.remainder(x, y) != 0) & (quotient < 0)).astype(quotient.dtype)

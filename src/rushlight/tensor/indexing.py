@@ -297,6 +297,8 @@ def _with_part_rule(advanced: object, needs: Needs, grad: Tensor) -> Gradients:
 
 def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with the elements at `indices` replaced, or added to."""
+    if self.is_meta and any(isinstance(item, Tensor) and item._array.dtype == np.bool_ for item in indices):
+        return self.clone()  # which elements are meant need not be known
     basic, advanced = parse(tuple(indices), self._array.shape)
     if not accumulate:
         return _with_part(self, advanced if advanced is not None else basic, values)

@@ -12,6 +12,7 @@ import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import as_array, contiguous
+from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside, wrap_unordered
@@ -29,6 +30,7 @@ from rushlight.tensor.operands import (
 )
 from rushlight.tensor.reductions import _PAIRS, _picked
 from rushlight.tensor.shape import ravel
+from rushlight.tensor.size import carried
 
 # -- by condition
 
@@ -365,7 +367,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     at = check_dim(dim, len(sizes))
     if not sizes:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if indices._array.size and indices._array.min() < 0:
+    if not indices.is_cpu or (indices._array.size and indices._array.min() < 0):
         indices = where(indices < 0, indices + sizes[at], indices)
     common = np.broadcast_shapes(sizes[:at] + (1,) + sizes[at + 1 :], places[:at] + (1,) + places[at + 1 :])
     seen, places = ([*common[:at], shape[at], *common[at + 1 :]] for shape in (sizes, places))
@@ -558,10 +560,12 @@ def repeat_interleave(
     """
     if input is None or repeats is None:
         counts = repeats if input is None else input
-        return wrap(np.repeat(np.arange(memory(counts).size), counts._array))
+        return wrap_beside(np.repeat(np.arange(memory(counts).size), carried(counts._array, "cpu")), counts)
     source = ravel(input) if dim is None else input
     at = 0 if dim is None else check_dim(dim, memory(source).ndim)
-    times = repeats._array if isinstance(repeats, Tensor) else repeats
+    if isinstance(repeats, Tensor) and repeats.is_meta and output_size is not None:
+        return index_select(source, at, repeats.new_empty(output_size, dtype=dtypes.int64))
+    times = carried(repeats._array, "cpu") if isinstance(repeats, Tensor) else repeats
     places = wrap_beside(np.repeat(np.arange(memory(source).shape[at]), times), source)
     if output_size is not None and output_size != memory(places).size:
         raise RuntimeError(

@@ -240,6 +240,15 @@ def _nothing(*args: Any, **options: Any) -> None:
     pass
 
 
+def _singular(a: Any, full_matrices: bool = True) -> list[Layout]:
+    """The singular vectors and values of matrices."""
+    *lead, rows, columns = a.shape
+    few = min(rows, columns)
+    sides = (rows, columns) if full_matrices else (few, few)
+    shapes = (*lead, rows, sides[0]), (*lead, few), (*lead, sides[1], columns)
+    return [Layout(shape, a.dtype) for shape in shapes]
+
+
 def _depends(function: Callable) -> Callable:
     def rule(*args: Any, **options: Any) -> NoReturn:
         raise NotImplementedError(
@@ -259,7 +268,7 @@ RULES: dict[Callable, Callable] = {
     **dict.fromkeys((np.zeros_like, np.ones_like, np.empty_like), _like),
     **dict.fromkeys((np.put_along_axis, np.fill_diagonal), _nothing),
     **{f: _depends(f) for f in (np.nonzero, np.unique, np.bincount, np.allclose, np.array_equal)},
-    np.full_like: _full_like, np.copyto: _copied, np.argsort: _whole(np.int64, 0),
+    np.linalg.svd: _singular, np.full_like: _full_like, np.copyto: _copied, np.argsort: _whole(np.int64, 0),
     np.searchsorted: _whole(np.int64, 1), np.isin: _whole(np.bool_, 0), np.dot: _dot, np.tensordot: _tensor_product,
     np.einsum: _summed, np.concatenate: _joined, np.stack: _stacked, np.repeat: _repeated, np.tile: _tiled,
     np.take_along_axis: _along, np.take: _taken, np.diag: _diagonal_matrix,
