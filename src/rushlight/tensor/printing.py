@@ -13,7 +13,8 @@ import numpy as np
 
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING
-from rushlight.tensor.core import Tensor, quiet
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.size import carried
 
 
