@@ -325,7 +325,7 @@ def less_equal(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b
 def linspace(start: _b.float, end: _b.float, steps: _b.int, *, dtype: _dtypes.dtype | None = None, layout: _b.object = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, pin_memory: _b.bool = False, out: _Tensor | None = None) -> _Tensor:
     """`steps` numbers from `start` to `end`, both included, evenly spaced."""
 def load(f: _Any, map_location: _Any=None, *args: _Any, **options: _Any) -> _Any:
-    """What `save`, or PyTorch's `torch.save` of any version, wrote: every tensor is then on the CPU."""
+    """What `save`, or PyTorch's `torch.save` of any version, wrote; on the CPU unless sent elsewhere."""
 def log(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The natural logarithm of each element."""
 def log10(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
