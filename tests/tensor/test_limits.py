@@ -94,3 +94,21 @@ def test_pickles_keep_strides(kind, protocol):
     last = x.to(memory_format=torch.channels_last)
     assert pickle.loads(pickle.dumps(last, protocol)).stride() == last.stride()
     assert pickle.loads(pickle.dumps(x.permute(1, 3, 0, 2), protocol)).stride() == x.permute(1, 3, 0, 2).stride()
+
+
+@pytest.mark.parametrize("expression", [
+    "ones([1] * 60)[(None,) * 10]", "ones([1] * 60)[(slice(None),) + (None,) * 9]", "zeros(1)[(None,) * 66]",
+    "ones(2).as_strided([1] * 70, [0] * 70)", "ones(2).unflatten(0, [1] * 69 + [2])", "ones([1] * 64).unfold(0, 1, 1)",
+    "tensordot(ones([1] * 40), ones([1] * 40), 0)", "stack([ones([1] * 64)] * 2)", "ones(1).expand([1] * 70)",
+    "ones([1] * 64).unsqueeze(0)", "nn.functional.one_hot(zeros([1] * 64, dtype=int64))", "ones(1).tile([1] * 70)",
+])  # fmt: skip
+def test_more_axes_than_there_can_be(expression):
+    """By our text, wherever they come from."""
+    names = {name: getattr(torch, name) for name in ("ones", "zeros", "tensordot", "stack", "nn", "int64")}
+    with pytest.raises(RuntimeError, match=r"tensors have at most 64 dimensions, got \d+"):
+        eval(expression, names)
+
+
+def test_as_many_axes_as_there_can_be():
+    x = torch.ones([1] * 63)
+    assert x[(None, None, 0)].dim() == 64 and x[None].dim() == 64

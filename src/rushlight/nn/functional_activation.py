@@ -19,6 +19,7 @@ from rushlight.core.dtypes import dtype as DType
 from rushlight.core.errors import message
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import unsupported_type
+from rushlight.runtime.allocation import check_axes
 from rushlight.tensor.arithmetic import rounded_once, without_history
 from rushlight.tensor.change import change
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
@@ -274,6 +275,8 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half of an axis times the sigmoid of the second; RuntimeError where the axis is odd."""
+    if not input.dim():
+        raise RuntimeError("glu does not support scalars because halving size must be even")
     if input.shape[dim] % 2:
         raise RuntimeError(
             f"Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
@@ -341,6 +344,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if found(classes < 0):
         raise RuntimeError("Class values must be non-negative.")
     count = int(classes.max()) + 1 if num_classes == -1 else num_classes
+    check_axes(classes.ndim + 1)
     if found(classes >= count):
         sentence = "Class values must be smaller than num_classes."
         raise RuntimeError(message(sentence, f"one_hot: {classes.max()} with num_classes={num_classes}"))

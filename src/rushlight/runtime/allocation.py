@@ -27,8 +27,7 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
     (2, 3)
     """
     nbytes = math.prod(shape) * kind.itemsize
-    if len(shape) > MOST_AXES:
-        raise too_many_axes(len(shape))
+    check_axes(len(shape))
     if nbytes > _SMALL:
         memory.check(tuple(shape), kind.itemsize)
     try:
@@ -41,6 +40,12 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
                 mend="a smaller batch or size, or a smaller dtype",
             )
         ) from None
+
+
+def check_axes(count: int) -> None:
+    """RuntimeError where a tensor would have more axes than there can be."""
+    if count > MOST_AXES:
+        raise too_many_axes(count)
 
 
 def too_many_axes(count: int) -> RuntimeError:

@@ -42,9 +42,8 @@ def is_recorded(self: Tensor, *args: object) -> bool:
     return mode.enabled and (self.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args))
 
 
-def check_writeable(self: Tensor) -> None:
-    """Raise where the memory must not be written, or one element would be written twice."""
-    array = memory(self)
+def check_not_inference(self: Tensor) -> None:
+    """Raise where a tensor of inference mode would be changed outside of it."""
     version = self._version
     if version is not None and version.inference and not mode.inference:
         raise RuntimeError(
@@ -54,6 +53,12 @@ def check_writeable(self: Tensor) -> None:
                 mend="x = x.clone(), or torch.no_grad() instead of torch.inference_mode()",
             )
         )
+
+
+def check_writeable(self: Tensor) -> None:
+    """Raise where the memory must not be written, or one element would be written twice."""
+    check_not_inference(self)
+    array = memory(self)
     if not array.flags.writeable:
         raise RuntimeError(
             message(

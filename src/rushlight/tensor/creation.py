@@ -569,6 +569,8 @@ def arange(
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     integers = all(isinstance(t, (int, np.integer)) for t in (start, end, step))
     kind = dtype_or_default(dtype) if dtype is not None or not integers else dtypes.int64
+    if kind is dtypes.bool:
+        raise NotImplementedError(message("\"arange_cpu\" not implemented for 'Bool'", mend=".bool() of the result"))
     count = None
     if kind.category == dtypes.INTEGER and not integers:
         # PyTorch counts the steps between the numbers as they are; those of int64 are integers first.

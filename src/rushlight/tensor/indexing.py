@@ -15,7 +15,7 @@ from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
-from rushlight.runtime.allocation import zeros_beside
+from rushlight.runtime.allocation import check_axes, zeros_beside
 from rushlight.tensor.change import change, check_writeable
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_view
 from rushlight.tensor.numerics import quiet
@@ -92,6 +92,7 @@ def parse(index: object, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
     axis = 0
     for item in items:
         axis = _place(item, axis, shape, basic, advanced)
+    check_axes(len(shape) + basic.count(None) - sum(type(item) is int for item in basic))
     basic.append(...)  # so that NumPy gives a 0-dim view, not a scalar
     any_advanced = any(isinstance(item, ARRAYS) for item in advanced)
     return tuple(basic), tuple(advanced) if any_advanced else None

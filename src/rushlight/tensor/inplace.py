@@ -14,7 +14,7 @@ from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
 from rushlight.tensor import arithmetic, pointwise
-from rushlight.tensor.change import change, check_writeable, is_recorded
+from rushlight.tensor.change import change, check_not_inference, check_writeable, is_recorded
 from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap, wrap_like
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype
@@ -168,6 +168,7 @@ def reshaping(function: Callable) -> Callable:
         if self._base is not None or (self._node is None and self._requires_grad and mode.enabled):
             name = function.__name__
             raise RuntimeError(message(f"{name}_ of a view, or of a leaf that requires grad", mend=f"x = x.{name}(…)"))
+        check_not_inference(self)
         result = function(self, *args, **kwargs)
         take_memory(self, result)
         self._node, self._index = result._node, result._index

@@ -14,7 +14,7 @@ import numpy as np
 from rushlight.autograd.graph import Needs, record
 from rushlight.backends.array import strided
 from rushlight.core.errors import message
-from rushlight.runtime.allocation import allocate, empty_like_array
+from rushlight.runtime.allocation import allocate, check_axes, empty_like_array
 from rushlight.tensor.core import (
     Tensor,
     elements,
@@ -232,6 +232,7 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     `storage_offset` counts from the beginning of that memory; without one the view begins where this tensor does.
     RuntimeError where it leaves the memory.
     """
+    check_axes(len(size))
     base = input if input._base is None else input._base
     owner, array, itemsize = base._array, input._array, input._array.itemsize
     if storage_offset is None:

@@ -215,3 +215,9 @@ def reflected(function: Callable, ufunc: Callable) -> Callable:
         return function(other, self)
 
     return operate
+
+
+def refuse_bools(name: str, *tensors: Tensor) -> None:
+    """NotImplementedError, as PyTorch's kernel of this name gives it, where a tensor holds bools."""
+    if any(tensor.dtype is dtypes.bool for tensor in tensors):
+        raise NotImplementedError(message(f"\"{name}\" not implemented for 'Bool'", mend=".int() first"))

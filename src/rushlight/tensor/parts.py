@@ -16,7 +16,7 @@ import numpy as np
 from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import strided
 from rushlight.core.errors import message
-from rushlight.runtime.allocation import zeros_beside
+from rushlight.runtime.allocation import check_axes, zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.indexing import scatter_into_zeros
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
@@ -200,6 +200,7 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise RuntimeError(f"size is {size} but must be >= 0")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
+    check_axes(array.ndim + 1)
     shape = [*array.shape, size] if self._array.ndim else [size]
     strides = [*array.strides, array.strides[at]] if self._array.ndim else [array.itemsize]
     if self._array.ndim:
@@ -312,6 +313,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"{list(tensor._array.shape)} at entry {position}"
             )
     at = check_dim(dim, len(first) + 1)
+    check_axes(len(first) + 1)
     kind = _common_kind(tensors)
     result = wrap(np.stack([t._array.astype(kind, copy=False) for t in tensors], axis=at))
     record("StackBackward0", result, tensors, lambda needs, grad: unbind(grad, at))

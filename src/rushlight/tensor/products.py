@@ -17,7 +17,7 @@ from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet
-from rushlight.tensor.operands import by_numpy
+from rushlight.tensor.operands import by_numpy, refuse_bools
 
 
 def _check_kinds(name: str, a: Tensor, b: Tensor) -> None:
@@ -52,12 +52,20 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else -1]:
         raise RuntimeError(_do_not_meet(a.shape, b.shape))
+    refuse_bools(_kernel(a.ndim, b.ndim), input)
     result = wrap(_product(a, b))
     saved = (input if other.requires_grad else None, other if input.requires_grad else None)
     name = "DotBackward0" if a.ndim == b.ndim == 1 else "MmBackward0" if a.ndim == b.ndim == 2 else "MatmulBackward0"
     rule = _matrix_rule if a.ndim > 1 and b.ndim > 1 else _vector_rule(a.ndim, b.ndim)
     record(name, result, (input, other), rule, saved)
     return result
+
+
+def _kernel(rank_a: int, rank_b: int) -> str:
+    """PyTorch's kernel for a product of operands of these ranks, as its errors name it."""
+    if rank_b == 1:
+        return "dot" if rank_a == 1 else "addmv_impl_cpu"
+    return "addmm_impl_cpu_" if rank_a <= 2 or rank_b == 2 else "bmm"
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from rushlight.tensor.operands import (
     in_dtype,
     is_number,
     number_in_dtype,
+    refuse_bools,
     result_type,
     word,
 )
@@ -413,6 +414,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
+    if input.dtype is dtypes.bool:
+        raise RuntimeError(message("topk does not support bool dtypes on CPU", mend=".int() first"))
     at = check_dim(dim, input._array.ndim)
     if not 0 <= k <= (input._array.shape or (1,))[at]:
         raise RuntimeError("selected index k out of range")
@@ -425,6 +428,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The middle element (the lower of two); with `dim` also where it is."""
+    refuse_bools("median_cpu" if dim is None else "median_out", input)
     flat = input.reshape(-1) if dim is None else input
     if dim is None and not flat._array.size:
         return wrap(np.full((), np.nan, input._array.dtype))
@@ -470,6 +474,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     """How often each integer from 0 on occurs, or the sum of its weights."""
     if input._array.ndim != 1 or input.dtype.is_floating_point or (input._array.size and input._array.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    refuse_bools("bincount_cpu", input)
     if weights is None:
         return wrap(np.bincount(input._array, minlength=minlength).astype(np.int64))
     total = np.bincount(input._array, weights._array.astype(np.float64), minlength)

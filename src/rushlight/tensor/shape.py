@@ -213,6 +213,10 @@ def ravel(input: Tensor) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several; one of `sizes` may be -1."""
     shape = memory(input).shape
+    if not shape:
+        raise RuntimeError(
+            message(f"unflatten got an unexpected error: Dimension specified as {dim} but tensor has no dimensions")
+        )
     at = check_dim(dim, len(shape))
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
