@@ -7,6 +7,7 @@ Everything is Python integers: nothing wraps around, and nothing has been alloca
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -322,38 +323,55 @@ def _wanted(request: Request, output_size: object) -> tuple[int, ...]:
 # -- the fast path: a call like an earlier one costs a look-up
 
 
-_known_convolution = lru_cache(maxsize=4096)(convolution)
-_known_transposed = lru_cache(maxsize=4096)(transposed)
+# What was checked is remembered by all numbers and, because True and 1.0 equal 1 and are errors, by their types; so the
+# numbers inside tuples are keys of their own.
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _known_convolution(count: int, *call: object) -> Call:
+    return convolution(*call[:count])
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _known_transposed(count: int, *call: object) -> Call:
+    return transposed(*call[:count])
 
 
 def known_convolution(*call: object) -> Call:
     """`convolution`, remembered."""
-    return _known_convolution(*call) if all(map(exact, call[6:10])) else convolution(*call)
+    stride, padding, dilation = call[6:9]
+    kind = stride.__class__
+    alike = kind is padding.__class__ is dilation.__class__
+    try:
+        if alike and kind is int:
+            return _known_convolution(len(call), *call)
+        if alike and kind is tuple and tuple not in map(type, padding):
+            return _known_convolution(len(call), *call, *stride, *padding, *dilation)
+        return _known_convolution(len(call), *call, *_numbers_in(call[6:9]))
+    except TypeError:  # a list, which cannot be remembered, or the error of the call
+        pass
+    return convolution(*call)
 
 
 def known_transposed(*call: object) -> Call:
     """`transposed`, remembered."""
-    return _known_transposed(*call) if all(map(exact, call[6:])) else transposed(*call)
+    stride, padding, output_padding, _, dilation, *_, output_size = call[6:]
+    kind = stride.__class__
+    alike = kind is padding.__class__ is output_padding.__class__ is dilation.__class__ and output_size is None
+    try:
+        if alike and kind is int:
+            return _known_transposed(len(call), *call)
+        if alike and kind is tuple and tuple not in map(type, padding):
+            return _known_transposed(len(call), *call, *stride, *padding, *output_padding, *dilation)
+        return _known_transposed(len(call), *call, *_numbers_in(call[6:]))
+    except TypeError:
+        pass
+    return transposed(*call)
 
 
-_exact_tuples: dict[int, tuple] = {}  # by id: a layer passes the same tuples at every call
-
-
-def exact(argument: object) -> bool:
-    """Whether an argument is plain integers, so that equal means the same: True and 1.0 equal 1, but are errors."""
-    kind = argument.__class__
-    if kind is int or kind is str or argument is None:
-        return True
-    if kind is not tuple:
-        return False
-    return _exact_tuples.get(id(argument)) is argument or _remember_exact(argument)
-
-
-def _remember_exact(argument: tuple) -> bool:
-    inner = {*map(type, argument)}
-    if inner != {int} and not (inner == {tuple} and all(map(exact, argument))):
-        return False
-    if len(_exact_tuples) >= 4096:
-        _exact_tuples.clear()
-    _exact_tuples[id(argument)] = argument
-    return True
+def _numbers_in(arguments: tuple) -> Iterator[object]:
+    for argument in arguments:
+        if isinstance(argument, tuple):
+            yield from _numbers_in(argument)
+        else:
+            yield argument
