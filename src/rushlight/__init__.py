@@ -20,7 +20,7 @@ _NAMES = {
         "long double float int finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
     ),
     "tensor.core": "Tensor",
-    "tensor.size": "Size device",
+    "tensor.size": "Size device get_default_device set_default_device",
     "tensor.layout": "contiguous_format preserve_format channels_last channels_last_3d memory_format clone as_strided",
     "tensor.operands": "result_type",
     "tensor.creation": (

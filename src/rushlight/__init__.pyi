@@ -255,6 +255,8 @@ def ge(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float |
     """Whether elements are greater or equal."""
 def ger(input: _Tensor, vec2: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The outer product of two vectors."""
+def get_default_device() -> _device:
+    """Where tensors are made in this context."""
 def get_default_dtype() -> _dtype:
     """The dtype of new floating tensors that name none."""
 def get_engine() -> _b.str:
@@ -515,6 +517,8 @@ def select(input: _Tensor, dim: _b.int, index: _b.int) -> _Tensor:
     """One entry of an axis, as a view without that axis."""
 def set_debug(what: _b.str | _Callable[[_b.str, _b.str, _b.str], None] | None, kinds: _b.str = 'plan,ir,asm') -> None:
     """Show plans, IR or assembly from now on."""
+def set_default_device(device: _b.str | _device | None) -> None:
+    """Make tensors on this device from now on in this context, unless they are told elsewhere; None: on the CPU."""
 def set_default_dtype(d: _dtype) -> None:
     """Make `d` the dtype of new floating tensors that name none."""
 def set_engine(name: _b.str) -> None:

@@ -3,6 +3,7 @@
 import tracemalloc
 import warnings
 
+import numpy as np
 import pytest
 
 import rushlight
@@ -213,8 +214,35 @@ torch.einsum("ij,jk->ik", torch.empty(4, 3, device="meta"), torch.empty(3, 5, de
 p = nn.Parameter(torch.empty(2, device="meta")); p.grad = p.detach(); torch.optim.Adam([p], 0.1).step(); p
 p = nn.Parameter(torch.empty(2, device="meta")); p.grad = p.detach(); torch.nn.utils.clip_grad_norm_([p], 1.)
 nn.init.normal_(torch.empty(2, 3, device="meta")), nn.init.kaiming_uniform_(torch.empty(2, 3, device="meta"))
+torch.set_default_device("meta"); x = torch.ones(2); torch.set_default_device(None); x, torch.ones(2)
+torch.set_default_device("meta"); x = torch.get_default_device(); torch.set_default_device("cpu"); x
 nn.init.trunc_normal_(torch.empty(2, 3, device="meta")), nn.init.orthogonal_(torch.empty(2, 3, device="meta"))
 """
+
+
+WITHIN = """
+torch.empty(2), torch.tensor([1.0]), torch.arange(3), torch.rand(2), torch.full((2,), 1.0), torch.as_tensor([2.0])
+torch.ones(2, device="cpu"), nn.Linear(2, 3).weight, nn.BatchNorm1d(3).running_mean, nn.LazyLinear(3).weight.device
+torch.zeros_like(x), x.new_zeros(3), torch.rand_like(x), x.new_tensor([1.0]), torch.as_tensor(x), x + 1
+torch.get_default_device()
+torch.empty(2, 3, 4, 5, memory_format=torch.channels_last).stride()
+nn.Conv2d(1, 2, 3)(torch.ones(1, 1, 4, 4))
+torch.nn.Parameter(x)
+torch.from_numpy(np.ones(2))
+"""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("text", WITHIN.strip().split("\n"))
+def test_within_a_device(torch, text):
+    def within(library):
+        library.manual_seed(0)
+        space = {"torch": library, "nn": library.nn, "np": np, "x": library.ones(2)}
+        with library.device("meta"), library.device("cpu"), library.device("meta"):
+            return repr(eval(text, space))
+
+    assert within(rushlight) == within(torch)
+    assert repr(rushlight.ones(1)) == "tensor([1.])"
 
 
 def outcome(library, text):

@@ -51,7 +51,9 @@ class Ordered:
     def __getattr__(self, name: str) -> Callable:
         if name not in KERNELS:
             raise AttributeError(f"{type(self).__name__} has no {name}")
-        kernel = partial(self._any, name)
+        kernels = [getattr(engine, name, None) for engine in self.engines]
+        same = all(kernel is kernels[0] for kernel in kernels)  # as where NumPy does it anyhow
+        kernel = kernels[0] if same and kernels[0] is not None else partial(self._any, name)
         setattr(self, name, kernel)
         return kernel
 

@@ -48,7 +48,6 @@ INSTEAD = {
     "torch.special": "the functions of rushlight itself: erf, log1p, expm1, sigmoid, …",
     "torch.hub": "rushlight.load of a file that you have",
     "torch.utils.model_zoo": "rushlight.load of a file that you have",
-    "torch.set_default_device": "leave it out: everything is on the CPU",
     "torch.use_deterministic_algorithms": "leave it out: the same call gives the same bits, whatever the threads",
     "torch.set_deterministic_debug_mode": "leave it out: the same call gives the same bits, whatever the threads",
     "torch.set_float32_matmul_precision": "leave it out: float32 is computed in float32",

@@ -22,7 +22,7 @@ from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import is_number, number_in_dtype
-from rushlight.tensor.size import backend_of, check_device, device
+from rushlight.tensor.size import CPU, backend_of, check_device, device, place_of_new, places
 
 Device = str | device | None
 
@@ -102,9 +102,10 @@ def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
 
 
 def _leaf(array: np.ndarray, device: Device, requires_grad: bool, pin_memory: bool = False) -> Tensor:
-    backend = backend_of(device)
-    if backend is not None and type(array) is np.ndarray:
-        array = backend.from_host(array)
+    if device is not CPU and (device := place_of_new(device)) is not None:
+        backend = backend_of(device)
+        if backend is not None and type(array) is np.ndarray:
+            array = backend.from_host(array)
     if pin_memory:
         raise RuntimeError(
             message(
@@ -149,8 +150,14 @@ def tensor(
 
 def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
     """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
-    if device is not None and (isinstance(data, Tensor) or backend_of(device) is not None):
-        return as_tensor(data, dtype).to(device)
+    place = place_of_new(device)
+    if place is not None:
+        return _on_host(data, dtype).to(place)
+    return _on_host(data, dtype)
+
+
+def _on_host(data: object, dtype: dtypes.dtype | None) -> Tensor:
+    """A tensor as it is, and anything else as a tensor of the CPU."""
     dtype = None if dtype is None else dtype_or_default(dtype)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
@@ -352,13 +359,20 @@ def empty(
     """An uninitialised tensor."""
     shape = shape_of("empty", sizes, size)
     kind = dtype_or_default(dtype).numpy
-    array = _room(shape, kind, device) if memory_format is None else empty_in_format(shape, kind, memory_format, device)
-    return _leaf(array, device, requires_grad, pin_memory)
+    if memory_format is None and device is None and places.get()[-1] is None:  # the usual call
+        array = allocate(shape, kind)
+    else:
+        array = _room(shape, kind, device) if memory_format is None else _in_format(shape, kind, memory_format, device)
+    return _leaf(array, CPU, requires_grad, pin_memory)
+
+
+def _in_format(shape: tuple, kind: np.dtype, memory_format: MemoryFormat, device: Device) -> np.ndarray:
+    return empty_in_format(shape, kind, memory_format, place_of_new(device))
 
 
 def _room(shape: tuple, kind: np.dtype, device: Device) -> np.ndarray:
     """Uninitialised memory on a device."""
-    backend = None if device is None else backend_of(device)
+    backend = backend_of(place_of_new(device))
     return allocate(shape, kind) if backend is None else backend.empty(shape, kind)
 
 
@@ -414,9 +428,10 @@ def full(
 def _filled(
     shape: tuple, value: float, kind: dtypes.dtype, device: Device, requires_grad: bool, pin_memory: bool
 ) -> Tensor:
-    array = _room(shape, kind.numpy, device)
+    plain = device is None and places.get()[-1] is None
+    array = allocate(shape, kind.numpy) if plain else _room(shape, kind.numpy, device)
     array[...] = number_in_dtype(value, kind)
-    return _leaf(array, device, requires_grad, pin_memory)
+    return _leaf(array, CPU, requires_grad, pin_memory)
 
 
 def empty_like(
@@ -431,8 +446,8 @@ def empty_like(
 ) -> Tensor:
     """An uninitialised tensor of the shape, dtype and memory order of `input`."""
     kind = memory(input).dtype if dtype is None else dtype_or_default(dtype).numpy
-    if device is None and type(memory(input)) is not np.ndarray:
-        device = input.device
+    if device is None:
+        device = CPU if type(memory(input)) is np.ndarray else input.device
     if backend_of(device) is not None:
         array = _like_elsewhere(input, kind, device, memory_format)
     elif is_in_order(input) and memory_format in (preserve_format, None):
@@ -472,8 +487,8 @@ def ones_like(input: Tensor, **options: Unpack[OptionsLike]) -> Tensor:
 
 def _beside(self: Tensor, options: Options) -> Options:
     """The options of a tensor that is made on the device of this one unless they say another."""
-    if type(memory(self)) is not np.ndarray and options.get("device") is None:
-        options["device"] = self.device
+    if options.get("device") is None:
+        options["device"] = CPU if type(memory(self)) is np.ndarray else self.device
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
@@ -80,6 +81,14 @@ class device:
         self.type = kind
         self.index = int(number) if number else index
 
+    def __enter__(self) -> device:
+        """Within `with torch.device("meta"):` tensors are made there unless they are told elsewhere."""
+        places.set((*places.get(), self))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        places.set(places.get()[:-1])
+
     def __repr__(self) -> str:
         return (
             f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
@@ -101,6 +110,32 @@ class device:
 # Words that are written where a dtype is meant.
 _DTYPES = ("float", "double", "half", "int", "long", "short", "bool", "float16", "float32", "float64", "int32", "int64")
 CPU = device("cpu")
+places: ContextVar[tuple[device | None, ...]] = ContextVar("rushlight_places", default=(None,))
+"""Where tensors are made, the last one: the default device, and those that the context is within."""
+
+
+def get_default_device() -> device:
+    """Where tensors are made in this context."""
+    return place_of_new(None) or CPU
+
+
+def set_default_device(device: str | device | None) -> None:
+    """Make tensors on this device from now on in this context, unless they are told elsewhere; None: on the CPU.
+
+    >>> import rushlight as torch
+    >>> torch.set_default_device("meta"); torch.zeros(2)
+    tensor(..., device='meta', size=(2,))
+    >>> torch.set_default_device(None)
+    """
+    places.set((None if device is None else _device(device), *places.get()[1:]))
+
+
+_device = device
+
+
+def place_of_new(place: str | device | None) -> str | device | None:
+    """Where a new tensor goes that was told this place, or none."""
+    return places.get()[-1] if place is None else place
 
 
 def check_device(place: str | device | None) -> None:
@@ -121,7 +156,7 @@ def carried(array: Any, place: str | device) -> Any:
 
 def limits_of(place: str | device | None) -> AbstractContextManager:
     """Within it sizes are held against the memory of a device."""
-    backend = backend_of(place)
+    backend = backend_of(place_of_new(place))
     return nullcontext() if backend is None else backend.limits()
 
 
