@@ -26,13 +26,13 @@ from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
 from .. import reference
 from ..exactness import get_exact
-from ..protocol import Call, Layout, Refusal, Task, Unavailable, results_of
+from ..protocol import Call, Layout, Refusal, Task, Unavailable, layout_of, results_of
 from ..reference import averaging, pooling
 from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
 from ..reference.pooling import max_pool_gather, positions
-from .calls import Copying, LayerCall, SumCall, stand_in
+from .calls import Copying, LayerCall, PoolCall, SumCall, stand_in
 from .kernels import addressable
 
 __all__ = [
@@ -63,6 +63,11 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
         return SumCall(_weight_gradient(spec, *sources), results_of(task, layouts))
     if task.kernel == "bias_grad" and spec.dtype in _FLOATS and sources[0].size and addressable(sources[0]):
         return SumCall(_sum(spec.dtype, sources[0]), results_of(task, layouts))
+    if task.kernel == "max_pool" and _pools(spec, sources[0]):
+        return PoolCall(_pooling(spec, sources[0], task.attributes[1]))
+    if task.kernel == "max_pool_grad" and _pools(spec, sources[1]):
+        call = _pooling_grad(spec, task.attributes[1], *sources)
+        return SumCall(call, [layout_of(call.result(np.empty))])
     return reference.prepare(task, layouts)
 
 
@@ -129,24 +134,34 @@ def _sum(dtype: str, y: np.ndarray) -> Callable:
 
 def max_pool(grid: Windows, x: np.ndarray, wanted: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """The largest entry of each window, and the winners if wanted. What is not compiled NumPy does: it sums nothing."""
-    key = ("max_pool", grid, x.dtype, x.shape, x.strides, wanted, runtime.team_size())
-    call = _calls.get(key)
+    call = _calls.get(("max_pool", grid, x.dtype, x.shape, x.strides, wanted, runtime.team_size()))
     if call is None:
         if not _pools(grid, x):
             return pooling.max_pool(grid, x, wanted)
-        call = _remember(key, lambda: _class("pool.PoolCall")(grid, x, wanted, Target.host(), key[-1]))
+        call = _pooling(grid, x, wanted)
     return call(x)
+
+
+def _pooling(grid: Windows, x: np.ndarray, wanted: bool) -> Callable:
+    key = ("max_pool", grid, x.dtype, x.shape, x.strides, wanted, runtime.team_size())
+    return _calls.get(key) or _remember(key, lambda: _class("pool.PoolCall")(grid, x, wanted, Target.host(), key[-1]))
 
 
 def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint at these winners."""
-    key = ("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size())
-    call = _calls.get(key)
+    call = _calls.get(("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size()))
     if call is None:
         if not _pools(grid, y):
             return pooling.max_pool_grad(grid, shape, winners, y)
-        call = _remember(key, lambda: _class("pool.PoolGradCall")(grid, shape, winners, y, Target.host(), key[-1]))
+        call = _pooling_grad(grid, shape, winners, y)
     return call(winners, y)
+
+
+def _pooling_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> Callable:
+    key = ("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size())
+    return _calls.get(key) or _remember(
+        key, lambda: _class("pool.PoolGradCall")(grid, shape, winners, y, Target.host(), key[-1])
+    )
 
 
 def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..array import steps
-from ..protocol import Layout
+from ..protocol import Layout, layout_of
 
 
 class LayerCall:
@@ -31,7 +31,7 @@ class LayerCall:
 
 
 class SumCall:
-    """wgrad or bias_grad: of arrays, contiguous; its scratch is its own."""
+    """A sum: a weight's or a bias's gradient, or that of a pooling; its scratch is its own."""
 
     scratch_bytes = 0
 
@@ -43,6 +43,20 @@ class SumCall:
         result = self.call(*inputs, outputs[0])
         if result is not outputs[0]:
             outputs[0][...] = result
+
+
+class PoolCall:
+    """Maximum pooling: the maxima, and the winners if they are wanted."""
+
+    scratch_bytes = 0
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.outputs = [layout for array in call.results(np.empty) if (layout := layout_of(array)) is not None]
+
+    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+        """Write the results."""
+        self.call(inputs[0], (outputs[0], outputs[1] if len(outputs) > 1 else None))
 
 
 class Copying:

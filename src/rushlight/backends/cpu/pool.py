@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from math import prod
 
@@ -46,18 +47,25 @@ class PoolCall:
         self.entry = kernel(target, "pool", emit_pool, number, winner, inner, wanted)["pool"]
         self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
 
-    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def results(self, empty: Callable = runtime.empty) -> tuple[np.ndarray, np.ndarray | None]:
+        """Memory for the maxima, and for the winners if they are wanted."""
+        y = arranged(self.order, self.shape, self.dtype, empty)
+        winners = arranged(self.order, self.shape, self.chosen, empty) if self.wanted else None
+        if self.lead:
+            return y[0], winners[0] if self.wanted else None
+        return y, winners
+
+    def __call__(
+        self, x: np.ndarray, outs: tuple[np.ndarray, np.ndarray | None] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         x = self._batched(x)
         if self.copies:
             x = np.ascontiguousarray(x)
-        y = arranged(self.order, self.shape, self.dtype, runtime.empty)
-        winners = arranged(self.order, self.shape, self.chosen, runtime.empty) if self.wanted else None
+        y, winners = self.results() if outs is None else outs
         words = self.words[:]
         words[2], words[3] = runtime.address(x), runtime.address(y)
         words[4] = runtime.address(winners) if self.wanted else 0
         runtime.launch(self.entry, words, self.threads)
-        if self.lead:
-            return y[0], winners[0] if self.wanted else None
         return y, winners
 
     def _batched(self, x: np.ndarray) -> np.ndarray:
@@ -105,14 +113,19 @@ class PoolGradCall:
         self.places = 2, 3, 4
         self.entry = kernel(target, "pool scatter planes", emit_plane_scatter, number, winner)["scatter"]
 
-    def __call__(self, winners: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def result(self, empty: Callable = runtime.empty) -> np.ndarray:
+        """Memory for what is scattered to."""
+        x = arranged(self.order, self.shape, self.dtype, empty)
+        return x[0] if self.lead else x
+
+    def __call__(self, winners: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         winners, y = self._laid(winners), self._laid(y)
-        x = arranged(self.order, self.shape, self.dtype, runtime.empty)
+        x = self.result() if out is None else out
         words = self.words[:]
         for place, array in zip(self.places, (y, winners, x)):
             words[place] = runtime.address(array)
         runtime.launch(self.entry, words, self.threads)
-        return x[0] if self.lead else x
+        return x
 
     def _laid(self, a: np.ndarray) -> np.ndarray:
         """The same numbers where the kernel looks for them: winners and what belongs to them lie alike, densely."""
