@@ -1,5 +1,7 @@
 """Activations, losses and normalisation of float16 and bfloat16: computed in float32 and rounded once."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -121,3 +123,30 @@ def test_halves_are_pytorchs(kind, seed):
             results.append([np.array(t.detach().float().numpy()) for t in (y, given_x.grad)])
         for ours, theirs in zip(*results):
             np.testing.assert_allclose(ours, theirs, rtol=2 * eps, atol=eps / 20, err_msg=name)
+
+
+NORMS = {
+    "layer_norm": lambda F, x, w, b: F.layer_norm(x.transpose(1, 2), (4,), w, b),
+    "group_norm": lambda F, x, w, b: F.group_norm(x, 2, w, b),
+    "batch_norm": lambda F, x, w, b: F.batch_norm(x, None, None, w, b, True),
+    "instance_norm": lambda F, x, w, b: F.instance_norm(x, None, None, w, b),
+}
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", sorted(NORMS))
+def test_norms_take_the_types_that_pytorch_takes(name, kind):
+    """And refuse the others with its sentences."""
+    theirs = pytest.importorskip("torch")
+    kinds = ["float16", "bfloat16", "float32", "float64", None]
+    for of_weight, of_bias in itertools.product(kinds, kinds):
+        found = []
+        for library in (torch, theirs):
+            x = library.ones(2, 4, 3, dtype=getattr(library, kind))
+            w, b = (None if of is None else library.ones(4, dtype=getattr(library, of)) for of in (of_weight, of_bias))
+            try:
+                found.append(str(NORMS[name](library.nn.functional, x, w, b).dtype).rpartition(".")[2])
+            except RuntimeError as error:
+                found.append(str(error).partition("\n")[0])
+        assert found[0] == found[1], (of_weight, of_bias)

@@ -13,9 +13,10 @@ import numpy as np
 
 from rushlight.autograd.graph import record, widen
 from rushlight.autograd.modes import no_grad
-from rushlight.core.dtypes import HALVES
+from rushlight.core.dtypes import CODES, HALVES, float32
 from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating
+from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.core import Tensor, is_in_order, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import CHANNELS_LAST, is_channels_last, wrap_formatted
 from rushlight.tensor.output import into
@@ -39,6 +40,7 @@ def batch_norm(
     Raises ValueError in training with one value a channel, RuntimeError for statistics of another length.
     """
     check_floating("batch_norm", input)
+    _check_kinds(input, weight, bias)
     if not input.numel():
         return _scaled_empty(input, weight, bias)
     if training:
@@ -84,6 +86,7 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     check_floating("instance_norm", input)
+    _check_kinds(input, weight, bias)
     count = math.prod(input.shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
@@ -103,6 +106,7 @@ def layer_norm(
 ) -> Tensor:
     """Normalise over the last axes, those of normalized_shape; RuntimeError where the input ends otherwise."""
     check_floating("LayerNormKernelImpl", input)
+    _check_kinds(input, weight, bias)
     wanted = tuple(normalized_shape)
     if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
         shown = "".join(f", {n}" for n in wanted)
@@ -123,6 +127,7 @@ def group_norm(
 ) -> Tensor:
     """Normalise each group of channels of each sample; RuntimeError where the groups do not come out even."""
     check_floating("GroupNormKernelImpl", input)
+    _check_kinds(input, weight, bias)
     if input.dim() < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
     if input.shape[1] % num_groups:
@@ -194,6 +199,22 @@ def _scaled_empty(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> 
     """No numbers, which take what they are scaled with into their history; running statistics stay."""
     one = [t if t is None else t.reshape(-1)[0] for t in (weight, bias)]
     return _scaled(input.clone(), *one, (), input)
+
+
+def _check_kinds(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> None:
+    """Weight and bias have the input's type; beside halves they may both be float32."""
+    given = [tensor for tensor in (weight, bias) if tensor is not None]
+    if all(tensor.dtype is input.dtype for tensor in given):
+        return
+    word = {tensor.dtype.name: TYPE_NAMES[CODES[tensor.dtype.name]][1] for tensor in (input, *given)}
+    mend = f".to({input.dtype}) of the layer, or of its weight and bias"
+    if given[0].dtype is input.dtype:
+        found = f"expected scalar type {word[input.dtype.name]} but found {word[bias.dtype.name]}"
+        raise RuntimeError(message(found, mend=mend))
+    if any(tensor.dtype is not float32 for tensor in given):
+        raise RuntimeError(message("mixed dtype (CPU): expect parameter to have scalar type of Float", mend=mend))
+    if input.dtype not in HALVES:
+        raise RuntimeError(message("mixed dtype (CPU): all inputs must share same datatype.", mend=mend))
 
 
 def _check_values_a_channel(shape: tuple[int, ...]) -> None:
