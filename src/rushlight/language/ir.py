@@ -223,6 +223,22 @@ class Function:
         Any count will do: below 0 it means none, above `lanes` all. Build it once, outside the loop."""
         return _lanes.first(self, count, lanes, of)
 
+    def splat(self, a: Value, lanes: int) -> Value:
+        """A number in every lane."""
+        return _lanes.splat(a, lanes)
+
+    def converted(self, a: Value, of: Type) -> Value:
+        """Numbers as those of another type (`Value.to`)."""
+        return _lanes.convert(a, of)
+
+    def load_first(self, place: Pointer, lanes: int, count: Value) -> Value:
+        """The first `count` lanes, and zeros."""
+        return _lanes.load_first(self, place, lanes, count)
+
+    def store_first(self, place: Pointer, value: Value, count: Value) -> None:
+        """Write the first `count` lanes."""
+        _lanes.store_first(self, place, value, count)
+
     def shuffle(self, a: Value, b: Value | None, lanes: Sequence[int]) -> Value:
         """A vector of chosen lanes of a (0 …) and b (a's lanes …)."""
         return _lanes.shuffle(a, b, lanes)

@@ -6,13 +6,10 @@ In and out: values of `ir`. Authors reach these through the methods of `ir.Funct
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from .types import Type, element, f32, i1, i16, i32, i64, like, ptr, vec
-
-if TYPE_CHECKING:
-    from .ir import Function
-    from .values import Mask, Pointer, Value
+from .emitter import Emitter
+from .types import Type, bf16, element, f16, f32, i1, i16, i32, i64, like, ptr, vec
+from .values import Mask, Pointer, Value
 
 
 def splat(a: Value, lanes: int) -> Value:
@@ -56,7 +53,7 @@ def deinterleave(a: Value, b: Value) -> tuple[Value, Value]:
     return shuffle(a, b, range(0, 2 * n, 2)), shuffle(a, b, range(1, 2 * n, 2))
 
 
-def gather(f: Function, where: Pointer, stride: Value | int, lanes: int, count: int) -> Value:
+def gather(f: Emitter, where: Pointer, stride: Value | int, lanes: int, count: int) -> Value:
     """Numbers `stride` apart, loaded one by one."""
     result = f.const(vec(where.of, lanes), 0)
     for lane in range(min(lanes, count)):
@@ -64,7 +61,7 @@ def gather(f: Function, where: Pointer, stride: Value | int, lanes: int, count: 
     return result
 
 
-def sum_lanes(f: Function, a: Value) -> Value:
+def sum_lanes(f: Emitter, a: Value) -> Value:
     """Halves added until one lane is left."""
     while a.type.lanes > 1:
         half = a.type.lanes // 2
@@ -72,7 +69,7 @@ def sum_lanes(f: Function, a: Value) -> Value:
     return a[0]
 
 
-def sum_each(f: Function, vectors: Sequence[Value]) -> list[Value]:
+def sum_each(f: Emitter, vectors: Sequence[Value]) -> list[Value]:
     """The sums over the lanes of each of several vectors, two of which are halved and added at a time."""
     lanes, sums = vectors[0].type.lanes, []
     for first in range(0, len(vectors), lanes):
@@ -95,7 +92,7 @@ def sum_each(f: Function, vectors: Sequence[Value]) -> list[Value]:
     return sums
 
 
-def any_lane(f: Function, a: Value) -> Value:
+def any_lane(f: Emitter, a: Value) -> Value:
     """The lanes of an i1 vector, or-ed."""
     name = f"llvm.vector.reduce.or.v{a.type.lanes}i1"
     f.module.declare(f"i1 @{name}({a.type.text})")
@@ -105,9 +102,8 @@ def any_lane(f: Function, a: Value) -> Value:
 # -------------------------------------------------------------------- masks
 
 
-def first(f: Function, count: Value | int, lanes: int, of: Type) -> Mask | None:
+def first(f: Emitter, count: Value | int, lanes: int, of: Type) -> Mask | None:
     """The mask of the first `count` lanes, in the form in which the target keeps it cheapest."""
-    from .values import Mask
 
     if isinstance(count, int):
         if count >= lanes:
@@ -126,7 +122,7 @@ def first(f: Function, count: Value | int, lanes: int, of: Type) -> Mask | None:
     return Mask(lanes_, count)
 
 
-def store_first(f: Function, place: Pointer, value: Value, count: Value) -> None:
+def store_first(f: Emitter, place: Pointer, value: Value, count: Value) -> None:
     """Writes the first `count` lanes, 0 to all, by halves: where masks are no registers of their own, writing with one
     is tens of instructions inside the machine."""
     lanes = value.type.lanes
@@ -144,7 +140,7 @@ def store_first(f: Function, place: Pointer, value: Value, count: Value) -> None
             value = f.select(some, f.part(value, lanes, lanes), low) if lanes > 1 else low
 
 
-def load_first(f: Function, place: Pointer, lanes: int, count: Value) -> Value:
+def load_first(f: Emitter, place: Pointer, lanes: int, count: Value) -> Value:
     """The first `count` numbers, 0 to all, and zeros: for sizes that the target cannot load with a mask, which LLVM
     would load lane by lane.
 
@@ -169,7 +165,7 @@ def load_first(f: Function, place: Pointer, lanes: int, count: Value) -> Value:
 # -------------------------------------------------------------------- transposes
 
 
-def transpose(f: Function, rows: Sequence[Value]) -> list[Value]:
+def transpose(f: Emitter, rows: Sequence[Value]) -> list[Value]:
     """A square of registers turned, by the shuffles that machines have.
 
     First squares within 128-bit lanes (unpack of 1, 2, … numbers), then whole 128-bit lanes (their even and odd
@@ -258,7 +254,6 @@ def _cast(a: Value, verb: str, of: Type) -> Value:
 
 def _renamed(a: Value, of: Type) -> Value:
     """The same register under another type of equal spelling: halves are i16 to LLVM."""
-    from .values import Value
 
     return Value(a.f, a.text, like(a.type, of))
 
@@ -270,7 +265,6 @@ def _from_bf16(a: Value) -> Value:
 
 def _to_bf16(a: Value) -> Value:
     """Round to nearest even on the bits: add half a unit, less one where the last kept bit is 0."""
-    from .types import bf16
 
     f, bits = a.f, a.bits(i32)
     rounded = _wrapping_add(bits, ((bits >> 16) & 1) + 0x7FFF)
@@ -304,7 +298,6 @@ def _from_f16(a: Value) -> Value:
 
 
 def _to_f16(a: Value) -> Value:
-    from .types import f16
 
     f = a.f
     if f.target.half:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
 
+from .emitter import Emitter
 from .types import Type, i64
 from .values import Pointer
-
-if TYPE_CHECKING:
-    from .ir import Function
 
 
 class Params:
@@ -47,7 +44,7 @@ class Params:
         """Which word a field is."""
         return 2 + list(self.fields).index(name)
 
-    def read(self, f: Function, where: Pointer) -> Fields:
+    def read(self, f: Emitter, where: Pointer) -> Fields:
         """Load every field; at the entry of a kernel."""
         loaded = Fields()
         words = loaded.words = where.to(i64)

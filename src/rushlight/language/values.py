@@ -6,13 +6,9 @@ In: a `Function` of `ir`, which makes them. Out: instructions, appended to that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from . import lanes as _lanes
+from .emitter import Emitter
 from .types import Type, element, i1, i64, like, literal, ptr, type_code, vec
-
-if TYPE_CHECKING:
-    from .ir import Function
 
 _INTEGER = {"+": "add nsw", "-": "sub nsw", "*": "mul nsw", "//": "udiv", "%": "urem"}
 _INTEGER |= {"<<": "shl", ">>": "lshr", "&": "and", "|": "or", "^": "xor"}
@@ -38,7 +34,7 @@ class Value:
 
     __slots__ = ("f", "text", "type")
 
-    def __init__(self, f: Function, text: str, type: Type) -> None:
+    def __init__(self, f: Emitter, text: str, type: Type) -> None:
         self.f, self.text, self.type = f, text, type
 
     def binary(self, op: str, other: Value | int | float, swapped: bool = False) -> Value | int:
@@ -98,11 +94,11 @@ class Value:
 
     def splat(self, lanes: int) -> Value:
         """This number in every lane of a vector."""
-        return _lanes.splat(self, lanes)
+        return self.f.splat(self, lanes)
 
     def to(self, of: Type) -> Value:
         """Converted to numbers of type `of`; rounds to nearest even; floats become integers towards zero."""
-        return _lanes.convert(self, of)
+        return self.f.converted(self, of)
 
     def bits(self, of: Type) -> Value:
         """The same bits read as numbers of type `of` (of equal size)."""
@@ -131,7 +127,7 @@ class Pointer:
 
     __slots__ = ("base", "f", "of", "offset")
 
-    def __init__(self, f: Function, base: str, of: Type, offset: int = 0) -> None:
+    def __init__(self, f: Emitter, base: str, of: Type, offset: int = 0) -> None:
         self.f, self.base, self.of, self.offset = f, base, of, offset
 
     def __getitem__(self, index: Value | int) -> Pointer:
@@ -177,7 +173,7 @@ class Pointer:
         if mask is None:
             return f.emit(type, f"load {type.text}, ptr {self.text}, align {align}")
         if mask.count is not None and self.of.bits == 16:
-            return _lanes.load_first(f, self, lanes, mask.count)
+            return f.load_first(self, lanes, mask.count)
         name = f"llvm.masked.load.v{lanes}{type_code(self.of)}.p0"
         bits = f"<{lanes} x i1>"
         f.module.declare(f"{type.text} @{name}(ptr, i32, {bits}, {type.text})")
@@ -200,7 +196,7 @@ class Pointer:
             f.line(f"store {type.text} {text}, ptr {self.text}, align {align}")
             return
         if mask.count is not None:
-            _lanes.store_first(f, self, value, mask.count)
+            f.store_first(self, value, mask.count)
             return
         name = f"llvm.masked.store.v{type.lanes}{type_code(self.of)}.p0"
         bits = f"<{type.lanes} x i1>"
@@ -225,7 +221,7 @@ class Variable:
 
     __slots__ = ("_place", "f", "type")
 
-    def __init__(self, f: Function, type: Type, initial: Value | Pointer | int | float | None) -> None:
+    def __init__(self, f: Emitter, type: Type, initial: Value | Pointer | int | float | None) -> None:
         self.f, self.type = f, type
         self._place = f.reserve(type)
         if initial is not None:
