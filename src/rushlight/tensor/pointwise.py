@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, in_single, record
+from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
@@ -102,7 +103,14 @@ reciprocal = _define(
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    return np.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)
+    return x.backend.call(_erf_by_number, (x,), {}) if type(x) is Array else _erf_by_number(x)
+
+
+def _erf_by_number(x: np.ndarray) -> np.ndarray:
+    return np.vectorize(math.erf, otypes=[x.dtype])(x) if x.size else x.copy()
+
+
+_erf_by_number.keeps_layout = True  # as the meta device may know
 
 
 erf = _define(

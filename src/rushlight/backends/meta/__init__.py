@@ -16,7 +16,7 @@ import numpy as np
 
 from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.backends.device import Device, arrays_in, indices_aside, register
-from rushlight.backends.meta.functions import RULES, copied_onto, of_ufunc
+from rushlight.backends.meta.functions import RULES, copied_onto, in_order, of_ufunc
 from rushlight.backends.protocol import Layout, Task, layout_of, results_of
 from rushlight.core.errors import message
 
@@ -113,6 +113,8 @@ class Meta(Device):
         rule = None if function is np.nonzero and _here.zero else RULES.get(function)
         if rule is not None:
             results = rule(*args, **options)
+        elif getattr(function, "keeps_layout", False):
+            results = Layout(args[0].shape, args[0].dtype, in_order(args[0].shape, args, args[0].itemsize))
         elif function is np.nonzero and _here.zero:
             results = [Layout((0,), np.dtype(np.int64))] * args[0].ndim
         elif isinstance(function, np.ufunc) or isinstance(getattr(function, "__self__", None), np.ufunc):
