@@ -9,7 +9,7 @@ import pytest
 from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends.cpu.bias import BiasCall
-from rushlight.backends.registry import Refusal
+from rushlight.backends.protocol import Refusal
 from rushlight.plan.target import Target
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import guard

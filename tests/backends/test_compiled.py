@@ -11,7 +11,7 @@ from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
 from rushlight.backends.exactness import set_exact
-from rushlight.backends.registry import Refusal
+from rushlight.backends.protocol import Refusal
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import guard
 
