@@ -24,6 +24,7 @@ _NAMES = {
     "generator": "Generator default_generator fork_rng get_rng_state initial_seed manual_seed seed set_rng_state",
 }
 _WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_WHERE)
 _SUBMODULES = {"box_muller", "distributions", "factories", "fill", "generator", "rounding", "source", "stream"}
 
 
