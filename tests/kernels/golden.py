@@ -1,0 +1,83 @@
+"""The text that kernels are emitted as, by key and instruction set, as hashes; `python -m tests.kernels.golden` renews.
+
+A change that claims to change no kernel leaves `golden.json` alone; one that changes some renews it, so that a reader
+of the change sees which. Nothing is compiled: a layer of each family is prepared for machines of every kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from rushlight.backends import cpu
+from rushlight.compiler import jit
+from rushlight.language.ir import Module
+from rushlight.plan.target import Target
+from rushlight.rules.spec import ConvSpec
+
+FILE = Path(__file__).with_name("golden.json")
+MACHINES = ("avx512", "avx2", "x86-64", "neon")
+LAYERS = {
+    "product": ConvSpec.of(2, 32, 32, (20, 20), (1, 1)),
+    "product, strided": ConvSpec.of(2, 3, 64, (40, 40), (7, 7), stride=2, padding=3),
+    "winograd": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1),
+    "winograd, one axis": ConvSpec.of(2, 32, 32, (60,), (5,), padding=2),
+    "winograd, strided": ConvSpec.of(2, 128, 128, (40, 40), (5, 5), stride=2, padding=2),
+    "lanes": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1, groups=32),
+    "planes": ConvSpec.of(1, 4, 4, (8, 15, 15), (3, 3, 3), padding=1),
+    "overlap": ConvSpec.of(1, 1, 514, (50000,), (512,), stride=128),
+}
+
+
+class _Nothing:
+    """A kernel that is never launched."""
+
+    address, code = 0, None
+
+    def __getitem__(self, name: str) -> _Nothing:
+        return self
+
+
+def hashes(isa: str) -> dict[str, str]:
+    """By the kernel's key, the hash of its text; ValueError where one key names two texts."""
+    found: dict[str, str] = {}
+    target = Target.named(isa)
+
+    def record(key: str, build: Callable[[], Module], _: Target) -> _Nothing:
+        text = hashlib.sha256(build().text().encode()).hexdigest()[:12]
+        if found.setdefault(key, text) != text:
+            raise ValueError(f"{key!r} names two kernels")
+        return _Nothing()
+
+    with mock.patch.object(jit, "kernel", record), mock.patch.object(Target, "host", lambda: target):
+        for spec in LAYERS.values():
+            for dtype, kind in (("f32", np.float32), ("f64", np.float64), ("f16", np.float16)):
+                typed = spec._replace(dtype=dtype)
+                for x, y in _layouts(typed, kind):
+                    cpu._choose("fprop", typed, x, None)
+                    cpu._choose("dgrad", typed, y, None)
+                    cpu._choose_wgrad(typed, x, y)
+    return dict(sorted(found.items()))
+
+
+def _layouts(spec: ConvSpec, kind: type) -> Iterator[tuple[np.ndarray, ...]]:
+    """Input and result, contiguous and channels-last."""
+    shapes = spec.x_shape, spec.y_shape
+    yield tuple(np.empty(shape, kind) for shape in shapes)
+    yield tuple(np.moveaxis(np.empty((n, *size, c), kind), -1, 1) for n, c, *size in shapes)
+
+
+def main() -> None:
+    """Renew the file."""
+    found = {isa: hashes(isa) for isa in MACHINES}
+    FILE.write_text(json.dumps(found, indent=0, ensure_ascii=False) + "\n")
+    print({isa: len(names) for isa, names in found.items()})
+
+
+if __name__ == "__main__":
+    main()
