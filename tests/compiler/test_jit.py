@@ -36,9 +36,21 @@ def answer(code):
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_CACHE_DIR", str(tmp_path / "kernels"))
+    monkeypatch.setattr(jit, "_is_ours", lambda build: True)
     jit.forget()
     yield
     jit.forget()
+
+
+def test_a_changed_kernel_of_ones_own_runs_its_new_code(monkeypatch):
+    monkeypatch.undo()
+    assert [answer(jit.kernel("mine", lambda value=value: constant(value), HOST)) for value in (1.0, 2.0, 1.0)] == [
+        1,
+        2,
+        1,
+    ]
+    code = jit.kernel("mine", lambda: constant(3.0), HOST)
+    assert code is jit.kernel("mine", lambda: constant(3.0), HOST), "the same text is compiled once"
 
 
 def test_built_once_then_found_in_memory_then_on_disk():
@@ -85,6 +97,7 @@ def test_a_warm_start_loads_no_llvm(tmp_path):
             with k.kernel("nothing", Params()) as (f, p):
                 pass
             return k
+        build.__module__ = "rushlight"
         code = jit.kernel("nothing", build, target)
         from array import array
         words = array("q", (0, 0))

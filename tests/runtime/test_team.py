@@ -53,6 +53,14 @@ def test_every_item_once(any_team, threads):
     assert joined == 1 if threads == 1 else 1 <= joined <= threads
 
 
+def test_words_may_be_launched_again(any_team):
+    hits, x = np.zeros(100, np.int64), np.zeros(100, np.float32)
+    words = PARAMS.pack(runtime.address(hits), runtime.address(x), 100)
+    for _ in range(3):
+        runtime.launch(entry(), words, 2)
+    assert (hits == 3).all()
+
+
 def test_no_items(any_team):
     run(2, items=0)
 

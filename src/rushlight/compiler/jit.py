@@ -74,8 +74,12 @@ _lock = threading.Lock()
 def kernel(key: str, build: Callable[[], Module], target: Target) -> Code:
     """The code named by `key` for `target`, emitted by `build` and compiled if it is not known yet.
 
-    `key` must say everything that `build` depends on besides the target and the sources of this package. Safe from
-    any thread; a key is built once. Raises `CompilerMissing` if it must compile and llvmlite is not there."""
+    `key` must say everything that `build` depends on besides the target and the sources of this package; where
+    `build` is of other sources, it is emitted at every call, and its text belongs to the key. Safe from any thread; a
+    key is built once. Raises `CompilerMissing` if it must compile and llvmlite is not there."""
+    if not _is_ours(build):
+        module = build()
+        key, build = f"{key} {hashlib.sha256(module.text().encode()).hexdigest()}", lambda: module
     name = (key, target)
     with _lock:
         code = _loaded.get(name)
@@ -92,6 +96,12 @@ def kernel(key: str, build: Callable[[], Module], target: Target) -> Code:
             finally:
                 _building.pop(name, None)
         return code
+
+
+def _is_ours(build: Callable) -> bool:
+    """Whether a function is of this package."""
+    function = build.func if isinstance(build, functools.partial) else build
+    return getattr(function, "__module__", "").partition(".")[0] == __name__.partition(".")[0]
 
 
 def _remember(name: tuple[str, Target], code: Code) -> None:

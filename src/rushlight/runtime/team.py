@@ -43,8 +43,10 @@ _team: Team | None = None
 def launch(entry: Entry, words: array, threads: int = 1) -> None:
     """Run a kernel on this thread and `threads` − 1 others; returns when all are done.
 
-    `words` is what `Params.pack` made, for this launch only: it holds the counters of the work claimed. On the main
+    `words` is what `Params.pack` made: it holds the counters of the work claimed, so one launch at a time. On the main
     thread, Ctrl-C may end it between two items; what it was to compute is then undefined."""
+    if words[0] or words[1]:  # of a launch before
+        words[0] = words[1] = 0
     if get_ident() != pauses.main:
         _start(entry, words, threads)
         return
