@@ -153,8 +153,6 @@ def __getattr__(name: str) -> object:
         from rushlight.core.absent import of_module
 
         raise of_module(__name__, name)
-    if _WHERE[name].startswith("tensor."):
-        importlib.import_module(f"{__name__}.tensor")  # the whole package: its files complete one another
     module = importlib.import_module(f"{__name__}.{_WHERE[name]}")
     value = getattr(module, _RENAMED.get(name, name))
     if _WHERE[name] in _OF_TENSORS or name in _ALSO_OF_TENSORS.split():

@@ -244,6 +244,27 @@ def inside_functions(path: Path) -> list[set[str]]:
     return found
 
 
+# Who loads files by names that are put together: surfaces their own, the command line commands, others what users name.
+BY_NAME = {
+    "__init__.py": "the surface that users see",
+    "core/absent.py": "the surface of a package, whose own files it loads",
+    "cli.py": "the command that is asked for",
+    "backends/cpu/__init__.py": "the algorithm that a plan names, beside it",
+    "backends/device.py": "the device that is asked for, beside it",
+    "bench/workers.py": "the library that is measured",
+    "checkpoint/classes.py": "the classes that a file names",
+}
+
+
+def test_few_load_files_by_name():
+    """Which no list of imports would show."""
+    loading = {
+        name_of(path) for path in MODULES for name in imports(path) if name.startswith("importlib.import_module")
+    }
+    loading |= {name_of(path) for path in MODULES if "importlib.import_module(" in path.read_text()}
+    assert loading == BY_NAME.keys()
+
+
 def test_nothing_is_listed_that_is_not_there():
     for files in LATER.values():
         for file, names in files.items():
