@@ -16,6 +16,7 @@ from rushlight.plan.target import Target
 
 PARAMS = Params(y=ptr(f32))
 HOST = Target.host()
+IS_OURS = jit._is_ours
 
 
 def constant(value):
