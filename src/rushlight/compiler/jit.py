@@ -101,7 +101,7 @@ def kernel(key: str, build: Callable[[], Module], target: Target) -> Code:
 def _is_ours(build: Callable) -> bool:
     """Whether a function is of this package."""
     function = build.func if isinstance(build, functools.partial) else build
-    return getattr(function, "__module__", "").partition(".")[0] == __name__.partition(".")[0]
+    return (getattr(function, "__module__", None) or "").partition(".")[0] == __name__.partition(".")[0]
 
 
 def _remember(name: tuple[str, Target], code: Code) -> None:
