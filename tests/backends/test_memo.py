@@ -11,6 +11,7 @@ import rushlight as torch
 from rushlight import nn
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
+from rushlight.backends.cpu import kernels
 from rushlight.nn import functional as F
 from rushlight.rules.spec import ConvSpec
 from tests.backends.test_lanewise import channels_last
@@ -125,7 +126,35 @@ def by_init(layer):
     nn.init.uniform_(layer.weight)
 
 
-CHANGES = [by_optimiser, in_place, by_state_dict, by_data, in_data, by_view, by_index, by_numpy, by_init]
+HELD = []
+
+
+def by_held_numpy(layer):
+    """As long as an array is held, what is written into it must be seen at every call."""
+    HELD[:] = [layer.weight.detach().numpy()]
+    layer(torch.zeros(HELD_SHAPE[0]))
+    HELD[0][...] -= 0.75
+
+
+def in_held_numpy(layer):
+    HELD[0][..., -1] *= -3
+
+
+CHANGES = [
+    by_optimiser,
+    in_place,
+    by_state_dict,
+    by_data,
+    in_data,
+    by_view,
+    by_index,
+    by_numpy,
+    by_init,
+    by_held_numpy,
+    in_held_numpy,
+    by_index,
+]
+HELD_SHAPE = [(1,)]
 
 
 def results(layer, x):
@@ -155,9 +184,9 @@ def fresh(layer, make):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_after_any_change_a_layer_computes_as_a_new_one(kind, exact):
     torch.set_exact(exact)
-    make, shape = LAYERS[kind]
+    make, HELD_SHAPE[0] = LAYERS[kind]
     torch.manual_seed(0)
-    layer, x = make(), torch.randn(shape)
+    layer, x = make(), torch.randn(HELD_SHAPE[0])
     for change in [*CHANGES, *CHANGES]:
         before, _ = results(layer, x)
         change(layer)
@@ -203,3 +232,60 @@ def test_a_weight_used_once_is_not_kept():
         uses.append(compiled.fprop(spec, x, w, None, None, memo))
         assert sum(made is not None for made in memo.values()) == kept
     assert all(np.array_equal(uses[0], use) for use in uses)
+
+
+SIZES = {
+    "1-D": (lambda: nn.Conv1d(32, 16, 5, padding=2), [(n,) for n in range(6, 60, 3)]),
+    "2-D": (lambda: nn.Conv2d(32, 16, 3, padding=1), [(n, m) for n in (6, 9, 14, 20) for m in (5, 7, 12, 17)]),
+    "2-D strided": (lambda: nn.Conv2d(16, 24, 5, stride=2, padding=2), [(n, n + 5) for n in range(6, 30, 2)]),
+    "3-D": (lambda: nn.Conv3d(16, 16, 3, padding=1), [(4, n, m) for n in (5, 8, 11) for m in (6, 9, 14)]),
+    "transposed 1-D": (lambda: nn.ConvTranspose1d(32, 16, 4, stride=2), [(n,) for n in range(6, 60, 3)]),
+    "transposed 2-D": (lambda: nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1), [(n, n + 3) for n in range(6, 30)]),
+    "transposed 3-D": (lambda: nn.ConvTranspose3d(16, 16, 3, padding=1), [(3, n, n + 2) for n in range(5, 14)]),
+    "depthwise": (lambda: nn.Conv2d(24, 24, 3, padding=1, groups=24), [(n, m) for n in (5, 9, 20) for m in (7, 14)]),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_images_of_all_sizes_leave_no_more_than_so_much(kind):
+    """Both directions, exactly and not: what is kept of a weight is bounded, and what a call needs is there."""
+    make, sizes = SIZES[kind]
+    torch.set_exact(False)
+    torch.manual_seed(0)
+    layer = make().requires_grad_(False)
+    for size in sizes:
+        for _ in range(2):  # the second use of a form keeps it
+            once(layer, torch.randn(1, layer.in_channels, *size))
+    memo = layer.weight._memo()
+    assert sum(kernels._bytes_of(made) for made in memo.values()) <= kernels._TIMES * layer.weight.nbytes
+    x = torch.randn(1, layer.in_channels, *sizes[-1])
+    once(layer, x)
+    before = {key: id(made) for key, made in memo.items()}
+    once(layer, x)
+    assert {key: id(made) for key, made in layer.weight._memo().items()} == before  # one size alone packs nothing again
+
+
+def test_entries_of_a_memo_are_bounded_whatever_they_are():
+    memo, w = {}, np.ones(1000, np.float32)
+    for key in range(500):
+        assert kernels.worth_packing(memo, key, np.copy, w) is None
+    assert len(memo) == kernels._MOST
+    for key in range(500):
+        kernels.remembered(memo, f"packed {key}", np.copy, w)
+    assert sum(kernels._bytes_of(made) for made in memo.values()) <= kernels._TIMES * w.nbytes
+    assert "packed 499" in memo and len(memo) <= kernels._MOST
+
+
+def test_a_weight_that_someone_holds_is_not_packed_again_until_it_changes(monkeypatch):
+    w, x = torch.randn(32, 1, 3, 3), torch.randn(2, 32, 20, 20)
+    held, packed = w.numpy(), []
+    remember = kernels.keep
+    monkeypatch.setattr(kernels, "keep", lambda *arguments: packed.append(1) or remember(*arguments))
+    results = [F.conv2d(x, w, groups=32) for _ in range(4)]
+    assert len(packed) == 1 and all(torch.equal(results[0], result) for result in results)
+    held[1, 0, 2, 0] += 1
+    assert not torch.equal(F.conv2d(x, w, groups=32), results[0]) and len(packed) == 2
+    del held
+    for _ in range(4):
+        F.conv2d(x, w, groups=32)
+    assert len(packed) == 3

@@ -44,20 +44,112 @@ def test_gone_after_a_change(change):
     assert not is_kept(w)
 
 
-@pytest.mark.parametrize(
-    "share", [lambda w: w.detach().numpy(), lambda w: np.asarray(w.data), lambda w: np.from_dlpack(w.detach())]
-)
-def test_none_once_the_memory_was_given_away(share):
-    w = packed(torch.ones(3, requires_grad=True))
-    share(w)
-    assert w._memo() is None
+def held_by_numpy(w):
+    return w.detach().numpy()
 
 
-def test_none_for_foreign_memory():
-    assert torch.from_numpy(np.ones(3))._memo() is None
-    assert torch.from_numpy(np.ones((3, 3)))[0]._memo() is None
+def held_by_a_view_of_a_view(w):
+    return np.asarray(w.data)[1:].reshape(-1, 1)[:, 0]
+
+
+def held_by_dlpack(w):
+    return np.from_dlpack(w.detach())
+
+
+def held_by_a_capsule(w):
+    return torch.to_dlpack(w.detach())
+
+
+def held_by_bytes(w):
+    return memoryview(w.detach().numpy()).cast("B")
+
+
+def held_out_of_order(w):
+    return w.detach()[::2].numpy()
+
+
+def held_by_the_array_between(w):
+    return w.detach().numpy().base
+
+
+def held_by_a_tensor(w):
+    return torch.from_numpy(w.detach().numpy())[1:]
+
+
+HOLDERS = [
+    held_by_numpy, held_by_a_view_of_a_view, held_by_dlpack, held_by_a_capsule, held_by_bytes, held_out_of_order,
+    held_by_the_array_between, held_by_a_tensor,
+]  # fmt: skip
+
+
+def asked(memo, key="packed"):
+    """What a memo answers, as an engine asks it."""
+    return memo.get(key)
+
+
+@pytest.mark.parametrize("hold", HOLDERS)
+def test_watched_while_others_hold_the_memory_and_trusted_again_afterwards(hold):
+    w = packed(torch.ones(4, requires_grad=True))
+    held = hold(w)
+    memo = w._memo()
+    assert asked(memo) is None and type(memo) is not dict  # what was packed before others could write is not trusted
+    memo["packed"] = 2
+    assert asked(w._memo()) == 2  # nobody wrote
+    with torch.no_grad():
+        w._array[2] = 7.0  # as through `held`: nothing tells
+    memo = w._memo()
+    assert asked(memo) is None
+    memo["packed"] = 3
+    del held, memo
+    memo = w._memo()
+    assert type(memo) is dict and not memo
+    memo["packed"] = 4
+    assert is_kept(w) and asked(w._memo()) == 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
+@pytest.mark.parametrize("number", [float("nan"), -0.0, 5e-324])
+def test_numbers_are_compared_by_their_bits(dtype, number):
+    w = torch.zeros(6, dtype=dtype)
+    held = w.numpy()
+    w._memo().get("packed")
+    w._memo()["packed"] = 1
+    held[3] = number
+    assert asked(w._memo()) == (1 if held.tobytes() == bytes(held.nbytes) else None)
+    w._memo()["packed"] = 1
+    assert asked(w._memo()) == 1
+
+
+def test_what_many_hold_for_a_moment_leaves_nothing_behind():
+    w = packed(torch.ones(3))
+    for _ in range(1000):
+        w.numpy()
+    assert len(w._version.guests) < 20
+    assert w._memo() == {} and not w._version.guests
+
+
+def test_memory_that_is_lent_is_what_it_was():
+    some = torch.arange(6.0).reshape(2, 3)
+    one_channel = torch.ones(2, 1, 3, 4).to(memory_format=torch.channels_last)
+    strange = torch.ones(4).as_strided((2, 1, 2), (2, 77, 1))
+    for x in (some, some.T, some[:, 1], torch.tensor(3), torch.ones(0, 3), one_channel, strange, some[:0, 1:]):
+        array = x.numpy()
+        assert array.strides == x._array.strides and array.shape == tuple(x.shape)
+        assert type(array) is np.ndarray and array.flags.writeable and array.tolist() == x.tolist()
+        assert not array.size or array.__array_interface__["data"][0] == x.data_ptr()
+
+
+def test_memory_of_others_is_watched():
+    for array in (np.ones(3), np.ones((3, 3))):
+        for w in (torch.from_numpy(array), torch.from_numpy(array)[0], torch.from_dlpack(array)):
+            memo = w._memo()
+            assert asked(memo) is None
+            memo["packed"] = 1
+            assert asked(w._memo()) == 1
+            array += 1
+            assert asked(w._memo()) is None
     assert torch.tensor(np.ones(3))._memo() == {}
-    assert torch.from_numpy(np.ones(3)).clone()._memo() == {}
+    assert type(torch.from_numpy(np.ones(3)).clone()._memo()) is dict
 
 
 def test_a_copy_begins_with_an_empty_one():

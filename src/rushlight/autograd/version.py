@@ -6,42 +6,54 @@ checked against. Values of one memory share one `Version`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+
 from rushlight.autograd.value import Value
+
+_MANY = 16
 
 
 class Version:
     """Counts the in-place changes of one piece of memory; shared by all tensors that look at it.
 
     `count` is what autograd compares. `writes` also counts changes through `.data`, which autograd must not see
-    but a packed copy of a weight must. `shared` says that others may write without telling us, `inference` that the
-    memory was made in inference mode.
+    but a packed copy of a weight must. `guests` may write without telling us, as long as they are there. `inference`
+    says that the memory was made in inference mode.
     """
 
-    __slots__ = ("_memory", "_shared", "_writes", "count", "inference")
+    __slots__ = ("_memory", "_writes", "count", "guests", "inference")
 
     def __init__(self, memory: Version | None = None) -> None:
         self.count = 0
         self.inference = False
         self._writes = 0
-        self._shared = False
-        self._memory = memory  # the Version that keeps `writes` and `shared`; None means this one
+        self._memory = memory  # the Version that keeps `writes` and `guests`; None means this one
+        self.guests: list[Callable[[], object]] = [] if memory is None else memory.guests  # those that left give None
 
     @property
     def writes(self) -> int:
         return (self._memory or self)._writes
 
-    @property
-    def shared(self) -> bool:
-        return (self._memory or self)._shared
+    def has_guests(self) -> bool:
+        """Whether others may write into the memory now. Where one has left since, it may have changed."""
+        for guest in self.guests[:]:
+            if guest() is None:
+                (self._memory or self)._writes += 1
+                with suppress(ValueError):  # another thread was here
+                    self.guests.remove(guest)
+        return bool(self.guests)
 
     def bump(self) -> None:
         """Note that the memory has changed."""
         self.count += 1
         (self._memory or self)._writes += 1
 
-    def share(self) -> None:
-        """Note that the memory is visible to others."""
-        (self._memory or self)._shared = True
+    def admit(self, guest: Callable[[], object]) -> None:
+        """Note that others may write into the memory until `guest()` is None."""
+        self.guests.append(guest)
+        if len(self.guests) > _MANY:
+            self.has_guests()  # which forgets those that have left
 
     def __bool__(self) -> bool:
         return True

@@ -16,6 +16,7 @@ from rushlight.autograd.version import UNTOUCHED_INFERENCE, Version, version_of
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.tensor.guests import Watched
 from rushlight.tensor.size import CPU, Size, device
 from rushlight.tensor.storage import Lying, settle
 
@@ -141,14 +142,22 @@ class Tensor(Value):
         """The same memory as an object of a subclass of Tensor, without history."""
         return alias(self, cls)
 
-    def _memo(self) -> dict | None:
-        """A dict that is emptied whenever this tensor's memory changes; None where others may change it unseen."""
+    def _memo(self) -> dict:
+        """A dict that is emptied whenever this tensor's memory changes."""
         version = version_of(self)
-        if version.shared:
-            return None
+        if version.guests and version.has_guests():
+            return self._watched_memo(version.writes)
         cache = self._memo_cache
         if cache is None or cache[0] != version.writes or cache[1] is not self._array:
             self._memo_cache = cache = (version.writes, self._array, {})
+        return cache[2]
+
+    def _watched_memo(self, writes: int) -> dict:
+        """The memo while others may change the memory unseen."""
+        cache = self._memo_cache
+        if cache is None or cache[0] != writes or cache[1] is not self._array or type(cache[2]) is not Watched:
+            self._memo_cache = cache = (writes, self._array, Watched(self._array))
+        cache[2].doubt()
         return cache[2]
 
     # -- Python's protocols

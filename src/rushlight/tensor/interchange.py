@@ -1,7 +1,7 @@
 """Tensors to and from others: NumPy, DLPack, Python numbers and lists, pickle and copy.
 
-In: arrays and DLPack objects. Out: tensors that share their memory, and the reverse. Memory that others can write is
-marked as shared, so that nothing packed from it is kept.
+In: arrays and DLPack objects. Out: tensors that share their memory, and the reverse. Who can write memory without
+telling us is its guest (`guests`), so that what was packed from it is not trusted blindly.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rushlight.backends.device import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, wrap
+from rushlight.tensor.guests import lent, owner
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.operands import word
 from rushlight.tensor.pointwise import cast
@@ -51,7 +52,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     if not ndarray.flags.writeable:
         _warn_of_read_only()
     result = wrap(np.asarray(ndarray))
-    version_of(result).share()
+    version_of(result).admit(owner)
     return result
 
 
@@ -112,8 +113,7 @@ def _shared_array(self: Tensor) -> np.ndarray:
         raise TypeError(message("Got unsupported ScalarType BFloat16", mend=".float().numpy()"))
     if not self.is_cpu:
         return np.asarray(self._array)  # which is a TypeError
-    version_of(self).share()
-    return self._array
+    return lent(self._array, version_of(self))
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
@@ -146,8 +146,7 @@ def dlpack(self: Tensor, *, stream: object = None, max_version: tuple | None = N
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.dtype is dtypes.bfloat16:
         raise BufferError("bfloat16 cannot be exported through NumPy's DLPack; Try: .float()")
-    version_of(self).share()
-    return self._array.__dlpack__(max_version=max_version, **options)
+    return lent(self._array, version_of(self)).__dlpack__(max_version=max_version, **options)
 
 
 def dlpack_device(self: Tensor) -> tuple[int, int]:
@@ -173,7 +172,7 @@ def from_dlpack(ext_tensor: object, *, device: object = None, copy: bool | None 
     array = np.from_dlpack(ext_tensor)
     check_kind(array)
     result = wrap(array)
-    version_of(result).share()
+    version_of(result).admit(owner)
     return result.clone() if copy else result
 
 

@@ -49,7 +49,8 @@ def remembered(memo: dict | None, key: object, make: Callable[[np.ndarray], obje
         return make(w)
     made = memo.get(key)
     if made is None:
-        made = memo[key] = make(w)
+        made = make(w)
+        keep(memo, key, made, w)
     return made
 
 
@@ -58,9 +59,39 @@ def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], o
     if memo is None:
         return None
     if key not in memo:
-        memo[key] = None
+        keep(memo, key, None, w)
         return None
     return remembered(memo, key, make, w)
+
+
+def keep(memo: dict, key: object, made: object, w: np.ndarray) -> None:
+    """Put something made of a weight into its memo; the oldest goes where that becomes too large.
+
+    A layer and its gradient take up to 18 times the weight (Winograd's 36 points of 2 × 2 taps, twice; all phases of a
+    transposed layer); images of other sizes want other tiles and so other forms, 91 times the weight in all. They are
+    counted where something was packed, so that a call that finds what it needs pays nothing."""
+    memo[key] = made
+    if len(memo) <= _FEW:
+        return
+    room = _TIMES * max(w.size * 4, w.nbytes, _LEAST)
+    sizes = [(other, _bytes_of(value)) for other, value in list(memo.items())]
+    total, count = sum(size for _, size in sizes), len(sizes)
+    for other, size in sizes[:-1]:
+        if count > _MOST or (size and total > room):
+            memo.pop(other, None)
+            total, count = total - size, count - 1
+
+
+_FEW, _MOST = 4, 64
+"""Entries of a memo from which on their size is looked at, and which there never are more of."""
+_TIMES, _LEAST = 24, 1024
+"""How much larger than a weight, in registers' numbers, all that is kept of it may be; bytes of a weight at least."""
+
+
+def _bytes_of(made: object) -> int:
+    if isinstance(made, tuple):
+        return sum(map(_bytes_of, made))
+    return made.nbytes if isinstance(made, np.ndarray) else 0
 
 
 def packed_in_use(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:

@@ -26,6 +26,7 @@ import numpy as np
 from ...kernels.winograd_watch import PEAK, STATISTICS, gain
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
+from .kernels import keep
 from .winograd import WinogradCall
 from .winograd_gradient import WinogradGradientCall
 
@@ -88,7 +89,8 @@ class GuardedCall:
             return is_learned(w, self.kernel, self.spec.groups)
         found = memo.get(self.key)
         if found is None:
-            found = memo[self.key] = is_learned(w, self.kernel, self.spec.groups)
+            found = is_learned(w, self.kernel, self.spec.groups)
+            keep(memo, self.key, found, w)
         return found
 
     def describe(self) -> str:
