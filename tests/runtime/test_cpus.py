@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from rushlight.core import cgroups
 from rushlight.runtime import cpus
+from tests.core.test_cgroups import groups
 
 
 @pytest.fixture(autouse=True)
@@ -16,32 +18,17 @@ def restored():
     cpus.refresh()
 
 
-def cgroup(tmp_path, listing, **files):
-    (tmp_path / "listing").write_text(listing)
-    cpus._read.cache_clear()
-    for name, text in files.items():
-        path = tmp_path / name.replace("__", "/").replace("_max", ".max").replace("_cfs", ".cfs")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return cpus._quota(str(tmp_path), str(tmp_path / "listing"))
-
-
-def test_quota_of_version_2(tmp_path):
-    assert cgroup(tmp_path, "0::/a/b\n", a__b__cpu_max="max 100000\n", a__cpu_max="150000 100000\n") == 2
-
-
-def test_quota_of_version_1(tmp_path):
-    files = {"cpu,cpuacct__a__cpu_cfs_quota_us": "50000\n", "cpu,cpuacct__a__cpu_cfs_period_us": "100000\n"}
-    assert cgroup(tmp_path, "4:memory:/a\n3:cpu,cpuacct:/a\n", **files) == 1
-
-
-@pytest.mark.parametrize("text", ["max 100000\n", "junk", "-1 100000", ""])
-def test_no_quota(tmp_path, text):
-    assert cgroup(tmp_path, "0::/\n", cpu_max=text) == sys.maxsize
-
-
-def test_a_container_sees_only_the_root(tmp_path):
-    assert cgroup(tmp_path, "0::/kubepods/pod1\n", cpu_max="300000 100000\n") == 3
+def test_a_new_quota_is_seen(tmp_path, monkeypatch):
+    """Of a group further up, and set while the process runs."""
+    monkeypatch.setattr(cgroups, "ROOT", str(tmp_path))
+    monkeypatch.setattr(cpus, "_affinity", lambda: set(range(64)))
+    monkeypatch.setattr(cpus, "_cores", len)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    groups(tmp_path, {"proc/self/cgroup": "0::/a/b", "sys/fs/cgroup/a/b/cpu.max": "900000 100000"})
+    for text, expected in [("300000 100000", 3), ("max 100000", 9), ("150000 100000", 2)]:
+        groups(tmp_path, {"sys/fs/cgroup/a/cpu.max": text})
+        cpus.refresh()
+        assert cpus.team_size() == cpus.get_num_threads() == cpus.available() == expected
 
 
 def test_a_wish_beyond_the_machine_is_kept_but_not_run(monkeypatch):

@@ -1,6 +1,7 @@
 """Recycled arrays: never two at one place, memory bounded, addresses right."""
 
 import gc
+import os
 import pickle
 import random
 import threading
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 
 from rushlight import runtime
+from rushlight.core import cgroups
+from rushlight.core import memory as core_memory
 from rushlight.runtime import memory
+from tests.core.test_cgroups import groups
 
 F32 = np.dtype("f4")
 
@@ -162,3 +166,17 @@ def test_arrays_pickle_as_any_other():
 ])  # fmt: skip
 def test_addresses(array):
     assert runtime.address(array) == array.ctypes.data
+
+
+@pytest.mark.parametrize("limit, kept", [(64 << 20, 8 << 20), (1 << 40, 1 << 30)])
+def test_the_pool_is_as_small_as_the_container(tmp_path, monkeypatch, limit, kept):
+    monkeypatch.setattr(cgroups, "ROOT", str(tmp_path))
+    monkeypatch.setattr(os, "sysconf", lambda name: 1 << 21)  # pages of 2 MiB, 4 TiB of memory
+    groups(tmp_path, {"proc/self/cgroup": "0::/a/b", "sys/fs/cgroup/a/memory.max": str(limit)})
+    core_memory.total.cache_clear()
+    try:
+        pool = memory.Pool()
+        pool.make(pool.shelf(8192))
+        assert pool.limit == kept
+    finally:
+        core_memory.total.cache_clear()

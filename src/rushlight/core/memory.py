@@ -13,30 +13,22 @@ from functools import cache
 from math import prod
 from threading import local
 
+from rushlight.core import cgroups
 from rushlight.core.errors import bytes_in_words, message
 
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_LARGE = 256 << 20
+"""Bytes from which on it is found out again what there is: touching so many takes a thousand times as long."""
 
 
 @cache
 def total() -> int:
-    """Bytes of memory this process may use: the machine's, or the container's where that is less."""
+    """Bytes of memory this process may use: the machine's, or the least of its control groups' where that is less."""
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not a POSIX system
         machine = 2**47
-    return min([machine, *_container_limits()])
-
-
-def _container_limits() -> list[int]:
-    limits = []
-    for path in _CGROUP_LIMITS:
-        try:
-            with open(path) as file:
-                limits.append(int(file.read()))
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
-    return limits
+    limit = cgroups.memory_limit()
+    return machine if limit is None else min(machine, limit)
 
 
 class _Here(local):
@@ -69,6 +61,8 @@ def check(shape: tuple[int, ...], itemsize: int, *facts: str) -> None:
     ...
     """
     size = prod(shape) * itemsize
+    if size > _LARGE and not _here.limit:
+        total.cache_clear()
     if size <= (_here.limit or total()):
         return
     sentence = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes."

@@ -11,8 +11,11 @@ import operator
 import os
 import sys
 
+from rushlight.core import cgroups
+
 _asked: int | None = None
 _size: int | None = None
+_available: int | None = None
 
 
 def set_num_threads(count: int) -> None:
@@ -54,13 +57,16 @@ def team_size() -> int:
 
 def refresh() -> None:
     """Look again at the next question: affinity and quotas may have changed."""
-    global _size
-    _size = None
+    global _size, _available
+    _size = _available = None
 
 
 def available() -> int:
-    """Cores that this process may use at once: by affinity, without hyper-threads, within the cgroup's quota."""
-    return max(1, min(_cores(_affinity()), _quota()))
+    """Cores that this process may use at once: by affinity, without hyper-threads, within the quota of its groups."""
+    global _available
+    if _available is None:
+        _available = max(1, min(_cores(_affinity()), _quota()))
+    return _available
 
 
 def _allowed() -> int:
@@ -86,40 +92,9 @@ def _from_environment() -> int:
     return int(first) if first.isdigit() else 0
 
 
-def _quota(root: str = "/sys/fs/cgroup", listing: str = "/proc/self/cgroup") -> int:
-    """The cgroup's CPU quota as whole CPUs, rounded up; no quota is a very large one."""
-    if not sys.platform.startswith("linux"):
-        return sys.maxsize
-    quotas = [sys.maxsize]
-    for line in _read(listing).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            quotas += (_quota_v2(f"{root}{up}/cpu.max") for up in _ancestors(path))
-        elif "cpu" in controllers.split(","):
-            quotas += (_quota_v1(f"{root}/{controllers}{up}") for up in _ancestors(path))
-            quotas += (_quota_v1(f"{root}/cpu{up}") for up in _ancestors(path))
-    return min(quotas)
-
-
-def _ancestors(path: str) -> list[str]:
-    """/a/b → /a/b, /a and the root: inside a container, only the root may be there to see."""
-    parts = [part for part in path.split("/") if part]
-    return ["".join(f"/{part}" for part in parts[:count]) for count in range(len(parts), -1, -1)]
-
-
-def _quota_v2(file: str) -> int:
-    quota, _, period = _read(file).strip().partition(" ")
-    return _whole(quota, period)
-
-
-def _quota_v1(folder: str) -> int:
-    return _whole(_read(f"{folder}/cpu.cfs_quota_us").strip(), _read(f"{folder}/cpu.cfs_period_us").strip())
-
-
-def _whole(quota: str, period: str) -> int:
-    if not quota.isdigit() or not period.isdigit() or not int(period):
-        return sys.maxsize
-    return max(1, -(-int(quota) // int(period)))
+def _quota() -> int:
+    """The control groups' CPU quota as whole CPUs, rounded up; no quota is a very large one."""
+    return cgroups.cpu_quota() or sys.maxsize
 
 
 @functools.lru_cache(maxsize=1024)

@@ -23,12 +23,14 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight.core import environment
+from rushlight.core.memory import total
 
 ALIGNMENT = 64
 ANONYMOUS = getattr(mmap, "MAP_ANONYMOUS", 0)
 Allocator = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
 _allocator: Allocator | None = None
+_MOST = 1 << 30  # bytes kept, and never more than an eighth of the memory that this process may use
 _SMALL = 4096  # below, malloc recycles well by itself
 _HUGE = 4 << 20
 _LARGE = 64
@@ -134,8 +136,8 @@ class Pool:
     Arrays die anywhere: on any thread, and inside the collector while this very pool works. So taking from a shelf
     and returning to it are single steps without a lock. Whenever a block is made there are too many no longer."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = -1 if limit is None else limit  # below 0: not found out yet
         self.clock = 0  # counts blocks made: what was not taken from for long belongs to shapes gone by
         self._by_block: dict[int, _Shelf] = {}
         self._lock = threading.Lock()
@@ -158,6 +160,8 @@ class Pool:
         """A new block, and room for it among the idle ones when it comes back."""
         self.clock += 1
         shelf.used = self.clock
+        if self.limit < 0:
+            self.limit = min(_MOST, total() // 8)
         self.shrink(max(0, self.limit - shelf.size))
         try:
             return _block(shelf.size)
@@ -206,26 +210,14 @@ def _block(size: int) -> memoryview:
     return memoryview(memory)
 
 
-def _default_limit() -> int:
-    """RUSHLIGHT_POOL_BYTES, else an eighth of the machine's memory, at most 1 GiB."""
-    given = environment.whole_number("RUSHLIGHT_POOL_BYTES")
-    if given is not None:
-        return given
-    try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 256 << 20
-    return min(1 << 30, total // 8)
-
-
 _leases: dict[int, _Lease] = {}  # a weak reference must live to see its array die
 _shelves: dict[int, _Shelf] = {}  # by the exact size asked for
-_pool = Pool(_default_limit())
+_pool = Pool(environment.whole_number("RUSHLIGHT_POOL_BYTES"))
 
 
 def trim() -> None:
     """Give back what is idle beyond the limit; the watch of long kernels does so now and then."""
-    if _pool.idle > _pool.limit:
+    if _pool.idle > _pool.limit >= 0:
         _pool.shrink(_pool.limit)
 
 
