@@ -144,7 +144,7 @@ def test_blocks_waste_at_most_an_eighth():
 
 
 def test_too_much_is_an_error_not_a_crash():
-    with pytest.raises(MemoryError, match="cannot allocate"):
+    with pytest.raises(RuntimeError, match=r"can.t allocate memory: you tried to allocate \d+ bytes"):
         runtime.empty((1 << 46,), F32)
 
 

@@ -23,6 +23,7 @@ from rushlight.runtime.allocation import check_axes
 from rushlight.tensor.arithmetic import rounded_once, without_history
 from rushlight.tensor.change import change
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
+from rushlight.tensor.numerics import quiet
 from rushlight.tensor.pointwise import apply_floating
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -80,9 +81,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
     def clipped(x: Tensor) -> Tensor:
         array = elements(x)
-        result = wrap_like(
-            np.clip(array, *np.array([min_val, max_val]).astype(array.dtype)).astype(array.dtype, copy=False), x
-        )
+        values = quiet(np.clip, array, *np.array([min_val, max_val]).astype(array.dtype))
+        result = wrap_like(values.astype(array.dtype, copy=False), x)
         record("HardtanhBackward0", result, (x,), rule, (x,))
         return result
 

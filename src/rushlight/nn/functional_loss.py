@@ -15,6 +15,7 @@ from rushlight.autograd.graph import record
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.backends.array import as_array, found
 from rushlight.core.errors import message
+from rushlight.core.memory import worded
 from rushlight.nn.functional_activation import check_floating, logsigmoid
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES
@@ -376,6 +377,7 @@ def _huber(difference: Tensor, delta: float) -> Tensor:
     return near * near * 0.5 + (size - near) * delta
 
 
+@worded
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,

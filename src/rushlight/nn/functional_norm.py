@@ -15,6 +15,7 @@ from rushlight.autograd.graph import record, widen
 from rushlight.autograd.modes import no_grad
 from rushlight.core.dtypes import CODES, HALVES, float32
 from rushlight.core.errors import message
+from rushlight.core.memory import worded
 from rushlight.nn.functional_activation import check_floating
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.core import Tensor, is_in_order, memory, wrap, wrap_unordered
@@ -158,6 +159,7 @@ def _formatted(input: Tensor) -> Tensor:
     return input if is_in_order(input) or is_channels_last(input) else input.contiguous()
 
 
+@worded
 def _normalized(
     x: Tensor, axes: tuple[int, ...], eps: float, wrapped: Callable = _contiguous
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:

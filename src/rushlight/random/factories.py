@@ -12,6 +12,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import found
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.core.memory import worded
 from rushlight.random import distributions
 from rushlight.random.fill import fill_bernoulli, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import Generator
@@ -186,6 +187,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     return result
 
 
+@worded
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:

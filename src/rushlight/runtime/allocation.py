@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.core import memory
-from rushlight.core.errors import bytes_in_words, message
+from rushlight.core.errors import message
 from rushlight.runtime.memory import empty
 
 MOST_AXES = 64  # NumPy's limit
@@ -32,14 +32,8 @@ def allocate(shape: Sequence[int], kind: np.dtype) -> np.ndarray:
         memory.check(tuple(shape), kind.itemsize)
     try:
         return empty(tuple(shape), kind)
-    except (MemoryError, ValueError):  # ValueError: a product of axes beyond 2**63 beside an axis of 0
-        raise RuntimeError(
-            message(
-                f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {nbytes} bytes.",
-                f"a tensor of shape {list(shape)} takes {bytes_in_words(nbytes)}; there is no such piece free",
-                mend="a smaller batch or size, or a smaller dtype",
-            )
-        ) from None
+    except (RuntimeError, ValueError):  # ValueError: a product of axes beyond 2**63 beside an axis of 0
+        raise memory.refused_array(shape, kind.itemsize) from None
 
 
 def check_axes(count: int) -> None:
@@ -62,7 +56,12 @@ def allocate_beside(array: Any, shape: Sequence[int], kind: np.dtype) -> Any:
 
 def zeros_beside(array: Any, shape: Sequence[int], kind: np.dtype) -> Any:
     """Zeros on the device of an array."""
-    return np.zeros(shape, kind) if type(array) is np.ndarray else array.backend.zeros(tuple(shape), kind)
+    if type(array) is not np.ndarray:
+        return array.backend.zeros(tuple(shape), kind)
+    try:
+        return np.zeros(shape, kind)
+    except MemoryError as error:
+        raise memory.of_numpy(error) from None
 
 
 def empty_like_array(array: Any, kind: np.dtype) -> Any:

@@ -23,7 +23,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight.core import environment
-from rushlight.core.memory import total
+from rushlight.core.memory import refused, total
 
 ALIGNMENT = 64
 ANONYMOUS = getattr(mmap, "MAP_ANONYMOUS", 0)
@@ -39,7 +39,7 @@ _REMEMBERED = 4096  # exact sizes whose shelf is known at once
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array of recycled memory; raises MemoryError where there is none."""
+    """An uninitialised array of recycled memory; RuntimeError with PyTorch's sentence where there is none."""
     if _allocator is not None:
         return _allocator(shape, dtype)
     size = math.prod(shape) * dtype.itemsize
@@ -167,7 +167,10 @@ class Pool:
             return _block(shelf.size)
         except MemoryError:
             self.shrink(0)
+        try:
             return _block(shelf.size)
+        except MemoryError:
+            raise refused(shelf.size) from None
 
     def shrink(self, limit: int) -> int:
         """Free idle blocks down to `limit` bytes, the sizes longest unused first; gives the bytes freed."""
@@ -203,7 +206,7 @@ def _block(size: int) -> memoryview:
             return memoryview(mmap.mmap(-1, size))
         memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | ANONYMOUS)
     except (OSError, ValueError, OverflowError) as error:
-        raise MemoryError(f"cannot allocate {size / 2**30:.3g} GiB") from error
+        raise MemoryError from error
     if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):
             memory.madvise(mmap.MADV_HUGEPAGE)

@@ -192,7 +192,7 @@ def asarray(
 
 def _array_of(data: object, dtype: dtypes.dtype | None, copy: bool) -> np.ndarray:
     if isinstance(data, Tensor):
-        return np.array(data._array, dtype=None if dtype is None else dtype.numpy, order="C")
+        return quiet(np.array, data._array, dtype=None if dtype is None else dtype.numpy, order="C")
     if isinstance(data, (np.ndarray, np.generic)):
         return _from_array(np.asarray(data), dtype)
     if is_number(data):

@@ -14,6 +14,7 @@ from contextvars import Context
 import numpy as np
 
 from rushlight.backends.array import ARRAYS
+from rushlight.core import memory
 from rushlight.core.errors import message
 from rushlight.runtime.allocation import empty_like_array
 
@@ -78,7 +79,7 @@ def _recycled(args: tuple) -> dict:
 def _in_words(error: ValueError | MemoryError, function: Callable, args: tuple) -> RuntimeError | None:
     """PyTorch's error for operands that do not meet, or are too large together; None for anything else."""
     if isinstance(error, MemoryError):
-        return RuntimeError(message("DefaultCPUAllocator: can't allocate memory", f"numpy: {error}"))
+        return memory.of_numpy(error)
     shapes = [arg.shape for arg in args if isinstance(arg, ARRAYS)]
     outer = [shape[:-2] for shape in shapes] if getattr(function, "signature", None) else shapes  # matmul's batches
     found = _first_that_do_not_meet(outer)

@@ -14,6 +14,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.backends.array import as_array, contiguous
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.core.memory import worded
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside, wrap_unordered
 from rushlight.tensor.indexing import scatter_into_zeros
@@ -97,6 +98,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return result
 
 
+@worded
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Where the elements are not 0: a row of indices each, or a tensor an axis."""
     found = np.nonzero(np.atleast_1d(input._array))
@@ -131,6 +133,7 @@ def _triangle(function: callable, input: Tensor, diagonal: int) -> Tensor:
     return result
 
 
+@worded
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with this diagonal."""
     if input._array.ndim == 2:
@@ -392,6 +395,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: float) -> Tensor:
 # -- order
 
 
+@worded
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort along an axis; equal elements keep their order."""
     array = input._array
@@ -441,6 +445,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return value if dim is None else _PAIRS["median"](value, index)
 
 
+@worded
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -470,6 +475,7 @@ def unique(
     return found[0] if len(found) == 1 else tuple(found)
 
 
+@worded
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each integer from 0 on occurs, or the sum of its weights."""
     if input._array.ndim != 1 or input.dtype.is_floating_point or (input._array.size and input._array.min() < 0):
@@ -481,6 +487,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(total.astype(np.float32 if weights._array.dtype == np.float32 else np.float64))
 
 
+@worded
 def searchsorted(
     sorted_sequence: Tensor,
     input: Operand,
@@ -548,6 +555,7 @@ def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = Fal
     return wrap(as_array(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert)))
 
 
+@worded
 def repeat_interleave(
     input: Tensor | None = None,
     repeats: int | Tensor | None = None,

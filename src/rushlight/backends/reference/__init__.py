@@ -28,6 +28,7 @@ from rushlight.backends.reference.pooling import (
     window_sums,
     window_sums_grad,
 )
+from rushlight.core.memory import worded
 from rushlight.rules.meeting import walk
 from rushlight.rules.spec import ConvSpec
 
@@ -47,6 +48,7 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> NumPyCall:
     return NumPyCall(globals()[task.kernel], task, results_of(task, layouts))
 
 
+@worded
 def fprop(
     spec: ConvSpec,
     x: np.ndarray,
@@ -61,6 +63,7 @@ def fprop(
     return _finish(correlate(spec, x, w), x, bias, activation)
 
 
+@worded
 def dgrad(
     spec: ConvSpec,
     y: np.ndarray,
@@ -76,6 +79,7 @@ def dgrad(
     return _finish(correlate(spec.dgrad(), y, turned), y, bias, activation)
 
 
+@worded
 def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint in w: `w[co, ci, k] = Σ x[n, ci, i]·y[n, co, o]` over the batch and all o, i that meet at k."""
     channels = spec.in_channels // spec.groups
@@ -85,6 +89,7 @@ def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(total.swapaxes(0, 1)).astype(x.dtype, copy=False)
 
 
+@worded
 def bias_grad(spec: ConvSpec, y: np.ndarray) -> np.ndarray:
     """The adjoint in the bias: the sum of y over everything but its channels."""
     return np.add.reduce(y, (0, *range(2, y.ndim)), _accumulator(y.dtype)).astype(y.dtype, copy=False)

@@ -10,6 +10,7 @@ from math import prod
 
 import numpy as np
 
+from rushlight.core.memory import worded
 from rushlight.rules.meeting import walk
 from rushlight.rules.windows import Windows
 
@@ -19,6 +20,7 @@ def _steps(grid: Windows) -> tuple:
     return grid.taps, grid.dilation, grid.padding, grid.stride, grid.out, grid.size
 
 
+@worded
 def unfold(grid: Windows, x: np.ndarray) -> np.ndarray:
     """The blocks that windows see, as columns."""
     rank = len(grid.size)
@@ -29,6 +31,7 @@ def unfold(grid: Windows, x: np.ndarray) -> np.ndarray:
     return columns.reshape(*lead[:-1], lead[-1] * prod(grid.taps), prod(grid.out))
 
 
+@worded
 def fold(grid: Windows, columns: np.ndarray) -> np.ndarray:
     """The image in which each position is the sum of the blocks' entries there, of halves in single precision."""
     lead = (*columns.shape[:-2], columns.shape[-2] // prod(grid.taps))

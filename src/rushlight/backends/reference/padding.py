@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rushlight.core.memory import worded
 from rushlight.rules.rules import Pairs
 from rushlight.runtime.allocation import allocate
 
@@ -45,6 +46,7 @@ class Stage(NamedTuple):
     blocks: tuple[Block, ...]
 
 
+@worded
 def pad_constant(shape: tuple[int, ...], pairs: Pairs, value: float, x: np.ndarray) -> np.ndarray:
     """x inside a larger (or smaller) array that is `value` elsewhere."""
     wide = _filled_like(x, shape, value)
@@ -56,6 +58,7 @@ def pad_constant(shape: tuple[int, ...], pairs: Pairs, value: float, x: np.ndarr
     return wide
 
 
+@worded
 def pad_copies(mode: str, sizes: tuple[int, ...], pairs: Pairs, x: np.ndarray) -> np.ndarray:
     """x, whose last axes have these sizes, amid copies of its own positions."""
     for stage in _stages(mode, sizes, pairs):
@@ -66,6 +69,7 @@ def pad_copies(mode: str, sizes: tuple[int, ...], pairs: Pairs, x: np.ndarray) -
     return x
 
 
+@worded
 def pad_copies_grad(mode: str, sizes: tuple[int, ...], pairs: Pairs, y: np.ndarray) -> np.ndarray:
     """The adjoint: every position has the sum of its copies, of halves in single precision."""
     half = y.itemsize == 2 and y.dtype.kind not in "iu"

@@ -24,6 +24,7 @@ import numpy as np
 
 from rushlight.core import pages
 from rushlight.core.errors import message
+from rushlight.runtime.allocation import allocate
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.interchange import reduced
 
@@ -156,7 +157,7 @@ def _arrays_of(file: int, sizes: list[int]) -> list[np.ndarray]:
         try:
             memory = _mapped(file, total)
         except OSError:
-            memory = np.empty(total, np.uint8)
+            memory = allocate((total,), np.dtype(np.uint8))
             with open(file, "rb", buffering=0, closefd=False) as stream:
                 stream.seek(0)
                 at = 0
