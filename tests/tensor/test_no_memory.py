@@ -48,6 +48,7 @@ def test_no_block_for_results_and_scratch(no_blocks, make):
 
 LIMITED = """
 import resource, rushlight as torch
+from rushlight import runtime
 from rushlight.nn import functional as F
 x, whole = torch.rand(6 << 20), torch.arange(6 << 20)
 square, images = x.reshape(2048, 3072), x.reshape(6, 4, 512, 512)
@@ -61,6 +62,8 @@ makes = dict(
     multinomial=lambda: torch.multinomial(x, 2), relu6=lambda: F.relu6(x), hardtanh=lambda: F.hardtanh(x),
     cross=lambda: F.binary_cross_entropy(x, x), norm=lambda: F.group_norm(images, 2),
     instance=lambda: F.instance_norm(images), unfold=lambda: F.unfold(images, 2), pad=lambda: F.pad(images, (9, 9)),
+    diagonal=lambda: square.fill_diagonal_(9), draw=lambda: x.bernoulli_(x),
+    add=lambda: x.index_add_(0, whole, x), put=lambda: x.scatter_(0, whole, x), gather=lambda: x.gather(0, whole),
     new=lambda: x.new_tensor(x), zeros=lambda: torch.zeros_like(x), like=lambda: torch.randn_like(x),
 )
 here = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -73,6 +76,26 @@ for name, make in makes.items():
         words = "can't allocate memory: you tried to allocate"
         if type(error) is not RuntimeError or words not in str(error):
             print(name, type(error).__name__, str(error)[:60])
+for kind in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+    steps = []
+    for fails in (False, True):
+        p = torch.nn.Parameter(torch.ones(2 << 20))
+        p.grad = torch.full((2 << 20,), 0.5)
+        optimizer = kind([p], **({"momentum": 0.9} if kind is torch.optim.SGD else {"weight_decay": 0.1}))
+        if fails:
+            runtime.release_cached()
+            here = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (here + (6 << 20), resource.RLIM_INFINITY))
+            try:
+                optimizer.step()
+                print(kind, "had memory")
+            except RuntimeError:
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+        optimizer.step()
+        steps.append(p.detach())
+    if not torch.equal(*steps):
+        print(kind, "is half changed")
 print(x._version_count, "changes")
 """
 

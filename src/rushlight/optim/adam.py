@@ -74,43 +74,46 @@ class Adam(Optimizer):
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group) -> None:
         if not state:
             self._begin(parameter, state, group["amsgrad"])
-        state["step"].add_(1)
         quiet(_step, parameter._array, grad._array, {name: kept._array for name, kept in state.items()}, group)
         version_of(parameter).bump()
 
     @staticmethod
     def _begin(parameter: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
-        state["step"] = scalar_tensor(0.0, dtype=float32)
-        for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
-            state[name] = zeros_like(parameter.detach())
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]
+        state |= {"step": scalar_tensor(0.0, dtype=float32), **{name: zeros_like(parameter.detach()) for name in names}}
 
 
 def _step(p: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray], group: Group) -> None:
-    """One step on arrays, in place; half precision is computed in float32."""
+    """One step on arrays, in place; half precision is computed in float32. Nothing changes before everything that needs
+    memory is done."""
     wide = p.dtype if p.dtype.itemsize > 2 else np.float32
     lr, decay, (beta1, beta2) = float(group["lr"]), group["weight_decay"], group["betas"]
     g = -g.astype(wide) if group["maximize"] else g.astype(wide, copy=False)
-    if decay != 0 and group["decoupled_weight_decay"]:
-        p *= 1 - lr * decay
-    elif decay != 0:
+    decoupled = decay != 0 and group["decoupled_weight_decay"]
+    if decay != 0 and not decoupled:
         g = g + p.astype(wide, copy=False) * decay
     mean = _towards(state["exp_avg"], g, beta1, wide)
-    square = _towards(state["exp_avg_sq"], g * g, beta2, wide)
+    moved = {"exp_avg": mean}
+    moved["exp_avg_sq"] = square = _towards(state["exp_avg_sq"], g * g, beta2, wide)
     if group["amsgrad"]:
-        square = np.maximum(state["max_exp_avg_sq"], square)
-        state["max_exp_avg_sq"][...] = square
-    count = float(state["step"])
+        moved["max_exp_avg_sq"] = square = np.maximum(state["max_exp_avg_sq"], square)
+    count = float(state["step"]) + 1
     divisor = np.sqrt(square)
     divisor /= math.sqrt(1 - beta2**count)
     divisor += group["eps"]
-    p += (mean * (-lr / (1 - beta1**count)) / divisor).astype(p.dtype, copy=False)
+    change = (mean * (-lr / (1 - beta1**count)) / divisor).astype(p.dtype, copy=False)
+    state["step"] += 1
+    for name, value in moved.items():
+        state[name][...] = value
+    if decoupled:
+        p *= 1 - lr * decay
+    p += change
 
 
 def _towards(mean: np.ndarray, value: np.ndarray, beta: float, wide: type) -> np.ndarray:
-    """Move a running mean to beta·mean + (1 − beta)·value; returns it in the wide type."""
+    """A running mean moved to beta·mean + (1 − beta)·value, in the wide type."""
     moved = mean * beta if mean.dtype == wide else mean.astype(wide) * beta
     moved += value * (1 - beta)
-    mean[...] = moved
     return moved
 
 

@@ -65,11 +65,12 @@ class SGD(Optimizer):
             velocity = self._velocity(grad, state, group)
             grad = grad.add(velocity, alpha=group["momentum"]) if group["nesterov"] else velocity
         parameter.add_(grad, alpha=-float(group["lr"]))
+        if group["momentum"] != 0:
+            state["momentum_buffer"] = velocity  # a first one not before all went well
 
     @staticmethod
     def _velocity(grad: Tensor, state: dict[str, Any], group: Group) -> Tensor:
-        if state.get("momentum_buffer") is None:
-            state["momentum_buffer"] = grad.detach().clone()
-        else:
-            state["momentum_buffer"].mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
-        return state["momentum_buffer"]
+        velocity = state.get("momentum_buffer")
+        if velocity is None:
+            return grad.detach().clone()
+        return velocity.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])

@@ -11,6 +11,8 @@ import random
 
 import numpy as np
 
+from rushlight.core.memory import of_numpy
+
 STATE_WORDS = 624
 _LOW_32_BITS = 0xFFFF_FFFF
 _AT_ONCE = 1 << 16  # words; more than the caches hold take twice as long
@@ -45,7 +47,10 @@ class WordStream:
 
     def words(self, count: int) -> np.ndarray:
         """The next `count` 32-bit words, as uint32."""
-        generator, found = self._started(), np.empty(count, np.uint32)
+        try:
+            generator, found = self._started(), np.empty(count, np.uint32)
+        except MemoryError as error:
+            raise of_numpy(error) from None
         for start in range(0, count, _AT_ONCE):
             self.fresh = False
             some = min(_AT_ONCE, count - start)

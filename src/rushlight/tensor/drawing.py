@@ -11,6 +11,7 @@ import numpy as np
 
 from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
+from rushlight.core.memory import worded
 from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.source import Source
 from rushlight.tensor.change import check_leaf, check_writeable
@@ -18,6 +19,7 @@ from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.inplace import copy_
 
 
+@worded
 def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
     check_writeable(self)
     if mode.enabled and self.requires_grad:

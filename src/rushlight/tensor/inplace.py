@@ -13,6 +13,7 @@ from rushlight.autograd.graph import Gradients, Needs, record
 from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
+from rushlight.core.memory import worded
 from rushlight.tensor import arithmetic, pointwise
 from rushlight.tensor.change import change, check_not_inference, check_writeable, is_recorded
 from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap, wrap_like
@@ -88,6 +89,7 @@ def zero_(self: Tensor) -> Tensor:
     return fill_(self, 0)
 
 
+@worded
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
     """Set the main diagonal to one value; with `wrap` that of a tall matrix begins again below."""
     array = self._array.copy()

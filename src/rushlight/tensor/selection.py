@@ -186,6 +186,7 @@ def _index_select_rule(shape: tuple[int, ...], dim: int, index: Tensor, needs: N
     return (index_add(wrap(zeros_beside(grad._array, shape, grad._array.dtype)), dim, index, grad),)
 
 
+@worded
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy with the entries of `source` added at these indices of one axis."""
     at = check_dim(dim, input._array.ndim)
@@ -226,6 +227,7 @@ def _index_add_rule(dim: int, index: Tensor, alpha: float, needs: Needs, grad: T
     return grad, picked if picked is None or alpha == 1 else picked * alpha
 
 
+@worded
 def _grid(index: np.ndarray, dim: int) -> tuple[np.ndarray, ...]:
     """NumPy's index for "this axis by `index`, the others by position"."""
     index = _vector(index)
@@ -318,6 +320,7 @@ def scatter(
 _REDUCTIONS = {"add": np.add, "multiply": np.multiply}
 
 
+@worded
 def _scattered(
     name: str, ufunc: np.ufunc | None, input: Tensor, dim: int, index: Tensor, src: Tensor | float
 ) -> np.ndarray:
