@@ -7,7 +7,6 @@ checked against. Values of one memory share one `Version`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from rushlight.autograd.value import Value
 
@@ -40,8 +39,10 @@ class Version:
         for guest in self.guests[:]:
             if guest() is None:
                 (self._memory or self)._writes += 1
-                with suppress(ValueError):  # another thread was here
+                try:  # noqa: SIM105 (`suppress` takes as long as lending an array)
                     self.guests.remove(guest)
+                except ValueError:  # another thread was here
+                    pass
         return bool(self.guests)
 
     def bump(self) -> None:
