@@ -212,6 +212,7 @@ LATER = {
         ),
         "explain/explanation.py": "rushlight.explain.html rushlight.explain.pictures",
     },
+    "random numbers, which tensors alone do not need": {"tensor/drawing.py": "rushlight.random"},
     "processes and the network, which few programs use": {
         "datasets/mnist.py": "rushlight.datasets.download",
         "utils/data/iterators.py": "rushlight.utils.data.pool",

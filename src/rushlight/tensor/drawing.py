@@ -5,22 +5,26 @@ In: a tensor, a distribution's parameters and a generator. Out: the same tensor,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.core.memory import worded
-from rushlight.random.fill import fill_bernoulli, fill_exponential, fill_normal, fill_random_int, fill_uniform
-from rushlight.random.source import Source
 from rushlight.tensor.change import check_leaf, check_writeable
 from rushlight.tensor.core import Tensor, wrap
 from rushlight.tensor.inplace import copy_
 
+if TYPE_CHECKING:
+    from rushlight.random.source import Source
+
 
 @worded
-def _drawn(self: Tensor, draw: Callable, *args: object) -> Tensor:
+def _drawn(self: Tensor, name: str, *args: object) -> Tensor:
+    from rushlight.random import fill
+
+    draw = getattr(fill, name)
     check_writeable(self)
     if mode.enabled and self.requires_grad:
         check_leaf(self)
@@ -44,22 +48,22 @@ def _limits(function: str, given: tuple, named: dict[str, float]) -> dict[str, f
 def uniform_(self: Tensor, *limits: float, generator: Source | None = None, **named: float) -> Tensor:
     """Fill with uniform numbers from [from, to): `uniform_(from=0, to=1)`."""
     bounds = _limits("uniform_", limits, named)
-    return _drawn(self, fill_uniform, bounds.get("from", 0.0), bounds.get("to", 1.0), generator)
+    return _drawn(self, "fill_uniform", bounds.get("from", 0.0), bounds.get("to", 1.0), generator)
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Source | None = None) -> Tensor:
     """Fill with normal numbers of this mean and standard deviation."""
-    return _drawn(self, fill_normal, mean, std, generator)
+    return _drawn(self, "fill_normal", mean, std, generator)
 
 
 def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: Source | None = None) -> Tensor:
     """Fill with ones, with probability `p` each, and zeros."""
-    return _drawn(self, fill_bernoulli, p._array if isinstance(p, Tensor) else p, generator)
+    return _drawn(self, "fill_bernoulli", p._array if isinstance(p, Tensor) else p, generator)
 
 
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Source | None = None) -> Tensor:
     """Fill with exponential numbers of the rate `lambd`."""
-    return _drawn(self, fill_exponential, lambd, generator)
+    return _drawn(self, "fill_exponential", lambd, generator)
 
 
 def random_(self: Tensor, *limits: int | None, generator: Source | None = None, **named: int | None) -> Tensor:
@@ -69,4 +73,4 @@ def random_(self: Tensor, *limits: int | None, generator: Source | None = None, 
     """
     bounds = _limits("random_", limits if len(limits) != 1 or named else (0, *limits), named)
     low = bounds.get("from", 0 if bounds else None)
-    return _drawn(self, fill_random_int, low, bounds.get("to"), generator)
+    return _drawn(self, "fill_random_int", low, bounds.get("to"), generator)
