@@ -12,7 +12,10 @@ from tests.core.test_cgroups import groups
 
 
 @pytest.fixture(autouse=True)
-def restored():
+def restored(monkeypatch):
+    """Nobody has asked for a number yet, whatever ran before on this process."""
+    monkeypatch.setattr(cpus, "_asked", None)
+    cpus.refresh()
     yield
     cpus._asked = None
     cpus.refresh()
