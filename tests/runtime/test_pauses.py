@@ -128,6 +128,24 @@ def test_a_handler_may_run_layers_itself(monkeypatch):
     assert len(ran) == 4 and len(set(ran)) == 1
 
 
+def test_a_launch_that_was_interrupted_leaves_nothing_behind():
+    """Else the next launch with the same words would go on where that one stopped."""
+    words = runtime_words()
+
+    class Interrupted:
+        """A kernel that is stopped, and behind which a signal's handler raises."""
+
+        @staticmethod
+        def call(_):
+            pauses._stopped[id(words)] = words, 7
+            words[0] = pauses.STOPPED
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runtime.launch(Interrupted, words, 1)
+    assert id(words) not in pauses._stopped and pauses.running is None
+
+
 def test_other_threads_are_not_stopped():
     """Python handles signals on its main thread alone."""
     x, w = tensors("product")

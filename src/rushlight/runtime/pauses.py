@@ -51,6 +51,13 @@ def resume(words: array) -> None:
     words[0], words[1] = _stopped.pop(id(words))[1], 0
 
 
+def forget(words: array) -> None:
+    """Nobody goes on with a launch: where it was stopped is of no use to the next one with these words."""
+    while words[0] >= STOPPED and id(words) not in _stopped:
+        time.sleep(0)  # the watch has not yet written it down
+    _stopped.pop(id(words), None)
+
+
 def _watch() -> None:
     """Stop whatever has run for a tick, keep idle memory within its limit, end after some ticks without a launch."""
     global asleep
@@ -67,6 +74,7 @@ def _watch() -> None:
                 _stop(words)
         before = words
         if idle > _IDLE:
+            _stopped.clear()  # of launches that ended while they were stopped
             asleep = True
             if running is None or not asleep:  # else one came meanwhile, and nobody else watches it
                 return

@@ -46,6 +46,7 @@ def launch(entry: Entry, words: array, threads: int = 1) -> None:
     `words` is what `Params.pack` made: it holds the counters of the work claimed, so one launch at a time. On the main
     thread, Ctrl-C may end it between two items; what it was to compute is then undefined."""
     if words[0] or words[1]:  # of a launch before
+        pauses.forget(words)
         words[0] = words[1] = 0
     if get_ident() != pauses.main:
         _start(entry, words, threads)
@@ -59,6 +60,8 @@ def launch(entry: Entry, words: array, threads: int = 1) -> None:
             pauses.resume(words)
             _start(entry, words, threads)
     finally:
+        if words[0] >= pauses.STOPPED:  # a signal's handler has raised
+            pauses.forget(words)
         pauses.running = before  # another one where a signal's handler launched this one
 
 
