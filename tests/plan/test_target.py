@@ -65,7 +65,7 @@ def test_flags_decide_the_level(monkeypatch):
     monkeypatch.setattr(target_module, "_machine", lambda: "x86-64")
     monkeypatch.setattr(target_module.sys, "platform", "linux")
     for flags, isa in cases.items():
-        monkeypatch.setattr(target_module, "_read", lambda path, flags=flags: f"processor : 0\nflags\t\t: {flags}\n")
+        monkeypatch.setattr(target_module, "text_of", lambda path, flags=flags: f"processor : 0\nflags\t\t: {flags}\n")
         target_module._detected_isa.cache_clear()
         assert target_module._detected_isa() == isa
     target_module._detected_isa.cache_clear()

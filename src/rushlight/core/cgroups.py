@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rushlight.core.system import text_of
+
 ROOT = ""
 """What stands before each path; another folder in tests."""
 
@@ -18,7 +20,7 @@ def memory_limit() -> int | None:
     """Bytes of memory that the groups allow; None where they say nothing."""
     limits = []
     for version, folder in _folders("memory"):
-        text = _read(f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}").strip()
+        text = text_of(f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}").strip()
         if text.isdigit():  # "max" is none
             limits.append(int(text))
     return min(limits, default=None)
@@ -29,9 +31,9 @@ def cpu_quota() -> int | None:
     quotas = []
     for version, folder in _folders("cpu"):
         if version == 2:
-            quota, _, period = _read(f"{folder}/cpu.max").strip().partition(" ")
+            quota, _, period = text_of(f"{folder}/cpu.max").strip().partition(" ")
         else:
-            quota, period = (_read(f"{folder}/cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+            quota, period = (text_of(f"{folder}/cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
         if quota.isdigit() and period.isdigit() and int(period):  # "max" and -1 are none
             quotas.append(max(1, -(-int(quota) // int(period))))
     return min(quotas, default=None)
@@ -49,7 +51,7 @@ def _folders(controller: str) -> Iterator[tuple[int, str]]:
 
 def _own(controller: str) -> Iterator[tuple[int, str]]:
     """(version, path) of the process's own groups."""
-    for line in _read(f"{ROOT}/proc/self/cgroup").splitlines():
+    for line in text_of(f"{ROOT}/proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if path and not controllers:
             yield 2, path
@@ -60,7 +62,7 @@ def _own(controller: str) -> Iterator[tuple[int, str]]:
 def _mounts(controller: str) -> Iterator[tuple[int, str, str]]:
     """(version, the group that is shown there, where) of the mounted trees."""
     found = False
-    for line in _read(f"{ROOT}/proc/self/mountinfo").splitlines():
+    for line in text_of(f"{ROOT}/proc/self/mountinfo").splitlines():
         place, _, system = line.partition(" - ")
         fields, (kind, *options) = place.split(), system.split() or [""]
         if len(fields) < 5:
@@ -88,11 +90,3 @@ def _ancestors(path: str) -> list[str]:
 
 def _unescaped(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError:
-        return ""

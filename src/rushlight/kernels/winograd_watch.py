@@ -5,8 +5,8 @@ what a tile holds.
 
 The results of a tile share its rounding, so a number that is not finite would reach all of them, and one that is far
 larger than the others of its image would spoil them. The energy of a tile, a sum of squares of those transformed
-numbers that `watched` names (nine of 36, for which every input counts), is held against those of pixels, which are
-summed and counted for each image: `STATISTICS`.
+numbers that `watched` names (four or nine of 36, for which every input counts), is held against those of pixels, which
+are summed and counted for each image: `STATISTICS`.
 
 Windows that are all zeros have results that are exactly the bias, and those that are not must not be far weaker than
 their tile. Every window holds one pixel of a lattice whose steps are the taps (`lattice`); those are looked at in every

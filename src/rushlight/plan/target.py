@@ -16,6 +16,7 @@ import sys
 from typing import NamedTuple
 
 from rushlight.core.environment import SettingError, refusal, value_of
+from rushlight.core.system import text_of
 
 KB, MB = 1 << 10, 1 << 20
 
@@ -143,7 +144,7 @@ def _x86_flags() -> set[str]:
     if sys.platform == "win32":
         # 40 and 41 are PF_AVX2_ and PF_AVX512F_INSTRUCTIONS_AVAILABLE; AVX-512 alone leaves its parts open.
         return set(_AVX2) if ctypes.windll.kernel32.IsProcessorFeaturePresent(40) else set()
-    for line in _read("/proc/cpuinfo").splitlines():
+    for line in text_of("/proc/cpuinfo").splitlines():
         if line.startswith("flags"):
             return set(line.partition(":")[2].split())
     return set()
@@ -166,7 +167,7 @@ def _caches() -> dict[str, int]:
 def _sysfs_caches(folder: str) -> dict[str, int]:
     found = {}
     for index in range(5):
-        kind, level, size = (_read(f"{folder}/index{index}/{name}").strip() for name in ("type", "level", "size"))
+        kind, level, size = (text_of(f"{folder}/index{index}/{name}").strip() for name in ("type", "level", "size"))
         if kind in ("Data", "Unified") and size:
             unit = {"K": KB, "M": MB}.get(size[-1], 1)
             found[f"l{level}"] = int(size.rstrip("KM")) * unit
@@ -178,11 +179,3 @@ def _sysctl(name: str) -> int:
     value, size = ctypes.c_int64(0), ctypes.c_size_t(8)
     failed = ctypes.CDLL(None).sysctlbyname(name.encode(), ctypes.byref(value), ctypes.byref(size), None, 0)
     return 0 if failed else value.value
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

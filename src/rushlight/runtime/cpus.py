@@ -12,7 +12,9 @@ import os
 import sys
 
 from rushlight.core import cgroups
+from rushlight.core.system import text_of
 
+_read = functools.lru_cache(maxsize=1024)(text_of)  # how the CPUs lie does not change
 _asked: int | None = None
 _size: int | None = None
 _available: int | None = None
@@ -95,12 +97,3 @@ def _from_environment() -> int:
 def _quota() -> int:
     """The control groups' CPU quota as whole CPUs, rounded up; no quota is a very large one."""
     return cgroups.cpu_quota() or sys.maxsize
-
-
-@functools.lru_cache(maxsize=1024)
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
