@@ -1,6 +1,9 @@
 """The library as code sees it that makes its tensors on a device: factories without `device=` make them there."""
 
+import numpy as np
+
 import rushlight
+from tests.tensor.operations import SAMPLES, arrays
 
 FACTORIES = ("arange", "empty", "eye", "full", "ones", "tensor", "zeros")
 
@@ -25,3 +28,20 @@ def facts(value):
     if isinstance(value, rushlight.Tensor):
         return tuple(value.shape), value.dtype, value.stride()
     return value
+
+
+def check_numbers(name, device):
+    """A sample's results and gradients on a device: the CPU's."""
+    for found, wanted in zip(_run(name, device), _run(name, "cpu"), strict=True):
+        if wanted is None:
+            assert found is None
+        else:
+            np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def _run(name, device):
+    t = Beside(device)
+    inputs = [t.tensor(a, dtype=t.float32).requires_grad_() for a in arrays(name)]
+    output = SAMPLES[name][0](t, *inputs)
+    grads = t.autograd.grad(output.sum(), inputs, allow_unused=True) if output.requires_grad else []
+    return [None if tensor is None else tensor.detach().cpu().numpy() for tensor in (output, *grads)]

@@ -12,8 +12,8 @@ import rushlight
 from rushlight import nn
 from rushlight.backends.device import DEVICES
 from rushlight.backends.protocol import refusals
-from tests.backends.devices import Beside
-from tests.tensor.operations import SAMPLES, arrays
+from tests.backends.devices import Beside, check_numbers
+from tests.tensor.operations import SAMPLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "backends.md"
 
@@ -83,15 +83,7 @@ def test_a_layer_that_it_lacks_runs_on_the_host():
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_operation_gives_the_numbers_of_the_cpu(name):
-    def run(device):
-        t = Beside(device)
-        inputs = [t.tensor(a, dtype=t.float32).requires_grad_() for a in arrays(name)]
-        output = SAMPLES[name][0](t, *inputs)
-        grads = t.autograd.grad(output.sum(), inputs, allow_unused=True) if output.requires_grad else []
-        return [None if tensor is None else tensor.detach().cpu().numpy() for tensor in (output, *grads)]
-
-    for found, wanted in zip(run("toy"), run("cpu"), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-6) if wanted is not None else found is None
+    check_numbers(name, "toy")
 
 
 def test_views_share_memory():
