@@ -22,7 +22,7 @@ from rushlight.core.errors import in_words
 # name: (module below this package, what the list of commands says)
 COMMANDS = {
     "train": ("training.command", "train a small convolutional network on images and report on it"),
-    "explain": ("explain.command", "show how a layer call computes: shapes, taps, padding, the likely mend"),
+    "explain": ("explain.command", "show how a layer call computes: shapes, taps, padding, the likely fix"),
     "summary": ("explain.summary_command", "list the layers of a model with shapes, parameters and work"),
     "bench": ("bench.command", "measure layers on this machine"),
     "info": ("info", "this machine, the engine and the versions"),

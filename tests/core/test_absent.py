@@ -34,7 +34,7 @@ def said(owner, name):
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "full", "mend"),
+    ("owner", "name", "full", "fix"),
     [
         (rushlight, "compile", "torch.compile", "the model as it is"),
         (rushlight, "onnx", "torch.onnx", "save(model.state_dict()"),
@@ -54,13 +54,13 @@ def said(owner, name):
         (Net(), "compile", "torch.nn.Module.compile", "the model as it is"),
     ],
 )
-def test_what_pytorch_has(owner, name, full, mend):
+def test_what_pytorch_has(owner, name, full, fix):
     if hasattr(owner, name):
         pytest.skip("is here by now")
     first, second, third = said(owner, name)
     assert f"has no attribute '{name}'" in first
     assert second == f"PyTorch has {full}, rushlight does not"
-    assert mend in third
+    assert fix in third
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ X = torch.zeros(2, 3, 8, 8)
 
 
 @pytest.mark.parametrize(
-    ("call", "kind", "sentence", "mend"),
+    ("call", "kind", "sentence", "fix"),
     [
         (lambda: torch.cat(X, X), TypeError, "cat(): argument 'tensors' (position 1) must be tuple", "cat([a, b])"),
         (lambda: torch.stack(X), TypeError, "stack(): argument 'tensors'", "stack([a, b])"),
@@ -36,12 +36,12 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: torch.explain(nn.ReLU(), 1, 3), TypeError, "got 2 shapes", "explain(layer, (1, 3))"),
     ],
 )
-def test_a_wrong_call(call, kind, sentence, mend):
+def test_a_wrong_call(call, kind, sentence, fix):
     with pytest.raises(kind) as caught:
         call()
     first, *rest = str(caught.value).split("\n")
     assert sentence in first
-    assert any(line.startswith("Try: ") and mend in line for line in rest)
+    assert any(line.startswith("Try: ") and fix in line for line in rest)
 
 
 def test_axes_may_be_any_integers():

@@ -85,7 +85,7 @@ def test_pointwise_convolution_is_linear():
     assert torch.allclose(across, linear(x), atol=1e-6)
 
 
-def test_wrong_channels_say_so_and_how_to_mend_it():
+def test_wrong_channels_say_so_and_how_to_fix_it():
     sentence = (
         "Given groups=1, weight of size [4, 5, 4, 4], expected input[256, 3, 227, 227] to have 5 channels, "
         "but got 3 channels instead"

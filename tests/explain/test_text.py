@@ -70,7 +70,7 @@ def test_what_is_not_of_the_family():
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("Conv2d(3 16, 3)", "Conv2d(3, 16, 3)"),
         ("nn.Conv2d(3, 16 3, padding=1)", "nn.Conv2d(3, 16, 3, padding=1)"),
@@ -92,10 +92,10 @@ def test_what_is_not_of_the_family():
         ("Conv2d(3, 16, 3, strides=2)", "stride"),
     ],
 )
-def test_what_was_meant(text, mend):
+def test_what_was_meant(text, fix):
     with pytest.raises((ValueError, TypeError)) as caught:
         parse(text, ((1, 3, 9, 9),))
-    assert str(caught.value).split("\n")[-1] == f"Try: {mend}"
+    assert str(caught.value).split("\n")[-1] == f"Try: {fix}"
 
 
 def test_shapes_that_are_nearly_right():

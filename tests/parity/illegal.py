@@ -14,7 +14,7 @@ import numpy as np
 class Case(NamedTuple):
     """`making` runs first and may be what fails; `call` is the expression that must not succeed.
 
-    `says` are pieces that Rushlight's text must contain: the numbers, the mend.
+    `says` are pieces that Rushlight's text must contain: the numbers, the fix.
     """
 
     making: str

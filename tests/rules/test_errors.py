@@ -49,7 +49,7 @@ def conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1, mode="zeros
 
 
 @pytest.mark.parametrize(
-    ("x", "w", "mend"),
+    ("x", "w", "fix"),
     [
         ((20, 50, 16), (33, 16, 3), "x.permute(0, 2, 1)"),
         ((8, 32, 32, 3), (6, 3, 5, 5), "x.permute(0, 3, 1, 2)"),
@@ -61,8 +61,8 @@ def conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1, mode="zeros
         ((2, 3, 9), (6, 4, 3), "a layer with in_channels=3, or an input with 4 channels on axis 1"),
     ],
 )
-def test_mends(x, w, mend):
-    assert f"\nTry: {mend}\nMore: rushlight.explain(" in refused(conv, x, w)
+def test_fixes(x, w, fix):
+    assert f"\nTry: {fix}\nMore: rushlight.explain(" in refused(conv, x, w)
 
 
 def test_says_axis_and_both_numbers():

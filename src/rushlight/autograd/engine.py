@@ -238,7 +238,7 @@ def grad(
     (27.0, 18.0)
     """
     if is_grads_batched:
-        raise NotImplementedError(message("is_grads_batched is not supported", mend="one call for each gradient"))
+        raise NotImplementedError(message("is_grads_batched is not supported", fix="one call for each gradient"))
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
     wanted = _as_tuple(inputs)
@@ -291,7 +291,7 @@ def _start(
             raise RuntimeError(
                 message(
                     f"element {position} of tensors does not require grad and does not have a grad_fn",
-                    mend="requires_grad=True where the leaf is made; and look for no_grad, detach() or argmax between",
+                    fix="requires_grad=True where the leaf is made; and look for no_grad, detach() or argmax between",
                 )
             )
     for position, tensor in enumerate(wanted or ()):
@@ -317,7 +317,7 @@ def _first_gradient(position: int, root: Value, given: Value | None) -> Value:
                 message(
                     "grad can be implicitly created only for scalar outputs",
                     f"this output has shape {list(root.shape)}",
-                    mend=".sum() or .mean() of it, or give backward a gradient of that shape",
+                    fix=".sum() or .mean() of it, or give backward a gradient of that shape",
                 )
             )
         return root._filled_like(1)

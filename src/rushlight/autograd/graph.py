@@ -235,5 +235,5 @@ def _changed(tensor: Value, name: str, expected: int) -> str:
         f"[{kind} {list(tensor.shape)}] is at version {tensor._version.count}; "
         f"expected version {expected} instead.",
         f"{name} saved it for backward",
-        mend="the out-of-place form (x = x + 1 for x += 1), or .clone() before the change",
+        fix="the out-of-place form (x = x + 1 for x += 1), or .clone() before the change",
     )

@@ -129,7 +129,7 @@ def register_hook(self: Value, hook: Callable) -> Handle:
 def _check_requires_grad(self: Value) -> None:
     if not self.requires_grad:
         raise RuntimeError(
-            message("cannot register a hook on a tensor that doesn't require gradient", mend="x.requires_grad_()")
+            message("cannot register a hook on a tensor that doesn't require gradient", fix="x.requires_grad_()")
         )
 
 

@@ -57,7 +57,7 @@ class Value:
                 message(
                     "only Tensors of floating point dtype can require gradients",
                     f"this one is {self.dtype}",
-                    mend=".float() first",
+                    fix=".float() first",
                 )
             )
         if requires_grad and self.is_inference() and not mode.inference:
@@ -127,7 +127,7 @@ class Value:
     def detach_(self) -> Self:
         """Forget the history of this tensor; returns itself."""
         if self._base is not None:
-            raise RuntimeError(message("Can't detach views in-place. Use detach() instead", mend="x = x.detach()"))
+            raise RuntimeError(message("Can't detach views in-place. Use detach() instead", fix="x = x.detach()"))
         self._node, self._index, self._requires_grad = None, 0, False
         return self
 
@@ -192,7 +192,7 @@ def _check_grad(value: Value, grad: Value) -> None:
             message(
                 f"attempting to assign a gradient with dtype '{grad.dtype.name}' "
                 f"to a tensor with grad_dtype '{value.dtype.name}'.",
-                mend=f"grad.to({value.dtype})",
+                fix=f"grad.to({value.dtype})",
             )
         )
     if grad._layout()[0] != value._layout()[0]:

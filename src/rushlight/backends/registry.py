@@ -120,7 +120,7 @@ def set_engine(name: str) -> None:
     >>> torch.set_engine(before)
     """
     if name not in CHOICES:
-        raise ValueError(message(f"unknown engine {name!r}", mend=f"one of {', '.join(CHOICES)}"))
+        raise ValueError(message(f"unknown engine {name!r}", fix=f"one of {', '.join(CHOICES)}"))
     _here.set(_engine_of(name))
     _choice.set(name)
 
@@ -150,7 +150,7 @@ def _engine_of(name: str) -> object:
         return reference
     compiled, reason = _compiled()
     if compiled is None and name == "compiled":
-        raise RuntimeError(message("the compiled engine cannot run here", reason, mend='set_engine("reference")'))
+        raise RuntimeError(message("the compiled engine cannot run here", reason, fix='set_engine("reference")'))
     if compiled is None:
         _warn_once(reason)
         return reference

@@ -56,7 +56,7 @@ def _bench(args: argparse.Namespace) -> int:
     cases = random_cases(args.random, args.seed) if args.random else load_cases(args.layers)
     cases = [case for case in cases if not args.only or args.only.search(f"{case['category']} {case['name']}")]
     if not cases:
-        raise ValueError(message(f"no layer matches {args.only.pattern!r}", mend="--only 3x3, or leave it out"))
+        raise ValueError(message(f"no layer matches {args.only.pattern!r}", fix="--only 3x3, or leave it out"))
     modes = ("fwd", "train") if args.mode == "both" else (args.mode,)
     out = _folder(args, modes)
     threads = args.threads or get_num_threads()

@@ -100,7 +100,7 @@ def load(
         raise RuntimeError(
             message(
                 "Can not safely load weights when explicit pickle_module is specified",
-                mend="weights_only=False, if you trust the file's author",
+                fix="weights_only=False, if you trust the file's author",
             )
         )
     is_path = isinstance(f, (str, os.PathLike))

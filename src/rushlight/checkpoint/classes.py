@@ -100,14 +100,14 @@ def refusal(module: str, name: str, others: Iterable[tuple[str, str]] = (), trus
     for one in ((module, name), *others):
         if (obstacle := _obstacle(*one, trusted)) is not None:
             obstacles.setdefault(*obstacle)
-    mend = next(iter(obstacles.values()), None)
+    fix = next(iter(obstacles.values()), None)
     if trusted:
-        return CheckpointError(message(f"the file needs {called}", *obstacles, mend=mend))
-    if mend is None:
-        mend = "save model.state_dict(); or load with weights_only=False, if you trust the file's author"
+        return CheckpointError(message(f"the file needs {called}", *obstacles, fix=fix))
+    if fix is None:
+        fix = "save model.state_dict(); or load with weights_only=False, if you trust the file's author"
         places = sorted({where for where, _ in ((module, name), *others) if not _loaded(where)})
         if places:
-            mend += f" and {', '.join(places)} does not need PyTorch"
+            fix += f" and {', '.join(places)} does not need PyTorch"
     elif "weights_only" not in "".join(obstacles):
         obstacles["weights_only=False would fail, too"] = ""
     return CheckpointError(
@@ -115,7 +115,7 @@ def refusal(module: str, name: str, others: Iterable[tuple[str, str]] = (), trus
             f"Weights only load failed: the file names {called}",
             "That is not plain data, and could run code.",
             *obstacles,
-            mend=mend,
+            fix=fix,
         )
     )
 

@@ -38,7 +38,7 @@ def read_stream(source: Source, follow: Follow, restore: Restore, **options: Any
             message(
                 "Invalid magic number; corrupt file?",
                 "it is a plain pickle, no checkpoint",
-                mend="pickle.load, if you trust its author",
+                fix="pickle.load, if you trust its author",
             )
         )
     if (version := _number(stream)) != STREAM_VERSION:

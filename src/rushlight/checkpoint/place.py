@@ -54,14 +54,14 @@ def restorer(map_location: Place) -> Callable[[np.ndarray, str], np.ndarray] | N
         for place in map_location.values():
             if backend_of(place) is not None:
                 raise RuntimeError(
-                    message(f"a dict of places sends to the CPU alone, not to {place}", mend=f"'{place}'")
+                    message(f"a dict of places sends to the CPU alone, not to {place}", fix=f"'{place}'")
                 )
         return None
     if not callable(map_location):
         raise TypeError(
             message(
                 f"map_location is of type {type(map_location).__name__}",
-                mend="'cpu', a device, a dict of places such as {'cuda:0': 'cpu'}, or a function (storage, place)",
+                fix="'cpu', a device, a dict of places such as {'cuda:0': 'cpu'}, or a function (storage, place)",
             )
         )
 

@@ -66,7 +66,7 @@ class Request:
             raise CheckpointError(
                 message(
                     f"{kind.what} not supported: {where} {kind.name}",
-                    mend="convert it with PyTorch (dequantize(), to_dense(), float(), real and imaginary part) and "
+                    fix="convert it with PyTorch (dequantize(), to_dense(), float(), real and imaginary part) and "
                     "save it again",
                 )
             )
@@ -86,7 +86,7 @@ def read(source: Source, request: Request) -> Any:
             message(
                 f"{reader}: {problem}",
                 f"{source.name}: the file is truncated or damaged",
-                mend="copy or download it again",
+                fix="copy or download it again",
             )
         ) from None
     except CheckpointError as problem:
@@ -115,7 +115,7 @@ def _read(source: Source, request: Request) -> Any:
             message(
                 "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`",
                 f"{source.name}: a file of PyTorch before 1.6, or no checkpoint",
-                mend="torch.save() it again; or mmap=False",
+                fix="torch.save() it again; or mmap=False",
             )
         )
     if legacy.is_first_format(source):
@@ -133,8 +133,8 @@ def _is_zip(source: Source) -> bool:
 def _what_it_is(start: bytes) -> str:
     """The text for a file that begins like no checkpoint."""
     if not start:
-        return message("the file is empty", mend="save it again")
-    return message(f"not a checkpoint; it begins with {start!r}", mend="a file that torch.save() wrote")
+        return message("the file is empty", fix="save it again")
+    return message(f"not a checkpoint; it begins with {start!r}", fix="a file that torch.save() wrote")
 
 
 class _Archive:

@@ -70,7 +70,7 @@ def save_safetensors(
             raise TypeError(
                 message(
                     f"safetensors holds named tensors only, but {name!r} is of type {type(tensor).__name__}",
-                    mend="a flat dict such as model.state_dict(), or torch.save(…) for other structures",
+                    fix="a flat dict such as model.state_dict(), or torch.save(…) for other structures",
                 )
             )
     names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)  # wide types first: all stay aligned
@@ -107,7 +107,7 @@ def load_safetensors(path: str | os.PathLike) -> dict[str, Tensor]:
                 message(
                     f"{source.name}: {problem}",
                     f"the file has {source.size} bytes",
-                    mend="copy or download it again" if "not supported" not in str(problem) else None,
+                    fix="copy or download it again" if "not supported" not in str(problem) else None,
                 )
             ) from None
 

@@ -160,5 +160,5 @@ def _check_kind(file: BinaryIO, name: str) -> None:
         return
     if not stat.S_ISREG(found.st_mode):
         raise CheckpointError(
-            message(f"{name}: a device or a pipe, not a file", mend="a file; or read its bytes into io.BytesIO first")
+            message(f"{name}: a device or a pipe, not a file", fix="a file; or read its bytes into io.BytesIO first")
         )

@@ -42,13 +42,13 @@ class Writer:
         base = pickle._Pickler if module is pickle else module.Pickler
         if protocol not in _PROTOCOLS:
             raise ValueError(
-                message(f"pickle_protocol is {protocol}", mend="2 (PyTorch reads it with weights_only=True, too) to 5")
+                message(f"pickle_protocol is {protocol}", fix="2 (PyTorch reads it with weights_only=True, too) to 5")
             )
         if not issubclass(base, pickle._Pickler):
             raise ValueError(
                 message(
                     f"pickle_module: the Pickler of {module.__name__} is not written in Python",
-                    mend="pickle, or a module such as dill",
+                    fix="pickle, or a module such as dill",
                 )
             )
         self._pickler = _Pickler if base is pickle._Pickler else type("_Pickler", (_Pickler, base), {})

@@ -215,8 +215,8 @@ def _facts(place: str, name: str, owner: Callable[[], Iterable[str]]) -> list[st
     full = f"{place}.{name}"
     if name in names().get(place, ()):
         other = instead_of(full)
-        mend = f"Try: {other}" if other else f"What there is: {PAGE}"
-        return [f"PyTorch has {full}, rushlight does not", mend]
+        fix = f"Try: {other}" if other else f"What there is: {PAGE}"
+        return [f"PyTorch has {full}, rushlight does not", fix]
     public = [other for other in owner() if not other.startswith("_")]
     return [f"Try: {close}"] if (close := _nearest(name, public)) else []
 

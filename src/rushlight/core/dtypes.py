@@ -100,7 +100,7 @@ def _load_bfloat16() -> np.dtype:
         raise ImportError(
             message(
                 "bfloat16 needs the package ml_dtypes, which is not installed",
-                mend=how_to_install("ml_dtypes"),
+                fix=how_to_install("ml_dtypes"),
             )
         ) from None
     bfloat16._numpy = np.dtype(scalar_type)
@@ -144,7 +144,7 @@ def set_default_dtype(d: dtype) -> None:
         raise TypeError(
             message(
                 f"only floating-point types are supported as the default type, but got {d!r}",
-                mend="torch.float32 or torch.float64",
+                fix="torch.float32 or torch.float64",
             )
         )
     _default = d
@@ -190,7 +190,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
             message(
                 "Promotion for uint16, uint32, uint64 types is not supported, "
                 f"attempted to promote {type1.name} and {type2.name}",
-                mend=".to(torch.int64) first",
+                fix=".to(torch.int64) first",
             )
         )
     if type1.rank == type2.rank:  # uint8 with int8, float16 with bfloat16: neither holds the other
@@ -221,7 +221,7 @@ def _given(name: str, kind: object) -> dtype:
     if not isinstance(kind, dtype):
         what = f"{name}(): argument 'type' (position 1) must be torch.dtype, not {kind.__class__.__name__}"
         raise TypeError(
-            message(what, mend=f"torch.{kind}" if kind in _by_name else "torch.float32, or a tensor's dtype")
+            message(what, fix=f"torch.{kind}" if kind in _by_name else "torch.float32, or a tensor's dtype")
         )
     return kind
 
@@ -237,7 +237,7 @@ class iinfo:
 
     def __init__(self, type: dtype) -> None:
         if _given("iinfo", type).category != INTEGER:
-            raise TypeError(message(f"torch.iinfo() requires an integer input type, not {type}", mend="finfo"))
+            raise TypeError(message(f"torch.iinfo() requires an integer input type, not {type}", fix="finfo"))
         limits = np.iinfo(type.numpy)
         self.bits, self.min, self.max, self.dtype = limits.bits, int(limits.min), int(limits.max), type.name
 
@@ -257,7 +257,7 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         type = _given("finfo", type or _default)
         if type.category != FLOATING:
-            raise TypeError(message(f"torch.finfo() requires a floating point input type, not {type}", mend="iinfo"))
+            raise TypeError(message(f"torch.finfo() requires a floating point input type, not {type}", fix="iinfo"))
         limits = _float_limits(type)
         self.bits, self.dtype = limits.bits, type.name
         self.eps, self.min, self.max = float(limits.eps), float(limits.min), float(limits.max)

@@ -1,21 +1,21 @@
 """The wording of errors: one place, so that all of them read alike.
 
 An error begins with PyTorch's own sentence where PyTorch has a good one (people search for it), then says
-which call and which axis, both numbers, and the likely mend.
+which call and which axis, both numbers, and the likely fix.
 """
 
 
-def message(sentence: str, *facts: str, mend: str | None = None) -> str:
-    """Join PyTorch's sentence, further facts and the mend into one error text.
+def message(sentence: str, *facts: str, fix: str | None = None) -> str:
+    """Join PyTorch's sentence, further facts and the fix into one error text.
 
-    >>> print(message("bad size", "conv1d: axis 2 has 3", mend="use 4"))
+    >>> print(message("bad size", "conv1d: axis 2 has 3", fix="use 4"))
     bad size
     conv1d: axis 2 has 3
     Try: use 4
     """
     lines = [sentence, *[fact for fact in facts if fact]]
-    if mend:
-        lines.append(f"Try: {mend}")
+    if fix:
+        lines.append(f"Try: {fix}")
     return "\n".join(lines)
 
 

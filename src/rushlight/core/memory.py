@@ -18,7 +18,7 @@ from typing import TypeVar
 from rushlight.core import cgroups
 from rushlight.core.errors import bytes_in_words, message
 
-_MEND = "a smaller batch or size, or a smaller dtype"
+_FIX = "a smaller batch or size, or a smaller dtype"
 _LARGE = 256 << 20
 """Bytes from which on it is found out again what there is: touching so many takes a thousand times as long."""
 
@@ -91,7 +91,7 @@ def check(shape: tuple[int, ...], itemsize: int, *facts: str) -> None:
     words = f"a tensor of shape {list(shape)} takes {bytes_in_words(size)}; there are {bytes_in_words(total())} in all"
     if size >= 2**63:
         sentence = f"Storage size calculation overflowed with sizes={list(shape)}"
-        raise RuntimeError(message(sentence, words, *facts, mend=_MEND))
+        raise RuntimeError(message(sentence, words, *facts, fix=_FIX))
     raise refused(size, words, *facts)
 
 
@@ -104,10 +104,10 @@ def refused(size: int | None, *facts: str) -> RuntimeError:
     Try: a smaller batch or size, or a smaller dtype
     """
     if size is None:
-        return RuntimeError(message("DefaultCPUAllocator: can't allocate memory", *facts, mend=_MEND))
+        return RuntimeError(message("DefaultCPUAllocator: can't allocate memory", *facts, fix=_FIX))
     sentence = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes."
     facts = facts or (f"{bytes_in_words(size)}; there is no such piece free",)
-    return RuntimeError(message(sentence, *facts, mend=_MEND))
+    return RuntimeError(message(sentence, *facts, fix=_FIX))
 
 
 def refused_array(shape: Sequence[int], itemsize: int) -> RuntimeError:

@@ -47,11 +47,11 @@ def own(folder: Path, names: Iterable[str], overwrite: bool, others: str = "") -
         raise ValueError(
             message(
                 f"{folder} holds the results of an earlier run: {', '.join(there)}",
-                mend=f"another --out, {others}or --overwrite, which replaces them",
+                fix=f"another --out, {others}or --overwrite, which replaces them",
             )
         )
     if folder.is_file():
-        raise ValueError(message(f"{folder} is a file, results need a folder", mend="another --out"))
+        raise ValueError(message(f"{folder} is a file, results need a folder", fix="another --out"))
     folder.mkdir(parents=True, exist_ok=True)
     for name in there:
         (folder / name).unlink()

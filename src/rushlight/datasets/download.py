@@ -30,7 +30,7 @@ def fetch(addresses: list[str], target: Path, md5: str) -> None:
         message(
             f"Error downloading {target.name}",
             *failures,
-            mend=f"fetch the file by other means and put it into {target.parent}",
+            fix=f"fetch the file by other means and put it into {target.parent}",
         )
     )
 

@@ -87,4 +87,4 @@ def _read_up_to(file: BinaryIO, limit: int) -> bytearray:
 
 def _refusal(path: Path, reason: str) -> IDXError:
     size = bytes_in_words(path.stat().st_size)
-    return IDXError(message(f"{path}: {reason}", f"the file has {size}", mend="fetch the file again"))
+    return IDXError(message(f"{path}: {reason}", f"the file has {size}", fix="fetch the file again"))

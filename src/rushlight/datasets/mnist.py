@@ -70,7 +70,7 @@ class MNIST(LabelledImages):
             message(
                 "Dataset not found. You can use download=True to download it",
                 f"no {name} or {name}.gz in {self.root} or {self.raw_folder}",
-                mend=f"{self.folder}(root, download=True), or another root",
+                fix=f"{self.folder}(root, download=True), or another root",
             )
         )
 

@@ -85,7 +85,7 @@ def _asked(layer: Callable | str, shapes: tuple, arguments: dict) -> tuple:
             raise TypeError(
                 message(
                     f"explain a layer with the one shape of its input, got {len(shapes)} shapes",
-                    mend=f"rushlight.explain(layer, {apart})",
+                    fix=f"rushlight.explain(layer, {apart})",
                 )
             )
         return of_module(layer), shapes[0]

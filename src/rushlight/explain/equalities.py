@@ -90,7 +90,7 @@ def compare(first: Callable, second: Callable | str, input: Tensor | tuple) -> C
     x = input if isinstance(input, Tensor) else _random(tuple(input), first)
     if isinstance(second, str):
         if second not in EQUALITIES:
-            raise ValueError(message(f"unknown equality {second!r}", mend=", ".join(EQUALITIES)))
+            raise ValueError(message(f"unknown equality {second!r}", fix=", ".join(EQUALITIES)))
         if way_of(_kind(first)) not in (CONV, TRANSPOSED):
             raise ValueError(message(f"{second!r} is an equality of convolutions, not of {_kind(first)}"))
         with no_grad():

@@ -78,7 +78,7 @@ class Explanation:
         form = forms.get(path.suffix.lower())
         if form is None:
             raise ValueError(
-                message(f"cannot save as {path.suffix or 'a file without suffix'}", mend=".svg, .html or .txt")
+                message(f"cannot save as {path.suffix or 'a file without suffix'}", fix=".svg, .html or .txt")
             )
         path.write_text(f"{form(language)}\n", encoding="utf-8")
         return path

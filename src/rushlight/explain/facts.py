@@ -207,7 +207,7 @@ class Facts(NamedTuple):
         if self.way not in (FLATTEN, PAD, OTHER) and not self.batched:
             axes = f"{len(self.x)} axes" if len(self.x) > 1 else "one axis"
             what = f"{symbol} stands for a batch, and an input of {axes} has none for {self.asked.kind}"
-            raise ValueError(message(what, mend=f"({symbol!r}, …) with an axis more, or a number"))
+            raise ValueError(message(what, fix=f"({symbol!r}, …) with an axis more, or a number"))
         y = in_batches(symbol, tuple(self.y), tuple(other.y))
         rows = str(grown(symbol, prod(self.x[:-1]), prod(other.x[:-1])))
         return self._replace(batch=Batch(symbol, (symbol, *self.x[1:]), y, rows))

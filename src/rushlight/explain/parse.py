@@ -48,8 +48,8 @@ def parse(text: str, shapes: tuple[Shape, ...]) -> tuple[Asked, Shape]:
         return of_class(name, arguments, keywords, _one_line(text)), shapes[0]
     layer = _layer_like(name)
     if layer and arguments and isinstance(arguments[0], int | float):
-        mend = layer + _one_line(text)[_one_line(text).index("(") :]
-        raise ValueError(message(f"{name}() is the function, which takes tensors; the layer is {layer}", mend=mend))
+        fix = layer + _one_line(text)[_one_line(text).index("(") :]
+        raise ValueError(message(f"{name}() is the function, which takes tensors; the layer is {layer}", fix=fix))
     if remaining:
         raise ValueError(message(f"more shapes than tensors in {text!r}", f"{len(remaining)} too many"))
     asked = of_function(name, arguments, keywords, _one_line(text))
@@ -74,15 +74,15 @@ def parse_shape(text: str) -> tuple[int | str, ...]:
         return (*lead, *(int(word) for word in words[len(lead) :]))
     except ValueError:
         numbers = re.findall(r"\d+", text)
-        mend = ",".join(numbers) if len(numbers) > 1 else "numbers with commas, as 20,16,50,100"
-        raise ValueError(message(f"not a shape: {text!r}", mend=mend)) from None
+        fix = ",".join(numbers) if len(numbers) > 1 else "numbers with commas, as 20,16,50,100"
+        raise ValueError(message(f"not a shape: {text!r}", fix=fix)) from None
 
 
 def _shape_count(name: str, shapes: tuple[Shape, ...]) -> ValueError:
     """A layer has one input; numbers apart from each other are several shapes."""
     apart = len(shapes) > 1 and all(len(shape) == 1 for shape in shapes)
-    mend = ",".join(str(shape[0]) for shape in shapes) if apart else "the shape of the input, as 20,16,50,100"
-    return ValueError(message(f"{name} takes one input shape, got {len(shapes)}", mend=mend))
+    fix = ",".join(str(shape[0]) for shape in shapes) if apart else "the shape of the input, as 20,16,50,100"
+    return ValueError(message(f"{name} takes one input shape, got {len(shapes)}", fix=fix))
 
 
 def _one_line(text: str) -> str:
@@ -96,13 +96,13 @@ def _call_in(text: str) -> ast.Call:
         call = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error)
-        raise ValueError(message(f"not the text of a layer: {text!r}", reason, mend=_mended(text))) from None
+        raise ValueError(message(f"not the text of a layer: {text!r}", reason, fix=_fixed(text))) from None
     if not isinstance(call, ast.Call):
-        raise ValueError(message(f"not the text of a layer: {text!r}", mend=_EXAMPLE))
+        raise ValueError(message(f"not the text of a layer: {text!r}", fix=_EXAMPLE))
     return call
 
 
-def _mended(text: str) -> str:
+def _fixed(text: str) -> str:
     """The text as it may have been meant: with commas between arguments, parentheses closed, the signs of another
     keyboard replaced; an example where none of this makes it a call."""
     plain = text.strip().translate(_OTHER_SIGNS)
@@ -168,7 +168,7 @@ def _next_shape(node: ast.expr, shapes: list[Shape]) -> Shape:
         raise ValueError(
             message(
                 f"what is {ast.unparse(node)!r}? There is no shape for it",
-                mend="one shape for each tensor, in their order, or numbers in the place of names",
+                fix="one shape for each tensor, in their order, or numbers in the place of names",
             )
         )
     return shapes.pop(0)

@@ -233,7 +233,7 @@ def _bound(name: str, function: Callable, arguments: tuple, keywords: dict[str, 
         close = get_close_matches(wrong, rules.parameters, 1) if wrong else []
         order = f"{name}({', '.join(key for key in rules.parameters if key not in ('device', 'dtype'))})"
         raise TypeError(
-            message(f"{name}: {error}", f"its arguments: {order}", mend=close[0] if close else None)
+            message(f"{name}: {error}", f"its arguments: {order}", fix=close[0] if close else None)
         ) from None
     bound.apply_defaults()
     return dict(bound.arguments)
@@ -247,7 +247,7 @@ def _as_shape(name: str, argument: str, value: object) -> Shape | None:
         raise TypeError(
             message(
                 f"{name}(): {argument} is given by its shape, not by {value!r}",
-                mend=f"explain({name}, (20, 16, 50), (33, 16, 3), stride=2)",
+                fix=f"explain({name}, (20, 16, 50), (33, 16, 3), stride=2)",
             )
         )
     return tuple(value)
@@ -293,6 +293,6 @@ def unknown(name: str) -> TypeError:
     alike = [other for other in known() if other[0].isupper() == name[:1].isupper()]
     lower = {other.lower(): other for other in [*reversed(known()), *alike]}
     close = get_close_matches(name.lower(), lower, 1, 0.7)
-    mend = "rushlight.summary(model, input_shape), which lists the layers of a model"
-    mend = lower[close[0]] if close else mend
-    return TypeError(message(f"{name} is not a layer that explain knows", f"it knows {KNOWN}", mend=mend))
+    fix = "rushlight.summary(model, input_shape), which lists the layers of a model"
+    fix = lower[close[0]] if close else fix
+    return TypeError(message(f"{name} is not a layer that explain knows", f"it knows {KNOWN}", fix=fix))

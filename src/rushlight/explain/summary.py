@@ -51,8 +51,8 @@ def summary(model: Callable, *input_shapes: tuple, **arguments: object) -> Summa
     (('N', 8, 30, 30), 224, (3, 3))
     """
     if not input_shapes and not arguments:
-        mend = "summary(model, (1, 3, 224, 224)), or ('N', 3, 224, 224) for any batch"
-        raise TypeError(message("summary takes the shape of each input, got none", mend=mend))
+        fix = "summary(model, (1, 3, 224, 224)), or ('N', 3, 224, 224) for any batch"
+        raise TypeError(message("summary takes the shape of each input, got none", fix=fix))
     symbol = batch_symbol(input_shapes)
     if symbol is None:
         return _Watch(model).summary(input_shapes, arguments)

@@ -48,8 +48,8 @@ def load(place: str) -> object:
     """The model that `FILE.py:name` names."""
     file, _, name = place.rpartition(":")
     if not file or not name:
-        mend = f"{place}:net, with the name that the model has in it" if place.endswith(".py") else "model.py:net"
-        raise ValueError(message(f"not FILE.py:model: {place!r}", mend=mend))
+        fix = f"{place}:net, with the name that the model has in it" if place.endswith(".py") else "model.py:net"
+        raise ValueError(message(f"not FILE.py:model: {place!r}", fix=fix))
     path = Path(file)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {file}")
@@ -57,8 +57,8 @@ def load(place: str) -> object:
     for part in name.split("."):
         if not hasattr(found, part):
             models = [key for key, value in vars(module).items() if _is_model(value, module.__name__)]
-            mend = f"{file}:{models[0]}" if models else "the name of a model, or of a class or function that makes one"
-            raise AttributeError(message(f"there is no {name} in {file}", mend=mend))
+            fix = f"{file}:{models[0]}" if models else "the name of a model, or of a class or function that makes one"
+            raise AttributeError(message(f"there is no {name} in {file}", fix=fix))
         found = getattr(found, part)
     return found() if isinstance(found, type) or not hasattr(found, "parameters") else found
 

@@ -250,7 +250,7 @@ class _LazyConvNd(LazyModuleMixin):
                 message(
                     "in_channels must be divisible by groups",
                     f"{self._get_name()}: the input has {in_channels} channels, groups={self.groups}",
-                    mend=f"groups=1, or an input with a multiple of {self.groups} channels",
+                    fix=f"groups=1, or an input with a multiple of {self.groups} channels",
                 )
             )
         weight_shape = self._weight_shape(in_channels)
@@ -282,7 +282,7 @@ class _LazyConvNd(LazyModuleMixin):
                     f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to "
                     f"{type(self).__name__}, but got input of size: {input.shape}",
                     f"the input has {dim} dimensions",
-                    mend="x.unsqueeze(…) for a missing channel or batch axis",
+                    fix="x.unsqueeze(…) for a missing channel or batch axis",
                 )
             )
         return input.shape[dim - self.rank - 1]

@@ -36,7 +36,7 @@ def legacy_reduction(size_average: Flag, reduce: Flag, reduction: str) -> str:
         if isinstance(value, Tensor) and value.numel() != 1:
             sentence = "Boolean value of Tensor with more than one value is ambiguous"
             fact = "a loss is made first, without tensors, and then called with input and target"
-            raise RuntimeError(message(sentence, fact, mend="loss = CrossEntropyLoss(), then loss(input, target)"))
+            raise RuntimeError(message(sentence, fact, fix="loss = CrossEntropyLoss(), then loss(input, target)"))
     if reduce is not None and not reduce:
         reduction = "none"
     else:
@@ -124,7 +124,7 @@ def _soft_cross_entropy(
         raise RuntimeError(
             message(
                 f"Expected floating point type for target with class probabilities, got {TYPE_NAMES[code(target)][1]}",
-                mend="target class numbers of the input's shape without the class axis",
+                fix="target class numbers of the input's shape without the class axis",
             )
         )
     axis = 0 if input.dim() == 1 else 1
@@ -223,7 +223,7 @@ def _check_class_shapes(input: Tensor, target: Tensor) -> None:
     if code(target) not in ("i64", "u8"):
         kind = TYPE_NAMES[code(target)][1]
         raise RuntimeError(
-            message(f"expected target dtype to be Long or Byte, but got {kind}", mend="target.long(), class numbers")
+            message(f"expected target dtype to be Long or Byte, but got {kind}", fix="target.long(), class numbers")
         )
 
 
@@ -249,7 +249,7 @@ def _check_class_weight(input: Tensor, weight: Tensor) -> None:
             message(
                 "The function 'nll_loss_forward' is not differentiable with respect to argument 'weight'. "
                 "This input cannot have requires_grad True.",
-                mend="weight.detach()",
+                fix="weight.detach()",
             )
         )
     classes = input.shape[0 if input.dim() == 1 else 1] if input.dim() else 1
@@ -260,7 +260,7 @@ def _check_class_weight(input: Tensor, weight: Tensor) -> None:
         )
     if weight.dtype is not input.dtype:
         wanted, got = TYPE_NAMES[code(input)][1], TYPE_NAMES[code(weight)][1]
-        raise RuntimeError(message(f"expected scalar type {wanted} but found {got}", mend=f"weight.to({input.dtype})"))
+        raise RuntimeError(message(f"expected scalar type {wanted} but found {got}", fix=f"weight.to({input.dtype})"))
 
 
 def _check_classes(classes: np.ndarray, counted: np.ndarray, count: int) -> None:

@@ -209,14 +209,14 @@ def _check_kinds(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> N
     if all(tensor.dtype is input.dtype for tensor in given):
         return
     word = {tensor.dtype.name: TYPE_NAMES[CODES[tensor.dtype.name]][1] for tensor in (input, *given)}
-    mend = f".to({input.dtype}) of the layer, or of its weight and bias"
+    fix = f".to({input.dtype}) of the layer, or of its weight and bias"
     if given[0].dtype is input.dtype:
         found = f"expected scalar type {word[input.dtype.name]} but found {word[bias.dtype.name]}"
-        raise RuntimeError(message(found, mend=mend))
+        raise RuntimeError(message(found, fix=fix))
     if any(tensor.dtype is not float32 for tensor in given):
-        raise RuntimeError(message("mixed dtype (CPU): expect parameter to have scalar type of Float", mend=mend))
+        raise RuntimeError(message("mixed dtype (CPU): expect parameter to have scalar type of Float", fix=fix))
     if input.dtype not in HALVES:
-        raise RuntimeError(message("mixed dtype (CPU): all inputs must share same datatype.", mend=mend))
+        raise RuntimeError(message("mixed dtype (CPU): all inputs must share same datatype.", fix=fix))
 
 
 def _check_values_a_channel(shape: tuple[int, ...]) -> None:
@@ -225,7 +225,7 @@ def _check_values_a_channel(shape: tuple[int, ...]) -> None:
             message(
                 f"Expected more than 1 value per channel when training, got input size {shape}",
                 "the variance of one number is not defined",
-                mend="a larger batch, drop_last=True in the DataLoader, or model.eval()",
+                fix="a larger batch, drop_last=True in the DataLoader, or model.eval()",
             )
         )
 
@@ -238,6 +238,6 @@ def _check_channels(input: Tensor, **statistics: Tensor | None) -> None:
                 message(
                     f"{name} should contain {channels} elements not {made_for}",
                     f"axis 1 (channels): {channels}, the layer is made for {made_for}",
-                    mend=f"a layer for {channels} channels, or an input with {made_for} channels on axis 1",
+                    fix=f"a layer for {channels} channels, or an input with {made_for} channels on axis 1",
                 )
             )

@@ -112,7 +112,7 @@ class Module(Hooked, Stateful):
         """Add a child module under `name`."""
         if module is not None and not isinstance(module, Module):
             several = "the modules one by one: Sequential(*modules)" if isinstance(module, list | tuple) else None
-            raise TypeError(message(f"{_typename(module)} is not a Module subclass", mend=several))
+            raise TypeError(message(f"{_typename(module)} is not a Module subclass", fix=several))
         self._check_name("module", name, self._own_table("_modules", "module"))
         self._modules[name] = module
 

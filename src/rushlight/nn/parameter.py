@@ -49,7 +49,7 @@ class Parameter(Tensor):
                 message(
                     "Only Tensors of floating point and complex dtype can require gradients",
                     f"nn.Parameter: the data is {data.dtype}",
-                    mend="Parameter(data.float()), or requires_grad=False",
+                    fix="Parameter(data.float()), or requires_grad=False",
                 )
             )
         result = alias(data, cls)
@@ -106,7 +106,7 @@ class UninitializedTensorMixin:
                 "This error happens when you are using a `LazyModule` or explicitly manipulating "
                 f"`torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` "
                 "with a dummy batch to initialize the parameters before calling torch functions",
-                mend="model(example_input) once, right after building the model",
+                fix="model(example_input) once, right after building the model",
             )
         )
 
@@ -225,7 +225,7 @@ def _check_tensor(data: Any, kind: str) -> None:
             message(
                 f"'{name}' object has no attribute 'detach'",
                 f"nn.{kind} takes a tensor, not a {name}",
-                mend=f"nn.{kind}(torch.tensor(...))",
+                fix=f"nn.{kind}(torch.tensor(...))",
             )
         )
 

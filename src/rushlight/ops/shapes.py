@@ -127,10 +127,10 @@ def check_shapes(shapes: tuple) -> None:
     if wrong is None:
         return
     if all(isinstance(entry, int | str) for entry in shapes):
-        mend = f"one shape for each input, {shapes}"
+        fix = f"one shape for each input, {shapes}"
     else:
-        mend = "the input's shape, x.shape" if isinstance(wrong, Tensor) else "one shape for each input, (1, 3, 32, 32)"
-    raise TypeError(message(f"a shape is a tuple of sizes, not {type(wrong).__name__}", mend=mend))
+        fix = "the input's shape, x.shape" if isinstance(wrong, Tensor) else "one shape for each input, (1, 3, 32, 32)"
+    raise TypeError(message(f"a shape is a tuple of sizes, not {type(wrong).__name__}", fix=fix))
 
 
 def batch_symbol(shapes: tuple) -> str | None:

@@ -42,7 +42,7 @@ class Optimizer:
                 f"but got {params.type()}"
             )
         if hasattr(params, "parameters") and not hasattr(params, "__iter__"):
-            raise TypeError(message(f"{type(params).__name__!r} object is not iterable", mend="model.parameters()"))
+            raise TypeError(message(f"{type(params).__name__!r} object is not iterable", fix="model.parameters()"))
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -106,7 +106,7 @@ class Optimizer:
         if not isinstance(tensor, Tensor):
             kind = tensor.__class__.__name__
             sentence = f"optimizer can only optimize Tensors, but one of the params is {kind}"
-            raise TypeError(message(sentence, mend="model.parameters()" if hasattr(tensor, "parameters") else None))
+            raise TypeError(message(sentence, fix="model.parameters()" if hasattr(tensor, "parameters") else None))
         if not (tensor.is_leaf or tensor.retains_grad):
             raise ValueError("can't optimize a non-leaf Tensor")
 

@@ -138,7 +138,7 @@ def normal(
     """
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         if size is None:
-            raise TypeError(message("normal() takes mean, std and size where both are numbers", mend="size=(2, 3)"))
+            raise TypeError(message("normal() takes mean, std and size where both are numbers", fix="size=(2, 3)"))
         result = empty(tuple(size), dtype=dtype, **options)
         fill_normal(result._array, mean, std, generator)
         return result
@@ -235,7 +235,7 @@ def _check_multinomial(input: Tensor, count: int, replacement: bool) -> None:
         raise RuntimeError(message("cannot sample n_sample <= 0 samples", f"multinomial: num_samples is {count}"))
     if not replacement and count > weights.shape[-1]:
         sentence = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
-        raise RuntimeError(message(sentence, f"multinomial: {count} > {weights.shape[-1]}", mend="replacement=True"))
+        raise RuntimeError(message(sentence, f"multinomial: {count} > {weights.shape[-1]}", fix="replacement=True"))
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if not (weights.sum(axis=-1) > 0).all():
@@ -275,7 +275,7 @@ def randint_like(
 
 def _some(sizes: tuple, size: object, name: str) -> tuple:
     if not sizes and size is None:
-        raise TypeError(message(f"{name}() received an invalid combination of arguments - got ()", mend=f"{name}(())"))
+        raise TypeError(message(f"{name}() received an invalid combination of arguments - got ()", fix=f"{name}(())"))
     return sizes
 
 
@@ -284,12 +284,10 @@ def _bounds_and_size(args: tuple, named: dict) -> tuple[int, int, tuple[int, ...
     names = ("high", "size") if len(args) + len(named) == 2 else ("low", "high", "size")
     found = dict(zip(names, args))
     if len(args) > 3 or found.keys() & named.keys():
-        raise TypeError(
-            message("randint() received an invalid combination of arguments", mend="randint(0, 10, (2, 3))")
-        )
+        raise TypeError(message("randint() received an invalid combination of arguments", fix="randint(0, 10, (2, 3))"))
     found |= named
     if "high" not in found or "size" not in found:
-        raise TypeError(message("randint() takes high and size, or low, high and size", mend=_RANDINT_CALL))
+        raise TypeError(message("randint() takes high and size, or low, high and size", fix=_RANDINT_CALL))
     size = found["size"]
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}")
@@ -312,4 +310,4 @@ def _check_holds_order(kind: dtypes.dtype, n: int) -> None:
     if limit is None:
         limit = 2**53 + 1 if kind.is_floating_point else dtypes.iinfo(kind).max + 1
     if n > limit:
-        raise RuntimeError(message(f"n cannot be greater than {limit} for {kind} type.", mend="dtype=torch.int64"))
+        raise RuntimeError(message(f"n cannot be greater than {limit} for {kind} type.", fix="dtype=torch.int64"))

@@ -212,7 +212,7 @@ def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:
     return message(
         f"\"{kernel}\" not implemented for '{_scalar_name(kind)}'",
         f"random numbers of this kind do not fit the dtype {kind}",
-        mend="a floating dtype, or randint",
+        fix="a floating dtype, or randint",
     )
 
 

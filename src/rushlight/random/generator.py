@@ -36,7 +36,7 @@ class Generator(Source):
 
     def __init__(self, device: str | device = "cpu") -> None:
         if backend_of(device) is not None:
-            raise RuntimeError(message(f"{str(device).upper()} device type not an accelerator.", mend="device='cpu'"))
+            raise RuntimeError(message(f"{str(device).upper()} device type not an accelerator.", fix="device='cpu'"))
         super().__init__()
 
     @property

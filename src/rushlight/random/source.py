@@ -82,7 +82,7 @@ class Source:
         seed, until_refill, seeded, used, *rest = _LAYOUT.unpack(state)
         words, (_, waiting, _, is_waiting) = rest[:STATE_WORDS], rest[STATE_WORDS:]
         if not (seeded == 1 and 1 <= until_refill <= STATE_WORDS and used <= STATE_WORDS and max(words) < 1 << 32):
-            raise RuntimeError(message("Invalid mt19937 state", mend="a tensor that get_state() returned"))
+            raise RuntimeError(message("Invalid mt19937 state", fix="a tensor that get_state() returned"))
         with self.lock:
             self._restart(seed)
             self.stream.import_state(

@@ -103,21 +103,21 @@ def wrong_type(op: str, name: str, wanted: str, value: object, place: int | None
     if place is not None:
         sentence = f"{op}(): argument '{name}' must be tuple of ints, but found element of type {kind} at pos {place}"
     whole = isinstance(value, bool) or (isinstance(value, float) and value == value // 1)
-    mend = f"{int(value)} in the place of {value}" if whole and "int" in wanted else None
-    return TypeError(message(sentence, mend=mend))
+    fix = f"{int(value)} in the place of {value}" if whole and "int" in wanted else None
+    return TypeError(message(sentence, fix=fix))
 
 
 def _wrong_length(op: str, name: str, value: object, rank: int) -> RuntimeError:
-    mend = f"{name}={value[0]!r}" if len(value) else f"{name}=1"
+    fix = f"{name}={value[0]!r}" if len(value) else f"{name}=1"
     if name == "padding" and len(value) == 2 * rank and not isinstance(value[0], list | tuple):
         pairs = tuple(tuple(value[2 * axis : 2 * axis + 2]) for axis in range(rank))
-        mend = f"padding={pairs!r} for one (before, after) pair an axis"
+        fix = f"padding={pairs!r} for one (before, after) pair an axis"
     return RuntimeError(
         message(
             f"expected {name} to be a single integer value or a list of {rank} values to match the convolution "
             f"dimensions, but got {name}={list(value)}",
             f"{op}: {len(value)} values for {rank} spatial {'axis' if rank == 1 else 'axes'}",
-            mend=mend,
+            fix=fix,
         )
     )
 
@@ -129,7 +129,7 @@ def mixed_types(op: str, x_type: str, other: str, other_type: str) -> RuntimeErr
         message(
             f"Input type ({first}) and {other} type ({second}) should be the same",
             f"{op}: numbers are not converted silently",
-            mend=_meeting(x_type, other_type),
+            fix=_meeting(x_type, other_type),
         )
     )
 
@@ -148,12 +148,12 @@ _METHOD = {"f64": "double", "f32": "float", "f16": "half", "bf16": "bfloat16"}
 def unsupported_type(op: str, code: str) -> NotImplementedError:
     """The error for an element type that an operation does not compute in."""
     return NotImplementedError(
-        message(f"\"{op}\" not implemented for '{TYPE_NAMES[code][1]}'", mend="x.float() and a float weight")
+        message(f"\"{op}\" not implemented for '{TYPE_NAMES[code][1]}'", fix="x.float() and a float weight")
     )
 
 
 def not_a_tensor(op: str, name: str, position: int, value: object) -> TypeError:
     """The TypeError where an argument must be a Tensor."""
-    mend = f"rushlight.tensor({name})" if isinstance(value, list | tuple) or hasattr(value, "__array__") else None
+    fix = f"rushlight.tensor({name})" if isinstance(value, list | tuple) or hasattr(value, "__array__") else None
     kind = type(value).__name__
-    return TypeError(message(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {kind}", mend=mend))
+    return TypeError(message(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {kind}", fix=fix))

@@ -53,7 +53,7 @@ def _check_groups(kind: str, in_channels: int, out_channels: int, groups: object
     for name, count in (("in_channels", in_channels), ("out_channels", out_channels)):
         integer(kind, name, count, bits=None)
     if groups <= 0:
-        raise ValueError(message("groups must be a positive integer", f"{kind}: groups={groups}", mend="groups=1"))
+        raise ValueError(message("groups must be a positive integer", f"{kind}: groups={groups}", fix="groups=1"))
     for name, count in (("in_channels", in_channels), ("out_channels", out_channels)):
         if count % groups:
             divisors = [g for g in range(2, min(groups, 4096)) if in_channels % g == out_channels % g == 0]
@@ -61,7 +61,7 @@ def _check_groups(kind: str, in_channels: int, out_channels: int, groups: object
                 message(
                     f"{name} must be divisible by groups",
                     f"{kind}: {name}={count} is not a multiple of groups={groups}",
-                    mend=f"groups={divisors[-1] if divisors else 1}",
+                    fix=f"groups={divisors[-1] if divisors else 1}",
                 )
             )
 

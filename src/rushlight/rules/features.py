@@ -1,6 +1,6 @@
 """From a call of `linear` to a valid `ConvSpec`: the convolution that has no spatial axis.
 
-In come shapes and element types; out comes the spec, or PyTorch's exception with a mend.
+In come shapes and element types; out comes the spec, or PyTorch's exception with a fix.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NoReturn
 from rushlight.core import memory
 from rushlight.core.errors import message
 
-from . import mends
+from . import fixes
 from .arguments import TYPE_NAMES, mixed_types, shown, unsupported_type
 from .hints import raise_hinted
 from .spec import ITEM_BYTES, ConvSpec
@@ -62,13 +62,13 @@ def _check_linear_shapes(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int
 def _check_linear_dimensions(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None) -> None:
     if not x or not w:
         sentence = f"both arguments to linear need to be at least 1D, but they are {len(x)}D and {len(w)}D"
-        raise RuntimeError(message(sentence, mend="x.reshape(1)"))
+        raise RuntimeError(message(sentence, fix="x.reshape(1)"))
     if len(w) > 2:
         sentence = f"t() expects a tensor with <= 2 dimensions, but self is {len(w)}D"
         raise RuntimeError(message(sentence, f"linear: weight of size {shown(w)} is not (out_features, in_features)"))
     if len(w) == 1 and bias is not None and not (len(x) == 1 and bias == ()):
         sentence = "mat2 must be a matrix, got 1-D tensor"
-        raise RuntimeError(message(sentence, "linear: a weight of one axis takes no bias", mend="w.unsqueeze(0)"))
+        raise RuntimeError(message(sentence, "linear: a weight of one axis takes no bias", fix="w.unsqueeze(0)"))
 
 
 def _raise_features(x: tuple[int, ...], w: tuple[int, ...]) -> NoReturn:
@@ -82,7 +82,7 @@ def _raise_features(x: tuple[int, ...], w: tuple[int, ...]) -> NoReturn:
         )
     else:
         sentence = f"size mismatch, got input ({prod(x[:-1])}), mat ({prod(x[:-1])}x{x[-1]}), vec ({w[0]})"
-    raise RuntimeError(message(sentence, fact, mend=mends.features(x, w[-1])))
+    raise RuntimeError(message(sentence, fact, fix=fixes.features(x, w[-1])))
 
 
 def _check_linear_bias(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...]) -> None:

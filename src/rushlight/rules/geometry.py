@@ -1,7 +1,7 @@
 """From a call's arguments to a valid `ConvSpec`: the one place where the family's arguments are checked.
 
 In come shapes and the arguments as users wrote them; out comes a `Call` (the spec, and what a padding mode adds
-to the input first), or the exception that PyTorch raises, in its words, with the axis, the numbers and a mend.
+to the input first), or the exception that PyTorch raises, in its words, with the axis, the numbers and a fix.
 Everything is Python integers: nothing wraps around, and nothing has been allocated yet.
 """
 
@@ -253,7 +253,7 @@ def check_padding_name(op: str, rank: int, name: str, stride: tuple[int, ...], k
             message(
                 "padding='same' is not supported for strided convolutions",
                 f"{op}: stride is {stride}",
-                mend="padding='same_strided', which gives ⌈size / stride⌉ positions",
+                fix="padding='same_strided', which gives ⌈size / stride⌉ positions",
             )
         )
     if name == "causal" and rank != 1:
@@ -261,7 +261,7 @@ def check_padding_name(op: str, rank: int, name: str, stride: tuple[int, ...], k
             message(
                 "Invalid padding string: 'causal'",
                 f"{op} has {rank} spatial axes; causal padding is for one, the time",
-                mend="padding=((before, after), …), one pair an axis",
+                fix="padding=((before, after), …), one pair an axis",
             )
         )
 
@@ -305,7 +305,7 @@ def _wanted(request: Request, output_size: object) -> tuple[int, ...]:
             message(
                 f"object of type '{type(output_size).__name__}' has no len()",
                 f"{request.op}: output_size takes one number an axis",
-                mend=f"output_size={(output_size,) * request.rank}",
+                fix=f"output_size={(output_size,) * request.rank}",
             )
         )
     dim, rank = len(request.x), request.rank
@@ -314,7 +314,7 @@ def _wanted(request: Request, output_size: object) -> tuple[int, ...]:
             message(
                 f"ConvTranspose{rank}D: for {dim}D input, output_size must have {rank} or {dim} elements "
                 f"(got {len(output_size)})",
-                mend="output_size=x.size() with x as large as the output, or its spatial sizes alone",
+                fix="output_size=x.size() with x as large as the output, or its spatial sizes alone",
             )
         )
     return tuple(integer(request.op, "output_size", n, bits=None) for n in output_size[-rank:])

@@ -1,7 +1,7 @@
 """The rules that a call of the family must keep, one function each, and the sentence where one is broken.
 
 In comes a `Request` (a call with its steps read as integers); out comes nothing, or PyTorch's exception with the
-axis, both numbers and a mend. The numbers come from `formula`.
+axis, both numbers and a fix. The numbers come from `formula`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from rushlight.core.errors import message
 
-from . import formula, mends
+from . import fixes, formula
 from .arguments import AXES, PADDING_MODES, at_axis, by_axis, crossed, mixed_types, shown, unsupported_type
 from .spec import ITEM_BYTES
 
@@ -92,7 +92,7 @@ def check_dimensions(request: Request) -> None:
             request,
             _weight_sentence(request),
             fact,
-            mend=f"a kernel_size of {rank} {'number' if rank == 1 else 'numbers'}",
+            fix=f"a kernel_size of {rank} {'number' if rank == 1 else 'numbers'}",
         )
     if len(x) not in (rank + 1, rank + 2):
         in_channels = w[0] if request.transposed else w[1] * request.groups
@@ -101,7 +101,7 @@ def check_dimensions(request: Request) -> None:
             f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {op}, "
             f"but got input of size: {shown(x)}",
             f"{op}: the input has {len(x)} dimensions",
-            mend=mends.dimensions(x, rank, in_channels),
+            fix=fixes.dimensions(x, rank, in_channels),
         )
 
 
@@ -125,15 +125,15 @@ def check_steps(request: Request) -> None:
     """Groups, stride and dilation are at least 1."""
     if not formula.GROUPS_POSITIVE(groups=request.groups):
         fact = f"{request.op}: groups is {request.groups}"
-        _raise(request, "non-positive groups is not supported", fact, mend="groups=1")
+        _raise(request, "non-positive groups is not supported", fact, fix="groups=1")
     for axis, (step, gap) in enumerate(zip(request.stride, request.dilation)):
         if not formula.STRIDE_POSITIVE(stride=step):
             fact = f"{request.where(axis)}: stride is {step}"
-            _raise(request, "non-positive stride is not supported", fact, mend="stride=1")
+            _raise(request, "non-positive stride is not supported", fact, fix="stride=1")
         if not formula.DILATION_POSITIVE(dilation=gap):
             sentence = f"dilation should be greater than zero, but got {shown(request.dilation)}"
             fact = f"{request.where(axis)}: dilation is {gap}; adjacent taps have dilation 1"
-            _raise(request, sentence, fact, mend="dilation=1")
+            _raise(request, sentence, fact, fix="dilation=1")
 
 
 def check_not_negative(op: str, name: str, pairs: Pairs) -> None:
@@ -143,7 +143,7 @@ def check_not_negative(op: str, name: str, pairs: Pairs) -> None:
                 message(
                     f"negative {name} is not supported",
                     f"{op}, {AXES[len(pairs)][axis]}: {name} is {min(pair)}",
-                    mend=f"crop the input by slicing, or {name}=0",
+                    fix=f"crop the input by slicing, or {name}=0",
                 )
             )
         if name == "padding" and max(pair) > 2**62 - 1:
@@ -166,7 +166,7 @@ def check_channels(request: Request) -> None:
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
             f"but got weight of size [{shown(w)}] instead",
             f"{op}: {w[0]} output channels are not a multiple of groups={groups}",
-            mend=f"groups=1, or {-(-w[0] // groups) * groups} output channels",
+            fix=f"groups=1, or {-(-w[0] // groups) * groups} output channels",
         )
     if request.transposed and w[1] == 0:
         _raise(request, f"non-empty 2D or 4D weight tensor expected, but got: {shown(w)}", f"raised by {op}")
@@ -178,7 +178,7 @@ def check_channels(request: Request) -> None:
             f"Given {given}, {request.weight_words}, expected input{shown(request.x_batched)} to have {need} channels, "
             f"but got {request.channels} channels instead",
             _channels_fact(request, need),
-            mend=_channels_mend(request, need),
+            fix=_channels_fix(request, need),
         )
 
 
@@ -192,13 +192,13 @@ def _channels_fact(request: Request, need: int) -> str:
     return f"{request.op}, axis {axis} (channels): {request.channels} ≠ {need}{made}{read}"
 
 
-def _channels_mend(request: Request, need: int) -> str:
+def _channels_fix(request: Request, need: int) -> str:
     have, w = request.channels, request.w
-    mend = mends.channels(request.x, request.rank, have, need)
-    if mend.startswith("a layer") and not request.transposed and w[1] and have and have % w[1] == 0:
+    fix = fixes.channels(request.x, request.rank, have, need)
+    if fix.startswith("a layer") and not request.transposed and w[1] and have and have % w[1] == 0:
         groups = have // w[1]
-        return f"groups={groups}, or {mend}" if w[0] % groups == 0 else mend
-    return mend
+        return f"groups={groups}, or {fix}" if w[0] % groups == 0 else fix
+    return fix
 
 
 def check_bias(request: Request) -> None:
@@ -227,12 +227,12 @@ def check_fit(request: Request, pairs: Pairs) -> None:
                 f"Calculated padded input size per channel: {crossed(padded)}. Kernel size: {crossed(span)}. "
                 "Kernel size can't be greater than actual input size",
                 f"{request.where(axis)}: {formula.TAPS_FIT.substituted(**numbers)} does not hold",
-                mend=_fit_mend(numbers),
+                fix=_fit_fix(numbers),
             )
     _check_not_empty(request)
 
 
-def _fit_mend(numbers: dict[str, int]) -> str:
+def _fit_fix(numbers: dict[str, int]) -> str:
     lack = formula.SPAN(**numbers) - formula.PADDED_SIZE(**numbers)
     return f"padding={numbers['before'] + -(-lack // 2)}, a smaller kernel, or an input {lack} longer"
 
@@ -268,7 +268,7 @@ def check_output_padding(request: Request, extra: tuple[int, ...]) -> None:
                 f"{by_axis('output_padding', extra)} {by_axis('stride', request.stride)} "
                 f"{by_axis('dilation', request.dilation)}",
                 f"{request.where(axis)}: {e} is not below the larger of stride {s} and dilation {d}",
-                mend=f"output_padding={max(s, d) - 1} or less",
+                fix=f"output_padding={max(s, d) - 1} or less",
             )
 
 
@@ -282,7 +282,7 @@ def check_transposed_size(request: Request, out: tuple[int, ...], pairs: Pairs) 
                 f"Given input size per channel: {crossed(request.size)}. "
                 f"Calculated output size per channel: {crossed(out)}. Output size is too small",
                 f"{request.where(axis)}: padding {pairs[axis]} crops all of the {n + sum(pairs[axis])} positions",
-                mend="a smaller padding",
+                fix="a smaller padding",
             )
 
 
@@ -303,7 +303,7 @@ def check_pad(op: str, mode: str, x: tuple[int, ...], pairs: Pairs) -> None:
             _check_reflection(x, axis, lo, hi, fact)
         if mode == "circular" and not formula.CIRCULAR_FITS(total=max(lo, hi), size=x[axis]):
             sentence = "Padding value causes wrapping around more than once."
-            raise RuntimeError(message(sentence, fact, mend=f"padding of at most {x[axis]}"))
+            raise RuntimeError(message(sentence, fact, fix=f"padding of at most {x[axis]}"))
 
 
 def _check_crop(mode: str, size: int, lo: int, hi: int, fact: str) -> None:
@@ -323,10 +323,10 @@ def _check_reflection(x: tuple[int, ...], axis: int, lo: int, hi: int, fact: str
                 f"Argument #{2 * (len(x) - axis) + 2}: Padding size should be less than the corresponding input "
                 f"dimension, but got: padding ({lo}, {hi}) at dimension {axis} of input {shown(x)}",
                 f"{fact}; a reflection leaves out the end itself, so at most {x[axis] - 1}",
-                mend="mode 'replicate' or 'circular', or a longer input",
+                fix="mode 'replicate' or 'circular', or a longer input",
             )
         )
 
 
-def _raise(request: Request, sentence: str, *facts: str, mend: str | None = None) -> NoReturn:
-    raise RuntimeError(message(sentence, *facts, mend=mend))
+def _raise(request: Request, sentence: str, *facts: str, fix: str | None = None) -> NoReturn:
+    raise RuntimeError(message(sentence, *facts, fix=fix))

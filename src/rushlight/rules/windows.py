@@ -1,7 +1,7 @@
 """Geometry of everything that looks through windows without weights: pooling, unfold, fold; and of `pad`.
 
 In come shapes and the arguments as users wrote them; out come `Windows` (or pairs of padding), or PyTorch's
-exception with the axis, the numbers and a mend. Python integers only.
+exception with the axis, the numbers and a fix. Python integers only.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _unfold(
                 f"Given input with spatial size {size}, kernel_size={taps}, dilation={gaps}, padding={pads}, "
                 f"calculated shape of the array of sliding blocks as {out}, but its components must be at least one.",
                 at_axis(op, rank, out.index(min(out)), len(x)) + ": the kernel is larger than the padded input",
-                mend="a smaller kernel or more padding",
+                fix="a smaller kernel or more padding",
             )
         )
     memory.check((prod(x[:-rank]) * prod(taps), prod(out)), itemsize, "unfold: the output")
@@ -195,7 +195,7 @@ def _check_blocks(x: tuple[int, ...], arguments: dict, out: tuple[int, ...]) -> 
                 f"{given}, expected size of input's dimension 2 to match the calculated number of sliding blocks "
                 f"{grid} = {prod(out)}, but got input.size(2)={x[-1]}.",
                 f"fold, axis {len(x) - 1} (blocks): {x[-1]} ≠ {prod(out)}",
-                mend="the output_size, kernel_size, dilation, padding and stride of the unfold that made these blocks",
+                fix="the output_size, kernel_size, dilation, padding and stride of the unfold that made these blocks",
             )
         )
     if min(out) < 1:  # two negatives multiply to a number that fits, and mean nothing
@@ -292,7 +292,7 @@ def _pool_argument(op: str, name: str, value: object, rank: int) -> tuple[int, .
     numbers = integers(op, name, value, rank)
     if not -(2**31) <= min(numbers) <= max(numbers) < 2**31:
         sentence = "value cannot be converted to type int without overflow"
-        raise RuntimeError(message(sentence, f"{op}: {name}={value}", mend="numbers below 2**31"))
+        raise RuntimeError(message(sentence, f"{op}: {name}={value}", fix="numbers below 2**31"))
     return numbers
 
 
@@ -300,7 +300,7 @@ def _check_pool_numbers(op: str, taps: tuple, steps: tuple, pads: tuple, gaps: t
     for axis, (k, s, p, d) in enumerate(zip(taps, steps, pads, gaps)):
         where = f"{op}, {AXES[len(taps)][axis]}: kernel {k}, stride {s}, padding {p}, dilation {d}"
         if s < 1:
-            raise RuntimeError(message("stride should not be zero", where, mend="stride=1"))
+            raise RuntimeError(message("stride should not be zero", where, fix="stride=1"))
         if k < 1:
             raise RuntimeError(
                 message(f"kernel size should be greater than zero, but got {by_axis('kernel', taps)}", where)
@@ -317,7 +317,7 @@ def _check_pool_numbers(op: str, taps: tuple, steps: tuple, pads: tuple, gaps: t
                     "pad should be at most half of effective kernel size, but got "
                     f"pad={p}, kernel_size={k} and dilation={d}",
                     where,
-                    mend=f"padding={(d * (k - 1) + 1) // 2}, or F.pad before",
+                    fix=f"padding={(d * (k - 1) + 1) // 2}, or F.pad before",
                 )
             )
 
@@ -360,7 +360,7 @@ def _raise_pool_too_small(op: str, rank: int, x: tuple[int, ...], out: tuple[int
         message(
             f"Given input size: ({given}). Calculated output size: ({calculated}). Output size is too small",
             at_axis(op, rank, out.index(min(out)), len(x)) + ": the window is larger than the padded input",
-            mend="a smaller kernel_size",
+            fix="a smaller kernel_size",
         )
     )
 
@@ -414,7 +414,7 @@ def pad(x: tuple[int, ...], pad: object, mode: object, value: object, itemsize: 
     if value is not None and not hasattr(value, "__float__"):
         raise wrong_type("pad", "value", "float", value)
     if mode not in PAD_MODES:
-        raise NotImplementedError(message(f"Unrecognised padding mode {mode}", mend=f"one of {', '.join(PAD_MODES)}"))
+        raise NotImplementedError(message(f"Unrecognised padding mode {mode}", fix=f"one of {', '.join(PAD_MODES)}"))
     if len(numbers) % 2:
         raise RuntimeError(
             message(

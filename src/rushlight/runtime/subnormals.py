@@ -32,7 +32,7 @@ def set_flush_denormal(mode: bool) -> bool:
     """
     if not isinstance(mode, bool):
         what = f"flush_denormal expects a bool, but got {type(mode).__name__}"
-        raise RuntimeError(message(what, mend="torch.set_flush_denormal(True)"))
+        raise RuntimeError(message(what, fix="torch.set_flush_denormal(True)"))
     if sys.platform not in ("linux", "darwin", "win32"):
         return False
     target = Target.host()

@@ -41,7 +41,7 @@ def _prepared(name: str, input: Tensor, dim: int, dtype: dtypes.dtype | None) ->
     if not input.dtype.is_floating_point:
         kind = {"int64": "Long", "int32": "Int", "bool": "Bool"}.get(input.dtype.name, input.dtype.name)
         raise NotImplementedError(
-            message(f"\"{name}_lastdim_kernel_impl\" not implemented for '{kind}'", mend=".float() first")
+            message(f"\"{name}_lastdim_kernel_impl\" not implemented for '{kind}'", fix=".float() first")
         )
     return input, check_dim(dim, input._array.ndim)
 

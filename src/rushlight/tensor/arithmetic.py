@@ -86,7 +86,7 @@ def _is_bool(operand: Operand) -> bool:
 
 def _refuse_bools(name: str, a: Operand, b: Operand) -> None:
     if _is_bool(a) and _is_bool(b):
-        raise NotImplementedError(message(f"\"{name}\" not implemented for 'Bool'", mend=".int() first"))
+        raise NotImplementedError(message(f"\"{name}\" not implemented for 'Bool'", fix=".int() first"))
 
 
 def _refuse_bool_subtraction(a: Operand, b: Operand) -> None:
@@ -96,7 +96,7 @@ def _refuse_bool_subtraction(a: Operand, b: Operand) -> None:
             "Subtraction, the `-` operator, with two bool tensors is not supported."
             if both
             else "Subtraction, the `-` operator, with a bool tensor is not supported.",
-            mend="the `^` or `logical_xor()` operator, or `~` / `logical_not()` to invert a mask",
+            fix="the `^` or `logical_xor()` operator, or `~` / `logical_not()` to invert a mask",
         )
     )
 
@@ -367,9 +367,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     if end.dtype is not input.dtype:
         raise RuntimeError(f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}")
     if not input.dtype.is_floating_point:
-        raise NotImplementedError(
-            message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", mend=".float() first")
-        )
+        raise NotImplementedError(message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", fix=".float() first"))
     result = without_history(lambda a, b, w: a + (b - a) * w, input, end, weight)
     tensor = weight if isinstance(weight, Tensor) else None
     saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
@@ -420,7 +418,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     """`input + value * tensor1 / tensor2`."""
     check_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
     if not (tensor1.dtype.is_floating_point or tensor2.dtype.is_floating_point):
-        raise RuntimeError(message("Integer division with addcdiv is no longer supported", mend=".float() first"))
+        raise RuntimeError(message("Integer division with addcdiv is no longer supported", fix=".float() first"))
     result = without_history(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
     record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
     return result

@@ -50,7 +50,7 @@ def check_not_inference(self: Tensor) -> None:
             message(
                 "Inplace update to inference tensor outside InferenceMode is not allowed."
                 "You can make a clone to get a normal tensor before doing inplace update.",
-                mend="x = x.clone(), or torch.no_grad() instead of torch.inference_mode()",
+                fix="x = x.clone(), or torch.no_grad() instead of torch.inference_mode()",
             )
         )
 
@@ -64,7 +64,7 @@ def check_writeable(self: Tensor) -> None:
             message(
                 "a read-only tensor is being used in an in-place operation.",
                 "its memory belongs to a NumPy array that is not writeable",
-                mend=".clone() first",
+                fix=".clone() first",
             )
         )
     repeats = not array.flags.c_contiguous and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape))
@@ -104,14 +104,14 @@ def _one_of_many_text(name: str, index: int) -> str:
         f"Output {index} of {name} is a view and is being modified inplace. This view is the output of a function that "
         "returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
         "replace the inplace operation by an out-of-place one.",
-        mend="x[i] or x.narrow(...), whose views may be changed",
+        fix="x[i] or x.narrow(...), whose views may be changed",
     )
 
 
 def _leaf_text(what: str) -> str:
     return message(
         f"{what} is being used in an in-place operation.",
-        mend="with torch.no_grad(): around it, or the out-of-place form",
+        fix="with torch.no_grad(): around it, or the out-of-place form",
     )
 
 
@@ -131,7 +131,7 @@ def _write(self: Tensor, result: Tensor) -> None:
         raise RuntimeError(
             message(
                 f"result type {word(result.dtype)} can't be cast to the desired output type {word(self.dtype)}",
-                mend="the out-of-place form, which may change the dtype",
+                fix="the out-of-place form, which may change the dtype",
             )
         )
     if target.shape != array.shape:

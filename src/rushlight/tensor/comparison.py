@@ -97,7 +97,7 @@ def _check_bits(name: str, *operands: Operand) -> None:
             raise NotImplementedError(
                 message(
                     f"\"{name}_cpu\" not implemented for '{'Float' if isinstance(operand, Tensor) else 'Double'}'",
-                    mend="logical_and, logical_or, logical_not; or .bool() first",
+                    fix="logical_and, logical_or, logical_not; or .bool() first",
                 )
             )
 
@@ -179,7 +179,7 @@ def _check_same_kind(name: str, a: Tensor, b: Tensor) -> None:
             message(
                 f"{word(a.dtype)} did not match {word(b.dtype)}",
                 f"{name}: {a.dtype} and {b.dtype}",
-                mend=f".to({a.dtype})",
+                fix=f".to({a.dtype})",
             )
         )
 
@@ -232,7 +232,7 @@ def truth(self: Tensor) -> bool:
                 if memory(self).size == 0
                 else "Boolean value of Tensor with more than one value is ambiguous",
                 f"shape {list(self.shape)}",
-                mend=".any() or .all()",
+                fix=".any() or .all()",
             )
         )
     return bool(self._array.item())

@@ -65,7 +65,7 @@ def shape_of(name: str, size: tuple, named: object = None, argument: str = "size
         raise TypeError(
             message(
                 f"{name}(): argument 'size' must be tuple of ints, but found element of type {type(wrong).__name__}",
-                mend="integers, as in (2, 3)",
+                fix="integers, as in (2, 3)",
             )
         ) from None
     if len(shape) > MOST_AXES:
@@ -95,7 +95,7 @@ def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
     if not isinstance(dtype, dtypes.dtype):
         raise TypeError(
             message(
-                f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}", mend="torch.float32 and its like"
+                f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}", fix="torch.float32 and its like"
             )
         )
     return dtype
@@ -111,7 +111,7 @@ def _leaf(array: np.ndarray, device: Device, requires_grad: bool, pin_memory: bo
             message(
                 "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available "
                 "on this system.",
-                mend="leave pin_memory out",
+                fix="leave pin_memory out",
             )
         )
     result = wrap(array)
@@ -329,7 +329,7 @@ class _Values:
 _NO_NUMBER = message(
     "only one element tensors can be converted to Python scalars",
     "a tensor in a list stands for one number",
-    mend="torch.stack(tensors)",
+    fix="torch.stack(tensors)",
 )
 
 
@@ -585,7 +585,7 @@ def arange(
     integers = all(isinstance(t, (int, np.integer)) for t in (start, end, step))
     kind = dtype_or_default(dtype) if dtype is not None or not integers else dtypes.int64
     if kind is dtypes.bool:
-        raise NotImplementedError(message("\"arange_cpu\" not implemented for 'Bool'", mend=".bool() of the result"))
+        raise NotImplementedError(message("\"arange_cpu\" not implemented for 'Bool'", fix=".bool() of the result"))
     count = None
     if kind.category == dtypes.INTEGER and not integers:
         # PyTorch counts the steps between the numbers as they are; those of int64 are integers first.

@@ -186,7 +186,7 @@ def _checked_slice(item: slice) -> slice:
     parts = [p if p is None else int(p) for p in (item.start, item.stop, item.step)]
     if parts[2] is not None and parts[2] <= 0:
         sentence = "slice step cannot be zero" if parts[2] == 0 else "step must be greater than zero"
-        raise ValueError(message(sentence, mend="x.flip(dim) to go backwards"))
+        raise ValueError(message(sentence, fix="x.flip(dim) to go backwards"))
     return slice(*parts)
 
 

@@ -169,7 +169,7 @@ def reshaping(function: Callable) -> Callable:
     def in_place(self: Tensor, *args: object, **kwargs: object) -> Tensor:
         if self._base is not None or (self._node is None and self._requires_grad and mode.enabled):
             name = function.__name__
-            raise RuntimeError(message(f"{name}_ of a view, or of a leaf that requires grad", mend=f"x = x.{name}(…)"))
+            raise RuntimeError(message(f"{name}_ of a view, or of a leaf that requires grad", fix=f"x = x.{name}(…)"))
         check_not_inference(self)
         result = function(self, *args, **kwargs)
         take_memory(self, result)

@@ -80,7 +80,7 @@ def check_kind(array: np.ndarray, foreign_order: bool = False) -> dtypes.dtype:
             message(
                 "given numpy array has byte order different from the native byte order. Conversion between byte orders "
                 "is currently not supported.",
-                mend="array.astype(array.dtype.newbyteorder('='))",
+                fix="array.astype(array.dtype.newbyteorder('='))",
             )
         )
     raise TypeError(
@@ -110,7 +110,7 @@ def _check_no_gradient(self: Tensor) -> None:
 def _shared_array(self: Tensor) -> np.ndarray:
     _check_no_gradient(self)
     if self.dtype is dtypes.bfloat16:
-        raise TypeError(message("Got unsupported ScalarType BFloat16", mend=".float().numpy()"))
+        raise TypeError(message("Got unsupported ScalarType BFloat16", fix=".float().numpy()"))
     if not self.is_cpu:
         return np.asarray(self._array)  # which is a TypeError
     return lent(self._array, version_of(self))
@@ -168,7 +168,7 @@ def from_dlpack(ext_tensor: object, *, device: object = None, copy: bool | None 
     if not hasattr(ext_tensor, "__dlpack__"):
         raise TypeError(f"from_dlpack: expected an object with __dlpack__, got {type(ext_tensor).__name__}")
     if ext_tensor.__dlpack_device__()[0] != 1:
-        raise RuntimeError(message("from_dlpack: the data is not on the CPU", mend=".cpu() of it first"))
+        raise RuntimeError(message("from_dlpack: the data is not on the CPU", fix=".cpu() of it first"))
     array = np.from_dlpack(ext_tensor)
     check_kind(array)
     result = wrap(array)
@@ -204,7 +204,7 @@ def item(self: Tensor) -> float | int | bool:
             message(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar",
                 f"shape {list(self.shape)}",
-                mend=".tolist()" if self._array.size else None,
+                fix=".tolist()" if self._array.size else None,
             )
         )
     value = self._array.item()
@@ -348,7 +348,7 @@ def deep_copy(self: Tensor, memo: dict) -> Tensor:
             message(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment.",
-                mend=".detach() first",
+                fix=".detach() first",
             )
         )
     if id(self) in memo:
@@ -388,7 +388,7 @@ def pickled(self: Tensor, protocol: SupportsIndex) -> tuple:
 def reduced(self: Tensor, array: np.ndarray) -> tuple:
     """What pickle keeps of a tensor whose numbers are `array`; RuntimeError for one with a history."""
     if self.grad_fn is not None:
-        raise RuntimeError(message("a tensor with a history cannot be pickled", mend=".detach() first"))
+        raise RuntimeError(message("a tensor with a history cannot be pickled", fix=".detach() first"))
     if self.dtype is dtypes.bfloat16:
         array = array.view(np.uint16)  # it travels as its bits: the reader may lack ml_dtypes
     state = (type(self), array, self.dtype.name, self._requires_grad, dict(self.__dict__))

@@ -176,7 +176,7 @@ def check_dim(dim: int, ndim: int) -> int:
 def _whole(dim: object) -> int:
     if not isinstance(dim, bool) and hasattr(dim, "__index__"):
         return index(dim)
-    raise TypeError(message(f"argument 'dim' must be int, not {type(dim).__name__}", mend="dim=0, or -1"))
+    raise TypeError(message(f"argument 'dim' must be int, not {type(dim).__name__}", fix="dim=0, or -1"))
 
 
 def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) -> bool:

@@ -128,7 +128,7 @@ def check_some_tensor(name: str, a: Operand, b: Operand) -> None:
         raise TypeError(
             message(
                 f"{name}() received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__})",
-                mend="rushlight.tensor(...) of one of them",
+                fix="rushlight.tensor(...) of one of them",
             )
         )
 
@@ -150,7 +150,7 @@ def dtype_of(operand: Operand) -> dtypes.dtype:
         raise TypeError(
             message(
                 f"argument must be Tensor or Number, not {type(operand).__name__}",
-                mend="torch.tensor(...) or torch.from_numpy(...) of it first",
+                fix="torch.tensor(...) or torch.from_numpy(...) of it first",
             )
         )
     return dtypes.of_scalar(operand)
@@ -220,4 +220,4 @@ def reflected(function: Callable, ufunc: Callable) -> Callable:
 def refuse_bools(name: str, *tensors: Tensor) -> None:
     """NotImplementedError, as PyTorch's kernel of this name gives it, where a tensor holds bools."""
     if any(tensor.dtype is dtypes.bool for tensor in tensors):
-        raise NotImplementedError(message(f"\"{name}\" not implemented for 'Bool'", mend=".int() first"))
+        raise NotImplementedError(message(f"\"{name}\" not implemented for 'Bool'", fix=".int() first"))

@@ -60,7 +60,7 @@ def into(name: str, function: Callable, args: tuple, kwargs: dict[str, object], 
             message(
                 f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
                 "arguments requires grad.",
-                mend="the function without out=, or with torch.no_grad(): around it",
+                fix="the function without out=, or with torch.no_grad(): around it",
             )
         )
     if has_dtype and name not in _EXACT:
@@ -97,7 +97,7 @@ def _check(name: str, out: Tensor, result: Tensor, exact: bool) -> None:
     if exact and out.dtype is not result.dtype:
         wanted, got = (TYPE_NAMES[dtypes.CODES[t.dtype.name]][0] for t in (result, out))
         raise RuntimeError(
-            message(f"Expected out tensor to have dtype {wanted}, but got {got} instead", mend=f"dtype={result.dtype}")
+            message(f"Expected out tensor to have dtype {wanted}, but got {got} instead", fix=f"dtype={result.dtype}")
         )
     if not dtypes.can_cast(result.dtype, out.dtype):
         raise RuntimeError(
@@ -109,7 +109,7 @@ def _check(name: str, out: Tensor, result: Tensor, exact: bool) -> None:
         raise RuntimeError(
             message(
                 f"{name}(): the tensor for out= has shape {list(out.shape)}, the result {list(result.shape)}",
-                mend=f"torch.empty({list(result.shape)}), or an empty tensor, which takes any shape",
+                fix=f"torch.empty({list(result.shape)}), or an empty tensor, which takes any shape",
             )
         )
 

@@ -263,7 +263,7 @@ def _listed(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The tensors of a call; one tensor is none, though its rows could be meant."""
     if isinstance(tensors, Tensor):
         sentence = f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
-        raise TypeError(message(sentence, mend=f"{name}([a, b]), with the tensors in a list"))
+        raise TypeError(message(sentence, fix=f"{name}([a, b]), with the tensors in a list"))
     tensors = tuple(tensors)
     if not tensors and name != "cat":
         raise RuntimeError(f"{name} expects a non-empty TensorList")

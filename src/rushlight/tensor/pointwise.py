@@ -132,7 +132,7 @@ def neg(input: Tensor) -> Tensor:
         raise RuntimeError(
             message(
                 "Negation, the `-` operator, on a bool tensor is not supported.",
-                mend="the `~` or `logical_not()` operator",
+                fix="the `~` or `logical_not()` operator",
             )
         )
     result = apply(np.negative, input)

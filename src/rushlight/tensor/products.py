@@ -28,7 +28,7 @@ def _check_kinds(name: str, a: Tensor, b: Tensor) -> None:
         raise RuntimeError(
             message(
                 f"expected m1 and m2 to have the same dtype, but got: {_word(a.dtype)} != {_word(b.dtype)}",
-                mend=f".to({a.dtype}) of the second, or .to({b.dtype}) of the first",
+                fix=f".to({a.dtype}) of the second, or .to({b.dtype}) of the first",
             )
         )
 
@@ -90,7 +90,7 @@ def _do_not_meet(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     return message(
         f"mat1 and mat2 shapes cannot be multiplied ({rows} and {b[-2]}x{b[-1]})",
         f"{a[-1]} ≠ {b[-2]}; shapes {list(a)} and {list(b)}",
-        mend=".mT of one of them" if a[-1] == b[-1] or a[-2] == b[-2] else None,
+        fix=".mT of one of them" if a[-1] == b[-1] or a[-2] == b[-2] else None,
     )
 
 

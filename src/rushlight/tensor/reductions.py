@@ -128,7 +128,7 @@ def _mean_rule(
 def _check_floating_spread(input: Tensor) -> None:
     if input.dtype.category != FLOATING:
         raise RuntimeError(
-            message("std and var only support floating point and complex dtypes", f"got {input.dtype}", mend=".float()")
+            message("std and var only support floating point and complex dtypes", f"got {input.dtype}", fix=".float()")
         )
 
 
@@ -139,7 +139,7 @@ def _check_floating(name: str, input: Tensor) -> None:
             message(
                 f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex "
                 f"dtype. Got: {got}",
-                mend=".float() first",
+                fix=".float() first",
             )
         )
 
@@ -376,7 +376,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 def _position(function: Callable, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     array = input._array
     if array.dtype == np.bool_:
-        raise RuntimeError(message(f"\"{name}_cpu\" not implemented for 'Bool'", mend=".int() first"))
+        raise RuntimeError(message(f"\"{name}_cpu\" not implemented for 'Bool'", fix=".int() first"))
     if dim is None:
         _check_not_empty(name, input, None)
         found = as_array(function(array.ravel()))
@@ -491,7 +491,7 @@ def norm(
         raise RuntimeError(
             message(
                 f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype}",
-                mend=".float() first",
+                fix=".float() first",
             )
         )
     input = input if dtype is None else input.to(dtype)

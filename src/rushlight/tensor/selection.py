@@ -155,7 +155,7 @@ def _vector(array: np.ndarray) -> np.ndarray:
 
 def _checked_index(index: Tensor, size: int, name: str) -> np.ndarray:
     if index._array.dtype not in (np.int64, np.int32):
-        raise RuntimeError(message(f"{name}(): Expected dtype int64 for index", f"got {index.dtype}", mend=".long()"))
+        raise RuntimeError(message(f"{name}(): Expected dtype int64 for index", f"got {index.dtype}", fix=".long()"))
     array = index._array
     if type(array) is np.ndarray and array.size and (int(array.min()) < 0 or int(array.max()) >= size):
         wrong = int(array.min()) if int(array.min()) < 0 else int(array.max())
@@ -344,7 +344,7 @@ def _scattered(
 
 
 def _no_rule(needs: Needs, grad: Tensor) -> Gradients:
-    raise RuntimeError(message("derivative for aten::scatter is not implemented", mend="scatter_add, or no reduce"))
+    raise RuntimeError(message("derivative for aten::scatter is not implemented", fix="scatter_add, or no reduce"))
 
 
 def _scatter_rule(dim: int, index: Tensor, shape: tuple[int, ...] | None, needs: Needs, grad: Tensor) -> Gradients:
@@ -422,7 +422,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
     if input.dtype is dtypes.bool:
-        raise RuntimeError(message("topk does not support bool dtypes on CPU", mend=".int() first"))
+        raise RuntimeError(message("topk does not support bool dtypes on CPU", fix=".int() first"))
     at = check_dim(dim, input._array.ndim)
     if not 0 <= k <= (input._array.shape or (1,))[at]:
         raise RuntimeError("selected index k out of range")

@@ -73,11 +73,11 @@ class device:
                 message(
                     f"Expected one of cpu, meta device type at start of device string: {kind}",
                     "Rushlight computes on the CPU only",
-                    mend=f"a dtype: rushlight.{kind}" if kind in _DTYPES else "device='cpu', or leave device out",
+                    fix=f"a dtype: rushlight.{kind}" if kind in _DTYPES else "device='cpu', or leave device out",
                 )
             )
         if number and not number.isdigit():
-            raise RuntimeError(message(f"Invalid device string: '{type}'", mend="device='cpu'"))
+            raise RuntimeError(message(f"Invalid device string: '{type}'", fix="device='cpu'"))
         self.type = kind
         self.index = int(number) if number else index
 

@@ -106,8 +106,8 @@ def _source(args: argparse.Namespace) -> Source:
     try:
         return sources.folder(args.data, args.limit, args.download)
     except DatasetMissing as problem:
-        _, place, _ = str(problem).split("\n")  # its mend is one for programs
-        raise RuntimeError(message("Dataset not found", place, mend="--download, or another --data")) from None
+        _, place, _ = str(problem).split("\n")  # its fix is one for programs
+        raise RuntimeError(message("Dataset not found", place, fix="--download, or another --data")) from None
 
 
 def _kept_state(out: Path) -> dict:

@@ -122,10 +122,10 @@ class Run:
             kept = state["settings"][name]
             if kept != value:
                 raise ValueError(
-                    message(f"the kept training has {name} {kept}, this one {value}", mend=f"leave {name} out")
+                    message(f"the kept training has {name} {kept}, this one {value}", fix=f"leave {name} out")
                 )
         if state["fingerprint"] != self._fingerprint():
-            raise ValueError(message("the kept training used other images", mend="the same --data and --limit"))
+            raise ValueError(message("the kept training used other images", fix="the same --data and --limit"))
 
     def _fingerprint(self) -> str:
         return f"{self.source.fingerprint:08x} {len(self.source.train)} {len(self.source.test)}"
@@ -135,5 +135,5 @@ def check_state(state: object) -> dict:
     """The state as it is, if it is one; ValueError otherwise."""
     parts = ("settings", "fingerprint", "model", "optimizer", "random", "order", "history")
     if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= set(parts):
-        raise ValueError(message("not the state of a training", mend="a checkpoint.pt of rushlight train"))
+        raise ValueError(message("not the state of a training", fix="a checkpoint.pt of rushlight train"))
     return state

@@ -123,7 +123,7 @@ class Meta(Device):
             name = getattr(function, "__name__", str(function))
             raise NotImplementedError(
                 message(
-                    f"{name}: the shape of its result is not known for tensors on the meta device", mend=".to('cpu')"
+                    f"{name}: the shape of its result is not known for tensors on the meta device", fix=".to('cpu')"
                 )
             )
         if out is not None:

@@ -135,7 +135,7 @@ class Subset(Dataset[T]):
                 message(
                     f"{own.__name__} overrides __getitem__ but not __getitems__.",
                     "A loader asks a Subset for several samples at once, by __getitems__.",
-                    mend="def __getitems__(self, indices): return [self[index] for index in indices]",
+                    fix="def __getitems__(self, indices): return [self[index] for index in indices]",
                 )
             )
 

@@ -167,13 +167,13 @@ class Pool:
         """RuntimeError in a process that was forked from the one which started the workers."""
         if os.getpid() != self._pid:
             raise RuntimeError(
-                message("DataLoader: its workers belong to another process", mend="a new iterator in this one")
+                message("DataLoader: its workers belong to another process", fix="a new iterator in this one")
             )
 
     def _check_open(self) -> None:
         self.check_owner()
         if self.closed:
-            raise RuntimeError(message("DataLoader: its workers have ended", mend="a new iterator: iter(loader)"))
+            raise RuntimeError(message("DataLoader: its workers have ended", fix="a new iterator: iter(loader)"))
 
     def _dead(self) -> set[int]:
         return {n for n, worker in enumerate(self._workers) if worker.listened_to and not worker.process.is_alive()}
@@ -187,9 +187,9 @@ class Pool:
         facts = [_how_it_ended(n, self._workers[n].process) for n in lost]
         failed_early = any(self._workers[n].process.exitcode == 1 and n not in self._heard for n in lost)
         unguarded = self._method != "fork" and failed_early
-        mend = 'if __name__ == "__main__": around what the script does, for workers import it' if unguarded else None
+        fix = 'if __name__ == "__main__": around what the script does, for workers import it' if unguarded else None
         self.close()
-        return RuntimeError(message(f"DataLoader worker (pid(s) {pids}) exited unexpectedly", *facts, mend=mend))
+        return RuntimeError(message(f"DataLoader worker (pid(s) {pids}) exited unexpectedly", *facts, fix=fix))
 
 
 def _how_it_ended(number: int, process: BaseProcess) -> str:
@@ -210,7 +210,7 @@ def _unpicklable(error: Exception, method: str) -> Exception:
     text = message(
         str(error),
         f"DataLoader: with {method!r}, dataset, collate_fn and worker_init_fn are pickled on their way to a worker",
-        mend=f"functions and classes at the top level of a module (no lambda), no open files{other}",
+        fix=f"functions and classes at the top level of a module (no lambda), no open files{other}",
     )
     return type(error)(text)
 

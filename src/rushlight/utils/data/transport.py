@@ -89,7 +89,7 @@ def _descriptor(connection: Connection) -> int:
         raise RuntimeError(
             message(
                 "Too many open files. Communication with the workers is no longer possible.",
-                mend="a higher limit, by `ulimit -n` in the shell",
+                fix="a higher limit, by `ulimit -n` in the shell",
             )
         ) from error
 

@@ -1,4 +1,4 @@
-"""The likely mend: given the shape a user has and the one that fits, what to write.
+"""The likely fix: given the shape a user has and the one that fits, what to write.
 
 Used only when an error is already certain.
 """
