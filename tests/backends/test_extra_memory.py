@@ -74,10 +74,10 @@ def extra(kernel: str, spec: ConvSpec, made: list[int], use: int = 1) -> int:
     x, w, y = (noise(shape).astype(dtype) for shape in (spec.x_shape, spec.w_shape, spec.y_shape))
     given = {"fprop": (x, w), "dgrad": (y, w), "wgrad": (x, y)}[kernel]
     compiled._calls.clear()
-    memo = [] if kernel == "wgrad" else [None, None, {} if use > 1 else None]
+    weights_cache = [] if kernel == "wgrad" else [None, None, {} if use > 1 else None]
     for _ in range(use):
         made.clear()
-        result = getattr(compiled, kernel)(spec, *given, *memo)
+        result = getattr(compiled, kernel)(spec, *given, *weights_cache)
     return sum(made) - result.nbytes
 
 

@@ -81,9 +81,9 @@ def run_all(ledger, spec: ConvSpec, layout: str) -> None:
     for kernel, (given, plain) in calls.items():
         ledger.arrays.clear()
         want = getattr(reference, kernel)(spec, *plain)
-        memos = [[{}], [{}]] if kernel in ("fprop", "dgrad") else [[]]
-        for memo in memos:
-            found = getattr(compiled, kernel)(spec, *given, *([None] * (kernel == "dgrad") * 2), *memo)
+        weights_caches = [[{}], [{}]] if kernel in ("fprop", "dgrad") else [[]]
+        for weights_cache in weights_caches:
+            found = getattr(compiled, kernel)(spec, *given, *([None] * (kernel == "dgrad") * 2), *weights_cache)
             assert ledger.covers(found), f"{kernel}: something of the result is not written"
             close(found, want, kernel, spec)
 

@@ -64,12 +64,12 @@ def other_tasks():
     yield Task("pad_copies_grad", ("circular", (9, 9), pairs)), (draw((2, 3, 12, 12)),)
 
 
-def run(call, inputs, scratch=None, memo=None):
+def run(call, inputs, scratch=None, weights_cache=None):
     outputs = [Host().empty(*layout) for layout in call.outputs]
     assert [layout_of(out)[:2] for out in outputs] == [layout[:2] for layout in call.outputs]
     for out in outputs:
         out.fill(77)
-    call.run(outputs, inputs, scratch, memo)
+    call.run(outputs, inputs, scratch, weights_cache)
     return outputs
 
 
@@ -84,9 +84,9 @@ def test_layers_write_where_they_are_told(name, last):
         eager = Host.run(_Of(cpu), task, inputs)[0]
         wanted = run(reference.prepare(task, layouts), inputs)[0]
         bound = 3e-4 * max(np.abs(wanted).max(), 1)
-        for scratch, memo in itertools.product((None, np.empty(call.scratch_bytes, np.uint8)), (None, {})):
+        for scratch, weights_cache in itertools.product((None, np.empty(call.scratch_bytes, np.uint8)), (None, {})):
             for _ in range(2):  # a weight is packed at its first use, or at its second
-                found = run(call, inputs, scratch, memo)[0]
+                found = run(call, inputs, scratch, weights_cache)[0]
                 np.testing.assert_allclose(found, wanted, atol=bound, err_msg=str(task))
         np.testing.assert_array_equal(found, eager)
 
@@ -125,13 +125,13 @@ def test_results_are_not_allocated_inside():
     pytest.importorskip("llvmlite")
     pools = [found for found in other_tasks() if found[0].kernel in ("max_pool", "max_pool_grad")]
     for task, inputs in [next(tasks_of(LAYERS[name])) for name in ("product", "planes", "lanes", "winograd")] + pools:
-        call, memo = cpu.prepare(task, [layout_of(array) for array in inputs]), {}
+        call, weights_cache = cpu.prepare(task, [layout_of(array) for array in inputs]), {}
         outputs, scratch = [Host().empty(*layout) for layout in call.outputs], np.empty(call.scratch_bytes, np.uint8)
         for _ in range(3):
-            call.run(outputs, inputs, scratch, memo)
+            call.run(outputs, inputs, scratch, weights_cache)
         before = runtime.memory.set_allocator(refuse)
         try:
-            call.run(outputs, inputs, scratch, memo)
+            call.run(outputs, inputs, scratch, weights_cache)
         finally:
             runtime.memory.set_allocator(before)
 

@@ -56,10 +56,10 @@ def run(case: Case, arrays: tuple, threads: int) -> np.ndarray:
     again = function(case.spec, *arrays)
     np.testing.assert_array_equal(again, found, err_msg=f"{case}: once more on {threads} threads")
     if threads == 2 and case.kernel != "wgrad":
-        memo: dict = {}
+        weights_cache: dict = {}
         for use in ("first", "second"):
-            again = function(case.spec, *arrays, memo)
-            np.testing.assert_array_equal(again, found, err_msg=f"{case}: {use} use of a weight with a memo")
+            again = function(case.spec, *arrays, weights_cache)
+            np.testing.assert_array_equal(again, found, err_msg=f"{case}: {use} use of a weight with a cache")
     return again
 
 

@@ -52,12 +52,12 @@ def check(case: Case, side: str) -> None:
     arrays = case.arrays()
     want = getattr(reference, case.kernel)(case.spec, *arrays)
     arrays = [fenced(array, side) for array in arrays]
-    memo: list = [] if case.kernel == "wgrad" else [{}]
+    weights_cache: list = [] if case.kernel == "wgrad" else [{}]
     want = want.astype("f8")
     bounds = {"rtol": 2 * ROUNDING[case.spec.dtype], "atol": 1e-5 * np.linalg.norm(want)}
     with guard.guarding(side):
-        for _ in range(1 + len(memo)):  # a weight's first use may pack it otherwise than its second
-            found = getattr(compiled, case.kernel)(case.spec, *arrays, *memo)
+        for _ in range(1 + len(weights_cache)):  # a weight's first use may pack it otherwise than its second
+            found = getattr(compiled, case.kernel)(case.spec, *arrays, *weights_cache)
             np.testing.assert_allclose(found.astype("f8"), want, **bounds, err_msg=str(case))
     compiled._calls.clear()
 

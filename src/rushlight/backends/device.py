@@ -203,11 +203,11 @@ class Device(Preparing):
 
     # -- kernels
 
-    def run(self, task: Task, inputs: Sequence[Any], memo: dict | None = None) -> list[Any]:
+    def run(self, task: Task, inputs: Sequence[Any], weights_cache: dict | None = None) -> list[Any]:
         """The results of a task, by the device or else by the host's backends."""
         self.check(inputs, {})
         try:
-            return super().run(task, inputs, memo)
+            return super().run(task, inputs, weights_cache)
         except Refusal as refusal:
             refusals.append(Refused(self.name, task.kernel, str(task.attributes[0]), str(refusal)))
         results = registry.run(task, [_on_host(array) for array in inputs])

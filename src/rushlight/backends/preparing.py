@@ -34,11 +34,11 @@ class Preparing:
         """An array that may hold anything; contiguous, or with strides that leave no gaps."""
         raise NotImplementedError
 
-    def run(self, task: Task, inputs: Sequence[Any], memo: dict | None = None) -> list[Any]:
+    def run(self, task: Task, inputs: Sequence[Any], weights_cache: dict | None = None) -> list[Any]:
         """The results of a task; Refusal for what this backend does not do."""
         call = self._prepared(task, tuple([layout_of(array) for array in inputs]))
         outputs = [self.empty(*layout) for layout in call.outputs]
-        call.run(outputs, inputs, None, memo)
+        call.run(outputs, inputs, None, weights_cache)
         return outputs
 
     def _prepared(self, task: Task, layouts: tuple) -> Call:
@@ -51,13 +51,17 @@ class Preparing:
 
     # -- as operations call them: attributes, arrays
 
-    def fprop(self, spec: Any, x: Any, w: Any, bias: Any = None, activation: Any = None, memo: Any = None) -> Any:
+    def fprop(
+        self, spec: Any, x: Any, w: Any, bias: Any = None, activation: Any = None, weights_cache: Any = None
+    ) -> Any:
         """x and w to y."""
-        return self.run(Task("fprop", (spec, activation)), (x, w, bias), memo)[0]
+        return self.run(Task("fprop", (spec, activation)), (x, w, bias), weights_cache)[0]
 
-    def dgrad(self, spec: Any, y: Any, w: Any, bias: Any = None, activation: Any = None, memo: Any = None) -> Any:
+    def dgrad(
+        self, spec: Any, y: Any, w: Any, bias: Any = None, activation: Any = None, weights_cache: Any = None
+    ) -> Any:
         """y and w to x."""
-        return self.run(Task("dgrad", (spec, activation)), (y, w, bias), memo)[0]
+        return self.run(Task("dgrad", (spec, activation)), (y, w, bias), weights_cache)[0]
 
     def max_pool(self, grid: Any, x: Any, wanted: bool) -> tuple[Any, Any]:
         """The largest entry of each window, and the winners if wanted."""

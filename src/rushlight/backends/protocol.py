@@ -68,9 +68,11 @@ class Call(Protocol):
     def scratch_bytes(self) -> int:
         """Memory that it wants for itself while it runs."""
 
-    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
-        """Write the results for these inputs, an optional one being None. Without `scratch` it takes its own. `memo`
-        lives as long as the weight is unchanged: there its packed form may be kept."""
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
+        """Write the results for these inputs, an optional one being None. Without `scratch` it takes its own.
+        `weights_cache` lives as long as the weight is unchanged: there its packed form may be kept."""
 
 
 class Backend(Protocol):

@@ -138,7 +138,7 @@ def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name
     engine = registry.current()
     if type(source) is not _ndarray or type(weight) is not _ndarray:
         engine = registry.beside(source, weight)
-    y = _formatted(spec, engine.fprop(spec, source, weight, array, None, w._memo()), x, w)
+    y = _formatted(spec, engine.fprop(spec, source, weight, array, None, w._weights_cache()), x, w)
     record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
     return y
 
@@ -151,7 +151,7 @@ def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name
     engine = registry.current()
     if type(source) is not _ndarray or type(weight) is not _ndarray:
         engine = registry.beside(source, weight)
-    x = _formatted(spec, engine.dgrad(spec, source, weight, array, None, w._memo()), y, w)
+    x = _formatted(spec, engine.dgrad(spec, source, weight, array, None, w._weights_cache()), y, w)
     record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
     return x
 

@@ -37,8 +37,8 @@ class Tensor(Value):
     __slots__ = (
         *STATE,
         "__dict__",
+        "_kept_weights",  # (writes, array, dict) of `_weights_cache`
         "_lying",  # where the numbers are while they lie in another order than the strides say, else None
-        "_memo_cache",  # (writes, array, dict) of `_memo`
         "_ordered",  # the numbers with PyTorch's strides; not set where `_lying` is
     )
 
@@ -120,7 +120,7 @@ class Tensor(Value):
         version = version_of(value)
         take_memory(self, value)
         self._version = Version(version._memory or version)
-        self._memo_cache = None
+        self._kept_weights = None
 
     def detach(self) -> Tensor:
         """The same memory without history; a change of either is seen by both, and by autograd."""
@@ -142,21 +142,21 @@ class Tensor(Value):
         """The same memory as an object of a subclass of Tensor, without history."""
         return alias(self, cls)
 
-    def _memo(self) -> dict:
+    def _weights_cache(self) -> dict:
         """A dict that is emptied whenever this tensor's memory changes."""
         version = version_of(self)
         if version.guests and version.has_guests():
-            return self._watched_memo(version.writes)
-        cache = self._memo_cache
+            return self._watched_weights_cache(version.writes)
+        cache = self._kept_weights
         if cache is None or cache[0] != version.writes or cache[1] is not self._array:
-            self._memo_cache = cache = (version.writes, self._array, {})
+            self._kept_weights = cache = (version.writes, self._array, {})
         return cache[2]
 
-    def _watched_memo(self, writes: int) -> dict:
-        """The memo while others may change the memory unseen."""
-        cache = self._memo_cache
+    def _watched_weights_cache(self, writes: int) -> dict:
+        """The cache while others may change the memory unseen."""
+        cache = self._kept_weights
         if cache is None or cache[0] != writes or cache[1] is not self._array or type(cache[2]) is not Watched:
-            self._memo_cache = cache = (writes, self._array, Watched(self._array))
+            self._kept_weights = cache = (writes, self._array, Watched(self._array))
         cache[2].doubt()
         return cache[2]
 
@@ -190,8 +190,8 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     result._grad = None
     result._hooks = None
     result._index = 0
+    result._kept_weights = None
     result._lying = None
-    result._memo_cache = None
     result._node = None
     kind = type(array)
     result._ordered = array if kind is _ndarray or kind is Array else np.asarray(array)

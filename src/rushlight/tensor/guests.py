@@ -1,7 +1,7 @@
-"""Memory that others can write: the arrays that tensors lend, and memos that are not trusted meanwhile.
+"""Memory that others can write: the arrays that tensors lend, and packed-weight caches that are not trusted meanwhile.
 
 In: a tensor whose memory is asked for (`numpy`, DLPack), or which lies in memory of others (`from_numpy`). Out: an
-array by whose life one can tell how long anybody may write; a memo that compares numbers before it gives anything.
+array by whose life one can tell how long anybody may write; a cache that compares numbers before it gives anything.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def owner() -> bool:
 
 
 class Watched(dict):
-    """The memo of a weight with guests. What it keeps is given only where the weight's bits are what they were; of what
-    can be done as well while the weight is read, it never knows."""
+    """The packed-weight cache of a tensor with guests. What it keeps is given only where the weight's bits are what
+    they were; of what can be done as well while the weight is read, it never knows."""
 
     __slots__ = ("_array", "_copy", "_doubted")
 

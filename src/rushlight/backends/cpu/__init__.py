@@ -77,10 +77,10 @@ def fprop(
     w: np.ndarray,
     bias: np.ndarray | None = None,
     activation: str | None = None,
-    memo: dict | None = None,
+    weights_cache: dict | None = None,
 ) -> np.ndarray:
     """`y[n, co, o] = activation(bias[co] + Σ x[n, ci, i]·w[co, ci, k])`; Refusal for what it cannot do."""
-    return _run("fprop", spec, x, w, bias, activation, memo)
+    return _run("fprop", spec, x, w, bias, activation, weights_cache)
 
 
 def dgrad(
@@ -89,10 +89,10 @@ def dgrad(
     w: np.ndarray,
     bias: np.ndarray | None = None,
     activation: str | None = None,
-    memo: dict | None = None,
+    weights_cache: dict | None = None,
 ) -> np.ndarray:
     """The adjoint in x, `activation(bias[ci] + Σ y[n, co, o]·w[co, ci, k])`; Refusal for what it cannot do."""
-    return _run("dgrad", spec, y, w, bias, activation, memo)
+    return _run("dgrad", spec, y, w, bias, activation, weights_cache)
 
 
 def wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -194,13 +194,13 @@ def _run(
     w: np.ndarray,
     bias: np.ndarray | None,
     activation: str | None,
-    memo: dict | None,
+    weights_cache: dict | None,
 ) -> np.ndarray:
     key = (kernel, spec, source.strides, bias is None, activation, runtime.team_size(), get_exact())
     call = _calls.get(key)
     if call is None:
         call = _layer(kernel, spec, source, bias is None, activation)
-    return call(source, w, bias, memo)
+    return call(source, w, bias, weights_cache)
 
 
 def _layer(kernel: str, spec: ConvSpec, source: np.ndarray, plain: bool, activation: str | None) -> Callable:

@@ -22,10 +22,12 @@ class LayerCall:
         self.outputs = (call.layout,)
         self.scratch_bytes = call.scratch_bytes
 
-    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
         """Write the result. It is computed aside where the algorithm has to be another for these numbers."""
         (out,), (source, w, bias) = outputs, inputs
-        result = self.call(source, w, bias, memo, out, scratch)
+        result = self.call(source, w, bias, weights_cache, out, scratch)
         if result is not out:
             out[...] = result
 
@@ -38,7 +40,9 @@ class SumCall:
     def __init__(self, call: Callable, outputs: Sequence[Layout]) -> None:
         self.call, self.outputs = call, outputs
 
-    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
         """Write the result."""
         result = self.call(*inputs, outputs[0])
         if result is not outputs[0]:
@@ -54,7 +58,9 @@ class PoolCall:
         self.call = call
         self.outputs = [layout for array in call.results(np.empty) if (layout := layout_of(array)) is not None]
 
-    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
         """Write the results."""
         self.call(inputs[0], (outputs[0], outputs[1] if len(outputs) > 1 else None))
 

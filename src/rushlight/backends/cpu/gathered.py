@@ -1,6 +1,6 @@
 """Weights of few taps in the order in which a kernel reads them: a table says where each number comes from.
 
-In: the table and a weight. Out: the packed weight, from the parameter's memo where it has not changed.
+In: the table and a weight. Out: the packed weight, from the parameter's cache where it has not changed.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class GatheredWeight:
         self.dtype = np.dtype(np.float64 if number.bits == 64 else np.float32)
         self.entry = kernel(target, "gather", emit_gather, stored, number)["gather"]
 
-    def __call__(self, w: np.ndarray, memo: dict | None) -> tuple[np.ndarray, bool]:
-        """The packed weight and whether it is finite: from the memo, or packed now."""
-        return remembered(memo, self.key, self._pack, w)
+    def __call__(self, w: np.ndarray, weights_cache: dict | None) -> tuple[np.ndarray, bool]:
+        """The packed weight and whether it is finite: from the weights_cache, or packed now."""
+        return remembered(weights_cache, self.key, self._pack, w)
 
     def _pack(self, w: np.ndarray) -> tuple[np.ndarray, bool]:
         w = np.ascontiguousarray(w)

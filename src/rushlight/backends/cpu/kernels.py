@@ -43,47 +43,49 @@ def number_types(dtype: str) -> tuple[Type, Type, np.dtype]:
     return stored, number, np.dtype(np.float32 if number is f32 else np.float64)
 
 
-def remembered(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
-    """`make(w)`, kept in the memo of that weight, which lives until the weight changes."""
-    if memo is None:
+def remembered(weights_cache: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object:
+    """`make(w)`, kept in the packed-weight cache of that weight, which lives until the weight changes."""
+    if weights_cache is None:
         return make(w)
-    made = memo.get(key)
+    made = weights_cache.get(key)
     if made is None:
         made = make(w)
-        keep(memo, key, made, w)
+        keep(weights_cache, key, made, w)
     return made
 
 
-def worth_packing(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> object | None:
+def worth_packing(
+    weights_cache: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray
+) -> object | None:
     """The same where a weight can be packed while it is used, too: None at the first use, which may be the only one."""
-    if memo is None:
+    if weights_cache is None:
         return None
-    if key not in memo:
-        keep(memo, key, None, w)
+    if key not in weights_cache:
+        keep(weights_cache, key, None, w)
         return None
-    return remembered(memo, key, make, w)
+    return remembered(weights_cache, key, make, w)
 
 
-def keep(memo: dict, key: object, made: object, w: np.ndarray) -> None:
-    """Put something made of a weight into its memo; the oldest goes where that becomes too large.
+def keep(weights_cache: dict, key: object, made: object, w: np.ndarray) -> None:
+    """Put something made of a weight into its cache; the oldest goes where that becomes too large.
 
     A layer and its gradient take up to 18 times the weight (Winograd's 36 points of 2 × 2 taps, twice; all phases of a
     transposed layer); images of other sizes want other tiles and so other forms, 91 times the weight in all. They are
     counted where something was packed, so that a call that finds what it needs pays nothing."""
-    memo[key] = made
-    if len(memo) <= _FEW:
+    weights_cache[key] = made
+    if len(weights_cache) <= _FEW:
         return
     room = _TIMES * max(w.size * 4, w.nbytes, _LEAST)
-    sizes = [(other, _bytes_of(value)) for other, value in list(memo.items())]
+    sizes = [(other, _bytes_of(value)) for other, value in list(weights_cache.items())]
     total, count = sum(size for _, size in sizes), len(sizes)
     for other, size in sizes[:-1]:
         if count > _MOST or (size and total > room):
-            memo.pop(other, None)
+            weights_cache.pop(other, None)
             total, count = total - size, count - 1
 
 
 _FEW, _MOST = 4, 64
-"""Entries of a memo from which on their size is looked at, and which there never are more of."""
+"""Entries of a packed-weight cache from which on their size is looked at, and which there never are more of."""
 _TIMES, _LEAST = 24, 1024
 """How much larger than a weight, in registers' numbers, all that is kept of it may be; bytes of a weight at least."""
 
@@ -94,7 +96,7 @@ def _bytes_of(made: object) -> int:
     return made.nbytes if isinstance(made, np.ndarray) else 0
 
 
-def packed_in_use(memo: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:
+def packed_in_use(weights_cache: dict | None, key: object, make: Callable[[np.ndarray], object], w: np.ndarray) -> None:
     """Always None: where a packed weight is never worth its memory."""
 
 

@@ -25,7 +25,7 @@ from .product import ProductCall
 
 
 class LaneCall:
-    """One prepared layer; call it with (source, weight, bias, memo)."""
+    """One prepared layer; call it with (source, weight, bias, weights_cache)."""
 
     def __init__(
         self, role: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
@@ -66,10 +66,10 @@ class LaneCall:
         return 0 if self.plan.in_place else self.threads_used * self.scratch_size * self.dtype.itemsize
 
     def __call__(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
-        (packed, finite), address = self.weights(w, memo), runtime.address
+        (packed, finite), address = self.weights(w, weights_cache), runtime.address
         if not finite and self.leaves_out:
             return self._strictly(source, w, bias, out)
         result = runtime.empty(self.shape, source.dtype).transpose(self.order) if out is None else out

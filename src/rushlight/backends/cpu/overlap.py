@@ -19,7 +19,7 @@ from .product import ProductCall
 
 
 class OverlapCall:
-    """One prepared layer; call it with (source, weight, bias, memo)."""
+    """One prepared layer; call it with (source, weight, bias, weights_cache)."""
 
     def __init__(
         self, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
@@ -41,11 +41,11 @@ class OverlapCall:
         return 0
 
     def __call__(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
         spec, (taps,), (stride,) = self.spec, self.spec.taps, self.spec.stride
-        columns = self.product(source, w.reshape(spec.out_channels, -1, 1), None, memo).transpose(0, 2, 1)
+        columns = self.product(source, w.reshape(spec.out_channels, -1, 1), None, weights_cache).transpose(0, 2, 1)
         columns = columns.reshape(spec.batch, spec.out[0], spec.in_channels, taps).transpose(0, 2, 1, 3)
         lo, (size,), length = spec.padding[0][0], spec.size, spec.out[0]
         blocks = max(-(-taps // stride) + length - 1, -(-(lo + size) // stride))

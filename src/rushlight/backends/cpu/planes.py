@@ -25,7 +25,7 @@ from .kernels import kernel, laid, number_types
 
 
 class PlaneCall:
-    """One prepared layer; call it with (source, weight, bias, memo)."""
+    """One prepared layer; call it with (source, weight, bias, weights_cache)."""
 
     def __init__(
         self, role: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int
@@ -78,11 +78,11 @@ class PlaneCall:
         return self.threads_used * self.scratch_size * self.dtype.itemsize
 
     def __call__(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
         address = runtime.address
-        packed, _ = self.weights(w, memo)
+        packed, _ = self.weights(w, weights_cache)
         result = runtime.empty(self.shape, source.dtype) if out is None else out
         if scratch is None:
             scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)

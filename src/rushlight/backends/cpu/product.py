@@ -35,7 +35,7 @@ LIMIT = 63
 
 
 class ProductCall:
-    """One prepared layer; call it with (source, weight, bias, memo). `widened`: results of halves stay float32."""
+    """One prepared layer; call it with (source, weight, bias, weights_cache). `widened`: halves give float32."""
 
     def __init__(
         self, kernel: str, spec: ConvSpec, source: np.ndarray, activation: str | None, target: Target, threads: int,
@@ -71,13 +71,13 @@ class ProductCall:
         return 0 if self.empty else max(self.scratch, self._fused_scratch()) * self.dtype.itemsize
 
     def __call__(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
         result = runtime.empty(self.shape, self.result_dtype).transpose(self.order) if out is None else out
         if self.empty:
             return result
-        kept = self.keep(memo, self.weights, self._pack, w)
+        kept = self.keep(weights_cache, self.weights, self._pack, w)
         words, address = self.words[:], runtime.address
         words[2], words[4] = address(source), address(result)
         if bias is not None:
@@ -87,7 +87,7 @@ class ProductCall:
             finite = self._launch_fused(words, w, scratch)
             if not self.strictness_matters or finite:
                 return result
-            kept = remembered(memo, self.weights, self._pack, w)
+            kept = remembered(weights_cache, self.weights, self._pack, w)
         packed, finite = kept
         if scratch is None:
             scratch = runtime.empty((self.scratch,), self.dtype)

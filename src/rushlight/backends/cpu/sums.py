@@ -52,8 +52,8 @@ def _as_channels(a: np.ndarray, rank: int, run: Callable) -> np.ndarray:
 def _through(kernel: Callable, grid: Windows, a: np.ndarray) -> np.ndarray:
     batch, channels = a.shape[:2]
     spec = _spec(grid, batch, channels, {"f": "f32", "d": "f64"}[a.dtype.char])
-    ones, memo = _ones(channels, grid.taps, a.dtype)
-    return kernel(spec, a, ones, None, None, memo)
+    ones, weights_cache = _ones(channels, grid.taps, a.dtype)
+    return kernel(spec, a, ones, None, None, weights_cache)
 
 
 @lru_cache(maxsize=256)

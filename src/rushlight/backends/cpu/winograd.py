@@ -36,7 +36,7 @@ _LOW = {None: float("-inf"), "relu": 0.0}
 
 
 class WinogradCall:
-    """One prepared layer; call it with (source, weight, bias, memo)."""
+    """One prepared layer; call it with (source, weight, bias, weights_cache)."""
 
     def __init__(
         self,
@@ -68,18 +68,18 @@ class WinogradCall:
         return max(max(phase.fused_size, phase.thread_size) for phase in self.phases) * self.threads * _F32.itemsize
 
     def __call__(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
-        return self.watched(source, w, bias, memo, out, scratch)[0]
+        return self.watched(source, w, bias, weights_cache, out, scratch)[0]
 
     def watched(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> tuple[np.ndarray, list[array]]:  # fmt: skip
         """The result, and for each phase the statistics of all images and blocks (`kernels.winograd_watch`)."""
         result = runtime.empty(self.shape, self.dtype).transpose(self.order) if out is None else out
-        weights = [phase.weights(w, memo) for phase in self.phases]
+        weights = [phase.weights(w, weights_cache) for phase in self.phases]
         sizes = [
             phase.fused_size if packed is None else phase.thread_size for phase, packed in zip(self.phases, weights)
         ]
@@ -170,9 +170,9 @@ class _Phase:
 
     # ---------------------------------------------------------------- weights
 
-    def weights(self, w: np.ndarray, memo: dict | None) -> np.ndarray | None:
+    def weights(self, w: np.ndarray, weights_cache: dict | None) -> np.ndarray | None:
         """The transformed weights; None where they are transformed in use."""
-        return self.keep(memo, self.key, self._transform, w)
+        return self.keep(weights_cache, self.key, self._transform, w)
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
         """The transformed weights of all panels."""

@@ -60,19 +60,19 @@ class GuardedCall:
         return self.fast.scratch_bytes
 
     def __call__(
-        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, memo: dict | None,
+        self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
-        if not self._is_learned(w, memo):
-            return self._sum_plainly(len(source))(source, w, bias, memo)
-        result, found = self.fast.watched(source, w, bias, memo, out, scratch)
+        if not self._is_learned(w, weights_cache):
+            return self._sum_plainly(len(source))(source, w, bias, weights_cache)
+        result, found = self.fast.watched(source, w, bias, weights_cache, out, scratch)
         if any(some[-2] or some[-1] for some in found):
             loud = np.any([_loud(*some, len(source)) for some in zip(found, self.limits)], axis=0)
             if loud.all():
-                return self._sum_plainly(len(source))(source, w, bias, memo)
+                return self._sum_plainly(len(source))(source, w, bias, weights_cache)
             for image in np.flatnonzero(loud):
                 part = slice(image, image + 1)
-                result[part] = self._sum_plainly(1)(source[part], w, bias, memo)
+                result[part] = self._sum_plainly(1)(source[part], w, bias, weights_cache)
         for axis, positions in self.outside:
             empty = 0.0 if bias is None else bias.reshape(-1, *(1,) * (result.ndim - 2))
             result[(slice(None),) * axis + (positions,)] = np.maximum(empty, 0) if self.activation == "relu" else empty
@@ -84,13 +84,13 @@ class GuardedCall:
             self._plain[images] = self._make_plain(spec=self.spec._replace(batch=images))
         return self._plain[images]
 
-    def _is_learned(self, w: np.ndarray, memo: dict | None) -> bool:
-        if memo is None:
+    def _is_learned(self, w: np.ndarray, weights_cache: dict | None) -> bool:
+        if weights_cache is None:
             return is_learned(w, self.kernel, self.spec.groups)
-        found = memo.get(self.key)
+        found = weights_cache.get(self.key)
         if found is None:
             found = is_learned(w, self.kernel, self.spec.groups)
-            keep(memo, self.key, found, w)
+            keep(weights_cache, self.key, found, w)
         return found
 
     def describe(self) -> str:

@@ -38,7 +38,9 @@ class Shaped:
     def __init__(self, outputs: Sequence[Layout]) -> None:
         self.outputs = outputs
 
-    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
         """Nothing."""
 
 
@@ -100,7 +102,7 @@ class Meta(Device):
         found, expected = (other, "meta") if type(first) is Array and first.backend is self else ("meta", other)
         return RuntimeError(f"Tensor on device {found} is not on the expected device {expected}!")
 
-    def run(self, task: Task, inputs: Sequence[Any], memo: dict | None = None) -> list[Any]:
+    def run(self, task: Task, inputs: Sequence[Any], weights_cache: dict | None = None) -> list[Any]:
         """Shapes of a task's results; convolutions take arrays of the host beside, as in PyTorch."""
         if task.kernel not in ("fprop", "dgrad") or not task.attributes[0].rank:
             self.check(inputs, {})

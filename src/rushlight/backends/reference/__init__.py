@@ -55,7 +55,7 @@ def fprop(
     w: np.ndarray,
     bias: np.ndarray | None = None,
     activation: str | None = None,
-    memo: dict | None = None,
+    weights_cache: dict | None = None,
 ) -> np.ndarray:
     """`y[n, co, o] = bias[co] + Σ x[n, ci, i]·w[co, ci, k]` over the channels of co's group and the taps."""
     if any(map(any, spec.padding)) and x.dtype.kind not in "iub" and not _finite(w):
@@ -70,7 +70,7 @@ def dgrad(
     w: np.ndarray,
     bias: np.ndarray | None = None,
     activation: str | None = None,
-    memo: dict | None = None,
+    weights_cache: dict | None = None,
 ) -> np.ndarray:
     """The adjoint in x: `x[n, ci, i] = bias[ci] + Σ y[n, co, o]·w[co, ci, k]` over all o, k that meet at i."""
     grouped = w.reshape(spec.groups, spec.out_channels // spec.groups, *w.shape[1:]).swapaxes(1, 2)

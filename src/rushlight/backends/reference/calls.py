@@ -16,7 +16,9 @@ class NumPyCall:
     def __init__(self, function: Callable, task: Task, outputs: Sequence[Layout]) -> None:
         self.function, self.task, self.outputs = function, task, outputs
 
-    def run(self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, memo: dict | None = None) -> None:
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
         """Compute, and copy."""
         attributes = self.task.attributes
         if self.task.kernel in ("fprop", "dgrad", "max_pool"):  # whose last attribute is behind the arrays

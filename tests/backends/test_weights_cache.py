@@ -34,14 +34,14 @@ def divisors(n: int) -> list[int]:
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("seed", range(6))
 def test_one_weight_serves_layers_of_every_geometry(seed, exact):
-    """The same taps under other groups, strides, dilations, layouts and directions: one memo for all."""
+    """The same taps under other groups, strides, dilations, layouts and directions: one cache for all."""
     torch.set_exact(exact)
     rng = random.Random(seed)
     numbers = np.random.default_rng(seed)
     outputs, inputs = rng.choice([(64, 1), (32, 1), (48, 2), (24, 3), (16, 16), (60, 4)] if exact else [(96, 16)])
     taps = rng.choice([(3,), (3, 3), (1, 2), (5, 1), (2, 3, 1)] if exact else [(3,), (3, 3), (1, 3), (3, 1)])
     weight = numbers.integers(-3, 4, (outputs, inputs, *taps)).astype(np.float32)
-    memo: dict = {}
+    weights_cache: dict = {}
     for _ in range(40):
         groups = rng.choice(divisors(outputs))
         size = tuple(rng.randint(5, 14 if exact else 30) for _ in taps)
@@ -55,7 +55,7 @@ def test_one_weight_serves_layers_of_every_geometry(seed, exact):
         source = numbers.integers(-3, 4, shape).astype(np.float32)
         source = channels_last(source) if rng.random() < 0.5 else source
         want = getattr(reference, kernel)(spec, source, weight)
-        found = getattr(compiled, kernel)(spec, source, weight, None, None, memo)
+        found = getattr(compiled, kernel)(spec, source, weight, None, None, weights_cache)
         tolerance = 0 if exact else 1e-5 * np.linalg.norm(want)
         np.testing.assert_allclose(found, want, rtol=0, atol=tolerance, err_msg=f"{kernel} {spec}")
 
@@ -64,16 +64,16 @@ def test_one_weight_serves_layers_of_every_geometry(seed, exact):
 def test_one_weight_serves_planes_of_every_geometry(seed):
     """An axis of one position takes other taps for each stride and padding, and groups change what dgrad sums."""
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
-    weight, memo = numbers.integers(-3, 4, (24, 1, 4, 3, 3)).astype(np.float32), {}
+    weight, weights_cache = numbers.integers(-3, 4, (24, 1, 4, 3, 3)).astype(np.float32), {}
     for _ in range(60):
         size, groups = (rng.choice([1, 1, 6]), rng.choice([7, 8]), rng.choice([7, 8, 14])), rng.choice([6, 12, 24])
         stride, padding = (rng.choice([1, 2, 4]), 1, 1), ((rng.randint(0, 3), rng.randint(3, 5)), (1, 1), (1, 1))
         spec = ConvSpec.of(2, groups, 24, size, (4, 3, 3), groups=groups, padding=padding, stride=stride)
         for kernel, shape in (("fprop", spec.x_shape), ("dgrad", spec.y_shape)):
             source = numbers.integers(-3, 4, shape).astype(np.float32)
-            found = getattr(compiled, kernel)(spec, source, weight, None, None, memo)
+            found = getattr(compiled, kernel)(spec, source, weight, None, None, weights_cache)
             np.testing.assert_array_equal(found, getattr(reference, kernel)(spec, source, weight), f"{kernel} {spec}")
-    assert any(key[0] == "planes" for key in memo if isinstance(key, tuple))
+    assert any(key[0] == "planes" for key in weights_cache if isinstance(key, tuple))
 
 
 LAYERS = {
@@ -224,13 +224,13 @@ def test_weights_that_are_not_finite_meet_padding_alike_at_every_use(number, exa
 def test_a_weight_used_once_is_not_kept():
     """Nothing is kept of a weight that changes before its second use."""
     numbers = np.random.default_rng(0)
-    w, memo = numbers.standard_normal((300, 400, 1)).astype(np.float32), {}
+    w, weights_cache = numbers.standard_normal((300, 400, 1)).astype(np.float32), {}
     spec = ConvSpec.of(3, 400, 300, (1,), (1,))
     x = numbers.standard_normal(spec.x_shape).astype(np.float32)
     uses = []
     for kept in (0, 1, 1):
-        uses.append(compiled.fprop(spec, x, w, None, None, memo))
-        assert sum(made is not None for made in memo.values()) == kept
+        uses.append(compiled.fprop(spec, x, w, None, None, weights_cache))
+        assert sum(made is not None for made in weights_cache.values()) == kept
     assert all(np.array_equal(uses[0], use) for use in uses)
 
 
@@ -256,24 +256,26 @@ def test_images_of_all_sizes_leave_no_more_than_so_much(kind):
     for size in sizes:
         for _ in range(2):  # the second use of a form keeps it
             once(layer, torch.randn(1, layer.in_channels, *size))
-    memo = layer.weight._memo()
-    assert sum(kernels._bytes_of(made) for made in memo.values()) <= kernels._TIMES * layer.weight.nbytes
+    weights_cache = layer.weight._weights_cache()
+    assert sum(kernels._bytes_of(made) for made in weights_cache.values()) <= kernels._TIMES * layer.weight.nbytes
     x = torch.randn(1, layer.in_channels, *sizes[-1])
     once(layer, x)
-    before = {key: id(made) for key, made in memo.items()}
+    before = {key: id(made) for key, made in weights_cache.items()}
     once(layer, x)
-    assert {key: id(made) for key, made in layer.weight._memo().items()} == before  # one size alone packs nothing again
+    assert {
+        key: id(made) for key, made in layer.weight._weights_cache().items()
+    } == before  # one size alone packs nothing again
 
 
 def test_entries_of_a_memo_are_bounded_whatever_they_are():
-    memo, w = {}, np.ones(1000, np.float32)
+    weights_cache, w = {}, np.ones(1000, np.float32)
     for key in range(500):
-        assert kernels.worth_packing(memo, key, np.copy, w) is None
-    assert len(memo) == kernels._MOST
+        assert kernels.worth_packing(weights_cache, key, np.copy, w) is None
+    assert len(weights_cache) == kernels._MOST
     for key in range(500):
-        kernels.remembered(memo, f"packed {key}", np.copy, w)
-    assert sum(kernels._bytes_of(made) for made in memo.values()) <= kernels._TIMES * w.nbytes
-    assert "packed 499" in memo and len(memo) <= kernels._MOST
+        kernels.remembered(weights_cache, f"packed {key}", np.copy, w)
+    assert sum(kernels._bytes_of(made) for made in weights_cache.values()) <= kernels._TIMES * w.nbytes
+    assert "packed 499" in weights_cache and len(weights_cache) <= kernels._MOST
 
 
 def test_a_weight_that_someone_holds_is_not_packed_again_until_it_changes(monkeypatch):

@@ -1,4 +1,4 @@
-"""The memo beside a weight: it must be gone whenever the memory may have changed."""
+"""The packed-weight cache of a tensor: it must be gone whenever the memory may have changed."""
 
 import copy
 
@@ -9,12 +9,12 @@ import rushlight as torch
 
 
 def packed(weight):
-    weight._memo()["packed"] = 1
+    weight._weights_cache()["packed"] = 1
     return weight
 
 
 def is_kept(weight):
-    return weight._memo() is not None and "packed" in weight._memo()
+    return weight._weights_cache() is not None and "packed" in weight._weights_cache()
 
 
 def test_kept_while_unchanged():
@@ -82,29 +82,31 @@ HOLDERS = [
 ]  # fmt: skip
 
 
-def asked(memo, key="packed"):
-    """What a memo answers, as an engine asks it."""
-    return memo.get(key)
+def asked(weights_cache, key="packed"):
+    """What a cache answers, as an engine asks it."""
+    return weights_cache.get(key)
 
 
 @pytest.mark.parametrize("hold", HOLDERS)
 def test_watched_while_others_hold_the_memory_and_trusted_again_afterwards(hold):
     w = packed(torch.ones(4, requires_grad=True))
     held = hold(w)
-    memo = w._memo()
-    assert asked(memo) is None and type(memo) is not dict  # what was packed before others could write is not trusted
-    memo["packed"] = 2
-    assert asked(w._memo()) == 2  # nobody wrote
+    weights_cache = w._weights_cache()
+    assert (
+        asked(weights_cache) is None and type(weights_cache) is not dict
+    )  # what was packed before others could write is not trusted
+    weights_cache["packed"] = 2
+    assert asked(w._weights_cache()) == 2  # nobody wrote
     with torch.no_grad():
         w._array[2] = 7.0  # as through `held`: nothing tells
-    memo = w._memo()
-    assert asked(memo) is None
-    memo["packed"] = 3
-    del held, memo
-    memo = w._memo()
-    assert type(memo) is dict and not memo
-    memo["packed"] = 4
-    assert is_kept(w) and asked(w._memo()) == 4
+    weights_cache = w._weights_cache()
+    assert asked(weights_cache) is None
+    weights_cache["packed"] = 3
+    del held, weights_cache
+    weights_cache = w._weights_cache()
+    assert type(weights_cache) is dict and not weights_cache
+    weights_cache["packed"] = 4
+    assert is_kept(w) and asked(w._weights_cache()) == 4
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
@@ -112,12 +114,12 @@ def test_watched_while_others_hold_the_memory_and_trusted_again_afterwards(hold)
 def test_numbers_are_compared_by_their_bits(dtype, number):
     w = torch.zeros(6, dtype=dtype)
     held = w.numpy()
-    w._memo().get("packed")
-    w._memo()["packed"] = 1
+    w._weights_cache().get("packed")
+    w._weights_cache()["packed"] = 1
     held[3] = number
-    assert asked(w._memo()) == (1 if held.tobytes() == bytes(held.nbytes) else None)
-    w._memo()["packed"] = 1
-    assert asked(w._memo()) == 1
+    assert asked(w._weights_cache()) == (1 if held.tobytes() == bytes(held.nbytes) else None)
+    w._weights_cache()["packed"] = 1
+    assert asked(w._weights_cache()) == 1
 
 
 def test_what_many_hold_for_a_moment_leaves_nothing_behind():
@@ -125,7 +127,7 @@ def test_what_many_hold_for_a_moment_leaves_nothing_behind():
     for _ in range(1000):
         w.numpy()
     assert len(w._version.guests) < 20
-    assert w._memo() == {} and not w._version.guests
+    assert w._weights_cache() == {} and not w._version.guests
 
 
 def test_memory_that_is_lent_is_what_it_was():
@@ -142,18 +144,18 @@ def test_memory_that_is_lent_is_what_it_was():
 def test_memory_of_others_is_watched():
     for array in (np.ones(3), np.ones((3, 3))):
         for w in (torch.from_numpy(array), torch.from_numpy(array)[0], torch.from_dlpack(array)):
-            memo = w._memo()
-            assert asked(memo) is None
-            memo["packed"] = 1
-            assert asked(w._memo()) == 1
+            weights_cache = w._weights_cache()
+            assert asked(weights_cache) is None
+            weights_cache["packed"] = 1
+            assert asked(w._weights_cache()) == 1
             array += 1
-            assert asked(w._memo()) is None
-    assert torch.tensor(np.ones(3))._memo() == {}
-    assert type(torch.from_numpy(np.ones(3)).clone()._memo()) is dict
+            assert asked(w._weights_cache()) is None
+    assert torch.tensor(np.ones(3))._weights_cache() == {}
+    assert type(torch.from_numpy(np.ones(3)).clone()._weights_cache()) is dict
 
 
 def test_a_copy_begins_with_an_empty_one():
     w = packed(torch.ones(3))
-    assert copy.deepcopy(w)._memo() == {} and w[:]._memo() == {} and is_kept(w)
+    assert copy.deepcopy(w)._weights_cache() == {} and w[:]._weights_cache() == {} and is_kept(w)
     np.array(w)
     assert is_kept(w)
