@@ -34,12 +34,12 @@ os.uname = lambda: Other
 """
 NOT_EXECUTABLE = """
 from rushlight.core import pages
-place, protect = pages.place, pages.protect
+place, protect = pages.map_memory, pages.protect
 def refuse(*arguments):
     raise PermissionError(13, "Permission denied")
 def placed(size, rights, *more):
     return refuse() if rights & pages.EXECUTE else place(size, rights, *more)
-pages.place, pages.protect = placed, refuse
+pages.map_memory, pages.protect = placed, refuse
 """
 
 
@@ -83,7 +83,7 @@ def test_parts_of_a_kernel_are_written_until_all_is_there(monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, bytes(data)[:1000]))
     image = os.urandom(5000)
-    address = executable._place_in_file(image, pages.whole(len(image)))
+    address = executable._load_in_file(image, pages.whole(len(image)))
     import ctypes
 
     assert ctypes.string_at(address, len(image)) == image

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 
-def meetings(spec):
+def products(spec):
     """Every (o, k, i): output position, tap and input position that meet."""
     padded = [n + 0 for n in spec.size]
     for o in itertools.product(*map(range, spec.out)):
@@ -29,7 +29,7 @@ def channel_pairs(spec):
 
 
 def _accumulate(spec, target, update):
-    for o, k, i in meetings(spec):
+    for o, k, i in products(spec):
         for co, c, ci in channel_pairs(spec):
             for n in range(spec.batch):
                 update(target, (n, c, *i), (co, ci, *k), (n, co, *o))

@@ -92,10 +92,10 @@ def test_idle_memory_is_bounded_over_many_shapes(pool):
         arrays = [runtime.empty((1000 + 317 * size,), F32) for _ in range(3)]
         arrays[0].fill(0)
         del arrays
-        idle = sum(len(shelf) * shelf.size for shelf in pool._by_block.values())
+        idle = sum(len(free_list) * free_list.size for free_list in pool._by_size.values())
         assert idle <= pool.limit
-    ended = sum(lease() is None for lease in memory._leases.values())
-    assert ended == sum(map(len, pool._by_block.values()))
+    ended = sum(block() is None for block in memory._blocks.values())
+    assert ended == sum(map(len, pool._by_size.values()))
     # The latest shape found room, at the cost of those before.
     place = runtime.address(last := runtime.empty((1000 + 317 * 199,), F32))
     del last
@@ -111,8 +111,8 @@ def test_larger_than_the_limit_is_not_kept(pool):
 def test_no_ctrl_c_is_lost_when_an_array_dies(pool):
     """What runs then is C's: an exception from a handler that Python called there would be printed and forgotten."""
     array = runtime.empty((8000,), F32)
-    (lease,) = (reference for reference in weakref.getweakrefs(array) if type(reference) is memory._Lease)
-    assert isinstance(lease.__callback__, types.BuiltinMethodType)
+    (block,) = (reference for reference in weakref.getweakrefs(array) if type(reference) is memory._Block)
+    assert isinstance(block.__callback__, types.BuiltinMethodType)
 
 
 def test_eight_threads(pool):
@@ -150,8 +150,8 @@ def test_too_much_is_an_error_not_a_crash():
 
 def test_many_sizes_are_not_remembered_for_ever():
     for size in range(memory._REMEMBERED + 100):
-        memory._pool.shelf(5000 + size)
-    assert len(memory._shelves) <= memory._REMEMBERED + 1
+        memory._pool.free_list(5000 + size)
+    assert len(memory._free_lists) <= memory._REMEMBERED + 1
 
 
 def test_arrays_pickle_as_any_other():
@@ -176,7 +176,7 @@ def test_the_pool_is_as_small_as_the_container(tmp_path, monkeypatch, limit, kep
     core_memory.total.cache_clear()
     try:
         pool = memory.Pool()
-        pool.make(pool.shelf(8192))
+        pool.make(pool.free_list(8192))
         assert pool.limit == kept
     finally:
         core_memory.total.cache_clear()

@@ -149,18 +149,18 @@ def test_an_interrupt_waits_for_the_workers():
         inside.set()
         leave.wait()
 
-    job = team._Job(call, 0)
-    worker = threading.Thread(target=job.join)
+    descriptor = team._Launch(call, 0)
+    worker = threading.Thread(target=descriptor.join)
     worker.start()
     inside.wait()
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     threading.Timer(0.3, leave.set).start()
     with pytest.raises(KeyboardInterrupt):
-        job.close()
-    assert leave.is_set() and job.inside == 0
+        descriptor.close()
+    assert leave.is_set() and descriptor.inside == 0
     worker.join()
-    job.join()
-    assert job.inside == 0, "closed to those who come late"
+    descriptor.join()
+    assert descriptor.inside == 0, "closed to those who come late"
 
 
 @pytest.mark.parametrize("kind", ["native", "python"])

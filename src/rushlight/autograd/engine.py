@@ -1,4 +1,4 @@
-"""Walking the graph backwards.
+"""The backward pass through the graph.
 
 In: tensors and the gradients that flow into them. Out: gradients, in `.grad` of the leaves (`backward`) or returned
 (`grad`). Nodes run in descending order of their sequence numbers, from a heap: no recursion, however deep the graph.
@@ -19,7 +19,7 @@ from rushlight.core.errors import message
 Values = Value | Sequence[Value]
 
 
-class Walk:
+class BackwardPass:
     """One backward pass: the gradients that have arrived so far, and where they are wanted."""
 
     __slots__ = ("create_graph", "heap", "leaves", "needed", "pending", "retain_graph", "wanted", "wanted_leaves")
@@ -58,11 +58,11 @@ class Walk:
     def deliver(self, target: Node | Value, index: int, grad: Value) -> None:
         """Add a gradient to what has arrived at a node or leaf."""
         if isinstance(target, Node):
-            slots = self.pending.get(target)
-            if slots is None:
-                slots = self.pending[target] = [None] * len(target.outputs)
+            arrived = self.pending.get(target)
+            if arrived is None:
+                arrived = self.pending[target] = [None] * len(target.outputs)
                 heappush(self.heap, (-target.sequence, target))
-            slots[index] = grad if slots[index] is None else slots[index] + grad
+            arrived[index] = grad if arrived[index] is None else arrived[index] + grad
             return
         entry = self.leaves.get(id(target))
         if entry is None:
@@ -196,11 +196,11 @@ def backward(
     wanted = None if inputs is None else _as_tuple(inputs)
     if wanted is not None and not wanted:
         raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    walk = _start(_as_tuple(tensors), grad_tensors, retain_graph, create_graph, wanted)
-    walk.run()
-    with_leaf = walk.leaves.values()
+    backward_pass = _start(_as_tuple(tensors), grad_tensors, retain_graph, create_graph, wanted)
+    backward_pass.run()
+    with_leaf = backward_pass.leaves.values()
     if wanted is not None:
-        with_leaf = _entries(walk, wanted)
+        with_leaf = _entries(backward_pass, wanted)
     before, mode.enabled = mode.enabled, create_graph
     try:
         for entry in list(with_leaf):
@@ -210,9 +210,9 @@ def backward(
         mode.enabled = before
 
 
-def _entries(walk: Walk, wanted: tuple[Value, ...]) -> list[list]:
+def _entries(backward_pass: BackwardPass, wanted: tuple[Value, ...]) -> list[list]:
     distinct = {id(tensor): tensor for tensor in wanted}.values()
-    return [[tensor, walk.result(tensor)] for tensor in distinct]
+    return [[tensor, backward_pass.result(tensor)] for tensor in distinct]
 
 
 def grad(
@@ -244,9 +244,9 @@ def grad(
     wanted = _as_tuple(inputs)
     if not wanted:
         raise ValueError("grad requires non-empty inputs.")
-    walk = _start(_as_tuple(outputs), grad_outputs, retain_graph, create_graph, wanted)
-    walk.run()
-    results = [walk.result(tensor) for tensor in wanted]
+    backward_pass = _start(_as_tuple(outputs), grad_outputs, retain_graph, create_graph, wanted)
+    backward_pass.run()
+    results = [backward_pass.result(tensor) for tensor in wanted]
     if materialize_grads:
         return tuple(t._filled_like(0) if r is None else r for t, r in zip(wanted, results))
     if not allow_unused and any(result is None for result in results):
@@ -278,7 +278,7 @@ def _start(
     retain_graph: bool | None,
     create_graph: bool,
     wanted: tuple[Value, ...] | None,
-) -> Walk:
+) -> BackwardPass:
     """Check the arguments of a backward pass and lay out its first gradients."""
     if grads is None:
         grads = (None,) * len(roots)
@@ -300,14 +300,14 @@ def _start(
                 message("One of the differentiated Tensors does not require grad", f"inputs: number {position}")
             )
     first = [_first_gradient(position, root, given) for position, (root, given) in enumerate(zip(roots, grads))]
-    walk = Walk(create_graph if retain_graph is None else retain_graph, create_graph)
+    backward_pass = BackwardPass(create_graph if retain_graph is None else retain_graph, create_graph)
     if wanted is not None:
-        walk.want(wanted, roots)
+        backward_pass.want(wanted, roots)
     for root, given in zip(roots, first):
         target, index = edge_of(root)
-        if isinstance(target, Node) or walk.leads_somewhere(target):
-            walk.deliver(target, index, given)
-    return walk
+        if isinstance(target, Node) or backward_pass.leads_somewhere(target):
+            backward_pass.deliver(target, index, given)
+    return backward_pass
 
 
 def _first_gradient(position: int, root: Value, given: Value | None) -> Value:

@@ -5,7 +5,7 @@ from rushlight.autograd.graph import Node as _Node
 from rushlight.tensor.core import Tensor as _Tensor
 import builtins as _b
 
-class Walk:
+class BackwardPass:
     """One backward pass: the gradients that have arrived so far, and where they are wanted."""
 
     def __init__(self, retain_graph: _b.bool, create_graph: _b.bool) -> None: ...

@@ -1,7 +1,7 @@
 """The graph: what each operation leaves behind so that it can be differentiated.
 
 In: `record(name, outputs, inputs, rule, saved)` from an operation. Out: a `Node` on each output (`grad_fn`), whose
-edges lead to the nodes of the inputs, or to the inputs themselves where they are leaves. `autograd.engine` walks it.
+edges lead to the nodes of the inputs, or to the inputs themselves where they are leaves. `autograd.engine` runs them.
 """
 
 from __future__ import annotations

@@ -273,14 +273,14 @@ def _moved(a: Array, source: Any, destination: Any) -> Array:
 def _with_axes(a: Array, axis: Any) -> Array:
     axes = axis if isinstance(axis, tuple) else (axis,)
     ndim = a.ndim + len(axes)
-    places = {n % ndim for n in axes}
-    return a[tuple([None if i in places else slice(None) for i in range(ndim)])]
+    positions = {n % ndim for n in axes}
+    return a[tuple([None if i in positions else slice(None) for i in range(ndim)])]
 
 
 def _flipped(m: Array, axis: Any = None) -> Array:
     axes = range(m.ndim) if axis is None else axis if isinstance(axis, tuple | list | range) else (axis,)
-    turned = {n % m.ndim for n in axes}
-    return m[tuple([slice(None, None, -1) if i in turned else slice(None) for i in range(m.ndim)])]
+    flipped = {n % m.ndim for n in axes}
+    return m[tuple([slice(None, None, -1) if i in flipped else slice(None) for i in range(m.ndim)])]
 
 
 def _expanded(array: Array, shape: Any, subok: bool = False) -> Array:
@@ -459,8 +459,8 @@ def taken_shape(shape: Shape, index: tuple) -> Shape:
         at = next(i for i, item in enumerate(items) if item is Ellipsis)
         items[at : at + 1] = [slice(None)] * (len(shape) - len(items) + 1)
     items += [slice(None)] * (len(shape) - len(items))
-    places = [i for i, item in enumerate(items) if not isinstance(item, slice)]
-    shapes = [np.shape(items[i]) for i in places]
+    positions = [i for i, item in enumerate(items) if not isinstance(item, slice)]
+    shapes = [np.shape(items[i]) for i in positions]
     try:
         many = broadcast(*shapes)
     except ValueError:
@@ -469,8 +469,8 @@ def taken_shape(shape: Shape, index: tuple) -> Shape:
             f"shape mismatch: indexing arrays could not be broadcast together with shapes {shown}"
         ) from None
     rest = [len(range(*item.indices(n))) for item, n in zip(items, shape) if isinstance(item, slice)]
-    together = places[-1] - places[0] + 1 == len(places)
-    at = places[0] if together else 0
+    together = positions[-1] - positions[0] + 1 == len(positions)
+    at = positions[0] if together else 0
     return (*rest[:at], *many, *rest[at:])
 
 

@@ -31,13 +31,13 @@ def output_positions(case: Case) -> list[int]:
     sizes = []
     for axis, size in enumerate(case["input"][2:]):
         taps, stride, dilation = (case[key][axis] for key in ("kernel_size", "stride", "dilation"))
-        reach = dilation * (taps - 1)
+        extent = dilation * (taps - 1)
         padding = case["padding"]
-        both = reach if padding == "same" else 0 if padding == "valid" else 2 * padding[axis]
+        both = extent if padding == "same" else 0 if padding == "valid" else 2 * padding[axis]
         if case["op"] == "conv":
-            sizes.append((size + both - reach - 1) // stride + 1)
+            sizes.append((size + both - extent - 1) // stride + 1)
         else:
-            sizes.append((size - 1) * stride - both + reach + case["output_padding"][axis] + 1)
+            sizes.append((size - 1) * stride - both + extent + case["output_padding"][axis] + 1)
     return sizes
 
 

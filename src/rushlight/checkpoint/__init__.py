@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from rushlight.checkpoint.place import Place, moved, restorer
+from rushlight.checkpoint.map_location import MapLocation, moved, restorer
 from rushlight.checkpoint.safetensors_file import load_safetensors, save_safetensors
 from rushlight.checkpoint.storages import CheckpointError
 from rushlight.core.atomic_file import replacing
@@ -71,7 +71,7 @@ def save(
 
 def load(
     f: str | os.PathLike | BinaryIO,
-    map_location: Place = None,
+    map_location: MapLocation = None,
     pickle_module: ModuleType | None = None,
     *,
     weights_only: bool | None = None,
@@ -84,9 +84,9 @@ def load(
     trust are named by `torch.serialization.add_safe_globals`. Pass False only for a file whose author you trust: it
     loads whole models, whose `torch.nn` layers become ours. Of a TorchScript archive the weights are loaded, as a dict.
 
-    `map_location` may be a device, a dict of places, or a function of a storage and its place. With `mmap=True` (a path
-    to a zip archive) numbers are read when they are used, without comparing checksums. `encoding` is that of texts
-    which Python 2 wrote.
+    `map_location` may be a device, a dict of locations, or a function of a storage and its location. With `mmap=True`
+    (a path to a zip archive) numbers are read when they are used, without comparing checksums. `encoding` is that of
+    texts which Python 2 wrote.
 
     Raises FileNotFoundError; CheckpointError (a RuntimeError) where the file is foreign, truncated, damaged, or
     holds more than data.

@@ -18,7 +18,7 @@ from rushlight.core import absent
 from rushlight.core.errors import message
 
 # Where what lies below a module of PyTorch's is here; the first that fits.
-_PLACES = {
+_MODULES = {
     "torch.nn.functional": "rushlight.nn.functional",
     "torch.nn.init": "rushlight.nn.init",
     "torch.nn.utils": "rushlight.nn.utils",
@@ -78,16 +78,16 @@ def translated(module: str, name: str) -> Any:
     found = _BY_NAME.get((module, name))
     if found is not None or module.split(".")[0] != "torch":
         return found
-    place = _place(module)
-    if place is None or name.startswith("_") or "." in name:
+    home = _counterpart(module)
+    if home is None or name.startswith("_") or "." in name:
         return None
-    return getattr(importlib.import_module(place), name, None)
+    return getattr(importlib.import_module(home), name, None)
 
 
-def _place(module: str) -> str | None:
+def _counterpart(module: str) -> str | None:
     if module == "torch":
         return "rushlight"
-    return next((ours for theirs, ours in _PLACES.items() if f"{module}.".startswith(f"{theirs}.")), None)
+    return next((ours for theirs, ours in _MODULES.items() if f"{module}.".startswith(f"{theirs}.")), None)
 
 
 def refusal(module: str, name: str, others: Iterable[tuple[str, str]] = (), trusted: bool = False) -> CheckpointError:
@@ -105,9 +105,9 @@ def refusal(module: str, name: str, others: Iterable[tuple[str, str]] = (), trus
         return CheckpointError(message(f"the file needs {called}", *obstacles, fix=fix))
     if fix is None:
         fix = "save model.state_dict(); or load with weights_only=False, if you trust the file's author"
-        places = sorted({where for where, _ in ((module, name), *others) if not _loaded(where)})
-        if places:
-            fix += f" and {', '.join(places)} does not need PyTorch"
+        modules = sorted({where for where, _ in ((module, name), *others) if not _loaded(where)})
+        if modules:
+            fix += f" and {', '.join(modules)} does not need PyTorch"
     elif "weights_only" not in "".join(obstacles):
         obstacles["weights_only=False would fail, too"] = ""
     return CheckpointError(
@@ -157,8 +157,8 @@ def _there(top: str) -> bool:
 
 def _short(module: str, name: str) -> str:
     """`torch.nn.LSTM` for torch.nn.modules.rnn.LSTM: as people write it."""
-    place = _place(module)
-    return f"{module if place is None else place.replace('rushlight', 'torch', 1)}.{name}"
+    home = _counterpart(module)
+    return f"{module if home is None else home.replace('rushlight', 'torch', 1)}.{name}"
 
 
 def _instead(module: str, name: str) -> str:

@@ -66,13 +66,13 @@ class _StreamStorages:
         self._given: dict[str, np.ndarray] = {}
         self._bytes = 0
 
-    def array(self, key: str, kind: np.dtype, count: int, place: str, view: object) -> np.ndarray:
+    def array(self, key: str, kind: np.dtype, count: int, location: str, view: object) -> np.ndarray:
         if key not in self._whole:
             self._bytes += count * kind.itemsize
             if self._source is None or self._bytes > self._source.size:
                 raise CheckpointError(f"damaged or truncated: its storages need {self._bytes} bytes and more")
             self._whole[key] = np.empty(count, kind)
-            self._given[key] = self._restore(self._whole[key], place) if self._restore else self._whole[key]
+            self._given[key] = self._restore(self._whole[key], location) if self._restore else self._whole[key]
         found = self._given[key]
         if (found.dtype, self._whole[key].size) != (kind, count):
             raise CheckpointError(f"damaged: the storage {shown(key)} is described in two ways")
@@ -136,7 +136,7 @@ class _Numbered:
     def __init__(self) -> None:
         self.found: dict[int, Any] = {}
 
-    def array(self, key: str, kind: np.dtype, count: int, place: str, view: object) -> np.ndarray:
+    def array(self, key: str, kind: np.dtype, count: int, location: str, view: object) -> np.ndarray:
         raise CheckpointError(f"damaged: an unknown storage {shown(key)}")
 
     def numbered(self, number: int) -> Any:
@@ -166,13 +166,13 @@ def _octal(field: bytes) -> int | None:
 
 
 def _read_storages(source: Source, stream: Stream, things: _Numbered, restore: Restore, options: dict) -> None:
-    """A count; for each storage its number, place and type, its length and its bytes; then which is a part of which."""
+    """A count; for each storage its number, location and type, its length and its bytes; then which lies in which."""
 
     def follow() -> Any:
         return DataUnpickler(stream, things, **options).whole()
 
     for _ in range(_count(follow())):
-        number, place, kind = _of_length(follow(), 3)
+        number, location, kind = _of_length(follow(), 3)
         if isinstance(kind, Unsupported):
             raise CheckpointError(f"{kind.what} not supported: a storage is of {kind.name}")
         if type(number) is not int or not isinstance(kind, dtypes.dtype):
@@ -183,7 +183,7 @@ def _read_storages(source: Source, stream: Stream, things: _Numbered, restore: R
         array = np.empty(count, kind.numpy)
         fill(source, stream.position, array)
         stream.skip(array.nbytes)
-        things.found[number] = restore(array, str(place)) if restore and type(place) is str else array
+        things.found[number] = restore(array, str(location)) if restore and type(location) is str else array
     views = follow()
     for view in views if type(views) is list else ():
         target, root, offset, count = _of_length(view, 4)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.checkpoint import legacy
-from rushlight.checkpoint.place import Place, restorer
+from rushlight.checkpoint.map_location import MapLocation, restorer
 from rushlight.checkpoint.source import Source, Stream, check_truth
 from rushlight.checkpoint.storages import CheckpointError, Damaged, Unsupported, shown
 from rushlight.checkpoint.unpickling import DataUnpickler, ScriptObject, names, trusting
@@ -37,7 +37,7 @@ class Request:
     def __init__(
         self,
         weights_only: bool = True,
-        map_location: Place = None,
+        map_location: MapLocation = None,
         mapped: bool = False,
         module: ModuleType | None = None,
         options: dict[str, Any] | None = None,
@@ -167,13 +167,13 @@ class _Archive:
             return False
         return True
 
-    def array(self, key: str, kind: np.dtype, count: int, place: str, view: object) -> np.ndarray:
+    def array(self, key: str, kind: np.dtype, count: int, location: str, view: object) -> np.ndarray:
         """The storage `key`, read once, however many tensors share it."""
         if view is not None:
             raise CheckpointError("damaged: a part of a storage, which this format does not have")
         if key not in self._loaded:
             array = self._read(self._folder + f"data/{key}", kind, count)
-            self._loaded[key] = self._request.restore(array, place) if self._request.restore else array
+            self._loaded[key] = self._request.restore(array, location) if self._request.restore else array
         found = self._loaded[key]
         if (found.dtype, found.size) != (kind, count):
             raise CheckpointError(f"damaged: the storage {key} is described in two ways")

@@ -42,8 +42,8 @@ def rebuild_tensor(
     if len(shape) != len(strides) or not all(type(number) is int and number >= 0 for number in numbers):
         raise CheckpointError(f"damaged: a tensor of shape {shown(shape)} with strides {shown(strides)}")
     step = storage.itemsize
-    reach = offset + sum((size - 1) * stride for size, stride in zip(shape, strides)) + 1
-    if 0 not in shape and reach > storage.size:
+    end = offset + sum((size - 1) * stride for size, stride in zip(shape, strides)) + 1
+    if 0 not in shape and end > storage.size:
         raise CheckpointError(
             f"damaged: a tensor of shape {shown(shape)} reaches beyond its storage of {storage.size} elements"
         )
@@ -168,12 +168,12 @@ def _size(numbers: tuple[int, ...] = ()) -> Size:
 
 
 def _device(kind: str = "cpu", index: int | None = None) -> device:
-    """Every place is the CPU."""
+    """Every device is the CPU."""
     return device("cpu", index if type(index) is int else None) if kind == "cpu" else CPU
 
 
 def _uninitialised(cls: type) -> Callable:
-    def rebuild(requires_grad: bool = True, place: object = None, dtype: dtypes.dtype | None = None) -> Any:
+    def rebuild(requires_grad: bool = True, device: object = None, dtype: dtypes.dtype | None = None) -> Any:
         if isinstance(dtype, Unsupported):
             return dtype
         return cls(requires_grad=bool(requires_grad), dtype=dtype)

@@ -54,7 +54,7 @@ _LARGEST_KEY = 2**63  # larger integers may all have one hash
 class Storages(Protocol):
     """Where the bytes of tensors are."""
 
-    def array(self, key: str, kind: np.dtype, count: int, place: str, view: object) -> np.ndarray:
+    def array(self, key: str, kind: np.dtype, count: int, location: str, view: object) -> np.ndarray:
         """The storage `key`, or the part of it that `view` says."""
 
     def numbered(self, number: int) -> Any:
@@ -62,7 +62,7 @@ class Storages(Protocol):
 
 
 def _persistent(storages: Storages, reference: object) -> Any:
-    """The array of `("storage", class, key, place, elements)`; the stream format adds a part of it, or None."""
+    """The array of `("storage", class, key, location, elements)`; the stream format adds a part of it, or None."""
     if type(reference) in (int, str):
         return storages.numbered(int(reference))
     if type(reference) is not tuple or not reference:
@@ -74,12 +74,12 @@ def _persistent(storages: Storages, reference: object) -> Any:
         return reference[1]
     if len(reference) not in (5, 6) or type(kind) is not str or kind != "storage":
         raise CheckpointError(f"damaged: an unknown reference {shown(reference)}")
-    _, kind, key, place, count = reference[:5]
+    _, kind, key, location, count = reference[:5]
     if isinstance(kind, Unsupported):
         return kind
     if not (isinstance(kind, dtypes.dtype) and type(key) in (str, bytes) and type(count) is int and count >= 0):
         raise CheckpointError(f"damaged: an unknown storage {shown(reference)}")
-    return storages.array(_text(key), kind.numpy, count, _text(place), reference[5] if len(reference) == 6 else None)
+    return storages.array(_text(key), kind.numpy, count, _text(location), reference[5] if len(reference) == 6 else None)
 
 
 def _text(thing: object) -> Any:

@@ -178,10 +178,10 @@ class _Pickler(pickle._Pickler):
             array = np.array(carried(array, "cpu"), order="K")
             memory, offset = _flat(array), 0
         strides = tuple(stride // array.itemsize for stride in array.strides)
-        place = (self._storage(memory, kind), offset, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
+        layout = (self._storage(memory, kind), offset, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
         if kind in storages.STORAGE_NAMES:
-            return self._name(*storages.REBUILD_TENSOR), place
-        return self._name(*storages.REBUILD_UNTYPED_TENSOR), (*place, kind)
+            return self._name(*storages.REBUILD_TENSOR), layout
+        return self._name(*storages.REBUILD_UNTYPED_TENSOR), (*layout, kind)
 
     def _storage(self, memory: np.ndarray, kind: dtypes.dtype) -> _Storage:
         identity = (memory.ctypes.data, memory.size, kind.name)

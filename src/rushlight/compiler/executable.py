@@ -28,8 +28,8 @@ class Mapping:
     def __init__(self, image: bytes) -> None:
         self._release = None
         self.size = pages.whole(len(image))
-        place, self._release = _system()
-        self.address = place(image, self.size)
+        load, self._release = _system()
+        self.address = load(image, self.size)
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """(Bound as a default, because the interpreter may have taken this module down already.)"""
@@ -40,28 +40,28 @@ class Mapping:
 
 @functools.lru_cache(maxsize=1)
 def _system() -> tuple[Any, Any]:
-    """The functions that place and release an image on this system."""
+    """The functions that load and release an image on this system."""
     if sys.platform == "win32":
-        return _place_windows, _release_windows
+        return _load_windows, _release_windows
     if sys.platform == "darwin" and os.uname().machine == "arm64":
-        return _place_apple, pages.release
+        return _load_apple, pages.release
     if sys.platform == "linux" and os.uname().machine == "aarch64":
-        return _place_in_file, pages.release
-    return _place_posix, pages.release
+        return _load_in_file, pages.release
+    return _load_posix, pages.release
 
 
-def _place_posix(image: bytes, size: int) -> int:
-    address = pages.place(size, pages.READ | pages.WRITE)
+def _load_posix(image: bytes, size: int) -> int:
+    address = pages.map_memory(size, pages.READ | pages.WRITE)
     ctypes.memmove(address, image, len(image))
     try:
         pages.protect(address, size, pages.READ | pages.EXECUTE)
     except OSError:
         pages.release(address, size)
-        return _place_in_file(image, size)
+        return _load_in_file(image, size)
     return address
 
 
-def _place_in_file(image: bytes, size: int) -> int:
+def _load_in_file(image: bytes, size: int) -> int:
     """Where anonymous memory may not become executable (SELinux's execmem), a file in memory may.
 
     ARM's instruction caches do not see what a program writes; of a mapped file the system itself takes care."""
@@ -72,18 +72,18 @@ def _place_in_file(image: bytes, size: int) -> int:
         rest = memoryview(image + bytes(size - len(image)))
         while rest:  # a write may take a part only
             rest = rest[os.write(file, rest) :]
-        return pages.place(size, pages.READ | pages.EXECUTE, pages.PRIVATE, file)
+        return pages.map_memory(size, pages.READ | pages.EXECUTE, pages.PRIVATE, file)
     except OSError as error:
         raise NotExecutable(f"the system allows no executable memory ({error})") from error
     finally:
         os.close(file)
 
 
-def _place_apple(image: bytes, size: int) -> int:
+def _load_apple(image: bytes, size: int) -> int:
     """Apple's chips run what lies in MAP_JIT memory, which each thread sees as writable or executable."""
     libc, map_jit = pages.libc(), 0x800
     flags = pages.PRIVATE | pages.ANONYMOUS | map_jit
-    address = pages.place(size, pages.READ | pages.WRITE | pages.EXECUTE, flags)
+    address = pages.map_memory(size, pages.READ | pages.WRITE | pages.EXECUTE, flags)
     libc.pthread_jit_write_protect_np(0)
     ctypes.memmove(address, image, len(image))
     libc.pthread_jit_write_protect_np(1)
@@ -91,7 +91,7 @@ def _place_apple(image: bytes, size: int) -> int:
     return address
 
 
-def _place_windows(image: bytes, size: int) -> int:
+def _load_windows(image: bytes, size: int) -> int:
     kernel = ctypes.windll.kernel32
     kernel.VirtualAlloc.restype = ctypes.c_void_p
     kernel.VirtualAlloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_uint32]

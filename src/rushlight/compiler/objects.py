@@ -53,15 +53,15 @@ _X86_64, _AARCH64 = 62, 183
 def link(object_code: bytes, exports: list[str]) -> Image:
     """Lay out the sections that are loaded, resolve the references between them, find the exports."""
     machine, sections = _sections(object_code)
-    places, image = _layout(object_code, sections)
+    offsets, image = _layout(object_code, sections)
     symbols = _symbols(object_code, sections)
     relocate = {_X86_64: _relocate_x86_64, _AARCH64: _relocate_aarch64}[machine]
     for table in sections:
-        if table.type == _RELA and table.info in places:
+        if table.type == _RELA and table.info in offsets:
             for at, kind, symbol, addend in _relocations(object_code, table):
-                where = places[table.info] + at
-                relocate(image, where, kind, _address(symbols[symbol], places) + addend)
-    found = {symbol.name: _address(symbol, places) for symbol in symbols if symbol.name in exports}
+                where = offsets[table.info] + at
+                relocate(image, where, kind, _address(symbols[symbol], offsets) + addend)
+    found = {symbol.name: _address(symbol, offsets) for symbol in symbols if symbol.name in exports}
     missing = [name for name in exports if name not in found]
     if missing:
         raise Unlinkable(f"no function {missing[0]!r} in the object")
@@ -92,17 +92,17 @@ def _string(data: bytes, at: int) -> str:
 
 
 def _layout(data: bytes, sections: list[_Section]) -> tuple[dict[int, int], bytearray]:
-    """Loaded sections one after another, aligned; gives each one's place by its index."""
-    places, image = {}, bytearray()
+    """Loaded sections one after another, aligned; and the offset of each by its index."""
+    offsets, image = {}, bytearray()
     for index, section in enumerate(sections):
         if not section.flags & _ALLOCATED or not section.size:
             continue
         if section.flags & _WRITABLE or section.type == _NOBITS:
             raise Unlinkable(f"writable section {section.name}")
         image += bytes(-len(image) % max(section.align, 1))
-        places[index] = len(image)
+        offsets[index] = len(image)
         image += data[section.offset : section.offset + section.size]
-    return places, image
+    return offsets, image
 
 
 def _symbols(data: bytes, sections: list[_Section]) -> list[_Symbol]:
@@ -120,10 +120,10 @@ def _relocations(data: bytes, table: _Section) -> list[tuple[int, int, int, int]
     return [(at, info & 0xFFFFFFFF, info >> 32, addend) for at, info, addend in entries]
 
 
-def _address(symbol: _Symbol, places: dict[int, int]) -> int:
-    if symbol.section not in places:
+def _address(symbol: _Symbol, offsets: dict[int, int]) -> int:
+    if symbol.section not in offsets:
         raise Unlinkable(f"symbol {symbol.name!r} lies outside the object")
-    return places[symbol.section] + symbol.value
+    return offsets[symbol.section] + symbol.value
 
 
 def _relocate_x86_64(image: bytearray, at: int, kind: int, target: int) -> None:

@@ -29,7 +29,9 @@ def whole(size: int) -> int:
     return max(1, -(-size // SIZE)) * SIZE
 
 
-def place(size: int, protection: int, flags: int = PRIVATE | ANONYMOUS, file: int = -1, over: int | None = None) -> int:
+def map_memory(
+    size: int, protection: int, flags: int = PRIVATE | ANONYMOUS, file: int = -1, over: int | None = None
+) -> int:
     """Map `size` bytes and give their address, with FIXED that of pages which they replace; raises OSError."""
     address = libc().mmap(over, size, protection, flags, file, 0)
     if address in (None, ctypes.c_void_p(-1).value):

@@ -35,9 +35,9 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 def _weights(size: int, new_size: int) -> np.ndarray:
     """(new_size, size): how much each old pixel counts for each new one."""
     scale = size / new_size
-    reach = max(scale, 1.0)
+    support = max(scale, 1.0)
     centres = (np.arange(new_size) + 0.5) * scale - 0.5
-    distance = np.abs(centres[:, None] - np.arange(size)) / reach
+    distance = np.abs(centres[:, None] - np.arange(size)) / support
     weights = np.maximum(0.0, 1.0 - distance)
     return weights / weights.sum(axis=1, keepdims=True)
 

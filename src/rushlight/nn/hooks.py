@@ -167,8 +167,8 @@ class BackwardHooks:
 
     def watch_inputs(self, args: tuple) -> tuple:
         self.input_count = len(args)
-        watched, places = _behind_identity("BackwardHookFunctionBackward", args, self._at_inputs)
-        self.has_input_gradients = bool(places)
+        watched, positions = _behind_identity("BackwardHookFunctionBackward", args, self._at_inputs)
+        self.has_input_gradients = bool(positions)
         return watched
 
     def watch_outputs(self, result: Any) -> Any:
@@ -228,21 +228,21 @@ def _behind_identity(name: str, values: tuple, at_gradients: Callable[[tuple], t
 
     `at_gradients` receives and returns one gradient for each of `values` (None for what has none).
     """
-    places = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
-    if not places:
-        return values, places
-    inputs = tuple(values[i] for i in places)
+    positions = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
+    if not positions:
+        return values, positions
+    inputs = tuple(values[i] for i in positions)
     outputs = tuple(alias(tensor) for tensor in inputs)
 
     def rule(needs: tuple, *gradients: Tensor | None) -> tuple:
-        spread = [None] * len(values)
-        for i, gradient in zip(places, gradients):
-            spread[i] = gradient
-        spread = at_gradients(tuple(spread))
-        return tuple(spread[i] for i in places)
+        of_all = [None] * len(values)
+        for i, gradient in zip(positions, gradients):
+            of_all[i] = gradient
+        of_all = at_gradients(tuple(of_all))
+        return tuple(of_all[i] for i in positions)
 
     record(name, outputs, inputs, rule)
     watched = list(values)
-    for i, output in zip(places, outputs):
+    for i, output in zip(positions, outputs):
         watched[i] = output
-    return tuple(watched), places
+    return tuple(watched), positions

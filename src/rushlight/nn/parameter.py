@@ -16,7 +16,7 @@ import numpy as np
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, wrap
-from rushlight.tensor.size import Size, backend_of, place_of_new
+from rushlight.tensor.size import Size, backend_of, device_of_new
 from rushlight.tensor.size import device as Device
 
 
@@ -91,8 +91,8 @@ class UninitializedTensorMixin:
 
     def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: dtypes.dtype | None = None) -> None:
         """Give it a shape: it becomes the plain class, the same object, its memory uninitialised."""
-        place, kind = self.data.device if device is None else device, self.dtype if dtype is None else dtype
-        backend = backend_of(place)
+        target, kind = self.data.device if device is None else device, self.dtype if dtype is None else dtype
+        backend = backend_of(target)
         memory = np.empty(tuple(shape), kind.numpy) if backend is None else backend.empty(tuple(shape), kind.numpy)
         self._array = memory
         self.__class__ = self.cls_to_become
@@ -238,7 +238,7 @@ def _rebuild_parameter(cls: type, data: Tensor, requires_grad: bool, attributes:
 
 def _rebuild_uninitialized(cls: type, dtype: dtypes.dtype | None, requires_grad: bool, device: Any = None) -> Any:
     kind = (dtypes.get_default_dtype() if dtype is None else dtype).numpy
-    backend = backend_of(place_of_new(device))
+    backend = backend_of(device_of_new(device))
     result = alias(wrap(np.empty(0, kind) if backend is None else backend.empty((0,), kind)), cls)
     result._requires_grad = bool(requires_grad)
     return result

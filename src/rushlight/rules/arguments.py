@@ -52,22 +52,22 @@ def at_axis(op: str, rank: int, axis: int, dim: int) -> str:
     return f"{op}, axis {dim - rank + axis} ({AXES[rank][axis]})"
 
 
-def integer(op: str, name: str, value: object, place: int | None = None, bits: int | None = 64) -> int:
-    """One int (NumPy's too, not bool, not float); `place` is where it stands in a tuple, None `bits` any size."""
+def integer(op: str, name: str, value: object, position: int | None = None, bits: int | None = 64) -> int:
+    """One int (NumPy's too, not bool, not float); `position` is where it stands in a tuple, None `bits` any size."""
     if value.__class__ is not int:
         if isinstance(value, bool) or not hasattr(value, "__index__") or getattr(value, "ndim", 0):
-            raise wrong_type(op, name, "int", value, place)
+            raise wrong_type(op, name, "int", value, position)
         value = index(value)
     if bits and not -INT64 <= value < INT64:
-        raise _overflow(op, name, value, place)
+        raise _overflow(op, name, value, position)
     return value
 
 
-def _overflow(op: str, name: str, value: int, place: int | None) -> Exception:
+def _overflow(op: str, name: str, value: int, position: int | None) -> Exception:
     fact = f"{op}: {name} is {value}"
     if op not in ("pad", "unfold", "fold"):
         return ValueError(message("Overflow when unpacking long long", fact))
-    sentence = f"{op}(): argument '{name}' failed to unpack the object at pos {(place or 0) + 1} with error "
+    sentence = f"{op}(): argument '{name}' failed to unpack the object at pos {(position or 0) + 1} with error "
     return TypeError(message(f'{sentence}"Overflow when unpacking long long', fact))
 
 
@@ -77,7 +77,7 @@ def integers(op: str, name: str, value: object, rank: int) -> tuple[int, ...]:
         if hasattr(value, "__index__") and not isinstance(value, bool) and not getattr(value, "ndim", 0):
             return (integer(op, name, value),) * rank
         raise wrong_type(op, name, "tuple of ints", value)
-    entries = tuple(integer(op, name, entry, place) for place, entry in enumerate(value))
+    entries = tuple(integer(op, name, entry, position) for position, entry in enumerate(value))
     if len(entries) == 1:
         return entries * rank
     if len(entries) != rank:
@@ -96,14 +96,16 @@ def sides(op: str, value: object, rank: int) -> tuple[tuple[int, int], ...]:
     return read * rank if len(read) == 1 else read
 
 
-def wrong_type(op: str, name: str, wanted: str, value: object, place: int | None = None) -> TypeError:
+def wrong_type(op: str, name: str, wanted: str, value: object, position: int | None = None) -> TypeError:
     """The TypeError for an argument of a kind that is not taken."""
     kind = type(value).__name__
     sentence = f"{op}(): argument '{name}' must be {wanted}, not {kind}"
-    if place is not None:
-        sentence = f"{op}(): argument '{name}' must be tuple of ints, but found element of type {kind} at pos {place}"
+    if position is not None:
+        sentence = (
+            f"{op}(): argument '{name}' must be tuple of ints, but found element of type {kind} at pos {position}"
+        )
     whole = isinstance(value, bool) or (isinstance(value, float) and value == value // 1)
-    fix = f"{int(value)} in the place of {value}" if whole and "int" in wanted else None
+    fix = f"{int(value)} instead of {value}" if whole and "int" in wanted else None
     return TypeError(message(sentence, fix=fix))
 
 
@@ -129,12 +131,12 @@ def mixed_types(op: str, x_type: str, other: str, other_type: str) -> RuntimeErr
         message(
             f"Input type ({first}) and {other} type ({second}) should be the same",
             f"{op}: numbers are not converted silently",
-            fix=_meeting(x_type, other_type),
+            fix=_common_type(x_type, other_type),
         )
     )
 
 
-def _meeting(x_type: str, other_type: str) -> str:
+def _common_type(x_type: str, other_type: str) -> str:
     """What brings input and layer to one floating dtype."""
     ways = [f"x.{_METHOD[other_type]}()" if other_type in _METHOD else "a floating dtype for the weight"]
     if x_type in _METHOD:

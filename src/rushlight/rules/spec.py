@@ -74,31 +74,31 @@ class ConvSpec(NamedTuple):
         return len(self.size)
 
     @property
-    def spread(self) -> tuple[int, ...]:
+    def input_extent(self) -> tuple[int, ...]:
         """The input's extent with its dilation, I = (size − 1)·input_dilation + 1."""
         return tuple((n - 1) * d + 1 for n, d in zip(self.size, self.input_dilation))
 
     @property
-    def span(self) -> tuple[int, ...]:
+    def tap_extent(self) -> tuple[int, ...]:
         """The extent of the taps with their dilation, K = dilation·(taps − 1) + 1."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.taps, self.dilation))
 
     @property
-    def reach(self) -> tuple[int, ...]:
+    def output_extent(self) -> tuple[int, ...]:
         """The extent that the output positions cover, O = (out − 1)·stride + 1."""
         return tuple((n - 1) * s + 1 for n, s in zip(self.out, self.stride))
 
     @property
     def out(self) -> tuple[int, ...]:
         """The output's spatial size, (I + lo + hi − K) // stride + 1."""
-        axes = zip(self.spread, self.taps, self.stride, self.dilation, self.padding)
+        axes = zip(self.input_extent, self.taps, self.stride, self.dilation, self.padding)
         return tuple(
             CONV_OUTPUT(size=n, taps=k, stride=s, dilation=d, before=lo, after=hi) for n, k, s, d, (lo, hi) in axes
         )
 
     def dgrad(self) -> ConvSpec:
         """The convolution that maps y to x, with taps flipped and the weight's channel axes exchanged."""
-        extents = zip(self.spread, self.span, self.reach, self.padding)
+        extents = zip(self.input_extent, self.tap_extent, self.output_extent, self.padding)
         return self._replace(
             in_channels=self.out_channels,
             out_channels=self.in_channels,
@@ -116,7 +116,7 @@ class ConvSpec(NamedTuple):
         groups·batch, *size)`, y as `(out_channels, batch, *out)`, and out comes `(in_channels // groups,
         out_channels, *taps)`.
         """
-        extents = zip(self.spread, self.span, self.reach, self.padding)
+        extents = zip(self.input_extent, self.tap_extent, self.output_extent, self.padding)
         return self._replace(
             batch=self.in_channels // self.groups,
             in_channels=self.batch * self.groups,

@@ -75,7 +75,7 @@ def _allocate(
     page, size = pages.SIZE, math.prod(shape) * dtype.itemsize
     room = pages.whole(size)
     start = (room - size) // alignment * alignment if side == "end" else 0
-    base = pages.place(room + 2 * page, pages.READ | pages.WRITE)
+    base = pages.map_memory(room + 2 * page, pages.READ | pages.WRITE)
     for fence in (base, base + page + room):
         pages.protect(fence, page, pages.NONE)
     fenced = _Fenced(size, start, base + page, room)

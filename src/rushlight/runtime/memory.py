@@ -35,7 +35,7 @@ _SMALL = 4096  # below, malloc recycles well by itself
 _HUGE = 4 << 20
 _LARGE = 64
 """Blocks of more than a 64th of the limit go back to the system at once where enough are idle."""
-_REMEMBERED = 4096  # exact sizes whose shelf is known at once
+_REMEMBERED = 4096  # exact sizes whose free list is known at once
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -45,28 +45,28 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
     if size < _SMALL:
         return _small(shape, dtype, size)
-    shelf = _shelves.get(size)
-    if shelf is None:
-        shelf = _pool.shelf(size)
+    free_list = _free_lists.get(size)
+    if free_list is None:
+        free_list = _pool.free_list(size)
     try:
-        ended = shelf.pop()
-        del _leases[id(ended)]
-        block = ended.block
-        shelf.used = _pool.clock
+        ended = free_list.pop()
+        del _blocks[id(ended)]
+        memory = ended.memory
+        free_list.used = _pool.clock
     except IndexError:
-        block = _pool.make(shelf)
-    array = np.ndarray(shape, dtype, block)
+        memory = _pool.make(free_list)
+    array = np.ndarray(shape, dtype, memory)
     # What views and other libraries hold on to is this array, never the block alone: a view's base is the last
     # array on the way to memory that is no array's. So when this array dies, nothing looks at the block.
-    lease = _Lease(array, shelf.append if shelf.size * _LARGE <= _pool.limit else _returned)
-    lease.block, lease.shelf = block, shelf
-    _leases[id(lease)] = lease
+    block = _Block(array, free_list.append if free_list.size * _LARGE <= _pool.limit else _returned)
+    block.memory, block.free_list = memory, free_list
+    _blocks[id(block)] = block
     return array
 
 
 def is_recycled(array: np.ndarray) -> bool:
     """Whether this very array was made by `empty` of recycled memory."""
-    return any(type(reference) is _Lease for reference in weakref.getweakrefs(array))
+    return any(type(reference) is _Block for reference in weakref.getweakrefs(array))
 
 
 def set_allocator(allocate: Allocator | None) -> Allocator | None:
@@ -114,9 +114,9 @@ address = _choose_address()
 # -------------------------------------------------------------------- blocks
 
 
-class _Shelf(list):
-    """Idle blocks of one size, as the leases that have ended: what puts one here must be a function of C's. Python's
-    own would be where it handles Ctrl-C now and then, and an exception in it is lost."""
+class _FreeList(list):
+    """Idle blocks of one size. What puts one here must be a function of C's: Python's own would be where it handles
+    Ctrl-C now and then, and an exception in it is lost."""
 
     __slots__ = ("size", "used")
 
@@ -124,64 +124,64 @@ class _Shelf(list):
         self.size, self.used = size, 0
 
 
-class _Lease(weakref.ref):
-    """Watches the array that a block was given to."""
+class _Block(weakref.ref):
+    """Memory that was given to an array, and comes back when that array dies: a weak reference to it."""
 
-    __slots__ = ("block", "shelf")
+    __slots__ = ("free_list", "memory")
 
 
 class Pool:
-    """Idle blocks on shelves by size.
+    """Idle blocks in free lists by size.
 
-    Arrays die anywhere: on any thread, and inside the collector while this very pool works. So taking from a shelf
+    Arrays die anywhere: on any thread, and inside the collector while this very pool works. So taking from a list
     and returning to it are single steps without a lock. Whenever a block is made there are too many no longer."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit = -1 if limit is None else limit  # below 0: not found out yet
         self.clock = 0  # counts blocks made: what was not taken from for long belongs to shapes gone by
-        self._by_block: dict[int, _Shelf] = {}
+        self._by_size: dict[int, _FreeList] = {}
         self._lock = threading.Lock()
 
     @property
     def idle(self) -> int:
         """Bytes of idle blocks."""
-        return sum(len(shelf) * shelf.size for shelf in list(self._by_block.values()))
+        return sum(len(free_list) * free_list.size for free_list in list(self._by_size.values()))
 
-    def shelf(self, size: int) -> _Shelf:
-        """The shelf of the blocks that hold `size` bytes."""
+    def free_list(self, size: int) -> _FreeList:
+        """The free list of the blocks that hold `size` bytes."""
         rounded = _rounded(size)
         with self._lock:
-            if len(_shelves) > _REMEMBERED:
-                _shelves.clear()
-            shelf = _shelves[size] = self._by_block.setdefault(rounded, _Shelf(rounded))
-        return shelf
+            if len(_free_lists) > _REMEMBERED:
+                _free_lists.clear()
+            free_list = _free_lists[size] = self._by_size.setdefault(rounded, _FreeList(rounded))
+        return free_list
 
-    def make(self, shelf: _Shelf) -> memoryview:
+    def make(self, free_list: _FreeList) -> memoryview:
         """A new block, and room for it among the idle ones when it comes back."""
         self.clock += 1
-        shelf.used = self.clock
+        free_list.used = self.clock
         if self.limit < 0:
             self.limit = min(_MOST, total() // 8)
-        self.shrink(max(0, self.limit - shelf.size))
+        self.shrink(max(0, self.limit - free_list.size))
         try:
-            return _block(shelf.size)
+            return _fresh(free_list.size)
         except MemoryError:
             self.shrink(0)
         try:
-            return _block(shelf.size)
+            return _fresh(free_list.size)
         except MemoryError:
-            raise refused(shelf.size) from None
+            raise refused(free_list.size) from None
 
     def shrink(self, limit: int) -> int:
         """Free idle blocks down to `limit` bytes, the sizes longest unused first; gives the bytes freed."""
         with self._lock:
-            shelves = sorted(self._by_block.values(), key=_last_use)
+            free_lists = sorted(self._by_size.values(), key=_last_use)
             before = idle = self.idle
-            for shelf in shelves:
+            for free_list in free_lists:
                 with contextlib.suppress(IndexError):
                     while idle > limit:
-                        del _leases[id(shelf.pop())]
-                        idle -= shelf.size
+                        del _blocks[id(free_list.pop())]
+                        idle -= free_list.size
             return before - idle
 
     def after_fork(self) -> None:
@@ -189,8 +189,8 @@ class Pool:
         self._lock = threading.Lock()
 
 
-def _last_use(shelf: _Shelf) -> int:
-    return shelf.used
+def _last_use(free_list: _FreeList) -> int:
+    return free_list.used
 
 
 def _rounded(size: int) -> int:
@@ -199,7 +199,7 @@ def _rounded(size: int) -> int:
     return -(-size // step) * step
 
 
-def _block(size: int) -> memoryview:
+def _fresh(size: int) -> memoryview:
     """Fresh memory of the system's, in huge pages where it is large. Freed with the memoryview."""
     try:
         if not ANONYMOUS:
@@ -213,8 +213,8 @@ def _block(size: int) -> memoryview:
     return memoryview(memory)
 
 
-_leases: dict[int, _Lease] = {}  # a weak reference must live to see its array die
-_shelves: dict[int, _Shelf] = {}  # by the exact size asked for
+_blocks: dict[int, _Block] = {}  # a weak reference must live to see its array die
+_free_lists: dict[int, _FreeList] = {}  # by the exact size asked for
 _pool = Pool(environment.whole_number("RUSHLIGHT_POOL_BYTES"))
 
 
@@ -224,14 +224,14 @@ def trim() -> None:
         _pool.shrink(_pool.limit)
 
 
-def _returned(lease: _Lease, leases: dict = _leases, pool: Pool = _pool) -> None:
-    """The array of a lease is gone: keep its large block, unless there is enough idle memory already.
+def _returned(block: _Block, blocks: dict = _blocks, pool: Pool = _pool) -> None:
+    """The array of a large block is gone: keep the block, unless there is enough idle memory already.
 
     (Its globals are bound as defaults, because it may run while the interpreter takes its modules down.)"""
-    if pool.idle + lease.shelf.size <= pool.limit:
-        lease.shelf.append(lease)
+    if pool.idle + block.free_list.size <= pool.limit:
+        block.free_list.append(block)
     else:
-        leases.pop(id(lease), None)
+        blocks.pop(id(block), None)
 
 
 if hasattr(os, "register_at_fork"):

@@ -120,21 +120,21 @@ def _native() -> Team | None:
         return None
     try:
         code = team_code()
-        place = pages.place(pages.whole(layout.SIZE), pages.READ | pages.WRITE)  # for ever: workers look at it
+        state = pages.map_memory(pages.whole(layout.SIZE), pages.READ | pages.WRITE)  # for ever: workers look at it
     except (RuntimeError, ValueError, OSError):
         return None
-    ctypes.c_void_p.from_address(place + layout.SYSCALL).value = ctypes.cast(
+    ctypes.c_void_p.from_address(state + layout.SYSCALL).value = ctypes.cast(
         pages.libc().syscall, ctypes.c_void_p
     ).value
-    ctypes.c_int64.from_address(place + layout.TURNS).value = _turns(code["rest"].address)
-    workers = _Workers(place, code["work"].address)
+    ctypes.c_int64.from_address(state + layout.TURNS).value = _turns(code["rest"].address)
+    workers = _Workers(state, code["work"].address)
     start = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)(code["launch"].address)
     start.code = code["launch"].call  # what runs must stay in memory
 
     def native(entry: Entry, words: int, threads: int) -> None:
         if workers.count < threads - 1 and not _refused.lately(threads - 1) and not workers.grow(threads - 1):
             _refused.say(workers.count, threads - 1)
-        start(place, entry.address, words, threads - 1)
+        start(state, entry.address, words, threads - 1)
 
     return native if workers.grow(1) else None
 
@@ -153,8 +153,8 @@ def _turns(rest: int) -> int:
 class _Workers:
     """The threads of a team. They end with the process."""
 
-    def __init__(self, place: int, work: int) -> None:
-        self.count, self._place, self._work, self._lock = 0, place, work, threading.Lock()
+    def __init__(self, state: int, work: int) -> None:
+        self.count, self._state, self._work, self._lock = 0, state, work, threading.Lock()
 
     def grow(self, count: int) -> bool:
         """Have `count` of them; False where the system grants no more."""
@@ -170,8 +170,8 @@ class _Workers:
         libc, thread = pages.libc(), ctypes.c_void_p()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            work, place = ctypes.c_void_p(self._work), ctypes.c_void_p(self._place)
-            failed = libc.pthread_create(ctypes.byref(thread), None, work, place)
+            work, state = ctypes.c_void_p(self._work), ctypes.c_void_p(self._state)
+            failed = libc.pthread_create(ctypes.byref(thread), None, work, state)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return not failed and not libc.pthread_detach(thread)
@@ -202,8 +202,9 @@ def _dispatch() -> Team | None:
 # -------------------------------------------------------------------- Python threads
 
 
-class _Job:
-    """One launch. Workers enter while it is open; who comes late finds it closed, and nobody waits for him."""
+class _Launch:
+    """The descriptor of one launch. Workers enter while it is open; who comes late finds it closed, and nobody waits
+    for him."""
 
     __slots__ = ("call", "changed", "inside", "open", "words")
 
@@ -238,7 +239,7 @@ class _Job:
             raise interrupted
 
 
-_jobs: queue.SimpleQueue = queue.SimpleQueue()
+_launches: queue.SimpleQueue = queue.SimpleQueue()
 _workers = 0
 _growing = threading.Lock()
 
@@ -246,13 +247,13 @@ _growing = threading.Lock()
 def _python(entry: Entry, words: int, threads: int) -> None:
     """Ask others to join, work, wait for those that did."""
     _grow(threads - 1)
-    job = _Job(entry.call, words)
+    descriptor = _Launch(entry.call, words)
     try:
         for _ in range(threads - 1):
-            _jobs.put(job)
+            _launches.put(descriptor)
         entry.call(words)
     finally:
-        job.close()
+        descriptor.close()
 
 
 def _grow(count: int) -> None:
@@ -263,23 +264,23 @@ def _grow(count: int) -> None:
     with _growing:
         while _workers < count:
             try:
-                threading.Thread(target=_work, args=(_jobs,), name="rushlight", daemon=True).start()
+                threading.Thread(target=_work, args=(_launches,), name="rushlight", daemon=True).start()
             except RuntimeError:
                 _refused.say(_workers, count)
                 return
             _workers += 1
 
 
-def _work(jobs: queue.SimpleQueue) -> None:
+def _work(launches: queue.SimpleQueue) -> None:
     while True:
-        jobs.get().join()
+        launches.get().join()
 
 
 def _after_fork() -> None:
     """The child has this thread only: it makes a new team when it first needs one."""
-    global _team, _jobs, _workers, _growing, _refused
+    global _team, _launches, _workers, _growing, _refused
     _team, _workers, _refused = None, 0, _Refused()
-    _jobs, _growing = queue.SimpleQueue(), threading.Lock()
+    _launches, _growing = queue.SimpleQueue(), threading.Lock()
     cpus.refresh()
 
 

@@ -203,8 +203,8 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
 
 def wrap_beside(array: np.ndarray, source: Tensor) -> Tensor:
     """A Tensor of an array of the host, carried to the device of another."""
-    place = memory(source)
-    return wrap(array if type(place) is np.ndarray else place.backend.from_host(array))
+    beside = memory(source)
+    return wrap(array if type(beside) is np.ndarray else beside.backend.from_host(array))
 
 
 def wrap_unordered(array: np.ndarray) -> Tensor:

@@ -22,7 +22,7 @@ from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import MemoryFormat, empty_in_format, preserve_format
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import is_number, number_in_dtype
-from rushlight.tensor.size import CPU, backend_of, check_device, device, place_of_new, places
+from rushlight.tensor.size import CPU, backend_of, check_device, default_devices, device, device_of_new
 
 Device = str | device | None
 
@@ -102,7 +102,7 @@ def dtype_or_default(dtype: dtypes.dtype | type | None) -> dtypes.dtype:
 
 
 def _leaf(array: np.ndarray, device: Device, requires_grad: bool, pin_memory: bool = False) -> Tensor:
-    if device is not CPU and (device := place_of_new(device)) is not None:
+    if device is not CPU and (device := device_of_new(device)) is not None:
         backend = backend_of(device)
         if backend is not None and type(array) is np.ndarray:
             array = backend.from_host(array)
@@ -150,9 +150,9 @@ def tensor(
 
 def as_tensor(data: object, dtype: dtypes.dtype | None = None, device: Device = None) -> Tensor:
     """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
-    place = place_of_new(device)
-    if place is not None:
-        return _on_host(data, dtype).to(place)
+    given = device_of_new(device)
+    if given is not None:
+        return _on_host(data, dtype).to(given)
     return _on_host(data, dtype)
 
 
@@ -359,7 +359,7 @@ def empty(
     """An uninitialised tensor."""
     shape = shape_of("empty", sizes, size)
     kind = dtype_or_default(dtype).numpy
-    if memory_format is None and device is None and places.get()[-1] is None:  # the usual call
+    if memory_format is None and device is None and default_devices.get()[-1] is None:  # the usual call
         array = allocate(shape, kind)
     else:
         array = _room(shape, kind, device) if memory_format is None else _in_format(shape, kind, memory_format, device)
@@ -367,12 +367,12 @@ def empty(
 
 
 def _in_format(shape: tuple, kind: np.dtype, memory_format: MemoryFormat, device: Device) -> np.ndarray:
-    return empty_in_format(shape, kind, memory_format, place_of_new(device))
+    return empty_in_format(shape, kind, memory_format, device_of_new(device))
 
 
 def _room(shape: tuple, kind: np.dtype, device: Device) -> np.ndarray:
     """Uninitialised memory on a device."""
-    backend = backend_of(place_of_new(device))
+    backend = backend_of(device_of_new(device))
     return allocate(shape, kind) if backend is None else backend.empty(shape, kind)
 
 
@@ -428,7 +428,7 @@ def full(
 def _filled(
     shape: tuple, value: float, kind: dtypes.dtype, device: Device, requires_grad: bool, pin_memory: bool
 ) -> Tensor:
-    plain = device is None and places.get()[-1] is None
+    plain = device is None and default_devices.get()[-1] is None
     array = allocate(shape, kind.numpy) if plain else _room(shape, kind.numpy, device)
     array[...] = number_in_dtype(value, kind)
     return _leaf(array, CPU, requires_grad, pin_memory)

@@ -248,19 +248,19 @@ def to(self: Tensor, *args: object, **kwargs: object) -> Tensor:
 
     Itself where nothing changes, unless `copy=True`.
     """
-    kind, memory_format, force, place = _read_to(args, kwargs)
+    kind, memory_format, force, target = _read_to(args, kwargs)
     kind = self.dtype if kind is None else kind
     result = self if kind is self.dtype else cast(self, kind.numpy)
-    if place is not None and place != self.device:
-        result = moved(result, place)
+    if target is not None and target != self.device:
+        result = moved(result, target)
     if memory_format is not None and memory_format is not preserve_format:
         result = result.contiguous(memory_format=memory_format)
     return result.clone() if force and result is self else result
 
 
-def moved(input: Tensor, place: device) -> Tensor:
+def moved(input: Tensor, target: device) -> Tensor:
     """A copy on another device, recorded."""
-    result = wrap(carried(input._array, place))
+    result = wrap(carried(input._array, target))
     back = input.device
     record("ToCopyBackward0", result, (input,), lambda needs, grad: (moved(grad, back),))
     return result
@@ -271,23 +271,23 @@ def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryForm
     unknown = set(kwargs) - {"dtype", "device", "memory_format", "copy", "non_blocking", "other"}
     if unknown:
         raise TypeError(f"to() received an invalid keyword: {sorted(unknown)[0]}")
-    place = kwargs.get("device")
+    target = kwargs.get("device")
     flags = []
     for value in (*args, *[kwargs[name] for name in ("dtype", "other") if name in kwargs]):
         if isinstance(value, Tensor):
-            kind, place = value.dtype, value.device
+            kind, target = value.dtype, value.device
         elif isinstance(value, dtypes.dtype):
             kind = value
         elif isinstance(value, type) and dtypes.of_python(value):
             kind = dtypes.of_python(value)
         elif isinstance(value, (str, device)):
-            place = value
+            target = value
         elif isinstance(value, bool):
             flags.append(value)
         elif value is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got {type(value).__name__}")
-    place = None if place is None else device(place)
-    return kind, memory_format, bool(kwargs.get("copy") or (len(flags) > 1 and flags[1])), place
+    target = None if target is None else device(target)
+    return kind, memory_format, bool(kwargs.get("copy") or (len(flags) > 1 and flags[1])), target
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -416,8 +416,8 @@ def _unpickle_meta(
     return _rebuild(cls, array, requires_grad, attributes)
 
 
-def _unpickle_elsewhere(place: str, values: Tensor, cls: type, requires_grad: bool, attributes: dict) -> Tensor:
-    return _rebuild(cls, carried(values._array, place), requires_grad, attributes)
+def _unpickle_elsewhere(device: str, values: Tensor, cls: type, requires_grad: bool, attributes: dict) -> Tensor:
+    return _rebuild(cls, carried(values._array, device), requires_grad, attributes)
 
 
 def _rebuild(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict) -> Tensor:

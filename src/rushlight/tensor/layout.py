@@ -25,7 +25,7 @@ from rushlight.tensor.core import (
     wrap_view,
 )
 from rushlight.tensor.size import backend_of, device
-from rushlight.tensor.views import Place, add, read
+from rushlight.tensor.views import Region, add, read
 
 
 class MemoryFormat:
@@ -64,11 +64,11 @@ def _check_rank(ndim: int, memory_format: MemoryFormat) -> None:
 
 
 def empty_in_format(
-    shape: tuple[int, ...], kind: np.dtype, memory_format: MemoryFormat, place: str | device | None = None
+    shape: tuple[int, ...], kind: np.dtype, memory_format: MemoryFormat, on: str | device | None = None
 ) -> np.ndarray:
     """An uninitialised array in a memory format, on a device (None: the CPU)."""
     _check_rank(len(shape), memory_format)
-    backend = backend_of(place)
+    backend = backend_of(on)
     room = allocate if backend is None else backend.empty
     if memory_format.ndim is None:
         return room(shape, kind)
@@ -76,7 +76,7 @@ def empty_in_format(
     return np.moveaxis(memory, -1, 1)
 
 
-def place_of(array: np.ndarray) -> str | None:
+def device_of(array: np.ndarray) -> str | None:
     """The device of an array by its name; None: the CPU."""
     return None if type(array) is np.ndarray else array.backend.name
 
@@ -94,12 +94,12 @@ def is_channels_last(tensor: Tensor) -> bool:
     strides = array.strides if lying is None else lying.strides()
     if len(strides) < 4 or strides[1] > strides[-1] or not strides[1]:  # the usual answer first
         return False
-    reach = 0
+    extent = 0
     for axis in (1, *range(array.ndim - 1, 1, -1), 0):
         step, size = strides[axis], array.shape[axis]
-        if not size or step < reach or (axis == 0 and reach == strides[1]):
+        if not size or step < extent or (axis == 0 and extent == strides[1]):
             return False
-        reach = step * size
+        extent = step * size
     return array.ndim in CHANNELS_LAST
 
 
@@ -116,7 +116,7 @@ def wrap_formatted(array: np.ndarray, *sources: Tensor) -> Tensor:
     if array.ndim != memory(source).ndim:
         return wrap_unordered(array)
     if not in_channels_last(array):
-        ordered = empty_in_format(array.shape, array.dtype, CHANNELS_LAST[array.ndim], place_of(array))
+        ordered = empty_in_format(array.shape, array.dtype, CHANNELS_LAST[array.ndim], device_of(array))
         ordered[...] = array
         array = ordered
     return wrap(array)
@@ -215,7 +215,7 @@ def clone(input: Tensor, *, memory_format: MemoryFormat | None = preserve_format
         result = wrap_like(copy, input)
     else:
         array = memory(input)
-        copy = empty_in_format(array.shape, array.dtype, memory_format, place_of(array))
+        copy = empty_in_format(array.shape, array.dtype, memory_format, device_of(array))
         copy[...] = array
         result = wrap(copy)
     record("CloneBackward0", result, (input,), _pass)
@@ -248,6 +248,6 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     flat = strided(owner, (span,), (itemsize,))
     steps = tuple(s * itemsize for s in stride)
     result = wrap_view(strided(flat[storage_offset:], tuple(size), steps), input)
-    place, within = Place.of(result._array, owner), Place.of(array, owner)
-    record("AsStridedBackward0", result, (input,), lambda needs, grad: (read(add(grad, place), within),))
+    region, within = Region.of(result._array, owner), Region.of(array, owner)
+    record("AsStridedBackward0", result, (input,), lambda needs, grad: (read(add(grad, region), within),))
     return result

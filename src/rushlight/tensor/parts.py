@@ -23,7 +23,7 @@ from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import result_type
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
-from rushlight.tensor.views import Place, add
+from rushlight.tensor.views import Region, add
 
 # -- cutting
 
@@ -207,8 +207,8 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
         shape[at], strides[at] = (n - size) // step + 1, strides[at] * step
     windows = strided(array, shape, strides)
     result = wrap_view(windows, self)
-    place = Place.of(windows, self._array)
-    record("UnfoldBackward0", result, (self,), lambda needs, grad: (add(grad, place),))
+    region = Region.of(windows, self._array)
+    record("UnfoldBackward0", result, (self,), lambda needs, grad: (add(grad, region),))
     return result
 
 
@@ -218,8 +218,8 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     array = np.diagonal(input._array, offset, a, b)
     writeable_as(array, input._array)
     result = wrap_view(array, input)
-    place = Place.of(array, input._array)
-    record("DiagonalBackward0", result, (input,), lambda needs, grad: (add(grad, place),))
+    region = Region.of(array, input._array)
+    record("DiagonalBackward0", result, (input,), lambda needs, grad: (add(grad, region),))
     return result
 
 

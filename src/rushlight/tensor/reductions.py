@@ -66,7 +66,7 @@ def _widened(input: Tensor, dtype: dtypes.dtype | None) -> Tensor:
     return wrap(input._array.astype(np.int64))
 
 
-def spread(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
+def expand_reduced(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
     """The gradient of a reduction, seen in the shape of the input: its axes put back and stretched."""
     if not keepdim and memory(grad).ndim != len(shape):
         grad = grad.reshape([1 if axis in axes else n for axis, n in enumerate(shape)])
@@ -93,7 +93,7 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes
 
 
 def _sum_rule(shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
-    return (spread(grad, shape, axes, keepdim),)
+    return (expand_reduced(grad, shape, axes, keepdim),)
 
 
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
@@ -122,7 +122,7 @@ def _mean(array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarra
 def _mean_rule(
     shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, count: int, needs: Needs, grad: Tensor
 ) -> Gradients:
-    return (spread(grad, shape, axes, keepdim) / count,)
+    return (expand_reduced(grad, shape, axes, keepdim) / count,)
 
 
 def _check_floating_spread(input: Tensor) -> None:
@@ -179,8 +179,8 @@ def _warn_of_freedom() -> None:
 
 
 def _var_rule(axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
-    spreaded = spread(grad, memory(input).shape, axes, keepdim)
-    return (spreaded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
+    expanded = expand_reduced(grad, memory(input).shape, axes, keepdim)
+    return (expanded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
 
 
 def std(
@@ -240,12 +240,12 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     order = (*rest, *axes)
     flat = input.permute(order).reshape(*[shape[a] for a in rest], math.prod([shape[a] for a in axes]))
     if not memory(input).size:
-        return (spread(grad, shape, axes, keepdim) * input,)
+        return (expand_reduced(grad, shape, axes, keepdim) * input,)
     one = flat.new_ones((*memory(flat).shape[:-1], 1))
     before = cat([one, cumprod(flat, -1)[..., :-1]], -1)
     behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
     others = (before * behind).reshape([shape[a] for a in order]).permute(np.argsort(order).tolist())
-    return (spread(grad, shape, axes, keepdim) * others,)
+    return (expand_reduced(grad, shape, axes, keepdim) * others,)
 
 
 # -- extremes
@@ -362,9 +362,9 @@ def _amount_rule(
     axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
     shape = memory(input).shape
-    mask = input._array == spread(result.detach(), shape, axes, keepdim)._array
+    mask = input._array == expand_reduced(result.detach(), shape, axes, keepdim)._array
     share = (mask / mask.sum(axis=axes, keepdims=True)).astype(memory(grad).dtype)
-    return (spread(grad, shape, axes, keepdim) * wrap(share),)
+    return (expand_reduced(grad, shape, axes, keepdim) * wrap(share),)
 
 
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -536,7 +536,7 @@ def _p_norm_rule(
     shape = memory(input).shape
     if p == 0:
         return (None,)
-    total, grad = spread(result, shape, axes, keepdim), spread(grad, shape, axes, keepdim)
+    total, grad = expand_reduced(result, shape, axes, keepdim), expand_reduced(grad, shape, axes, keepdim)
     direction = input if p == 2 else input.sign() * input.abs() ** (p - 1)
     slope = grad * direction / total ** (1 if p == 2 else p - 1)
     return (slope.masked_fill(total.detach() == 0, 0),)
@@ -567,7 +567,7 @@ def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
 def _nuclear_rule(
     axes: tuple[int, ...], keepdim: bool, turned: np.ndarray, needs: Needs, grad: Tensor, input: Tensor
 ) -> Gradients:
-    found = wrap(spread(grad.detach(), turned.shape, axes, keepdim)._array * turned)
+    found = wrap(expand_reduced(grad.detach(), turned.shape, axes, keepdim)._array * turned)
     record("LinalgMatrixNormBackwardBackward0", found, (grad, input), _not_twice)
     return (found,)
 
@@ -592,4 +592,4 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
 def _logsumexp_rule(axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
     shape = memory(input).shape
-    return (spread(grad, shape, axes, keepdim) * (input - spread(result, shape, axes, keepdim)).exp(),)
+    return (expand_reduced(grad, shape, axes, keepdim) * (input - expand_reduced(result, shape, axes, keepdim)).exp(),)

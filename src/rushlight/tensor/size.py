@@ -1,4 +1,4 @@
-"""Shapes and places: `Size`, the tuple a shape is, and `device`: the CPU, meta (shapes alone), or a backend's own."""
+"""Shapes and devices: `Size`, the tuple a shape is, and `device`: the CPU, meta (shapes alone), or a backend's own."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ class device:
 
     def __enter__(self) -> device:
         """Within `with torch.device("meta"):` tensors are made there unless they are told elsewhere."""
-        places.set((*places.get(), self))
+        default_devices.set((*default_devices.get(), self))
         return self
 
     def __exit__(self, *error: object) -> None:
-        places.set(places.get()[:-1])
+        default_devices.set(default_devices.get()[:-1])
 
     def __repr__(self) -> str:
         return (
@@ -110,13 +110,13 @@ class device:
 # Words that are written where a dtype is meant.
 _DTYPES = ("float", "double", "half", "int", "long", "short", "bool", "float16", "float32", "float64", "int32", "int64")
 CPU = device("cpu")
-places: ContextVar[tuple[device | None, ...]] = ContextVar("rushlight_places", default=(None,))
+default_devices: ContextVar[tuple[device | None, ...]] = ContextVar("rushlight_default_devices", default=(None,))
 """Where tensors are made, the last one: the default device, and those that the context is within."""
 
 
 def get_default_device() -> device:
     """Where tensors are made in this context."""
-    return place_of_new(None) or CPU
+    return device_of_new(None) or CPU
 
 
 def set_default_device(device: str | device | None) -> None:
@@ -127,26 +127,26 @@ def set_default_device(device: str | device | None) -> None:
     tensor(..., device='meta', size=(2,))
     >>> torch.set_default_device(None)
     """
-    places.set((None if device is None else _device(device), *places.get()[1:]))
+    default_devices.set((None if device is None else _device(device), *default_devices.get()[1:]))
 
 
 _device = device
 
 
-def place_of_new(place: str | device | None) -> str | device | None:
-    """Where a new tensor goes that was told this place, or none."""
-    return places.get()[-1] if place is None else place
+def device_of_new(given: str | device | None) -> str | device | None:
+    """Where a new tensor goes that was given this device, or none."""
+    return default_devices.get()[-1] if given is None else given
 
 
-def check_device(place: str | device | None) -> None:
-    """Raise unless `place` is a device that is here (or None, which means the CPU)."""
-    if place is not None and place is not CPU:
-        device(place)
+def check_device(given: str | device | None) -> None:
+    """Raise unless `given` is a device that is here (or None, which means the CPU)."""
+    if given is not None and given is not CPU:
+        device(given)
 
 
-def carried(array: Any, place: str | device) -> Any:
+def carried(array: Any, given: str | device) -> Any:
     """An array's numbers on a device: itself where it is there already. NotImplementedError for one without numbers."""
-    backend = backend_of(place)
+    backend = backend_of(given)
     its = None if type(array) is np.ndarray else array.backend
     if backend is its:
         return array
@@ -154,14 +154,14 @@ def carried(array: Any, place: str | device) -> Any:
     return values if backend is None else backend.from_host(values)
 
 
-def limits_of(place: str | device | None) -> AbstractContextManager:
+def limits_of(given: str | device | None) -> AbstractContextManager:
     """Within it sizes are held against the memory of a device."""
-    backend = backend_of(place_of_new(place))
+    backend = backend_of(device_of_new(given))
     return nullcontext() if backend is None else backend.limits()
 
 
-def backend_of(place: str | device | None) -> Device | None:
+def backend_of(given: str | device | None) -> Device | None:
     """Who has a device's memory; None for the CPU. RuntimeError for a device that is not here."""
-    if place is None or place is CPU:
+    if given is None or given is CPU:
         return None
-    return find(device(place).type)
+    return find(device(given).type)

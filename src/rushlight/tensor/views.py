@@ -17,7 +17,7 @@ from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, wrap
 
 
-class Place(NamedTuple):
+class Region(NamedTuple):
     """Where a view lies in its base: shapes, and strides and offsets in bytes into a buffer of `nbytes`."""
 
     base_shape: tuple[int, ...]
@@ -29,11 +29,11 @@ class Place(NamedTuple):
     nbytes: int
 
     @classmethod
-    def of(cls, view: np.ndarray, base: np.ndarray) -> Place:
-        """The place of `view` in `base`."""
+    def of(cls, view: np.ndarray, base: np.ndarray) -> Region:
+        """The region of `view` in `base`."""
         if type(base) is not np.ndarray:
-            reach = [(n - 1) * s for n, s in zip(base.shape, base.strides)] if base.size else []
-            low, high = sum(r for r in reach if r < 0), sum(r for r in reach if r > 0) + base.itemsize
+            extents = [(n - 1) * s for n, s in zip(base.shape, base.strides)] if base.size else []
+            low, high = sum(r for r in extents if r < 0), sum(r for r in extents if r > 0) + base.itemsize
             return cls(
                 base.shape, base.strides, -low, view.shape, view.strides, view.offset - base.offset - low, high - low
             )
@@ -59,56 +59,56 @@ class Place(NamedTuple):
 
     def overlaps(self) -> bool:
         """Whether two elements of the view may be one in memory (`expand`, `unfold`)."""
-        reach = 0
+        extent = 0
         for stride, size in sorted((s, n) for s, n in zip(self.view_strides, self.view_shape) if n > 1):
-            if stride <= reach:
+            if stride <= extent:
                 return True
-            reach += (size - 1) * stride
+            extent += (size - 1) * stride
         return False
 
 
-def read(base: Tensor, place: Place) -> Tensor:
-    """The part of `base` at `place`, as a copy."""
-    whole, part = place.lay_out(base._array)
+def read(base: Tensor, region: Region) -> Tensor:
+    """The part of `base` at `region`, as a copy."""
+    whole, part = region.lay_out(base._array)
     whole[...] = base._array
     result = wrap(part.copy())
-    record("AsStridedBackward0", result, (base,), lambda needs, grad: (add(grad, place),))
+    record("AsStridedBackward0", result, (base,), lambda needs, grad: (add(grad, region),))
     return result
 
 
-def add(part: Tensor, place: Place) -> Tensor:
-    """Zeros of the base's shape with `part` added at `place`; the adjoint of `read`."""
-    whole, slot = place.lay_out(part._array)
-    if place.overlaps():
-        _add_overlapping(slot, part._array)
+def add(part: Tensor, region: Region) -> Tensor:
+    """Zeros of the base's shape with `part` added at `region`; the adjoint of `read`."""
+    whole, target = region.lay_out(part._array)
+    if region.overlaps():
+        _add_overlapping(target, part._array)
     else:
-        slot[...] = part._array
+        target[...] = part._array
     result = wrap(whole)
-    record("AsStridedBackward0", result, (part,), lambda needs, grad: (read(grad, place),))
+    record("AsStridedBackward0", result, (part,), lambda needs, grad: (read(grad, region),))
     return result
 
 
-def _add_overlapping(slot: np.ndarray, part: np.ndarray) -> None:
+def _add_overlapping(target: np.ndarray, part: np.ndarray) -> None:
     if not part.size:
         return
     if type(part) is not np.ndarray:
         raise NotImplementedError(f"overlapping views on {part.backend.name}")
-    at = sum(np.ix_(*(np.arange(n) * (s // slot.itemsize) for n, s in zip(slot.shape, slot.strides))))
+    at = sum(np.ix_(*(np.arange(n) * (s // target.itemsize) for n, s in zip(target.shape, target.strides))))
     sums = np.bincount(at.reshape(-1), part.reshape(-1).astype(np.float64))
-    whole = np.lib.stride_tricks.as_strided(slot, sums.shape, (slot.itemsize,))
-    whole[...] = sums.astype(slot.dtype)
+    whole = np.lib.stride_tricks.as_strided(target, sums.shape, (target.itemsize,))
+    whole[...] = sums.astype(target.dtype)
 
 
-def replace(base: Tensor, part: Tensor, place: Place) -> Tensor:
-    """`base` with the part at `place` replaced."""
-    whole, slot = place.lay_out(base._array)
+def replace(base: Tensor, part: Tensor, region: Region) -> Tensor:
+    """`base` with the part at `region` replaced."""
+    whole, target = region.lay_out(base._array)
     whole[...] = base._array
-    slot[...] = part._array
+    target[...] = part._array
     result = wrap(whole)
 
     def rule(needs: Needs, grad: Tensor) -> tuple[Tensor, Tensor]:
-        at_place = read(grad, place)
-        return replace(grad, wrap(np.zeros_like(at_place._array)), place), at_place
+        in_region = read(grad, region)
+        return replace(grad, wrap(np.zeros_like(in_region._array)), region), in_region
 
     record("CopySlices", result, (base, part), rule)
     return result
@@ -118,9 +118,9 @@ def replay_history(view: Tensor) -> None:
     """Give a view the node that leads to its base as the base is now."""
     base = view._base
     if base.requires_grad:
-        place = Place.of(view._array, base._array)
+        region = Region.of(view._array, base._array)
         edge = edge_of(base)
-        view._node = Node("AsStridedBackward0", [edge], lambda needs, grad: (add(grad, place),), (view,))
+        view._node = Node("AsStridedBackward0", [edge], lambda needs, grad: (add(grad, region),), (view,))
         view._index, view._requires_grad = 0, True
     view._seen = view._version.count
 
@@ -128,7 +128,7 @@ def replay_history(view: Tensor) -> None:
 class CopySlices(Node):
     """An in-place change of a view, as a node of its base: outside of the slice the gradient passes by."""
 
-    __slots__ = ("change", "first", "place")
+    __slots__ = ("change", "first", "region")
 
     def __init__(self, view: Tensor, change: Node, before: Edge | None) -> None:
         base = view._base
@@ -136,19 +136,19 @@ class CopySlices(Node):
         self.first = 1 if _same_edge(change.edges[0], before) else 0
         super().__init__("torch::autograd::CopySlices", [edge_of(base), *change.edges[self.first :]], None, (base,))
         self.change = change
-        self.place = Place.of(view._array, base._array)
+        self.region = Region.of(view._array, base._array)
 
     def apply(self, grads: list[Tensor | None], needs: Needs) -> Gradients:
         """The gradients of the base before the change, and of what the change took in."""
         (grad,) = grads
-        results = self.change.apply([read(grad, self.place)], needs if self.first else needs[1:])
+        results = self.change.apply([read(grad, self.region)], needs if self.first else needs[1:])
         others = results[self.first :]
         if not needs[0]:
             return (None, *others)
         part = results[0] if self.first else None
         if part is None:
-            part = wrap(zeros_beside(grad._array, self.place.view_shape, grad._array.dtype))
-        return (replace(grad, part, self.place), *others)
+            part = wrap(zeros_beside(grad._array, self.region.view_shape, grad._array.dtype))
+        return (replace(grad, part, self.region), *others)
 
     def release(self) -> None:
         """Let go of what the change saved."""

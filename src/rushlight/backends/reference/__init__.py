@@ -29,7 +29,7 @@ from rushlight.backends.reference.pooling import (
     window_sums_grad,
 )
 from rushlight.core.memory import worded
-from rushlight.rules.meeting import walk
+from rushlight.rules.in_bounds import iterate_taps
 from rushlight.rules.spec import ConvSpec
 
 __all__ = [
@@ -122,7 +122,7 @@ def correlate(spec: ConvSpec, x: np.ndarray, w: np.ndarray) -> np.ndarray:
 def _by_taps(spec: ConvSpec, x: np.ndarray, w: np.ndarray, y: np.ndarray) -> None:
     lows = tuple(lo for lo, _ in spec.padding)
     inputs = spec.size, spec.input_dilation
-    for k, at_y, at_x in walk(spec.taps, spec.dilation, lows, spec.stride, spec.out, *inputs):
+    for k, at_y, at_x in iterate_taps(spec.taps, spec.dilation, lows, spec.stride, spec.out, *inputs):
         here = x[(..., *at_x)]
         flat = here.reshape(*here.shape[:2], prod(here.shape[2:]))  # (g, ci, n·positions)
         target = y[(..., *at_y)]
@@ -133,7 +133,7 @@ def _by_positions(spec: ConvSpec, x: np.ndarray, w: np.ndarray, y: np.ndarray) -
     lows = tuple(lo for lo, _ in spec.padding)
     inputs = spec.size, spec.input_dilation
     batch_last = np.moveaxis(x, 2, -1)  # (g, ci, *size, n)
-    for o, at_w, at_x in walk(spec.out, spec.stride, lows, spec.dilation, spec.taps, *inputs):
+    for o, at_w, at_x in iterate_taps(spec.out, spec.stride, lows, spec.dilation, spec.taps, *inputs):
         here = batch_last[(slice(None), slice(None), *at_x)]
         some, terms = w[(..., *at_w)], prod(here.shape[1:-1])
         y[(..., *o)] = some.reshape(*some.shape[:2], terms) @ here.reshape(spec.groups, terms, spec.batch)

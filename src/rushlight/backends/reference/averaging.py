@@ -81,18 +81,18 @@ def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
         return _repeated(size, lead, out, result).astype(y.dtype, copy=False)
     for axis, count in enumerate(size, len(lead)):
         lines = np.moveaxis(result, axis, 0)
-        spread = np.zeros((count, *lines.shape[1:]), result.dtype)
+        shares = np.zeros((count, *lines.shape[1:]), result.dtype)
         for index, (start, stop) in enumerate(_bounds(count, lines.shape[0])):
-            spread[start:stop] += lines[index] / np.asarray(stop - start, spread.dtype)
-        result = np.moveaxis(spread, 0, axis)
+            shares[start:stop] += lines[index] / np.asarray(stop - start, shares.dtype)
+        result = np.moveaxis(shares, 0, axis)
     return np.ascontiguousarray(result, dtype=y.dtype)
 
 
 def _repeated(size: tuple[int, ...], lead: tuple[int, ...], out: tuple[int, ...], y: np.ndarray) -> np.ndarray:
-    """Windows of one size side by side: each has its share in all its places."""
+    """Windows of one size side by side: each has its share at all its positions."""
     lengths = [count // n for n, count in zip(out, size)]
     shares = y / np.asarray(prod(lengths), y.dtype)
     x = allocate((*lead, *size), y.dtype)
-    places = x.reshape(*lead, *(extent for pair in zip(out, lengths) for extent in pair))
-    places[...] = np.expand_dims(shares, tuple(range(len(lead) + 1, places.ndim, 2)))
+    windows = x.reshape(*lead, *(extent for pair in zip(out, lengths) for extent in pair))
+    windows[...] = np.expand_dims(shares, tuple(range(len(lead) + 1, windows.ndim, 2)))
     return x

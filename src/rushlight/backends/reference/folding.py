@@ -11,12 +11,12 @@ from math import prod
 import numpy as np
 
 from rushlight.core.memory import worded
-from rushlight.rules.meeting import walk
+from rushlight.rules.in_bounds import iterate_taps
 from rushlight.rules.windows import Windows
 
 
 def _steps(grid: Windows) -> tuple:
-    """The arguments of `walk` over the taps of windows."""
+    """The arguments of `iterate_taps` over the taps of windows."""
     return grid.taps, grid.dilation, grid.padding, grid.stride, grid.out, grid.size
 
 
@@ -26,7 +26,7 @@ def unfold(grid: Windows, x: np.ndarray) -> np.ndarray:
     rank = len(grid.size)
     lead = x.shape[:-rank]  # (batch, channels) or (channels,)
     columns = np.zeros((*lead, *grid.taps, *grid.out), x.dtype)
-    for tap, outputs, inputs in walk(*_steps(grid)):
+    for tap, outputs, inputs in iterate_taps(*_steps(grid)):
         columns[(..., *tap, *outputs)] = x[(..., *inputs)]
     return columns.reshape(*lead[:-1], lead[-1] * prod(grid.taps), prod(grid.out))
 
@@ -38,6 +38,6 @@ def fold(grid: Windows, columns: np.ndarray) -> np.ndarray:
     blocks = columns.reshape(*lead, *grid.taps, *grid.out)
     half = columns.itemsize == 2
     image = np.zeros((*lead, *grid.size), np.float32 if half else columns.dtype)
-    for tap, outputs, inputs in walk(*_steps(grid)):
+    for tap, outputs, inputs in iterate_taps(*_steps(grid)):
         image[(..., *inputs)] += blocks[(..., *tap, *outputs)]
     return image.astype(columns.dtype, copy=False)

@@ -88,10 +88,10 @@ def source(mode: str, size: int, lo: int, hi: int) -> np.ndarray:
     if mode == "circular":  # what a negative side crops does not come round again
         start, kept = max(-lo, 0), size + min(lo, 0) + min(hi, 0)
         return start + np.arange(-max(lo, 0), kept + max(hi, 0)) % max(kept, 1)
-    places = np.arange(-lo, size + hi)
+    positions = np.arange(-lo, size + hi)
     if mode == "replicate":
-        return places.clip(0, size - 1)
-    return size - 1 - np.abs(size - 1 - np.abs(places))
+        return positions.clip(0, size - 1)
+    return size - 1 - np.abs(size - 1 - np.abs(positions))
 
 
 @lru_cache(512)
@@ -170,6 +170,6 @@ def _empty_like(x: np.ndarray, shape: tuple[int, ...], kind: np.dtype) -> np.nda
     """An uninitialised array in x's memory format."""
     _, back = _contiguous_axes(x)
     lying = [0] * x.ndim
-    for axis, place in enumerate(back):
-        lying[place] = shape[axis]
+    for axis, position in enumerate(back):
+        lying[position] = shape[axis]
     return allocate(lying, kind).transpose(back)

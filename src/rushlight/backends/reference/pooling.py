@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rushlight.backends.protocol import winner_dtype
-from rushlight.rules.meeting import walk
+from rushlight.rules.in_bounds import iterate_taps
 
 if TYPE_CHECKING:
     from rushlight.rules.windows import Windows
@@ -31,7 +31,7 @@ def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y:
     x = laid_like(winners, shape, np.dtype(np.float32) if y.dtype.itemsize == 2 else y.dtype)
     x.fill(0)
     bits = y.view(np.dtype(f"u{y.itemsize}"))  # times 0 they are 0, which infinity and NaN are not
-    for number, outputs, inputs in meetings(grid):
+    for number, outputs, inputs in numbered_taps(grid):
         x[(..., *inputs)] += (bits[(..., *outputs)] * (winners[(..., *outputs)] == number)).view(y.dtype)
     return x.astype(y.dtype, copy=False)
 
@@ -40,7 +40,7 @@ def max_pool_gather(grid: Windows, winners: np.ndarray, x: np.ndarray) -> np.nda
     """What x has where each window's maximum was; 0 for a window that lies in the padding alone."""
     y = laid_like(winners, winners.shape, x.dtype)
     y.fill(0)
-    for number, outputs, inputs in meetings(grid):
+    for number, outputs, inputs in numbered_taps(grid):
         np.copyto(y[(..., *outputs)], x[(..., *inputs)], where=winners[(..., *outputs)] == number)
     return y
 
@@ -49,7 +49,7 @@ def positions(grid: Windows, winners: np.ndarray) -> np.ndarray:
     """The flat position in its plane of each window's maximum."""
     indices = np.zeros(winners.shape, np.int64)
     plane = np.arange(prod(grid.size)).reshape(grid.size)
-    for number, outputs, inputs in meetings(grid):
+    for number, outputs, inputs in numbered_taps(grid):
         np.copyto(indices[(..., *outputs)], plane[inputs], where=winners[(..., *outputs)] == number)
     return indices
 
@@ -57,7 +57,7 @@ def positions(grid: Windows, winners: np.ndarray) -> np.ndarray:
 def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:
     """The sum of each window's entries, tap after tap."""
     y = np.zeros((*x.shape[: -len(grid.size)], *grid.out), x.dtype)
-    for _, outputs, inputs in meetings(grid):
+    for _, outputs, inputs in numbered_taps(grid):
         y[(..., *outputs)] += x[(..., *inputs)]
     return y
 
@@ -65,14 +65,14 @@ def window_sums(grid: Windows, x: np.ndarray) -> np.ndarray:
 def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np.ndarray:
     """The adjoint: an array of this shape with the sum of what each position's windows have in y."""
     x = np.zeros(shape, y.dtype)
-    for _, outputs, inputs in meetings(grid):
+    for _, outputs, inputs in numbered_taps(grid):
         x[(..., *inputs)] += y[(..., *outputs)]
     return x
 
 
-def meetings(grid: Windows) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
-    """Every tap that meets an input: its number, and the slices of outputs and inputs that meet."""
-    for tap, outputs, inputs in walk(grid.taps, grid.dilation, grid.padding, grid.stride, grid.out, grid.size):
+def numbered_taps(grid: Windows) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
+    """Every tap that reads an input: its number among all taps, and the slices of outputs and inputs."""
+    for tap, outputs, inputs in iterate_taps(grid.taps, grid.dilation, grid.padding, grid.stride, grid.out, grid.size):
         number = 0
         for k, count in zip(tap, grid.taps):
             number = number * count + k
@@ -100,14 +100,14 @@ def _maxima(grid: Windows, x: np.ndarray) -> np.ndarray:
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
     values = laid_like(x, (*x.shape[: -len(grid.size)], *grid.out), x.dtype)
     values.fill(lowest)
-    for _, outputs, inputs in meetings(grid):
+    for _, outputs, inputs in numbered_taps(grid):
         np.maximum(values[(..., *outputs)], x[(..., *inputs)], out=values[(..., *outputs)])
     return values
 
 
 def _winners(grid: Windows, x: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Which tap of each window is its maximum: the first of equals, the last of several NaN."""
-    taps = list(meetings(grid))
+    taps = list(numbered_taps(grid))
     winners = laid_like(values, values.shape, winner_dtype(grid))
     winners.fill(0)
     for number, outputs, inputs in reversed(taps):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 from math import prod
 
-from rushlight.rules.meeting import meet
+from rushlight.rules.in_bounds import in_bounds_range
 
 from ..facts import Axis, Facts
 from ..text import MODES, alike
@@ -32,7 +32,7 @@ def added(axis: Axis, place: int) -> int:
     """How many inputs reach an output position of this axis: the taps that stand on an input."""
     n = axis.numbers
     last = place + n["before"] - n["dilation"] * (n["taps"] - 1)  # what the last tap would have to stand on
-    taps, _ = meet(last, n["dilation"], n["taps"], n["size"], n["stride"])
+    taps, _ = in_bounds_range(last, n["dilation"], n["taps"], n["size"], n["stride"])
     return len(range(*taps.indices(n["taps"])))
 
 

@@ -176,6 +176,6 @@ def _mapped(file: int, size: int) -> np.ndarray:
     memory = np.frombuffer(mmap.mmap(-1, size, flags=pages.PRIVATE | pages.ANONYMOUS), np.uint8)
     address = memory.ctypes.data
     # Mapped for reading at once, since that copies nothing, and only then open for writing.
-    pages.place(size, pages.READ, pages.PRIVATE | pages.FIXED | _POPULATE, file, address)
+    pages.map_memory(size, pages.READ, pages.PRIVATE | pages.FIXED | _POPULATE, file, address)
     pages.protect(address, size, pages.READ | pages.WRITE)
     return memory

@@ -1,4 +1,4 @@
-"""`map_location`: what PyTorch takes as the place of storages comes in, a rule for each storage's place goes out.
+"""`map_location`: what PyTorch takes for it comes in, what becomes of each storage goes out.
 
 Numbers come to the CPU first, whatever device they were saved from; a map_location that is a device sends all of them
 there (`moved`).
@@ -39,34 +39,34 @@ class Storage:
     __len__ = size
 
 
-Place = str | device | Mapping[str, str | device] | Callable[[Storage, str], Storage | None] | None
+MapLocation = str | device | Mapping[str, str | device] | Callable[[Storage, str], Storage | None] | None
 
 
-def restorer(map_location: Place) -> Callable[[np.ndarray, str], np.ndarray] | None:
-    """What to do with each storage and the place it was saved from; None where there is nothing to do.
+def restorer(map_location: MapLocation) -> Callable[[np.ndarray, str], np.ndarray] | None:
+    """What to do with each storage and the location it was saved from; None where there is nothing to do.
 
-    Raises RuntimeError for a place that is not here, TypeError for what names no place.
+    Raises RuntimeError for a location that is not here, TypeError for what names no location.
     """
     if map_location is None or isinstance(map_location, (str, device)):
         check_device(map_location)
         return None
     if isinstance(map_location, Mapping):
-        for place in map_location.values():
-            if backend_of(place) is not None:
+        for location in map_location.values():
+            if backend_of(location) is not None:
                 raise RuntimeError(
-                    message(f"a dict of places sends to the CPU alone, not to {place}", fix=f"'{place}'")
+                    message(f"a dict of locations sends to the CPU alone, not to {location}", fix=f"'{location}'")
                 )
         return None
     if not callable(map_location):
         raise TypeError(
             message(
                 f"map_location is of type {type(map_location).__name__}",
-                fix="'cpu', a device, a dict of places such as {'cuda:0': 'cpu'}, or a function (storage, place)",
+                fix="'cpu', a device, a dict of locations such as {'cuda:0': 'cpu'}, or a function (storage, location)",
             )
         )
 
-    def restore(array: np.ndarray, place: str) -> np.ndarray:
-        found = map_location(Storage(array), place)
+    def restore(array: np.ndarray, location: str) -> np.ndarray:
+        found = map_location(Storage(array), location)
         if found is None:
             return array
         if not isinstance(found, Storage):
@@ -76,25 +76,25 @@ def restorer(map_location: Place) -> Callable[[np.ndarray, str], np.ndarray] | N
     return restore
 
 
-def moved(result: Any, map_location: Place) -> Any:
+def moved(result: Any, map_location: MapLocation) -> Any:
     """What was loaded, with its tensors on the device that is asked for: each remains the object that it is."""
     if isinstance(map_location, (str, device)) and backend_of(map_location) is not None:
         _move(result, map_location, set())
     return result
 
 
-def _move(value: Any, place: str | device, seen: set[int]) -> None:
+def _move(value: Any, location: str | device, seen: set[int]) -> None:
     if id(value) in seen:
         return
     seen.add(id(value))
     if isinstance(value, Tensor):
         if not value.is_meta:
-            value.data = value.data.to(place)
+            value.data = value.data.to(location)
     elif isinstance(value, Mapping):
         for entry in value.values():
-            _move(entry, place, seen)
+            _move(entry, location, seen)
     elif isinstance(value, (list, tuple, set)):
         for entry in value:
-            _move(entry, place, seen)
+            _move(entry, location, seen)
     elif hasattr(value, "parameters") and hasattr(value, "to"):
-        value.to(place)
+        value.to(location)
