@@ -93,7 +93,7 @@ kernels
 runtime
 backends
 autograd
-random/stream random/rounding random/box_muller random/source random/distributions random/fill
+random/stream random/source random/distributions random/fill
 tensor
 random
 ops

@@ -10,7 +10,9 @@ import random
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "bool")
-NORMAL_CALLS = ("normal_", "exponential_", "randn", "normal")  # equal up to rounding; all others to the last bit
+LIBRARY_METHODS = ("normal_", "exponential_", "cauchy_", "log_normal_", "geometric_")
+LIBRARY_CALLS = (*LIBRARY_METHODS, "randn")
+# Computed by the C library: recorded numbers are met up to rounding, those of this machine's PyTorch to the last bit.
 TOLERANCE = {"float32": 1e-6, "float64": 1e-13, "float16": 2e-3, "bfloat16": 2e-2}
 
 
@@ -19,6 +21,16 @@ def run(torch, sequence):
     torch.manual_seed(sequence["seed"])
     values = [_call(torch, step).tolist() for step in sequence["steps"]]
     return {"values": values, "next": torch.rand(2, dtype=torch.float64).tolist()}
+
+
+def elsewhere(torch) -> bool:
+    """Whether PyTorch takes some of its numbers from a library of Intel's here, which draws one word in all."""
+    torch.manual_seed(0)
+    torch.empty(100).bernoulli_()
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    torch.rand(200)
+    return bool(after != torch.rand(1))
 
 
 def _call(torch, step):
@@ -46,7 +58,7 @@ def sample(rng: random.Random, steps: int):
 
 
 def _sample_step(rng: random.Random):
-    method = rng.choice(("uniform_", "normal_", "bernoulli_", "exponential_", "random_", "random_range_", "function"))
+    method = rng.choice((*LIBRARY_METHODS, "uniform_", "bernoulli_", "random_", "random_range_", "function"))
     if method == "function":
         return _sample_function(rng)
     dtype = rng.choice(INTEGERS if method == "random_" else ("int64",) if method == "random_range_" else FLOATS)
@@ -59,9 +71,9 @@ def _sample_step(rng: random.Random):
 def _sample_arguments(rng: random.Random, method: str):
     if method == "uniform_":
         return sorted((rng.gauss(0, 1) * 10 ** rng.uniform(-3, 3), rng.gauss(0, 1)))
-    if method == "normal_":
+    if method in ("normal_", "cauchy_", "log_normal_"):
         return [rng.gauss(0, 2), rng.random()]
-    if method == "bernoulli_":
+    if method in ("bernoulli_", "geometric_"):
         return [rng.random()]
     if method == "exponential_":
         return [rng.uniform(0.5, 2)]
@@ -99,6 +111,7 @@ def _step(method, args, dtype, shape, layout="plain"):
 def _methods(seed, dtype):
     calls = [("uniform_", []), ("uniform_", [-1 / 3, 1 / 7]), ("normal_", [2.5, 0.3])]
     calls += [("bernoulli_", [0.3]), ("exponential_", [2.0]), ("uniform_", [5.0, 9.7])]
+    calls += [("cauchy_", [0.5, 2.0]), ("log_normal_", [0.25, 0.5]), ("geometric_", [0.1])]
     return {"seed": seed, "steps": [_step(method, args, dtype, [2, 5]) for method, args in calls]}
 
 
@@ -111,6 +124,7 @@ def _integers():
     steps = [_step("random_", [], dtype, [5]) for dtype in (*INTEGERS, *FLOATS)]
     spans = (2, 10, 2**24, 2**28 - 1, 2**28, 2**32, 2**40, 2**63 - 1)
     steps += [_step("random_", [0, span], "int64", [3]) for span in spans]
+    steps += [_step("random_", [-(2**63), None], dtype, [3]) for dtype in ("int64", "float32")]
     steps += [_step("random_", [-(2**63), 2**63 - 1], "int64", [3]), _step("random_", [-100, 100], "int8", [9])]
     return {"seed": 3, "steps": steps}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rushlight
-from rushlight.random.rounding import fused_float32
+from rushlight.backends.reference.rounding import fused_float32
 
 # Of PyTorch 2.13 on x86-64: manual_seed(12); empty(100003).normal_(-0.25, 1.75)
 RECORDED = "c2de9e5c63a9c1bee1326c041f7a7ba68907ad031fe660558893c058c85264aa"

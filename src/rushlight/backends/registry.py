@@ -2,7 +2,8 @@
 
 In comes a kernel's name with its spec and arrays, out comes the array of the first engine in order that takes the
 call. An engine is a module (or object) with the kernels `fprop`, `dgrad`, `wgrad`, `bias_grad`, `max_pool`,
-`pad_copies` and so on; it declines a call by raising `Refusal` with the reason, which is kept in `refusals`.
+`pad_copies` and so on, and `drawing`, which gives what makes random numbers; it declines a call by raising `Refusal`
+with the reason, which is kept in `refusals`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class Ordered:
     def dgrad(self, spec: ConvSpec, *arguments: Any) -> Any:
         """`dgrad` of the first engine that takes it."""
         return self._first("dgrad", spec, arguments)
+
+    def drawing(self, algorithm: str) -> Any:
+        """`drawing` of the first engine that does not decline."""
+        return self._first("drawing", algorithm, ())
 
     def __getattr__(self, name: str) -> Callable:
         if name not in KERNELS:

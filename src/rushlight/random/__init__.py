@@ -3,10 +3,8 @@
 Below tensors, on arrays:
 
 stream         words of MT19937
-rounding       the last bit of a uniform
-box_muller     normal numbers of float32
 source         seed, state, the process's own source
-distributions  words to numbers, in flat arrays
+distributions  words to numbers, in flat arrays, by the engine
 fill           numbers into arrays of any strides, in memory order
 
 Above them, loaded when first asked for:
@@ -25,7 +23,7 @@ _NAMES = {
 }
 _WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_WHERE)
-_SUBMODULES = {"box_muller", "distributions", "factories", "fill", "generator", "rounding", "source", "stream"}
+_SUBMODULES = {"distributions", "factories", "fill", "generator", "source", "stream"}
 
 
 __getattr__ = _absent.getter(__name__, _WHERE, _SUBMODULES)

@@ -1,11 +1,9 @@
 # Written by tools/make_stubs.py: change the source, or tools/overloads.pyi, and run it again.
 
-from rushlight.random import box_muller as box_muller
 from rushlight.random import distributions as distributions
 from rushlight.random import factories as factories
 from rushlight.random import fill as fill
 from rushlight.random import generator as generator
-from rushlight.random import rounding as rounding
 from rushlight.random import source as source
 from rushlight.random import stream as stream
 from rushlight.random.factories import bernoulli as bernoulli

@@ -18,7 +18,7 @@ from rushlight.random.fill import fill_bernoulli, fill_normal, fill_random_int, 
 from rushlight.random.generator import Generator
 from rushlight.random.source import checked
 from rushlight.tensor.core import Tensor, wrap
-from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, shape_of
+from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, full, shape_of
 from rushlight.tensor.size import carried
 
 _LARGEST_INT64 = (1 << 63) - 1
@@ -159,10 +159,14 @@ def _normal_around(mean: float | Tensor, std: float | Tensor, generator: Generat
     except ValueError:
         raise RuntimeError(f"normal: mean of shape {shapes[0]} and std of shape {shapes[1]} do not broadcast") from None
     result = empty(shape, dtype=leading.dtype, device=leading.device)
-    fill_normal(result._array, 0, 1, generator)
     given = tuple([value if isinstance(value, Tensor) else None for value in (mean, std)])
-    mean, std = (value._array if isinstance(value, Tensor) else value for value in (mean, std))
-    result._array[...] = result._array * std + mean
+    # Rounded as PyTorch rounds: after each step, and a number before it is added.
+    if isinstance(std, Tensor):
+        fill_normal(result._array, 0, 1, generator)
+        result.mul_(std.detach())
+    else:
+        fill_normal(result._array, 0, std, generator)
+    result.add_(mean.detach() if isinstance(mean, Tensor) else full((), mean, dtype=result.dtype, device=result.device))
     record("NormalBackward0", result, given, _no_slope, given)
     return result
 
@@ -205,12 +209,14 @@ def multinomial(
         return input.new_empty((*weights.shape[:-1], num_samples), dtype=dtypes.int64)
     weights = carried(weights, "cpu")
     _check_multinomial(input, _integer(num_samples, "multinomial", "num_samples"), replacement)
-    if not replacement:
+    if num_samples == 1 or not replacement:
         waits = np.empty(weights.shape, dtype=weights.dtype)
         with source.lock:
             distributions.exponential(source, waits.reshape(-1), 1.0)
         order = np.argsort(-(weights / waits), axis=-1, kind="stable")
         return wrap(np.ascontiguousarray(order[..., :num_samples], dtype=np.int64))
+    if weights.itemsize == 2:
+        weights = weights.astype(np.float32)
     rows = np.atleast_2d(weights)
     with source.lock:
         unit = distributions.unit_float64(source.stream, len(rows) * num_samples).reshape(len(rows), num_samples)

@@ -33,6 +33,7 @@ _CPP_NAMES = {
     "float32": "float",
     "float64": "double",
 }
+_SMALLEST_INT64 = -(1 << 63)
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
@@ -85,17 +86,20 @@ def fill_bernoulli(
     array: np.ndarray,
     p: float | np.ndarray = 0.5,
     generator: Source | None = None,
+    one: float = 1.0,
 ) -> None:
     """Fill with ones, of probability p (a number, or a floating array that broadcasts), and zeros.
 
-    The numbers are PyTorch's on AMD and ARM machines; on Intel's it calls a generator of Intel's library.
+    Where p is a number, `one` says what stands for the ones.
+
+    On some of Intel's machines PyTorch calls a generator of Intel's library instead, whose numbers are others.
     Raises RuntimeError where a probability lies outside [0, 1].
     """
     source = checked(generator)
     if not isinstance(p, float | int):
         _fill_bernoulli_each(array, p, source)
     elif 0 <= p <= 1:
-        _fill(source, array, lambda flat: distributions.bernoulli(source, flat, float(p)))
+        _fill(source, array, lambda flat: distributions.bernoulli(source, flat, float(p), one))
     else:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
 
@@ -118,18 +122,53 @@ def _fill_bernoulli_each(array: np.ndarray, p: np.ndarray, source: Source) -> No
 def fill_exponential(array: np.ndarray, lambd: float = 1.0, generator: Source | None = None) -> None:
     """Fill with exponential numbers of the rate `lambd`.
 
-    The numbers are PyTorch's on AMD and ARM machines, as for `fill_bernoulli`.
+    The numbers are PyTorch's where those of `fill_bernoulli` are.
     Raises RuntimeError where the rate is not positive or the dtype not floating.
     """
-    source, kind = checked(generator), dtypes.of_numpy(array.dtype)
-    if not kind.is_floating_point:
-        raise RuntimeError(
-            "Exponential distribution is a continuous probability distribution. dtype must be a floating point "
-            f"but you specified {_scalar_name(kind)}"
-        )
+    source = checked(generator)
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    kind = dtypes.of_numpy(array.dtype)
+    _require_continuous("Exponential", kind, _scalar_name(kind))
     _fill(source, array, lambda flat: distributions.exponential(source, flat, float(lambd)))
+
+
+def fill_cauchy(array: np.ndarray, median: float = 0.0, sigma: float = 1.0, generator: Source | None = None) -> None:
+    """Fill with Cauchy numbers around the median.
+
+    Raises RuntimeError where sigma is not positive or the dtype not floating.
+    """
+    source = checked(generator)
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    kind = dtypes.of_numpy(array.dtype)
+    _require_continuous("Cauchy", kind, {"int64": "long int", "int16": "short int"}.get(kind.name))
+    _fill(source, array, lambda flat: distributions.cauchy(source, flat, float(median), float(sigma)))
+
+
+def fill_log_normal(array: np.ndarray, mean: float = 1.0, std: float = 2.0, generator: Source | None = None) -> None:
+    """Fill with numbers whose logarithms are normal, of that mean and standard deviation.
+
+    Raises RuntimeError where std is not positive, NotImplementedError for a dtype that is not floating.
+    """
+    source = checked(generator)
+    if not std > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    _require_floating(dtypes.of_numpy(array.dtype), "log_normal_cpu")
+    _fill(source, array, lambda flat: distributions.log_normal(source, flat, float(mean), float(std)))
+
+
+def fill_geometric(array: np.ndarray, p: float, generator: Source | None = None) -> None:
+    """Fill with the number of trials, each of probability p, up to the first success.
+
+    Raises RuntimeError where p is not between 0 and 1, NotImplementedError for bool and wide unsigned integers.
+    """
+    source, kind = checked(generator), dtypes.of_numpy(array.dtype)
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    if kind.name in ("bool", "uint16", "uint32", "uint64"):
+        raise NotImplementedError(_not_implemented("geometric_cpu", kind))
+    _fill(source, array, lambda flat: distributions.geometric(source, flat, float(p)))
 
 
 def fill_random_int(
@@ -141,7 +180,7 @@ def fill_random_int(
     """Fill with integers in [low, high).
 
     With neither given: from 0 over the whole range of the dtype (over the exact integers of a floating one).
-    With `low` alone: from there to the end of that range; the largest int64 included.
+    With `low` alone: from there to the end of that range; the largest int64 included. From −2⁶³ on that is every int64.
     Raises RuntimeError for an empty range or one that the dtype does not hold.
     """
     source, kind = checked(generator), dtypes.of_numpy(array.dtype)
@@ -150,6 +189,9 @@ def fill_random_int(
     if low is None and high is None:
         span, long = _largest_exact(kind) + 1, kind.itemsize == 8
         _fill(source, array, lambda flat: distributions.integers(source, flat, 0, span, long))
+    elif low == _SMALLEST_INT64 and high is None:
+        _require_full_range(kind)
+        _fill(source, array, lambda flat: distributions.integers(source, flat, 0, 1 << 64))
     else:
         low = 0 if low is None else low
         span = _span(kind, low, high)
@@ -206,6 +248,23 @@ def _scalar_name(kind: dtypes.dtype) -> str:
 def _require_floating(kind: dtypes.dtype, kernel: str) -> None:
     if not kind.is_floating_point:
         raise NotImplementedError(_not_implemented(kernel, kind))
+
+
+def _require_continuous(distribution: str, kind: dtypes.dtype, named: str | None) -> None:
+    if not kind.is_floating_point:
+        raise RuntimeError(
+            f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point "
+            f"but you specified {named or _CPP_NAMES.get(kind.name, kind.name)}"
+        )
+
+
+def _require_full_range(kind: dtypes.dtype) -> None:
+    """All of int64 fits into few types."""
+    kernel = "random_full_64_bits_range_kernel_cpu"
+    if kind.name in ("bool", "float16"):
+        raise NotImplementedError(_not_implemented(kernel, kind))
+    if kind.name not in ("int64", "float64", "float32", "bfloat16"):
+        raise RuntimeError(f"{kernel} handles only int64, double, float and bfloat16")
 
 
 def _not_implemented(kernel: str, kind: dtypes.dtype) -> str:

@@ -1,25 +1,33 @@
 """The stream of random words: a seed comes in, 32-bit words of MT19937 go out, in order, to the distributions.
 
-The words come from the generator of Python's own `random.Random`, which steps as the reference algorithm does
+A few words come from the generator of Python's own `random.Random`, which steps as the reference algorithm does
 (Matsumoto & Nishimura 1998), and therefore as PyTorch's CPU generator. NumPy has the same one, but its random module
-takes ten times as long to import, which a first layer would wait for.
+takes ten times as long to import, which a first layer would wait for. From the first long draw on the words come from a
+kernel, twenty times as fast, where the engine has one; the state moves over.
 """
 
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 
+from rushlight.backends import registry
+from rushlight.backends.protocol import Refusal
 from rushlight.core.memory import of_numpy
 
 STATE_WORDS = 624
 _LOW_32_BITS = 0xFFFF_FFFF
 _AT_ONCE = 1 << 16  # words; more than the caches hold take twice as long
+_MANY = 1 << 13  # words, from which on a kernel is worth being loaded
 
 
 class WordStream:
-    """MT19937 as a stream; `fresh` is True until the first word after a seeding."""
+    """MT19937 as a stream; `fresh` is True until the first word after a seeding.
+
+    The state is in one of three places: nowhere yet (`_seed` says it), in `_generator`, or in `_memory` and `_used`,
+    where `kernels` step it, which make numbers of the words as well (None: NumPy does)."""
 
     def __init__(self, seed: int) -> None:
         self.seed(seed)
@@ -28,52 +36,79 @@ class WordStream:
         """Start again from the low 32 bits of `seed`; nothing is computed before a word is needed."""
         self._seed = seed & _LOW_32_BITS
         self._generator: random.Random | None = None
+        self._memory: np.ndarray | None = None
+        self._used = 0
+        self._room: np.ndarray | None = None
+        self.kernels: Any = None
         self.fresh = True
 
-    def _started(self) -> random.Random:
-        if self._generator is None:
-            self._generator = random.Random(0)
-            self._set(_seeded(self._seed), STATE_WORDS)
-        return self._generator
-
-    def _set(self, key: list[int], used: int) -> None:
-        version, _, gauss = self._generator.getstate()
-        self._generator.setstate((version, (*key, used), gauss))
-
-    def word(self) -> int:
-        """The next 32-bit word."""
-        self.fresh = False
-        return self._started().getrandbits(32)
-
     def words(self, count: int) -> np.ndarray:
-        """The next `count` 32-bit words, as uint32."""
+        """The next `count` 32-bit words, as uint32; the memory is used again by the next call."""
+        if not count:
+            return np.empty(0, np.uint32)
         try:
-            generator, found = self._started(), np.empty(count, np.uint32)
+            found = self._by_kernel(count) if self.kernels is not None or count >= _MANY else None
+            found = self._by_python(count) if found is None else found
         except MemoryError as error:
             raise of_numpy(error) from None
+        self.fresh = False
+        return found
+
+    def _by_kernel(self, count: int) -> np.ndarray | None:
+        """Words of the engine that is chosen now; None where it has no kernels."""
+        try:
+            kernels = registry.current().drawing("mt19937")
+        except Refusal:
+            return None
+        if kernels is None:
+            return None
+        if self._memory is None:
+            key, self._used = self.export_state()
+            self._memory = np.zeros(kernels.state_room, np.uint32)
+            self._memory[:STATE_WORDS] = key
+            self._generator = None
+        if self._room is None or self._room.size < count + kernels.slack:
+            self._room = np.empty(count + kernels.slack, np.uint32)
+        self._used = kernels.words(self._memory, self._used, self._room, count)
+        self.kernels = kernels
+        return self._room[:count]
+
+    def _by_python(self, count: int) -> np.ndarray:
+        generator, found = self._started(), np.empty(count, np.uint32)
         for start in range(0, count, _AT_ONCE):
-            self.fresh = False
             some = min(_AT_ONCE, count - start)
             # Of a number of many bits, the first word drawn is the lowest.
             drawn = generator.getrandbits(32 * some).to_bytes(4 * some, "little")
             found[start : start + some] = np.frombuffer(drawn, "<u4")
         return found
 
-    def long_words(self, count: int) -> np.ndarray:
-        """The next `count` 64-bit words, as uint64: two draws each, the first is the high half."""
-        pairs = self.words(2 * count).astype(np.uint64)
-        return (pairs[0::2] << np.uint64(32)) | pairs[1::2]
+    def _started(self) -> random.Random:
+        if self._generator is None:
+            self._generator = _python_generator(*self.export_state())
+            self._memory = self.kernels = None
+        return self._generator
 
     def export_state(self) -> tuple[np.ndarray, int]:
         """The 624 state words and how many of them are used up (624: the next draw makes new ones)."""
-        *key, used = self._started().getstate()[1]
-        return np.array(key, np.uint32), used
+        if self._memory is not None:
+            return self._memory[:STATE_WORDS].copy(), self._used
+        if self._generator is not None:
+            *key, used = self._generator.getstate()[1]
+            return np.array(key, np.uint32), used
+        return np.array(_seeded(self._seed), np.uint32), STATE_WORDS
 
     def import_state(self, key: np.ndarray, used: int, fresh: bool) -> None:
         """Continue from what `export_state` gave."""
-        self._started()
-        self._set(np.asarray(key, dtype=np.uint32).tolist(), int(used))
+        self._memory = self.kernels = None
+        self._generator = _python_generator(np.asarray(key, dtype=np.uint32), int(used))
         self.fresh = fresh
+
+
+def _python_generator(key: np.ndarray, used: int) -> random.Random:
+    generator = random.Random(0)
+    version, _, gauss = generator.getstate()
+    generator.setstate((version, (*key.tolist(), used), gauss))
+    return generator
 
 
 def _seeded(seed: int) -> list[int]:

@@ -734,6 +734,12 @@ class Tensor(_Value):
         """Fill with ones, with probability `p` each, and zeros."""
     def exponential_(self, lambd: _b.float = 1.0, *, generator: _Source | None = None) -> _Self:
         """Fill with exponential numbers of the rate `lambd`."""
+    def cauchy_(self, median: _b.float = 0.0, sigma: _b.float = 1.0, *, generator: _Source | None = None) -> _Self:
+        """Fill with Cauchy numbers around `median`, as wide as `sigma` says."""
+    def log_normal_(self, mean: _b.float = 1.0, std: _b.float = 2.0, *, generator: _Source | None = None) -> _Self:
+        """Fill with numbers whose logarithms are normal, of this mean and standard deviation."""
+    def geometric_(self, p: _b.float, *, generator: _Source | None = None) -> _Self:
+        """Fill with the number of trials, each of probability `p`, up to the first success."""
     def random_(self, from_: _b.int=..., to: _b.int | None=..., *, generator: _Generator | None=None) -> Tensor:
         """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to)."""
     def new_empty(self, *sizes: _b.int | _Sequence[_b.int], size: _Sequence[_b.int] | None = None, dtype: _dtypes.dtype | None = None, **options: _Unpack[_Options]) -> Tensor:

@@ -66,6 +66,21 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Source | None =
     return _drawn(self, "fill_exponential", lambd, generator)
 
 
+def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Source | None = None) -> Tensor:
+    """Fill with Cauchy numbers around `median`, as wide as `sigma` says."""
+    return _drawn(self, "fill_cauchy", median, sigma, generator)
+
+
+def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Source | None = None) -> Tensor:
+    """Fill with numbers whose logarithms are normal, of this mean and standard deviation."""
+    return _drawn(self, "fill_log_normal", mean, std, generator)
+
+
+def geometric_(self: Tensor, p: float, *, generator: Source | None = None) -> Tensor:
+    """Fill with the number of trials, each of probability `p`, up to the first success."""
+    return _drawn(self, "fill_geometric", p, generator)
+
+
 def random_(self: Tensor, *limits: int | None, generator: Source | None = None, **named: int | None) -> Tensor:
     """Fill with integers: `random_(from, to)` from [from, to), `random_(to)` from [0, to).
 

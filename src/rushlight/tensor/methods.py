@@ -381,6 +381,9 @@ METHODS: dict[str, Callable | property] = {
     "normal_": drawing.normal_,
     "bernoulli_": drawing.bernoulli_,
     "exponential_": drawing.exponential_,
+    "cauchy_": drawing.cauchy_,
+    "log_normal_": drawing.log_normal_,
+    "geometric_": drawing.geometric_,
     "random_": drawing.random_,
     # -- creation
     "new_empty": creation.new_empty,

@@ -36,8 +36,8 @@ from .calls import Copying, LayerCall, PoolCall, SumCall, stand_in
 from .kernels import addressable
 
 __all__ = [
-    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "fold", "fprop",
-    "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
+    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
+    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
     "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
@@ -69,6 +69,10 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
         call = _pooling_grad(spec, task.attributes[1], *sources)
         return SumCall(call, [layout_of(call.result(np.empty))])
     return reference.prepare(task, layouts)
+
+
+def drawing(algorithm: str) -> None:
+    """None yet."""
 
 
 def fprop(

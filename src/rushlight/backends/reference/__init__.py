@@ -33,14 +33,18 @@ from rushlight.rules.in_bounds import iterate_taps
 from rushlight.rules.spec import ConvSpec
 
 __all__ = [
-    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "fold", "fprop",
-    "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
+    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
+    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
     "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 
 avg_pool = partial(averaging.avg_pool, window_sums)
 avg_pool_grad = partial(averaging.avg_pool_grad, window_sums_grad)
 name = "reference"
+
+
+def drawing(algorithm: str) -> None:
+    """No kernels draw random numbers: the words are Python's own generator's, and `draws` makes numbers of them."""
 
 
 def prepare(task: Task, layouts: Sequence[Layout | None]) -> NumPyCall:

@@ -1,39 +1,18 @@
 """Normal numbers of float32, to the bit those of PyTorch's vectorised Box–Muller transform.
 
-In: uniform float32 in [0, 1), by blocks of 16. Out: as many normal ones. The logarithm, the sine and the cosine are
-polynomials (Moshier's Cephes, single precision) whose steps are fused multiply-adds: which product each takes in
-decides the last bit, and was found by comparing with PyTorch 2.13 on x86-64.
+In: uniform float32 in [0, 1), by blocks of 16. Out: as many normal ones. The polynomials are in `rules.polynomials`.
 """
 
 import numpy as np
 
-from rushlight.random.rounding import fused_float32
+from rushlight.backends.reference.rounding import fused_float32
+from rushlight.rules import polynomials
 
 _LANES = 8
 _AT_ONCE = 1 << 13  # numbers, whose passing arrays the caches hold
-
-# ln(1 + m) = m − m²/2 + m³·P(m), √½ ≤ 1 + m < √2; ln 2 in two parts, the first with few bits.
-_LOG = (
-    7.0376836292e-2,
-    -1.1514610310e-1,
-    1.1676998740e-1,
-    -1.2420140846e-1,
-    1.4249322787e-1,
-    -1.6668057665e-1,
-    2.0000714765e-1,
-    -2.4999993993e-1,
-    3.3333331174e-1,
-)
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_SQRT_HALF = np.float32(0.70710678118)
-
-# sin a = a + a³·P(a²), cos a = 1 − a²/2 + a⁴·Q(a²), |a| ≤ π/4; π/4 in three parts.
-_SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-_COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
-_FOUR_OVER_PI = np.float32(1.27323954473516)
-
-_HALF, _ONE, _TWO_PI = np.float32(0.5), np.float32(1), np.float32(2 * np.pi)
+_LN2_HIGH, _LN2_LOW = np.float32(polynomials.LN2_HIGH), np.float32(polynomials.LN2_LOW)
+_SQRT_HALF, _FOUR_OVER_PI = np.float32(polynomials.SQRT_HALF), np.float32(polynomials.FOUR_OVER_PI)
+_HALF, _ONE, _TWO_PI = np.float32(0.5), np.float32(1), np.float32(polynomials.TWO_PI)
 
 
 def box_muller(unit: np.ndarray, mean: float, std: float) -> np.ndarray:
@@ -66,7 +45,7 @@ def _log(x: np.ndarray) -> np.ndarray:
     exponent = (exponent - below).astype(np.float32)
     m = (mantissa - _ONE) + np.where(below, mantissa, np.float32(0))
     square = m * m
-    cube = _polynomial(_LOG, m.astype(np.float64)) * m
+    cube = _polynomial(polynomials.LOG, m.astype(np.float64)) * m
     value = fused_float32(cube.astype(np.float64), square, exponent * _LN2_LOW)
     value = value - square * _HALF
     return (m + value) + exponent * _LN2_HIGH
@@ -76,12 +55,15 @@ def _sine_and_cosine(angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of angles from 0 on, by the quarter of the circle they lie nearest to."""
     octant = ((angle * _FOUR_OVER_PI).astype(np.int32) + 1) & ~1
     turns = octant.astype(np.float64)
-    for part in map(np.float32, _QUARTER_PI):
+    for part in map(np.float32, polynomials.QUARTER_PI):
         angle = fused_float32(turns, -part, angle)
     square = angle * angle
     wide = square.astype(np.float64)
-    cosine = fused_float32((_polynomial(_COSINE, wide) * square).astype(np.float64), square, -(square * _HALF)) + _ONE
-    sine = fused_float32((_polynomial(_SINE, wide) * square).astype(np.float64), angle, angle)
+    cosine = (
+        fused_float32((_polynomial(polynomials.COSINE, wide) * square).astype(np.float64), square, -(square * _HALF))
+        + _ONE
+    )
+    sine = fused_float32((_polynomial(polynomials.SINE, wide) * square).astype(np.float64), angle, angle)
     crossed = (octant & 2) != 0
     sine, cosine = np.where(crossed, cosine, sine), np.where(crossed, sine, cosine)
     np.negative(sine, out=sine, where=(octant & 4) != 0)

@@ -5,6 +5,8 @@ PyTorch's compiled kernels contract `u * width + low` into one fused multiply-ad
 bit of every uniform weight depends on it.
 """
 
+from math import isfinite
+
 import numpy as np
 
 _SPLITTER = float(2**27 + 1)  # Dekker's: cuts a 53-bit significand into two halves
@@ -29,6 +31,8 @@ def fused_float32(factor: np.ndarray, width: np.ndarray | float, low: np.ndarray
 
 def fused_float64(factor: np.ndarray, width: float, low: float) -> np.ndarray:
     """`factor * width + low` rounded once to float64 (Boldo & Melquiond 2008, emulation of the FMA)."""
+    if not (isfinite(width) and isfinite(low)):
+        return factor * width + low
     if width > _LARGE:  # cutting it into halves would overflow
         return fused_float64(factor, width / _LARGE, low / _LARGE) * _LARGE
     product, product_rest = _two_product(factor, width)
