@@ -22,7 +22,7 @@ def none(size):
 def no_blocks(monkeypatch):
     torch.conv2d(torch.ones(1, 8, 9, 9), torch.ones(8, 8, 3, 3))
     pool.release_cached()
-    monkeypatch.setattr(pool, "_block", none)
+    monkeypatch.setattr(pool, "_fresh", none)
 
 
 @pytest.mark.parametrize(
