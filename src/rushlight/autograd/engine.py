@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from rushlight.autograd.graph import Node, edge_of
+from rushlight.autograd.graph import Edge, Node, edge_of
 from rushlight.autograd.hooks import run_tensor_hooks
 from rushlight.autograd.modes import mode
-from rushlight.autograd.value import Value
+from rushlight.autograd.value import Layout, Value
 from rushlight.core.errors import message
 
 Values = Value | Sequence[Value]
@@ -96,7 +96,7 @@ class BackwardPass:
             if node not in self.needed:
                 return
         edges = node.edges
-        needs = tuple([edge is not None and self.leads_somewhere(edge[0]) for edge in edges])
+        needs = tuple([_layout(edge) if edge is not None and self.leads_somewhere(edge[0]) else None for edge in edges])
         results = node.apply(grads, needs)
         if hooks is not None and hooks.after:
             results = hooks.see_results(results, grads)
@@ -107,7 +107,7 @@ class BackwardPass:
         for position, result in enumerate(results):
             if result is not None and needs[position]:
                 target, index = edges[position]
-                self.deliver(target, index, _fitted(result, target, index, node, position))
+                self.deliver(target, index, _fitted(result, needs[position], node, position))
 
     def result(self, tensor: Value) -> Value | None:
         """The gradient of a wanted input."""
@@ -128,9 +128,15 @@ def _reachable(roots: Sequence[Value]) -> set[Node]:
     return found
 
 
-def _fitted(grad: Value, target: Node | Value, index: int, node: Node, position: int) -> Value:
+def _layout(edge: Edge) -> Layout:
+    """The shape and dtype of the input that an edge leads to."""
+    target, index = edge
+    return target.outputs[index] if isinstance(target, Node) else target._layout()
+
+
+def _fitted(grad: Value, layout: Layout, node: Node, position: int) -> Value:
     """The gradient in the shape and dtype of what it is the gradient of: summed where that was broadcast."""
-    shape, kind = target.outputs[index] if isinstance(target, Node) else target._layout()
+    shape, kind = layout
     if not isinstance(grad, Value):
         raise TypeError(f"{node.name()} returned a {type(grad).__name__} as gradient {position}, expected a Tensor")
     found, dtype = grad._layout()

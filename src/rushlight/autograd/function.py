@@ -11,8 +11,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from rushlight.autograd.graph import Gradients, Needs, Node, record
+from rushlight.autograd.graph import Node, record
 from rushlight.autograd.modes import mode
+from rushlight.autograd.operation import Gradients, Needs, Operation
 from rushlight.autograd.value import Value
 from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
@@ -25,7 +26,7 @@ class FunctionCtx:
     `needs_input_grad` says, for each argument of `apply`, whether its gradient is wanted.
     """
 
-    def __init__(self, needs: Needs) -> None:
+    def __init__(self, needs: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs
         self._to_save: tuple[Value | None, ...] = ()
         self._not_differentiable: tuple[Value, ...] = ()
@@ -139,7 +140,8 @@ def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple
         _check_dirty(tensor)
         version_of(tensor).bump()
     rule = _Rule(cls, ctx, slots, outputs)
-    node = record(f"{cls.__name__}Backward", differentiable, inputs, rule, ctx._to_save)
+    operation = Operation(cls.__name__, f"{cls.__name__}Backward", rule)
+    node = record(operation, (), differentiable, inputs, ctx._to_save)
     rule.own = node.own or {}
     node.own = None  # the ctx hands saved outputs out, below
     ctx._unpack = functools.partial(_unpack, weakref.ref(node), rule.own)
@@ -187,7 +189,7 @@ class _Rule:
         grads = [None if slot is None else grads_and_saved[slot] for slot in self.slots]
         if self.ctx._materialize:
             grads = [self._zeros(i) if grad is None else grad for i, grad in enumerate(grads)]
-        self.ctx.needs_input_grad = needs
+        self.ctx.needs_input_grad = tuple([need is not None for need in needs])
         results = self.cls.backward(self.ctx, *grads)
         results = results if isinstance(results, tuple) else (results,)
         if len(results) > len(needs) and all(extra is None for extra in results[len(needs) :]):
@@ -219,7 +221,7 @@ def once_differentiable(backward: Callable) -> Callable:
         fresh = tuple(t.detach() if isinstance(t, Value) else t for t in many)
         for tensor in fresh:
             if isinstance(tensor, Value):
-                record("DelayedErrorBackward", tensor, grads, _refuse)
+                record(_DELAYED_ERROR, (), tensor, grads)
         return fresh if isinstance(results, tuple) else fresh[0]
 
     return wrapper
@@ -227,3 +229,6 @@ def once_differentiable(backward: Callable) -> Callable:
 
 def _refuse(needs: Needs, *grads: Value) -> tuple:
     raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
+_DELAYED_ERROR = Operation("delayed_error", "DelayedErrorBackward", _refuse)

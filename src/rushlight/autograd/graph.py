@@ -1,7 +1,8 @@
 """The graph: what each operation leaves behind so that it can be differentiated.
 
-In: `record(name, outputs, inputs, rule, saved)` from an operation. Out: a `Node` on each output (`grad_fn`), whose
-edges lead to the nodes of the inputs, or to the inputs themselves where they are leaves. `autograd.engine` runs them.
+In: `record(operation, attributes, outputs, inputs, saved)` from whoever computed something. Out: a `Node` on each
+output (`grad_fn`), whose edges lead to the nodes of the inputs, or to the inputs themselves where they are leaves.
+`autograd.engine` runs them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from rushlight.autograd.hooks import Handle, NodeHooks
 from rushlight.autograd.modes import mode
+from rushlight.autograd.operation import Gradients, Needs, Op, Operation
 from rushlight.autograd.value import Value, refresh
 from rushlight.core.dtypes import HALVES, float32
 from rushlight.core.errors import message
@@ -20,20 +22,21 @@ from rushlight.core.errors import message
 _sequence = itertools.count()
 
 Edge = tuple  # (Node or leaf Value, which output of it)
-# What a rule returns, one for each input, and what it is told: whose gradient is wanted.
-Gradients = tuple[Value | None, ...]
-Needs = tuple[bool, ...]
 
 
 class Node:
     """One recorded operation: `grad_fn` of its outputs."""
 
-    __slots__ = ("__weakref__", "_name", "edges", "hooks", "outputs", "own", "rule", "saved", "sequence", "versions")
+    __slots__ = (
+        "__weakref__", "attributes", "edges", "hooks", "operation", "outputs", "own", "saved", "sequence", "versions",
+    )  # fmt: skip
 
-    def __init__(self, name: str, edges: list[Edge | None], rule: Callable, outputs: tuple[Value, ...]) -> None:
-        self._name = name
+    def __init__(
+        self, operation: Operation, attributes: tuple, edges: list[Edge | None], outputs: tuple[Value, ...]
+    ) -> None:
+        self.operation = operation
+        self.attributes = attributes
         self.edges = edges
-        self.rule = rule
         self.outputs = [output._layout() for output in outputs]
         self.saved: tuple | None = ()
         self.versions: list[int] | None = None
@@ -44,10 +47,15 @@ class Node:
 
     def name(self) -> str:
         """PyTorch's name of the operation, as `MulBackward0`."""
-        return self._name
+        return self.operation.node
+
+    @property
+    def op(self) -> Op:
+        """The operation with its attributes."""
+        return Op(self.operation, self.attributes)
 
     def __repr__(self) -> str:
-        return f"<{self._name.rsplit('::', 1)[-1]} object at 0x{id(self):x}>"
+        return f"<{self.name().rsplit('::', 1)[-1]} object at 0x{id(self):x}>"
 
     @property
     def next_functions(self) -> tuple[tuple[object | None, int], ...]:
@@ -104,7 +112,7 @@ class Node:
         for position, tensor in enumerate(self.saved):
             version = None if tensor is None else tensor._version
             if version is not None and version.count != self.versions[position]:
-                raise RuntimeError(_changed(tensor, self._name, self.versions[position]))
+                raise RuntimeError(_changed(tensor, self.name(), self.versions[position]))
         return self.saved if self.own is None else self._with_own_outputs()
 
     def _with_own_outputs(self) -> tuple[Value | None, ...]:
@@ -117,10 +125,10 @@ class Node:
     def apply(self, grads: list[Value | None], needs: Needs) -> Gradients:
         """The gradients of the inputs from those of the outputs."""
         if self.saved:
-            return self.rule(needs, *grads, *self.unpack())
+            return self.operation.derivative(*self.attributes, needs, *grads, *self.unpack())
         if self.saved is None:
             raise RuntimeError(_SECOND_TIME)
-        return self.rule(needs, *grads)
+        return self.operation.derivative(*self.attributes, needs, *grads)
 
     def release(self) -> None:
         """Let go of the saved tensors; a node that saved none may run again."""
@@ -132,6 +140,8 @@ class AccumulateGrad:
     """Stands in `next_functions` for a leaf; `variable` is the leaf."""
 
     __slots__ = ("variable",)
+
+    operation = None
 
     def __init__(self, variable: Value) -> None:
         self.variable = variable
@@ -152,17 +162,21 @@ class AccumulateGrad:
 
 
 def record(
-    name: str,
+    operation: Operation,
+    attributes: tuple,
     outputs: Value | tuple[Value, ...],
     inputs: tuple[Value | None, ...],
-    rule: Callable,
     saved: Iterable[Value | None] = (),
 ) -> Node | None:
-    """Say how `outputs` are differentiated by `inputs`; nothing happens where no gradient is wanted.
+    """Say what computed `outputs` from `inputs` (None: a number, or left out), and keep what its derivative needs.
 
-    `rule(needs, *grads, *saved)` returns a gradient for each input. A gradient may still have the broadcast shape or
-    the promoted dtype of the output: the engine sums and casts it to what the input has.
+    `saved` are handed to the derivative. Nothing is kept where no gradient is wanted.
     """
+    if type(operation) is str:  # the old form: name, outputs, inputs, rule, saved
+        name, outputs, inputs, rule, *saved = operation, attributes, outputs, inputs, *((saved,) if saved else ())
+        return record(Operation(name, name, rule), (), outputs, inputs, *saved)
+    if mode.watcher is not None:
+        mode.watcher(Op(operation, attributes), outputs if type(outputs) is tuple else (outputs,), inputs)
     if not mode.enabled:
         return None
     edges = [None if tensor is None else edge_of(tensor) for tensor in inputs]
@@ -173,7 +187,7 @@ def record(
         return None
     if type(outputs) is not tuple:
         outputs = (outputs,)
-    node = Node(name, edges, rule, outputs)
+    node = Node(operation, attributes, edges, outputs)
     if saved:
         node.keep(saved, outputs)
     for index, output in enumerate(outputs):
@@ -184,11 +198,11 @@ def record(
 
 
 def in_single(rule: Callable) -> Callable:
-    """A rule of several steps, which of halves computes in float32: the engine rounds what it gives, once."""
+    """A derivative of several steps, which of halves computes in float32: the engine rounds what it gives, once."""
 
     @functools.wraps(rule)
-    def widened(needs: Needs, *tensors: Value | None) -> Gradients:
-        return rule(needs, *[widen(tensor) for tensor in tensors])
+    def widened(*told: Any) -> Gradients:
+        return rule(*[widen(value) if isinstance(value, Value) else value for value in told])
 
     return widened
 

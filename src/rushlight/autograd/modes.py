@@ -21,6 +21,7 @@ class _Mode(threading.local):
 
     enabled = True
     inference = False
+    watcher: Callable | None = None  # see `operation.watched`
 
 
 mode = _Mode()

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
 
+from rushlight.ops.fold import COL2IM, IM2COL
 from rushlight.ops.shapes import INPUT
 from rushlight.rules.formula import SPAN
 from rushlight.rules.spec import ConvSpec
@@ -70,7 +71,7 @@ class Fields:
         What it was computed from comes first: a tensor that was changed in place is no longer what was noted.
         """
         node = tensor.grad_fn
-        if node is None or node.name() == INPUT:
+        if node is None or node.operation is INPUT:
             return self._of.get(id(tensor if node is None else node))
         return self._of_node(node)
 
@@ -90,7 +91,7 @@ class Fields:
         return self._of[id(node)]
 
     def _edge(self, node: object) -> ReceptiveFields | None:
-        leaf = node if node.name() == INPUT else getattr(node, "variable", None)
+        leaf = node if node.operation is INPUT else getattr(node, "variable", None)
         if leaf is None:
             return self._of_node(node)
         return self._of.get(id(leaf), ())  # a parameter sees nothing
@@ -108,28 +109,23 @@ def _largest(found: list[ReceptiveFields | None]) -> ReceptiveFields | None:
 
 
 def _through(node: object, fields: ReceptiveFields | None) -> ReceptiveFields | None:
-    if node.name().startswith(("Im2Col", "Col2Im")):
+    if node.operation in (IM2COL, COL2IM):
         return None
-    window = _window_in(node.rule)
+    window = _window_in(node.attributes)
     if window is None or fields is None or len(window.size) != len(fields):
         return fields if window is None else None
     windows = _grid_windows(window)
     return tuple(one.over(field, n) for one, field, n in zip(windows, fields, window.out))
 
 
-def _window_in(rule: object) -> ConvSpec | Windows | None:
-    """The windows that a function's node looks through, found among what its rule was given."""
-    closure = getattr(rule, "__closure__", None) or ()
-    for argument in (*getattr(rule, "args", ()), *(cell.cell_contents for cell in closure)):
-        if isinstance(argument, Windows):
-            return argument
-        if isinstance(argument, ConvSpec):
-            return argument if argument.rank else None
-        inner = _window_in(argument) if hasattr(argument, "args") else None
-        if inner is None and isinstance(argument, tuple):  # a kernel and its attributes
-            inner = next((part for part in argument if isinstance(part, Windows)), None)
-        if inner is not None:
-            return inner
+def _window_in(attributes: tuple) -> ConvSpec | Windows | None:
+    """The windows that an operation looks through, found among its attributes and those of its kernel."""
+    for value in attributes:
+        if isinstance(value, ConvSpec):
+            return value if value.rank else None
+        found = value if isinstance(value, Windows) else _window_in(value) if type(value) is tuple else None
+        if found is not None:
+            return found
     return None
 
 

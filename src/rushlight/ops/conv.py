@@ -8,11 +8,11 @@ checked by `geometry`, the numbers computed by the engine that `registry` choose
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.backends import registry
 from rushlight.core import dtypes
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered
@@ -25,7 +25,6 @@ from ..rules.spec import ConvSpec
 from .pad import pad_axes
 
 _ndarray = np.ndarray
-FIRST, SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
 
 
 class _CodeOfNumber(dict):
@@ -130,8 +129,8 @@ def _raise_no_tensor(op: str, **tensors: object) -> None:
 # -- the three kernels as recorded operations
 
 
-def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
-    """x and w to y."""
+def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, row: Operation | None = None) -> Tensor:
+    """x and w to y; `row` is the operation that it is, if not a convolution."""
     array = None if bias is None else bias._array
     source = x._ordered if x._lying is None else x._lying.array
     weight = w._array
@@ -139,12 +138,12 @@ def fprop(spec: ConvSpec, x: Tensor, w: Tensor, bias: Tensor | None = None, name
     if type(source) is not _ndarray or type(weight) is not _ndarray:
         engine = registry.beside(source, weight)
     y = _formatted(spec, engine.fprop(spec, source, weight, array, None, w._weights_cache()), x, w)
-    record(name, y, (x, w, bias), partial(_fprop_rule, spec), (x, w))
+    record(row or CONVOLUTION, (spec,), y, (x, w, bias), (x, w))
     return y
 
 
-def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name: str = FIRST) -> Tensor:
-    """y and w to x."""
+def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, row: Operation | None = None) -> Tensor:
+    """y and w to x; `row` is the operation that it is, if not a transposed convolution."""
     array = None if bias is None else bias._array
     source = y._ordered if y._lying is None else y._lying.array
     weight = w._array
@@ -152,14 +151,14 @@ def dgrad(spec: ConvSpec, y: Tensor, w: Tensor, bias: Tensor | None = None, name
     if type(source) is not _ndarray or type(weight) is not _ndarray:
         engine = registry.beside(source, weight)
     x = _formatted(spec, engine.dgrad(spec, source, weight, array, None, w._weights_cache()), y, w)
-    record(name, x, (y, w, bias), partial(_dgrad_rule, spec), (y, w))
+    record(row or CONV_TRANSPOSE, (spec,), x, (y, w, bias), (y, w))
     return x
 
 
-def wgrad(spec: ConvSpec, x: Tensor, y: Tensor, name: str = SECOND) -> Tensor:
+def wgrad(spec: ConvSpec, x: Tensor, y: Tensor) -> Tensor:
     """x and y to w."""
     w = _formatted(spec, registry.beside(memory(x), memory(y)).wgrad(spec, memory(x), memory(y)), x, y)
-    record(name, w, (x, y), partial(_wgrad_rule, spec), (x, y))
+    record(WGRAD, (spec,), w, (x, y), (x, y))
     return w
 
 
@@ -172,7 +171,7 @@ def _formatted(spec: ConvSpec, array: np.ndarray, *sources: Tensor) -> Tensor:
 
 def _fprop_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, w: Tensor) -> Gradients:
     return (
-        dgrad(spec, grad, w, name=SECOND) if needs[0] else None,
+        dgrad(spec, grad, w, row=SECOND_DGRAD) if needs[0] else None,
         wgrad(spec, x, grad) if needs[1] else None,
         bias_grad(spec, grad) if needs[2] else None,
     )
@@ -180,7 +179,7 @@ def _fprop_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, w: Tensor
 
 def _dgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, y: Tensor, w: Tensor) -> Gradients:
     return (
-        fprop(spec, grad, w, name=SECOND) if needs[0] else None,
+        fprop(spec, grad, w, row=SECOND_FPROP) if needs[0] else None,
         wgrad(spec, grad, y) if needs[1] else None,
         bias_grad(spec, grad) if needs[2] else None,
     )
@@ -188,9 +187,38 @@ def _dgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, y: Tensor, w: Tensor
 
 def _wgrad_rule(spec: ConvSpec, needs: Needs, grad: Tensor, x: Tensor, y: Tensor) -> Gradients:
     return (
-        dgrad(spec, y, grad, name=SECOND) if needs[0] else None,
-        fprop(spec, x, grad, name=SECOND) if needs[1] else None,
+        dgrad(spec, y, grad, row=SECOND_DGRAD) if needs[0] else None,
+        fprop(spec, x, grad, row=SECOND_FPROP) if needs[1] else None,
     )
+
+
+def _product(name: str, node: str, kernel: str) -> Operation:
+    """A row whose numbers are a kernel's of the backends."""
+    derivative = {"fprop": _fprop_rule, "dgrad": _dgrad_rule, "wgrad": _wgrad_rule}[kernel]
+    shape = {"fprop": "y_shape", "dgrad": "x_shape", "wgrad": "w_shape"}[kernel]
+
+    def lower(*given: object) -> np.ndarray:
+        *arrays, spec = given
+        return getattr(registry.beside(*arrays), kernel)(spec, *arrays)
+
+    return define(
+        name,
+        node,
+        derivative=derivative,
+        results=lambda inputs, spec: [(getattr(spec, shape), inputs[0][1])],
+        lowering=lower,
+    )
+
+
+_FIRST, _SECOND = "ConvolutionBackward0", "ConvolutionBackwardBackward0"
+CONVOLUTION = _product("convolution", _FIRST, "fprop")
+CONV_TRANSPOSE = _product("conv_transpose", _FIRST, "dgrad")
+SECOND_FPROP = _product("convolution_backward.fprop", _SECOND, "fprop")
+SECOND_DGRAD = _product("convolution_backward.dgrad", _SECOND, "dgrad")
+WGRAD = _product("convolution_backward.wgrad", _SECOND, "wgrad")
+LINEAR = _product("linear", "AddmmBackward0", "fprop")
+LINEAR_WITHOUT_BIAS = _product("linear.without_bias", "MmBackward0", "fprop")
+LINEAR_OF_VECTOR = _product("linear.vector", "MvBackward0", "fprop")
 
 
 def bias_grad(spec: ConvSpec, grad: Tensor) -> Tensor:

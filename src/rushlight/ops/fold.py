@@ -6,14 +6,14 @@ Each is the gradient of the other.
 
 from __future__ import annotations
 
-from math import prod
-
 from rushlight.tensor.core import Tensor, memory
 
 from ..rules import windows
 from ..rules.arguments import not_a_tensor, unsupported_type
 from .conv import code
-from .linear_map import bounded_itemsize, linear_map
+from .linear_map import Maps, bounded_itemsize, linear_map, linear_row
+
+IM2COL, COL2IM = linear_row("im2col", "Im2Col"), linear_row("col2im", "Col2Im")
 
 
 def unfold(x: Tensor, kernel_size: object, dilation: object = 1, padding: object = 0, stride: object = 1) -> Tensor:
@@ -21,9 +21,7 @@ def unfold(x: Tensor, kernel_size: object, dilation: object = 1, padding: object
     _check_tensor("unfold", "im2col_out_cpu", x)
     shape = memory(x).shape
     grid = windows.unfold(shape, kernel_size, dilation, padding, stride, bounded_itemsize(memory(x)))
-    lead, channels = shape[: -len(grid.size) - 1], shape[-len(grid.size) - 1]
-    columns = (*lead, channels * prod(grid.taps), prod(grid.out))
-    return linear_map("Im2Col", x, columns, ("unfold", grid), ("fold", grid))
+    return linear_map(IM2COL, x, Maps(("unfold", grid), ("fold", grid)))
 
 
 def fold(
@@ -38,8 +36,7 @@ def fold(
     _check_tensor("fold", "col2im_out_cpu", x)
     shape = memory(x).shape
     grid = windows.fold(shape, output_size, kernel_size, dilation, padding, stride, bounded_itemsize(memory(x)))
-    image = (*shape[:-2], shape[-2] // prod(grid.taps), *grid.size)
-    return linear_map("Col2Im", x, image, ("fold", grid), ("unfold", grid))
+    return linear_map(COL2IM, x, Maps(("fold", grid), ("unfold", grid)))
 
 
 def _check_tensor(op: str, kernel: str, x: Tensor) -> None:

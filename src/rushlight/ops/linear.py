@@ -9,7 +9,7 @@ from rushlight.tensor.core import Tensor, memory
 
 from ..rules.features import broadcasts
 from ..rules.features import linear as geometry
-from .conv import fprop, shapes
+from .conv import LINEAR, LINEAR_OF_VECTOR, LINEAR_WITHOUT_BIAS, fprop, shapes
 
 
 def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -24,10 +24,10 @@ def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     lead = (x._ordered if x._lying is None else x._lying.array).shape[:-1]
     rows = x if len(lead) == 1 else x.reshape(spec.batch, spec.in_channels)
     if w._array.ndim == 1:
-        y = fprop(spec, rows, w.unsqueeze(0), None, "MvBackward0").reshape(lead)
+        y = fprop(spec, rows, w.unsqueeze(0), None, LINEAR_OF_VECTOR).reshape(lead)
         return y if bias is None else y + bias
     fused = bias is not None and bias._array.shape == (spec.out_channels,)
-    y = fprop(spec, rows, w, bias if fused else None, "MmBackward0" if bias is None else "AddmmBackward0")
+    y = fprop(spec, rows, w, bias if fused else None, LINEAR_WITHOUT_BIAS if bias is None else LINEAR)
     if bias is None or fused:
         return y if len(lead) == 1 else y.reshape(*lead, spec.out_channels)
     return _with_bias(y, bias, (*lead, spec.out_channels))

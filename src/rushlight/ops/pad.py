@@ -11,9 +11,15 @@ from rushlight.tensor.core import Tensor, memory
 from ..rules.arguments import not_a_tensor
 from ..rules.rules import Pairs
 from ..rules.windows import pad as geometry
-from .linear_map import bounded_itemsize, linear_map
+from .linear_map import Maps, bounded_itemsize, linear_map, linear_row
 
-NODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+_NODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+CONSTANT_PAD = linear_row("constant_pad_nd", "ConstantPadNd")
+PADS = {
+    (mode, rank): linear_row(f"{mode}_pad{rank}d", f"{node}{rank}D")
+    for mode, node in _NODES.items()
+    for rank in (1, 2, 3)
+}
 
 
 def pad(x: Tensor, pad: object, mode: object = "constant", value: object = None) -> Tensor:
@@ -32,7 +38,7 @@ def pad_axes(x: Tensor, pairs: Pairs, mode: str, value: float = 0) -> Tensor:
     if mode == "constant":
         forward, linear = (("pad_constant", wide, pairs, filling) for filling in (value, 0))
         back = tuple((-lo, -hi) for lo, hi in pairs)
-        return linear_map("ConstantPadNd", x, wide, forward, ("pad_constant", shape, back, 0), linear)
+        return linear_map(CONSTANT_PAD, x, Maps(forward, ("pad_constant", shape, back, 0), linear))
     copies = mode, shape[lead:], pairs
-    name, forward, adjoint = f"{NODES[mode]}{len(pairs)}D", ("pad_copies", *copies), ("pad_copies_grad", *copies)
-    return linear_map(name, x, wide, forward, adjoint, keeps_format=mode != "circular")
+    maps = Maps(("pad_copies", *copies), ("pad_copies_grad", *copies), keeps_format=mode != "circular")
+    return linear_map(PADS[mode, len(pairs)], x, maps)

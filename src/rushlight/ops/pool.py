@@ -6,22 +6,21 @@ map with its adjoint; the maximum is a gather at the indices it found, so its gr
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
-from rushlight.autograd.graph import Needs, record
+from rushlight.autograd.graph import record
 from rushlight.autograd.modes import is_grad_enabled
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends import registry
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory
+from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.layout import wrap_formatted
 
 from ..rules import windows
 from ..rules.arguments import integer, not_a_tensor, unsupported_type, wrong_type
 from ..rules.windows import Windows
 from .conv import code
-from .linear_map import linear_map
+from .linear_map import Maps, linear_map, linear_row
 
 # -- maximum
 
@@ -44,14 +43,31 @@ def max_pool(
     wanted = return_indices or (x.requires_grad and is_grad_enabled())
     values, winners = registry.beside(memory(x)).max_pool(grid, memory(x), wanted)
     y = wrap_formatted(values, x)
-    if wanted:
-        record(f"MaxPool{max(rank, 2)}DWithIndicesBackward0", y, (x,), partial(_max_rule, grid, shape, winners))
+    record(MAX_POOL[max(rank, 2)], (grid,), y, (x,), (wrap(winners),) if wanted else ())
     return (y, wrap_formatted(registry.beside(winners).positions(grid, winners), x)) if return_indices else y
 
 
-def _max_rule(grid: Windows, whole: tuple[int, ...], winners: np.ndarray, needs: Needs, grad: Tensor) -> tuple[Tensor]:
-    scatter, gather = ("max_pool_grad", grid, whole, winners), ("max_pool_gather", grid, winners)
-    return (linear_map("MaxPoolBackward", grad, whole, scatter, gather),)
+def _max_rule(grid: Windows, needs: Needs, grad: Tensor, winners: Tensor) -> Gradients:
+    whole, _ = needs[0]
+    maps = Maps(("max_pool_grad", grid, whole), ("max_pool_gather", grid))
+    return (linear_map(_MAX_POOL_BACKWARD, grad, maps, winners),)
+
+
+def _lower_max(x: np.ndarray, grid: Windows) -> np.ndarray:
+    return registry.beside(x).max_pool(grid, x, False)[0]
+
+
+_MAX_POOL_BACKWARD = linear_row("max_pool_backward", "MaxPoolBackward")
+MAX_POOL = {
+    rank: define(
+        f"max_pool{rank}d_with_indices",
+        f"MaxPool{rank}DWithIndicesBackward0",
+        derivative=_max_rule,
+        results=lambda inputs, grid: [((*inputs[0][0][: -len(grid.out)], *grid.out), inputs[0][1])],
+        lowering=_lower_max,
+    )
+    for rank in (2, 3)
+}
 
 
 # -- average
@@ -78,9 +94,8 @@ def avg_pool(
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
     divisor = divisor_override or windows.Counts(grid, count_include_pad)
     grid = grid.met()
-    forward, adjoint = ("avg_pool", grid, divisor), ("avg_pool_grad", grid, divisor)
-    name, out = f"AvgPool{max(rank, 2)}D", (*shape[:-rank], *grid.out)
-    return linear_map(name, x, out, forward, adjoint, keeps_format=rank < 3)
+    maps = Maps(("avg_pool", grid, divisor), ("avg_pool_grad", grid, divisor), keeps_format=rank < 3)
+    return linear_map(AVG_POOL[max(rank, 2)], x, maps)
 
 
 # -- average to a given size
@@ -91,12 +106,14 @@ def adaptive_avg_pool(op: str, rank: int, x: Tensor, output_size: object) -> Ten
     _check_tensor(op, x, "biu")
     shape = memory(x).shape
     out = windows.adaptive(op, rank, shape, output_size)
-    name, forward, adjoint = (
-        f"AdaptiveAvgPool{max(rank, 2)}D",
-        ("adaptive_avg_pool", out),
-        ("adaptive_avg_pool_grad", shape[-rank:]),
-    )
-    return linear_map(name, x, (*shape[:-rank], *out), forward, adjoint, keeps_format=rank < 3)
+    maps = Maps(("adaptive_avg_pool", out), ("adaptive_avg_pool_grad", shape[-rank:]), keeps_format=rank < 3)
+    return linear_map(ADAPTIVE_AVG_POOL[max(rank, 2)], x, maps)
+
+
+AVG_POOL, ADAPTIVE_AVG_POOL = (
+    {rank: linear_row(f"{name}{rank}d", f"{node}{rank}D") for rank in (2, 3)}
+    for name, node in (("avg_pool", "AvgPool"), ("adaptive_avg_pool", "AdaptiveAvgPool"))
+)
 
 
 def _check_tensor(op: str, x: Tensor, refused: str) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import set_grad_enabled
+from rushlight.autograd.operation import Operation
 from rushlight.backends.meta import numbers_are_zero
 from rushlight.core import dtypes
 from rushlight.core.errors import message
@@ -21,8 +22,13 @@ from rushlight.tensor.core import Tensor, alias, wrap
 from rushlight.tensor.creation import empty
 from rushlight.tensor.size import Size
 
-# The node of a model's input in a run with a graph: not a leaf, for a model may change its input in place.
-INPUT = "Input"
+
+def _no_rule(*_: object) -> tuple:
+    raise RuntimeError("a run on shapes alone has no gradients")
+
+
+INPUT = Operation("input", "Input", _no_rule)
+"""What gives a model's input in a run with a graph: not a leaf, for a model may change its input in place."""
 
 
 def output_shape(layer: Callable, *input_shapes: tuple[int, ...], **arguments: object) -> Size | tuple:
@@ -55,12 +61,8 @@ def run(layer: Callable, input_shapes: tuple, arguments: dict[str, object], grap
     # A user's own forward may draw numbers: the random stream is put back.
     with set_grad_enabled(graph), numbers_are_zero(), forked():
         for tensor in inputs:
-            record(INPUT, tensor, (wrap(tensor._array).requires_grad_(),), _no_rule)
+            record(INPUT, (), tensor, (wrap(tensor._array).requires_grad_(),))
         return layer(*inputs, **arguments)
-
-
-def _no_rule(*_: object) -> tuple:
-    raise RuntimeError("a run on shapes alone has no gradients")
 
 
 def stand_in(layer: Callable) -> Callable:

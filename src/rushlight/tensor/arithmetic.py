@@ -11,11 +11,15 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record, widen
-from rushlight.backends.array import Array, found
+from rushlight.autograd.graph import record, widen
+from rushlight.autograd.modes import no_grad
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
+from rushlight.backends.array import ARRAYS, Array, found
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
+from rushlight.rules.results import Layout, Layouts, broadcast, floating, promoted
+from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import (
@@ -23,14 +27,19 @@ from rushlight.tensor.operands import (
     check_some_tensor,
     check_tensors,
     is_number,
+    layout_of,
+    lowering_of_pair,
     pair,
     pair_floating,
     result_type,
 )
 
 
-def _tensors(*operands: Operand) -> tuple[Tensor | None, ...]:
-    return tuple([operand if isinstance(operand, Tensor) else None for operand in operands])
+def _parted(a: Operand, b: Operand) -> tuple[tuple[Tensor | None, Tensor | None], float | None]:
+    """Two operands as tensors, None for the one that is a number; and the number, or None."""
+    if isinstance(a, Tensor):
+        return ((a, b), None) if isinstance(b, Tensor) else ((a, None), b)
+    return (None, b), a
 
 
 def _saved_product(a: Operand, b: Operand) -> tuple[Tensor | None, Tensor | None]:
@@ -51,32 +60,54 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     >>> torch.add(torch.tensor([1, 2]), 3)
     tensor([4, 5])
     """
-    _check_alpha(alpha, input, other)
+    alpha = _checked_alpha(alpha, input, other)
     result = pair(np.add, input, other if alpha == 1 else _scaled(other, alpha))
-    record("AddBackward0", result, _tensors(input, other), _add_rule if alpha == 1 else partial(_scaled_rule, alpha))
+    tensors, number = _parted(input, other)
+    record(ADD, (alpha, number), result, tensors)
     return result
 
 
 def _scaled(other: Operand, alpha: float) -> Operand:
-    return mul(other, alpha) if isinstance(other, Tensor) or isinstance(alpha, Tensor) else other * alpha
+    return mul(other, alpha) if isinstance(other, Tensor) else other * alpha
 
 
-def _add_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return grad, grad
+def _add_rule(alpha: float, number: float | None, needs: Needs, grad: Tensor) -> Gradients:
+    return grad, grad if alpha == 1 else grad * alpha if needs[1] else None
 
 
-def _scaled_rule(alpha: float, needs: Needs, grad: Tensor) -> Gradients:
-    return grad, grad * alpha if needs[1] else None
+def _sub_rule(alpha: float, number: float | None, needs: Needs, grad: Tensor) -> Gradients:
+    return grad, grad * -alpha if needs[1] else None
+
+
+def _lower_scaled(ufunc: np.ufunc) -> Callable:
+    """The lowering of `ufunc(a, alpha * b)`."""
+    lower = lowering_of_pair(ufunc)
+
+    def lower_scaled(a: np.ndarray | None, b: np.ndarray | None, alpha: float, number: float | None) -> np.ndarray:
+        if alpha != 1:
+            b = None if b is None else MUL.lowering(b, None, alpha)
+            number = number * alpha if b is None else number
+        return lower(a, b, number)
+
+    return lower_scaled
+
+
+_sum = {"results": broadcast, "lowering": _lower_scaled(np.add)}
+_difference = {"results": broadcast, "lowering": _lower_scaled(np.subtract), "derivative": _sub_rule}
+ADD = define("add", "AddBackward0", derivative=_add_rule, **_sum)
+SUB = define("sub", "SubBackward0", **_difference)
+RSUB = define("rsub", "RsubBackward1", **_difference)
 
 
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """`input - alpha * other`, broadcast; not for bool tensors."""
-    _check_alpha(alpha, input, other)
+    alpha = _checked_alpha(alpha, input, other)
     if _is_bool(input) or _is_bool(other):
         _refuse_bool_subtraction(input, other)
     result = pair(np.subtract, input, other if alpha == 1 else _scaled(other, alpha))
-    name = "SubBackward0" if isinstance(input, Tensor) else "RsubBackward1"
-    record(name, result, _tensors(input, other), partial(_scaled_rule, -alpha))
+    row = SUB if isinstance(input, Tensor) else RSUB
+    tensors, number = _parted(input, other)
+    record(row, (alpha, number), result, tensors)
     return result
 
 
@@ -101,11 +132,13 @@ def _refuse_bool_subtraction(a: Operand, b: Operand) -> None:
     )
 
 
-def _check_alpha(alpha: float, a: Operand, b: Operand) -> None:
-    if alpha == 1 and type(alpha) is int:
-        return
+def _checked_alpha(alpha: float | Tensor, a: Operand, b: Operand) -> float:
+    if type(alpha) is int and alpha == 1:
+        return alpha
+    alpha = alpha.item() if isinstance(alpha, Tensor) else alpha
     if isinstance(alpha, float) and not result_type(a, b).is_floating_point:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return alpha
 
 
 def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
@@ -120,21 +153,20 @@ def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
 def mul(input: Operand, other: Operand) -> Tensor:
     """`input * other`, broadcast."""
     result = pair(np.multiply, input, other)
-    if is_number(other):
-        record("MulBackward0", result, (input,), partial(_mul_number_rule, other))
-    elif is_number(input):
-        record("MulBackward0", result, (other,), partial(_mul_number_rule, input))
-    else:
-        record("MulBackward0", result, (input, other), _mul_rule, _saved_product(input, other))
+    tensors, number = _parted(input, other)
+    record(MUL, (number,), result, tensors, _saved_product(input, other) if number is None else ())
     return result
 
 
-def _mul_number_rule(number: float, needs: Needs, grad: Tensor) -> Gradients:
-    return (grad * number,)
-
-
-def _mul_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
+def _mul_rule(
+    number: float | None, needs: Needs, grad: Tensor, a: Tensor | None = None, b: Tensor | None = None
+) -> Gradients:
+    if number is not None:
+        return (grad * number,) * 2
     return grad * b if needs[0] else None, grad * a if needs[1] else None
+
+
+MUL = define("mul", "MulBackward0", derivative=_mul_rule, results=broadcast, lowering=lowering_of_pair(np.multiply))
 
 
 def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
@@ -147,13 +179,11 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     if rounding_mode is not None:
         return _div_rounded(input, other, rounding_mode)
     result = pair_floating(np.divide, input, other)
-    if is_number(other):
-        record("DivBackward0", result, (input,), partial(_div_number_rule, other))
-    else:
-        needed = isinstance(other, Tensor) and other.requires_grad
-        saved = (input if needed and isinstance(input, Tensor) else None, other)
-        number = None if isinstance(input, Tensor) else input
-        record("DivBackward0", result, _tensors(input, other), partial(_div_rule, number), saved)
+    saved = ()
+    if isinstance(other, Tensor):
+        saved = (input if other.requires_grad and isinstance(input, Tensor) else None, other)
+    tensors, number = _parted(input, other)
+    record(DIV, (number,), result, tensors, saved)
     return result
 
 
@@ -162,16 +192,30 @@ def true_divide(input: Operand, other: Operand) -> Tensor:
     return div(input, other)
 
 
-def _div_number_rule(number: float, needs: Needs, grad: Tensor) -> Gradients:
-    return (grad / number,)
-
-
-def _div_rule(number: float | None, needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor) -> Gradients:
+def _div_rule(
+    number: float | None, needs: Needs, grad: Tensor, a: Tensor | None = None, b: Tensor | None = None
+) -> Gradients:
+    if b is None:
+        return grad / number, None
     numerator = number if a is None else a
     return (
         grad / b if needs[0] else None,
         -grad * (numerator / b / b) if needs[1] else None,
     )
+
+
+def _quotient(inputs: Layouts, number: float | None) -> list[Layout]:
+    ((shape, kind),) = broadcast(inputs, number)
+    return floating([(shape, kind)])
+
+
+DIV = define(
+    "div",
+    "DivBackward0",
+    derivative=_div_rule,
+    results=_quotient,
+    lowering=lowering_of_pair(np.divide, floating=True),
+)
 
 
 def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
@@ -182,12 +226,16 @@ def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
             message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode}'")
         )
     _check_integer_divisor(a, b)
-    if result_type(a, b) in HALVES:  # the quotient is rounded first
-        result = wrap(quiet(np.trunc, div(*[t.detach() if isinstance(t, Tensor) else t for t in (a, b)])._array))
-    else:
-        result = pair(_truncated_quotient, a, b)
-    record("DivBackward1", result, _tensors(a, b), _zero_rule, _tensors(a, b))
+    tensors, number = _parted(a, b)
+    result = wrap(_lower_truncated(*[None if t is None else t._array for t in tensors], number))
+    record(DIV_TRUNC, (number,), result, tensors)
     return result
+
+
+def _lower_truncated(a: np.ndarray | None, b: np.ndarray | None, number: float | None) -> np.ndarray:
+    if promoted([layout_of(a), layout_of(b)], (number,)) in HALVES:  # the quotient is rounded first
+        return quiet(np.trunc, DIV.lowering(a, b, number))
+    return lowering_of_pair(_truncated_quotient)(a, b, number)
 
 
 def _truncated_quotient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -197,8 +245,11 @@ def _truncated_quotient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return quotient + ((np.remainder(x, y) != 0) & (quotient < 0)).astype(quotient.dtype)
 
 
-def _zero_rule(needs: Needs, grad: Tensor, *inputs: Tensor | None) -> Gradients:
-    return tuple(wrap(np.zeros_like(t._array)) if need else None for need, t in zip(needs, inputs))
+def _zero_rule(number: float | None, needs: Needs, grad: Tensor) -> Gradients:
+    return tuple(wrap(zeros_beside(memory(grad), *need)) if need else None for need in needs)
+
+
+DIV_TRUNC = define("div.trunc", "DivBackward1", derivative=_zero_rule, results=broadcast, lowering=_lower_truncated)
 
 
 def floor_divide(input: Operand, other: Operand) -> Tensor:
@@ -206,8 +257,18 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
     _refuse_bools("div_floor_cpu", input, other)
     _check_integer_divisor(input, other)
     result = pair(np.floor_divide, input, other)
-    record("FloorDivideBackward0", result, _tensors(input, other), _zero_rule, _tensors(input, other))
+    tensors, number = _parted(input, other)
+    record(FLOOR_DIVIDE, (number,), result, tensors)
     return result
+
+
+FLOOR_DIVIDE = define(
+    "floor_divide",
+    "FloorDivideBackward0",
+    derivative=_zero_rule,
+    results=broadcast,
+    lowering=lowering_of_pair(np.floor_divide),
+)
 
 
 def remainder(input: Operand, other: Operand) -> Tensor:
@@ -217,12 +278,19 @@ def remainder(input: Operand, other: Operand) -> Tensor:
     _check_integer_divisor(input, other)
     result = pair(np.remainder, input, other)
     quotient = floor_divide(input, other) if isinstance(other, Tensor) and other.requires_grad else None
-    record("RemainderBackward0", result, _tensors(input, other), _remainder_rule, (quotient,))
+    tensors, number = _parted(input, other)
+    record(REMAINDER, (number,), result, tensors, (quotient,))
     return result
 
 
-def _remainder_rule(needs: Needs, grad: Tensor, quotient: Tensor | None) -> Gradients:
+def _remainder_rule(number: float | None, needs: Needs, grad: Tensor, quotient: Tensor | None) -> Gradients:
     return grad, -grad * quotient if needs[1] else None
+
+
+REMAINDER, FMOD = (
+    define(name, f"{name.title()}Backward0", derivative=_remainder_rule, results=broadcast, lowering=lowering)
+    for name, lowering in (("remainder", lowering_of_pair(np.remainder)), ("fmod", lowering_of_pair(np.fmod)))
+)
 
 
 def fmod(input: Tensor, other: Operand) -> Tensor:
@@ -233,7 +301,8 @@ def fmod(input: Tensor, other: Operand) -> Tensor:
     quotient = None
     if isinstance(other, Tensor) and other.requires_grad:
         quotient = div(input, other, rounding_mode="trunc").detach()
-    record("FmodBackward0", result, _tensors(input, other), _remainder_rule, (quotient,))
+    tensors, number = _parted(input, other)
+    record(FMOD, (number,), result, tensors, (quotient,))
     return result
 
 
@@ -258,16 +327,10 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
         return _pow_number(input, exponent)
     _refuse_bools("pow", input, exponent)
     result = pair(_power, input, exponent)
-    number = None if isinstance(input, Tensor) else input
-    base_needed = exponent.requires_grad or (isinstance(input, Tensor) and input.requires_grad)
+    tensors, number = _parted(input, exponent)
+    base_needed = exponent.requires_grad or (number is None and input.requires_grad)
     saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
-    record(
-        "PowBackward1" if number is None else "PowBackward2",
-        result,
-        _tensors(input, exponent),
-        partial(_pow_rule, number),
-        saved,
-    )
+    record(POW if number is None else POW_OF_NUMBER, (number,), result, tensors, saved)
     return result
 
 
@@ -288,8 +351,12 @@ def _pow_number(base: Tensor, exponent: float) -> Tensor:
     if _is_bool(base) and _is_bool(exponent):
         return wrap(base._array.copy() if exponent else np.ones_like(base._array))
     result = pair(_SHORT_POWERS.get(exponent, np.power), base, exponent)
-    record("PowBackward0", result, (base,), partial(_pow_number_rule, exponent), (base,))
+    record(POW_BY_NUMBER, (exponent,), result, (base,), (base,))
     return result
+
+
+def _lower_power_by_number(base: np.ndarray, exponent: float) -> np.ndarray:
+    return lowering_of_pair(_SHORT_POWERS.get(exponent, np.power))(base, None, exponent)
 
 
 # Multiplying is faster than np.power and rounds as PyTorch does.
@@ -320,6 +387,18 @@ def _pow_rule(
     return of_base, of_exponent
 
 
+_power_rows = {"derivative": _pow_rule, "results": broadcast, "lowering": lowering_of_pair(_power)}
+POW = define("pow", "PowBackward1", **_power_rows)
+POW_OF_NUMBER = define("pow.of_number", "PowBackward2", **_power_rows)
+POW_BY_NUMBER = define(
+    "pow.by_number",
+    "PowBackward0",
+    derivative=_pow_number_rule,
+    results=broadcast,
+    lowering=_lower_power_by_number,
+)
+
+
 def _where_not(mask: np.ndarray, value: Tensor) -> Tensor:
     return value.masked_fill(wrap(mask), 0) if type(mask) is Array or mask.any() else value
 
@@ -334,14 +413,13 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
 # -- extremes and friends
 
 
-def _extreme(ufunc: np.ufunc, name: str, a: Tensor, b: Tensor) -> Tensor:
+def _extreme(ufunc: np.ufunc, row: Operation, a: Tensor, b: Tensor) -> Tensor:
     result = pair(ufunc, a, b)
-    first = np.less if ufunc is np.minimum else np.greater
-    record(name, result, (a, b), partial(_extreme_rule, first), (a, b))
+    record(row, (None,), result, (a, b), (a, b))
     return result
 
 
-def _extreme_rule(first: np.ufunc, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
+def _extreme_rule(first: np.ufunc, number: None, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
     """Equal values share the gradient equally, as in PyTorch."""
     tie = quiet(np.equal, a._array, b._array)
     wins = quiet(first, a._array, b._array)
@@ -349,16 +427,28 @@ def _extreme_rule(first: np.ufunc, needs: Needs, grad: Tensor, a: Tensor, b: Ten
     return grad * wrap(share), grad * wrap((1 - share).astype(share.dtype))
 
 
+MAXIMUM, MINIMUM = (
+    define(
+        name,
+        f"{name.title()}Backward0",
+        derivative=partial(_extreme_rule, first),
+        results=broadcast,
+        lowering=lowering_of_pair(ufunc),
+    )
+    for name, ufunc, first in (("maximum", np.maximum, np.greater), ("minimum", np.minimum, np.less))
+)
+
+
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """The larger of each pair of elements; NaN wins."""
     check_tensors("maximum", input=input, other=other)
-    return _extreme(np.maximum, "MaximumBackward0", input, other)
+    return _extreme(np.maximum, MAXIMUM, input, other)
 
 
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """The smaller of each pair of elements; NaN wins."""
     check_tensors("minimum", input=input, other=other)
-    return _extreme(np.minimum, "MinimumBackward0", input, other)
+    return _extreme(np.minimum, MINIMUM, input, other)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
@@ -368,17 +458,33 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
         raise RuntimeError(f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}")
     if not input.dtype.is_floating_point:
         raise NotImplementedError(message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", fix=".float() first"))
-    result = without_history(lambda a, b, w: a + (b - a) * w, input, end, weight)
+    result = without_history(_lerp, input, end, weight)
     tensor = weight if isinstance(weight, Tensor) else None
     saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
-    rule = partial(_lerp_rule, None if tensor is not None else weight)
-    record("LerpBackward0" if tensor is None else "LerpBackward1", result, (input, end, tensor), rule, saved)
+    number = weight if tensor is None else None
+    record(LERP if tensor is None else LERP_TENSOR, (number,), result, (input, end, tensor), saved)
     return result
+
+
+def _lerp(start: Operand, end: Operand, weight: Operand) -> Operand:
+    return start + (end - start) * weight
 
 
 def without_history(formula: Callable, *operands: Operand) -> Tensor:
     """`rounded_once` of operands without their history."""
     return rounded_once(formula, *[t.detach() if isinstance(t, Tensor) else t for t in operands])
+
+
+def lowering_of(formula: Callable) -> Callable:
+    """The lowering of a formula in terms of other operations; an operand that is None is the number that comes last."""
+
+    def lower(*given: object) -> np.ndarray:
+        arrays = [value for value in given if isinstance(value, ARRAYS)]
+        rest = [value for value in given if value is not None and not isinstance(value, ARRAYS)]
+        with no_grad():
+            return without_history(formula, *map(wrap, arrays), *rest)._array
+
+    return lower
 
 
 def rounded_once(formula: Callable, *operands: Operand) -> Tensor:
@@ -400,18 +506,32 @@ def _lerp_rule(
     )
 
 
+_lerp_rows = {"derivative": _lerp_rule, "results": broadcast, "lowering": lowering_of(_lerp)}
+LERP = define("lerp", "LerpBackward0", **_lerp_rows)
+LERP_TENSOR = define("lerp.tensor", "LerpBackward1", **_lerp_rows)
+
+
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
     check_tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
     if not result_type(input, tensor1, tensor2).is_floating_point:
         value = int(value)
-    result = without_history(lambda x, a, b: x + a * b * value, input, tensor1, tensor2)
-    record("AddcmulBackward0", result, (input, tensor1, tensor2), partial(_addcmul_rule, value), (tensor1, tensor2))
+    result = without_history(_addcmul, input, tensor1, tensor2, value)
+    record(ADDCMUL, (value,), result, (input, tensor1, tensor2), (tensor1, tensor2))
     return result
+
+
+def _addcmul(x: Tensor, a: Tensor, b: Tensor, value: float) -> Tensor:
+    return x + a * b * value
 
 
 def _addcmul_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
     return grad, grad * (b * value) if needs[1] else None, grad * (a * value) if needs[2] else None
+
+
+ADDCMUL = define(
+    "addcmul", "AddcmulBackward0", derivative=_addcmul_rule, results=broadcast, lowering=lowering_of(_addcmul)
+)
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -419,9 +539,13 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     check_tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
     if not (tensor1.dtype.is_floating_point or tensor2.dtype.is_floating_point):
         raise RuntimeError(message("Integer division with addcdiv is no longer supported", fix=".float() first"))
-    result = without_history(lambda x, a, b: x + a / b * value, input, tensor1, tensor2)
-    record("AddcdivBackward0", result, (input, tensor1, tensor2), partial(_addcdiv_rule, value), (tensor1, tensor2))
+    result = without_history(_addcdiv, input, tensor1, tensor2, value)
+    record(ADDCDIV, (value,), result, (input, tensor1, tensor2), (tensor1, tensor2))
     return result
+
+
+def _addcdiv(x: Tensor, a: Tensor, b: Tensor, value: float) -> Tensor:
+    return x + a / b * value
 
 
 def _addcdiv_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
@@ -430,3 +554,8 @@ def _addcdiv_rule(value: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor
         grad * (value / b) if needs[1] else None,
         -grad * (value * a / (b * b)) if needs[2] else None,
     )
+
+
+ADDCDIV = define(
+    "addcdiv", "AddcdivBackward0", derivative=_addcdiv_rule, results=broadcast, lowering=lowering_of(_addcdiv)
+)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rushlight.backends.array import ARRAYS
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES, INTEGER
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES, not_a_tensor
+from rushlight.rules.results import Layout, promoted, promoted_kinds
 from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, is_in_order, memory, settled, wrap, wrap_unordered
 from rushlight.tensor.numerics import quiet
@@ -87,20 +89,51 @@ def pair_floating(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
 
 
 def _pair_of_kinds(ufunc: Callable, a: Operand, b: Operand, kind: dtypes.dtype) -> Tensor:
+    a, b = (operand._array if isinstance(operand, Tensor) else operand for operand in (a, b))
+    return wrap(pair_arrays(ufunc, a, b, kind))
+
+
+def pair_arrays(ufunc: Callable, a: np.ndarray | float, b: np.ndarray | float, kind: dtypes.dtype) -> np.ndarray:
+    """`ufunc` of two arrays or numbers in dtype `kind`, rounded once."""
     if kind in HALVES:  # numbers and 0-dim tensors are not rounded to half precision before they are used
-        result = quiet(ufunc, in_dtype(a, dtypes.float32), in_dtype(b, dtypes.float32))
-        return wrap(result if result.dtype == np.bool_ else quiet(result.astype, kind.numpy))
-    x, y = in_dtype(a, kind), in_dtype(b, kind)
-    return wrap(_as_first(quiet(ufunc, x, y), x, y))
+        result = quiet(ufunc, array_in_dtype(a, dtypes.float32), array_in_dtype(b, dtypes.float32))
+        return result if result.dtype == np.bool_ else quiet(result.astype, kind.numpy)
+    x, y = array_in_dtype(a, kind), array_in_dtype(b, kind)
+    return _as_first(quiet(ufunc, x, y), x, y)
+
+
+def lowering_of_pair(ufunc: Callable, floating: bool = False) -> Callable:
+    """The lowering of a function of two operands, one of which may be None: the number that is the last attribute.
+
+    With `floating`, integers and bools are turned into the default dtype first.
+    """
+
+    def lower(a: np.ndarray | None, b: np.ndarray | None, *attributes: object) -> np.ndarray:
+        number = attributes[-1]
+        kind = promoted([layout_of(a), layout_of(b)], (number,))
+        if floating and kind.category != FLOATING:
+            kind = dtypes.get_default_dtype()
+        return pair_arrays(ufunc, number if a is None else a, number if b is None else b, kind)
+
+    return lower
+
+
+def layout_of(array: np.ndarray | None) -> Layout | None:
+    """The shape and dtype of an operand's array."""
+    return None if array is None else (array.shape, array.dtype)
 
 
 def in_dtype(operand: Operand, kind: dtypes.dtype) -> np.ndarray | float:
     """An operand as NumPy takes it beside arrays of dtype `kind`."""
+    return array_in_dtype(operand._array if isinstance(operand, Tensor) else operand, kind)
+
+
+def array_in_dtype(operand: np.ndarray | float, kind: dtypes.dtype) -> np.ndarray | float:
+    """An array or number as NumPy takes it beside arrays of dtype `kind`."""
+    if not isinstance(operand, ARRAYS):
+        return number_in_dtype(operand, kind)
     target = kind.numpy
-    if isinstance(operand, Tensor):
-        array = operand._array
-        return array if array.dtype is target else quiet(array.astype, target, copy=False)
-    return number_in_dtype(operand, kind)
+    return operand if operand.dtype is target else quiet(operand.astype, target, copy=False)
 
 
 def number_in_dtype(value: float, kind: dtypes.dtype) -> np.ndarray:
@@ -158,13 +191,9 @@ def dtype_of(operand: Operand) -> dtypes.dtype:
 
 def result_type(*operands: Operand) -> dtypes.dtype:
     """The dtype that an operation on these operands computes in."""
-    # Three classes, each weaker than the one before: tensors with axes, 0-dim tensors, numbers.
-    classes: list[dtypes.dtype | None] = [None, None, None]
-    for operand in operands:
-        kind = dtype_of(operand)
-        at = 2 if not isinstance(operand, Tensor) else 1 if memory(operand).ndim == 0 else 0
-        classes[at] = kind if classes[at] is None else dtypes.promote_types(classes[at], kind)
-    return dtypes.common(classes[0], dtypes.common(classes[1], classes[2]))
+    return promoted_kinds(
+        [(dtype_of(operand), memory(operand).ndim if isinstance(operand, Tensor) else None) for operand in operands]
+    )
 
 
 def result_type_of_two(tensor: Operand, other: Operand) -> dtypes.dtype:

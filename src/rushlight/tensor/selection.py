@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.operation import Operation
 from rushlight.backends.array import as_array, contiguous
 from rushlight.core import dtypes
 from rushlight.core.errors import message
@@ -94,7 +95,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
     result = input.expand(shape)[mask.expand(shape)]
     if result._node is not None:
-        result._node._name = "MaskedSelectBackward0"
+        row = result._node.operation
+        result._node.operation = Operation("masked_select", "MaskedSelectBackward0", row.derivative)
     return result
 
 

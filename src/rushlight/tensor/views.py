@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rushlight.autograd.graph import Edge, Gradients, Needs, Node, edge_of, record
+from rushlight.autograd.graph import Edge, Node, edge_of, record
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
+from rushlight.rules.results import as_first
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, wrap
 
@@ -69,23 +71,47 @@ class Region(NamedTuple):
 
 def read(base: Tensor, region: Region) -> Tensor:
     """The part of `base` at `region`, as a copy."""
-    whole, part = region.lay_out(base._array)
-    whole[...] = base._array
-    result = wrap(part.copy())
-    record("AsStridedBackward0", result, (base,), lambda needs, grad: (add(grad, region),))
+    result = wrap(_read(base._array, region))
+    record(READ, (region,), result, (base,))
     return result
 
 
 def add(part: Tensor, region: Region) -> Tensor:
     """Zeros of the base's shape with `part` added at `region`; the adjoint of `read`."""
-    whole, target = region.lay_out(part._array)
-    if region.overlaps():
-        _add_overlapping(target, part._array)
-    else:
-        target[...] = part._array
-    result = wrap(whole)
-    record("AsStridedBackward0", result, (part,), lambda needs, grad: (read(grad, region),))
+    result = wrap(_added(part._array, region))
+    record(ADD_AT, (region,), result, (part,))
     return result
+
+
+def _read(base: np.ndarray, region: Region) -> np.ndarray:
+    whole, part = region.lay_out(base)
+    whole[...] = base
+    return part.copy()
+
+
+def _added(part: np.ndarray, region: Region) -> np.ndarray:
+    whole, target = region.lay_out(part)
+    if region.overlaps():
+        _add_overlapping(target, part)
+    else:
+        target[...] = part
+    return whole
+
+
+READ = define(
+    "read_at",
+    "AsStridedBackward0",
+    derivative=lambda region, needs, grad: (add(grad, region),),
+    results=lambda inputs, region: [(region.view_shape, inputs[0][1])],
+    lowering=_read,
+)
+ADD_AT = define(
+    "add_at",
+    "AsStridedBackward0",
+    derivative=lambda region, needs, grad: (read(grad, region),),
+    results=lambda inputs, region: [(region.base_shape, inputs[0][1])],
+    lowering=_added,
+)
 
 
 def _add_overlapping(target: np.ndarray, part: np.ndarray) -> None:
@@ -101,17 +127,24 @@ def _add_overlapping(target: np.ndarray, part: np.ndarray) -> None:
 
 def replace(base: Tensor, part: Tensor, region: Region) -> Tensor:
     """`base` with the part at `region` replaced."""
-    whole, target = region.lay_out(base._array)
-    whole[...] = base._array
-    target[...] = part._array
-    result = wrap(whole)
-
-    def rule(needs: Needs, grad: Tensor) -> tuple[Tensor, Tensor]:
-        in_region = read(grad, region)
-        return replace(grad, wrap(np.zeros_like(in_region._array)), region), in_region
-
-    record("CopySlices", result, (base, part), rule)
+    result = wrap(_replaced(base._array, part._array, region))
+    record(REPLACE, (region,), result, (base, part))
     return result
+
+
+def _replaced(base: np.ndarray, part: np.ndarray, region: Region) -> np.ndarray:
+    whole, target = region.lay_out(base)
+    whole[...] = base
+    target[...] = part
+    return whole
+
+
+def _replace_rule(region: Region, needs: Needs, grad: Tensor) -> Gradients:
+    in_region = read(grad, region)
+    return replace(grad, wrap(np.zeros_like(in_region._array)), region), in_region
+
+
+REPLACE = define("replace_at", "CopySlices", derivative=_replace_rule, results=as_first, lowering=_replaced)
 
 
 def replay_history(view: Tensor) -> None:
@@ -120,9 +153,12 @@ def replay_history(view: Tensor) -> None:
     if base.requires_grad:
         region = Region.of(view._array, base._array)
         edge = edge_of(base)
-        view._node = Node("AsStridedBackward0", [edge], lambda needs, grad: (add(grad, region),), (view,))
+        view._node = Node(READ, (region,), [edge], (view,))
         view._index, view._requires_grad = 0, True
     view._seen = view._version.count
+
+
+_COPY_SLICES = Operation("copy_slices", "torch::autograd::CopySlices", None)
 
 
 class CopySlices(Node):
@@ -134,14 +170,17 @@ class CopySlices(Node):
         base = view._base
         # The change's way to the view as it was, where it has one at its first input, is taken over by the base.
         self.first = 1 if _same_edge(change.edges[0], before) else 0
-        super().__init__("torch::autograd::CopySlices", [edge_of(base), *change.edges[self.first :]], None, (base,))
+        super().__init__(_COPY_SLICES, (), [edge_of(base), *change.edges[self.first :]], (base,))
         self.change = change
         self.region = Region.of(view._array, base._array)
 
     def apply(self, grads: list[Tensor | None], needs: Needs) -> Gradients:
         """The gradients of the base before the change, and of what the change took in."""
         (grad,) = grads
-        results = self.change.apply([read(grad, self.region)], needs if self.first else needs[1:])
+        others = needs[1:]
+        if self.first:
+            others = (needs[0] and (self.region.view_shape, needs[0][1]), *others)
+        results = self.change.apply([read(grad, self.region)], others)
         others = results[self.first :]
         if not needs[0]:
             return (None, *others)

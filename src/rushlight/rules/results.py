@@ -1,0 +1,94 @@
+"""What operations give: shapes and dtypes from shapes and dtypes, by integers alone.
+
+In come the layout of each operand, (shape, dtype) or None where there is none, and an operation's attributes; out comes
+the layout of each result. These are the parts from which the rows of the table of operations take their `results`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from rushlight.core import dtypes
+
+Layout = tuple[tuple[int, ...], Any]  # a shape, and the dtype as the arrays have it
+Layouts = Sequence[Layout | None]
+
+
+def as_first(inputs: Layouts, *attributes: Any) -> list[Layout]:
+    """One result like the first operand."""
+    return [inputs[0]]
+
+
+def of_shape(inputs: Layouts, shape: tuple[int, ...], *attributes: Any) -> list[Layout]:
+    """One result of the first operand's dtype, whose shape is the first attribute."""
+    return [(tuple(shape), inputs[0][1])]
+
+
+def floating(inputs: Layouts, *attributes: Any) -> list[Layout]:
+    """One result like the first operand; of integers and bools, in the default dtype."""
+    shape, kind = inputs[0]
+    return [(shape, kind if is_floating(kind) else dtypes.get_default_dtype().numpy)]
+
+
+def broadcast(inputs: Layouts, *attributes: Any) -> list[Layout]:
+    """One result of the common shape and dtype; the last attribute is the operand that is a number, or None."""
+    return [(shape_of(inputs), promoted(inputs, attributes[-1:]).numpy)]
+
+
+def in_dtype(kind: Any) -> Callable[..., list[Layout]]:
+    """One result of the common shape, in this dtype: comparisons give bools, positions int64."""
+    return lambda inputs, *attributes: [(shape_of(inputs), kind)]
+
+
+def reduced(inputs: Layouts, axes: tuple[int, ...], keepdim: bool, *attributes: Any) -> list[Layout]:
+    """One result without those axes, or with 1 in their place."""
+    shape, kind = inputs[0]
+    return [(without(shape, axes, keepdim), kind)]
+
+
+# -- of what they are made
+
+
+def without(shape: tuple[int, ...], axes: Sequence[int], keepdim: bool) -> tuple[int, ...]:
+    """A shape without axes, or with 1 in their place.
+
+    >>> without((2, 3, 4), (1,), False), without((2, 3, 4), (1,), True)
+    ((2, 4), (2, 1, 4))
+    """
+    if keepdim:
+        return tuple([1 if axis in axes else n for axis, n in enumerate(shape)])
+    return tuple([n for axis, n in enumerate(shape) if axis not in axes])
+
+
+def shape_of(inputs: Layouts) -> tuple[int, ...]:
+    """The shape to which operands broadcast."""
+    shapes = [layout[0] for layout in inputs if layout is not None]
+    if len(shapes) == 1:
+        return shapes[0]
+    axes = zip_longest(*[shape[::-1] for shape in shapes], fillvalue=1)
+    return tuple([next((n for n in sizes if n != 1), 1) for sizes in axes])[::-1]
+
+
+def promoted(inputs: Layouts, numbers: Sequence[Any] = ()) -> dtypes.dtype:
+    """The dtype that an operation on these operands, and on numbers (None where there is none), computes in."""
+    kinds = [(dtypes.of_numpy(kind), len(shape)) for shape, kind in filter(None, inputs)]
+    return promoted_kinds([*kinds, *((dtypes.of_scalar(number), None) for number in numbers if number is not None)])
+
+
+def promoted_kinds(operands: Sequence[tuple[dtypes.dtype, int | None]]) -> dtypes.dtype:
+    """The common dtype of operands by their dtypes and numbers of axes, None for a number of Python's.
+
+    Three classes, each weaker than the one before: tensors with axes, 0-dim tensors, numbers.
+    """
+    classes: list[dtypes.dtype | None] = [None, None, None]
+    for kind, axes in operands:
+        at = 2 if axes is None else 1 if axes == 0 else 0
+        classes[at] = kind if classes[at] is None else dtypes.promote_types(classes[at], kind)
+    return dtypes.common(classes[0], dtypes.common(classes[1], classes[2]))
+
+
+def is_floating(kind: Any) -> bool:
+    """Whether elements of this dtype are floating-point numbers."""
+    return dtypes.of_numpy(kind).category == dtypes.FLOATING

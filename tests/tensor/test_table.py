@@ -1,0 +1,76 @@
+"""The table of operations: every row says what its operation gives, and computes it, as the eager call does."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import rushlight as torch
+from rushlight.autograd.operation import OPERATIONS, watched
+from rushlight.tensor.core import memory
+
+from .operations import SAMPLES
+
+F = torch.nn.functional
+
+LAYERS = {
+    "conv1d": (lambda t, x, w, b: F.conv1d(x, w, b, 2, 1), (2, 4, 9), (6, 4, 3), (6,)),
+    "conv2d": (lambda t, x, w: F.conv2d(x, w, groups=2), (2, 4, 6, 5), (4, 2, 3, 2)),
+    "conv3d": (lambda t, x, w: F.conv3d(x, w), (1, 2, 3, 4, 3), (2, 2, 2, 2, 2)),
+    "conv_transpose2d": (lambda t, x, w, b: F.conv_transpose2d(x, w, b, 2), (2, 3, 4, 3), (3, 2, 3, 3), (2,)),
+    "linear": (lambda t, x, w, b: F.linear(x, w, b), (5, 3), (4, 3), (4,)),
+    "linear_without_bias": (lambda t, x, w: F.linear(x, w), (2, 5, 3), (4, 3)),
+    "linear_of_vector": (lambda t, x, w: F.linear(x, w), (5, 3), (3,)),
+    "max_pool1d": (lambda t, x: F.max_pool1d(x, 2), (2, 3, 7)),
+    "max_pool2d": (lambda t, x: F.max_pool2d(x, 3, 2, 1), (2, 3, 7, 6)),
+    "max_pool3d": (lambda t, x: F.max_pool3d(x, 2), (1, 2, 4, 5, 4)),
+    "avg_pool2d": (lambda t, x: F.avg_pool2d(x, 3, 2, 1), (2, 3, 7, 6)),
+    "avg_pool3d": (lambda t, x: F.avg_pool3d(x, 2), (1, 2, 4, 5, 4)),
+    "adaptive_avg_pool2d": (lambda t, x: F.adaptive_avg_pool2d(x, (3, 2)), (2, 3, 7, 6)),
+    "unfold": (lambda t, x: F.unfold(x, 2), (2, 3, 5, 4)),
+    "fold": (lambda t, x: F.fold(x, (5, 4), 2), (2, 12, 12)),
+    "pad": (lambda t, x: F.pad(x, (1, 2, 0, -1), value=3.0), (2, 3, 4)),
+    "reflect": (lambda t, x: F.pad(x, (1, 2), "reflect"), (2, 3, 4)),
+    "circular": (lambda t, x: F.pad(x, (1, 2, 1, 0), "circular"), (2, 3, 4, 3)),
+}
+ALL = {**SAMPLES, **LAYERS}
+seen = set()
+
+
+def check(op, outputs, inputs):
+    """The row's rule and lowering against what was computed."""
+    row = op.operation
+    if row.results is None:  # of the old form
+        return
+    seen.add(row.name)
+    assert OPERATIONS.get(row.name) is row, f"{row} is not in the table"
+    assert not any(isinstance(value, np.ndarray | torch.Tensor) for value in op.attributes), op
+    layouts = [None if tensor is None else tensor._layout() for tensor in inputs]
+    assert row.results(layouts, *op.attributes) == [output._layout() for output in outputs], op
+    arrays = [None if tensor is None else memory(tensor) for tensor in inputs]
+    lowered = row.lowering(*arrays, *op.attributes)
+    for output, array in zip(outputs, lowered if isinstance(lowered, tuple | list) else (lowered,), strict=True):
+        np.testing.assert_array_equal(np.asarray(array), memory(output), err_msg=str(op))
+
+
+def leaves(shapes, kind):
+    generator = np.random.default_rng(3)
+    return [torch.tensor(generator.standard_normal(shape)).to(kind).requires_grad_() for shape in shapes]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16], ids=str)
+@pytest.mark.parametrize("name", ALL)
+def test_rows_tell_what_operations_do(name, kind):
+    function, *shapes = ALL[name]
+    inputs = leaves(shapes, kind)
+    with watched(check), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = function(torch, *inputs)
+        if result.requires_grad:
+            torch.autograd.grad(result.sum(), inputs, create_graph=True, allow_unused=True)
+
+
+def test_names_are_free_of_doubt():
+    assert all(name == row.name for name, row in OPERATIONS.items())
+    with pytest.raises(ValueError, match="two operations add"):
+        torch.autograd.operation.define("add", "", derivative=None, results=None, lowering=None)
