@@ -199,7 +199,7 @@ def test_batches_come_where_memory_cannot_be_shared(refusal, monkeypatch):
     if refusal == "file":
         monkeypatch.setattr(transport, "_new_file", refuse)
     else:
-        monkeypatch.setattr(transport.pages, "place", refuse)
+        monkeypatch.setattr(transport.pages, "map_memory", refuse)
     batches = list(load(Each(lambda index: torch.full((100_000,), float(index)))))
     assert [float(batch.sum()) for batch in batches] == [index * 1e5 for index in range(8)]
     batches[1].zero_()

@@ -78,7 +78,7 @@ def test_views_are_faithful(seed):
         assert all(windows.first <= p < windows.end for p in view.positions if p is not None)
         for window in view.windows:
             assert 0 <= window < axis.out
-            assert set(windows.places(window)) <= set(view.positions) or axis.numbers["taps"] > room
+            assert set(windows.positions(window)) <= set(view.positions) or axis.numbers["taps"] > room
 
 
 def test_long_axes_show_both_ends():
@@ -104,11 +104,11 @@ def test_products_of_a_transposed_axis(seed):
         torch.ones((*lead, *x[-layer.rank :])), torch.ones((1, 1, *layer.kernel_size)), None, layer.stride,
         layer.padding, layer.output_padding, 1, layer.dilation,
     )  # fmt: skip
-    for place in product(*(range(axis.out) for axis in facts.axes)):
+    for position in product(*(range(axis.out) for axis in facts.axes)):
         counts = 1
-        for axis, p in zip(facts.axes, place):
+        for axis, p in zip(facts.axes, position):
             counts *= added(axis, p)
-        assert y[(*(0,) * len(lead), *place)].item() == counts
+        assert y[(*(0,) * len(lead), *position)].item() == counts
     assert all(spreading(axis).end >= axis.out for axis in facts.axes)
 
 

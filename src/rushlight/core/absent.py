@@ -94,14 +94,14 @@ INSTEAD = {
 class Absent(AttributeError):
     """A name that a module or an object lacks; reads as its text."""
 
-    def __init__(self, sentence: str, place: str, name: str, owner: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, sentence: str, path: str, name: str, owner: Callable[[], Iterable[str]]) -> None:
         # `name=` keeps Python from looking for a similar name itself, which is done here.
         super().__init__(sentence, name=name)
-        self._told = place, owner
+        self._told = path, owner
 
     def __str__(self) -> str:
-        sentence, (place, owner) = super().__str__(), self._told
-        return message(sentence, *_facts(place, self.name, owner))
+        sentence, (path, owner) = super().__str__(), self._told
+        return message(sentence, *_facts(path, self.name, owner))
 
     def __reduce__(self) -> tuple:
         return AttributeError, (str(self),)
@@ -126,12 +126,12 @@ def of_module(module: str, name: str) -> AttributeError | ImportError:
     sentence = f"module {module!r} has no attribute {name!r}"
     if name.startswith("_"):
         return AttributeError(sentence)
-    place, owner = f"torch{module.removeprefix('rushlight')}", lambda: dir(sys.modules[module])
+    path, owner = f"torch{module.removeprefix('rushlight')}", lambda: dir(sys.modules[module])
     if _is_import(sys._getframe(2)):
         file = getattr(sys.modules[module], "__file__", None)
         sentence = f"cannot import name {name!r} from {module!r} ({file})"
-        return ImportError(message(sentence, *_facts(place, name, owner)), name=module, path=file)
-    return Absent(sentence, place, name, owner)
+        return ImportError(message(sentence, *_facts(path, name, owner)), name=module, path=file)
+    return Absent(sentence, path, name, owner)
 
 
 def _is_import(frame: FrameType) -> bool:
@@ -143,13 +143,13 @@ def _is_import(frame: FrameType) -> bool:
     return 0 <= at < len(code) and code[at] == opmap.get("IMPORT_FROM")
 
 
-def of_object(owner: object, place: str, name: str) -> AttributeError:
-    """The error for a name that an object (or a class) lacks; `place` is its class as PyTorch calls it."""
+def of_object(owner: object, path: str, name: str) -> AttributeError:
+    """The error for a name that an object (or a class) lacks; `path` is its class as PyTorch calls it."""
     kind = f"type object {owner.__name__!r}" if isinstance(owner, type) else f"{type(owner).__name__!r} object"
     sentence = f"{kind} has no attribute {name!r}"
     if name.startswith("_"):
         return AttributeError(sentence)
-    return Absent(sentence, place, name, lambda: dir(owner))
+    return Absent(sentence, path, name, lambda: dir(owner))
 
 
 def getter(module: str, where: Mapping[str, str] | None = None, files: Iterable[str] = ()) -> Callable[[str], object]:
@@ -179,10 +179,10 @@ def names() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for line in text.splitlines()[1:]:
         if line.startswith("["):
-            place = line.strip("[]")
+            path = line.strip("[]")
         else:
-            found.setdefault(place, set()).update(line.split())
-    return {place: frozenset(entries) for place, entries in found.items()}
+            found.setdefault(path, set()).update(line.split())
+    return {path: frozenset(entries) for path, entries in found.items()}
 
 
 def tensor_names() -> set[str]:
@@ -211,9 +211,9 @@ def instead_of(full: str) -> str:
     return next((text for start, text in INSTEAD.items() if full == start or full.startswith(f"{start}.")), "")
 
 
-def _facts(place: str, name: str, owner: Callable[[], Iterable[str]]) -> list[str]:
-    full = f"{place}.{name}"
-    if name in names().get(place, ()):
+def _facts(path: str, name: str, owner: Callable[[], Iterable[str]]) -> list[str]:
+    full = f"{path}.{name}"
+    if name in names().get(path, ()):
         other = instead_of(full)
         fix = f"Try: {other}" if other else f"What there is: {PAGE}"
         return [f"PyTorch has {full}, rushlight does not", fix]

@@ -63,8 +63,8 @@ def _mounts(controller: str) -> Iterator[tuple[int, str, str]]:
     """(version, the group that is shown there, where) of the mounted trees."""
     found = False
     for line in text_of(f"{ROOT}/proc/self/mountinfo").splitlines():
-        place, _, system = line.partition(" - ")
-        fields, (kind, *options) = place.split(), system.split() or [""]
+        mount, _, system = line.partition(" - ")
+        fields, (kind, *options) = mount.split(), system.split() or [""]
         if len(fields) < 5:
             continue
         if kind == "cgroup2" or (kind == "cgroup" and options and controller in options[-1].split(",")):

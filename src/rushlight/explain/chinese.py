@@ -261,7 +261,7 @@ CHINESE: dict[str, str] = {
     ),
     "block {n} ({where}) is the input at {there}": "块 {n}（{where}）是输入的 {there}",
     "block {n} is added to the image at {there}": "块 {n} 加到图像的 {there}",
-    "input {place} becomes entry {n}": "输入 {place} 成为第 {n} 个数",
+    "input {position} becomes entry {n}": "输入 {position} 成为第 {n} 个数",
     "position {p} is {value}": "位置 {p} 是 {value}",
     "position {p} is a copy of {q}": "位置 {p} 复制自 {q}",
     "padding is filled with {value}": "填充的值是 {value}",
@@ -270,7 +270,7 @@ CHINESE: dict[str, str] = {
     ),
     "negative pads crop: those positions are gone": "负的填充是裁剪：那些位置不再存在",
     "{name} is drawn in part, as it is: positions {parts}": "{name}只画出一部分，如实画出：位置 {parts}",
-    "{name}: left over at the end: {places}": "{name}：末尾剩下 {places}",
+    "{name}: left over at the end: {positions}": "{name}：末尾剩下 {positions}",
     "one plane is drawn; the taps read the same places of {n} input channels, and all is summed": (
         "只画一个平面；抽头在 {n} 个输入通道的同样位置读取，全部相加"
     ),

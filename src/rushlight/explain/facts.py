@@ -54,7 +54,7 @@ class Axis(NamedTuple):
     """One axis that changes its size: the rule, the numbers in it, and what comes out."""
 
     name: str
-    place: int  # which axis of the input
+    index: int  # which axis of the input
     rule: Formula
     numbers: dict[str, int]
     resolved: tuple[Formula, ...] = ()  # how a padding by name became numbers

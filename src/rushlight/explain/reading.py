@@ -75,8 +75,8 @@ def _way_of_others(name: str) -> str | None:
     if name.startswith(("Adaptive", "adaptive_")) and "ool" in name:
         return ADAPTIVE
     found = vars(nn if name[:1].isupper() else nn.functional).get(name)
-    place = getattr(found, "__module__", "").removeprefix("rushlight.nn.").removeprefix("functional_")
-    return OTHER if place in _OTHERS and not name.startswith("_") else None
+    home = getattr(found, "__module__", "").removeprefix("rushlight.nn.").removeprefix("functional_")
+    return OTHER if home in _OTHERS and not name.startswith("_") else None
 
 
 def known() -> list[str]:

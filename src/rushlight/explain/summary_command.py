@@ -44,12 +44,12 @@ def run(args: argparse.Namespace) -> int:
     return REFUSED if found.stop else 0
 
 
-def load(place: str) -> object:
+def load(text: str) -> object:
     """The model that `FILE.py:name` names."""
-    file, _, name = place.rpartition(":")
+    file, _, name = text.rpartition(":")
     if not file or not name:
-        fix = f"{place}:net, with the name that the model has in it" if place.endswith(".py") else "model.py:net"
-        raise ValueError(message(f"not FILE.py:model: {place!r}", fix=fix))
+        fix = f"{text}:net, with the name that the model has in it" if text.endswith(".py") else "model.py:net"
+        raise ValueError(message(f"not FILE.py:model: {text!r}", fix=fix))
     path = Path(file)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {file}")

@@ -98,21 +98,21 @@ def _wide(titles: list[str], rows: list[list[str]]) -> Iterator[str]:
         yield "  ".join(_aligned(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths)))
 
 
-def _aligned(cell: str, width: int, place: int) -> str:
+def _aligned(cell: str, width: int, column: int) -> str:
     """Numbers to the right, words to the left."""
-    return " " * (width - width_of(cell)) + cell if place in (5, 6) else fill(cell, width)
+    return " " * (width - width_of(cell)) + cell if column in (5, 6) else fill(cell, width)
 
 
 def _narrow(titles: list[str], rows: list[list[str]], width: int) -> Iterator[str]:
     """Two lines a layer: the second says where the shape comes from."""
-    places = (0, 1, 3, 5, 6, 7)
-    widths = [max(width_of(row[i]) for row in (titles, *rows)) for i in places]
-    spare = width - 2 * (len(places) - 1) - sum(widths[1:])
+    columns = (0, 1, 3, 5, 6, 7)
+    widths = [max(width_of(row[i]) for row in (titles, *rows)) for i in columns]
+    spare = width - 2 * (len(columns) - 1) - sum(widths[1:])
     widths[0] = min(widths[0], max(8, spare))
-    while sum(widths) + 2 * (len(places) - 1) > width and max(widths) > 8:
+    while sum(widths) + 2 * (len(columns) - 1) > width and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
     for row in (titles, *rows):
-        yield "  ".join(_aligned(_cut(row[i], w), w, i) for i, w in zip(places, widths))
+        yield "  ".join(_aligned(_cut(row[i], w), w, i) for i, w in zip(columns, widths))
         if row is titles:
             yield "  ".join("-" * w for w in widths)
         elif row[4]:

@@ -64,10 +64,10 @@ def misclassified(
     rows = -(-len(shown) // columns)
     figure = _figure(max(5.6, 1.15 * columns), 1.5 * rows + 0.5)
     figure.suptitle(_headline(len(wrong), len(shown), len(labels)), color=INK, fontsize=11)
-    for place, axes in enumerate(figure.subplots(max(1, rows), columns, squeeze=False).flat):
+    for number, axes in enumerate(figure.subplots(max(1, rows), columns, squeeze=False).flat):
         axes.set_axis_off()
-        if place < len(shown):
-            index = shown[place]
+        if number < len(shown):
+            index = shown[number]
             _picture(axes, images[index], f"{classes[labels[index]]}\n→ {classes[predicted[index]]}")
     figure.savefig(path)
 

@@ -11,7 +11,7 @@ Positions = tuple[int | None, ...]
 
 
 class Grid:
-    """Rows and columns of square cells at a place on the canvas."""
+    """Rows and columns of square cells at a position on the canvas."""
 
     def __init__(self, x: float, y: float, rows: Positions, columns: Positions, cell: float) -> None:
         self.x, self.y, self.rows, self.columns, self.cell = x, y, rows, columns, cell
@@ -44,20 +44,20 @@ class Grid:
 
     def _draw_gaps(self, canvas: Canvas) -> None:
         """Dots where rows or columns are left out."""
-        for place, row in enumerate(self.rows):
+        for position, row in enumerate(self.rows):
             if row is None:
-                y = self.y + self._top[self.rows[place - 1]] + self.cell * (1 + GAP / 2)
+                y = self.y + self._top[self.rows[position - 1]] + self.cell * (1 + GAP / 2)
                 canvas.dots([(self.x + self.width / 2 + d, y) for d in (-5, 0, 5)], 1.3, "dot")
-        for place, column in enumerate(self.columns):
+        for position, column in enumerate(self.columns):
             if column is None:
-                x = self.x + self._left[self.columns[place - 1]] + self.cell * (1 + GAP / 2)
+                x = self.x + self._left[self.columns[position - 1]] + self.cell * (1 + GAP / 2)
                 canvas.dots([(x, self.y + self.height / 2 + d) for d in (-5, 0, 5)], 1.3, "dot")
 
     def label_columns(self, canvas: Canvas) -> None:
         """The columns' numbers above them; only some where they are narrow."""
         every = 1 if self.cell >= 18 and max(map(len, map(str, self._left))) <= 3 else 2
-        for place, (column, left) in enumerate(self._left.items()):
-            if place % every == 0:
+        for position, (column, left) in enumerate(self._left.items()):
+            if position % every == 0:
                 canvas.text(self.x + left + self.cell / 2, self.y - 4, number(column), "small mid")
 
     def label_rows(self, canvas: Canvas) -> None:

@@ -33,11 +33,11 @@ def add_groups(canvas: Canvas, facts: Facts, say: Words) -> None:
 
 def _row(canvas: Canvas, y: float, words: tuple[str, ...], widths: list[float]) -> None:
     x = float(MARGIN)
-    for place, (text, width) in enumerate(zip(words, widths)):
-        kind = ("cell", "tap", "done")[place]
+    for position, (text, width) in enumerate(zip(words, widths)):
+        kind = ("cell", "tap", "done")[position]
         canvas.rect(x, y, width, HEIGHT, kind)
         canvas.text(x + width / 2, y + 17, text, "mid")
-        if place < 2:
+        if position < 2:
             canvas.arrow(x + width + 6, y + HEIGHT / 2, 28)
         x += width + 40
 

@@ -47,7 +47,7 @@ def linear_picture(facts: Facts, say: Words) -> Canvas:
     y = key(canvas, [("tap", read), ("out", say("the output they make"))], y)
     remarks = [say("the same for every position of the axes before the last one")] if len(facts.x) > 1 else []
     if None in (*rows, *columns):
-        outputs, inputs = (len([place for place in line if place is not None]) for line in (rows, columns))
+        outputs, inputs = (len([position for position in line if position is not None]) for line in (rows, columns))
         sentence = "drawn in part: {a} of {b} outputs, {c} of {d} inputs"
         remarks.append(say(sentence, a=outputs, b=second, c=inputs, d=first))
     captions(canvas, remarks, y)
@@ -86,8 +86,8 @@ def flatten_picture(facts: Facts, say: Words) -> Canvas:
         canvas.dots(source.centres([(row, column)]), CELL / 8, "dot")
         canvas.squares(target.corners([(0, row * last + column)]), scale, "out")
         canvas.end_frames()
-        place = (*_index(row, lead), column)
-        sentences.append(say("input {place} becomes entry {n}", place=place, n=row * last + column))
+        position = (*_index(row, lead), column)
+        sentences.append(say("input {position} becomes entry {n}", position=position, n=row * last + column))
     y = moving_captions(canvas, sentences, canvas.height + 28) + 4
     y = key(canvas, [("tap", say("one number")), ("out", say("where it goes"))], y)
     parts = [say("drawn in part, as it is: entries {parts}", parts=ranges([n for n in line if n is not None]))]

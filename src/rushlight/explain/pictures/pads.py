@@ -25,7 +25,7 @@ def pad_picture(facts: Facts, say: Words) -> Canvas:
     sources = [_sources(axis, facts.mode) for axis in axes]
     rows = views[0].positions if len(axes) == 2 else (0,)
     grid = Grid(MARGIN + RIM, y + 40, rows, views[-1].positions, CELL)
-    grid.draw(canvas, lambda *place: "cell" if _inside(axes, place) else "pad")
+    grid.draw(canvas, lambda *position: "cell" if _inside(axes, position) else "pad")
     grid.label_columns(canvas)
     if len(axes) == 2:
         grid.label_rows(canvas)
@@ -46,41 +46,41 @@ def pad_picture(facts: Facts, say: Words) -> Canvas:
 def _view(axis: Axis) -> View:
     """Both ends of the padded axis."""
     n = axis.numbers
-    places = range(-n["before"], n["size"] + n["after"])
-    if len(places) <= ROOM:
-        return View(with_gaps([*places]), (), True)
+    positions = range(-n["before"], n["size"] + n["after"])
+    if len(positions) <= ROOM:
+        return View(with_gaps([*positions]), (), True)
     half = ROOM // 2
-    return View(with_gaps([*places[:half], *places[-half:]]), (), False)
+    return View(with_gaps([*positions[:half], *positions[-half:]]), (), False)
 
 
 def _sources(axis: Axis, mode: str) -> dict[int, int]:
     """For each position of the padded axis the input's position that it shows."""
     n = axis.numbers
-    places = range(-n["before"], n["size"] + n["after"])
+    positions = range(-n["before"], n["size"] + n["after"])
     if mode == "constant":
-        return {place: place for place in places}
-    return dict(zip(places, map(int, source(mode, n["size"], n["before"], n["after"]))))
+        return {position: position for position in positions}
+    return dict(zip(positions, map(int, source(mode, n["size"], n["before"], n["after"]))))
 
 
-def _inside(axes: tuple[Axis, ...], place: tuple[int, ...]) -> bool:
-    return all(0 <= p < axis.size for p, axis in zip(place[-len(axes) :], axes))
+def _inside(axes: tuple[Axis, ...], position: tuple[int, ...]) -> bool:
+    return all(0 <= p < axis.size for p, axis in zip(position[-len(axes) :], axes))
 
 
 def _frames(
     canvas: Canvas, facts: Facts, axes: tuple[Axis, ...], sources: list[dict[int, int]], grid: Grid, say: Words
 ) -> list[str]:
     cells = [*product(*([p for p in line if p is not None] for line in (grid.rows, grid.columns)))]
-    padded = [place for place in cells if not _inside(axes, place)]
+    padded = [position for position in cells if not _inside(axes, position)]
     sentences = []
-    for place in padded[:: -(-len(padded) // MOST) or 1] if padded else []:
+    for position in padded[:: -(-len(padded) // MOST) or 1] if padded else []:
         canvas.begin_frame()
-        origin = tuple(line[p] for line, p in zip(sources, place[-len(axes) :]))
+        origin = tuple(line[p] for line, p in zip(sources, position[-len(axes) :]))
         if facts.mode != "constant":
             canvas.squares(grid.corners([(0, *origin)[-2:]]), CELL, "out")
-        canvas.squares(grid.corners([place]), CELL, "tap")
-        canvas.dots(grid.centres([place]), CELL / 8, "dot")
+        canvas.squares(grid.corners([position]), CELL, "tap")
+        canvas.dots(grid.centres([position]), CELL / 8, "dot")
         canvas.end_frames()
-        shown = tuple(place[-len(axes) :])
+        shown = tuple(position[-len(axes) :])
         if facts.mode == "constant":
             value = facts.asked.arguments["value"] or 0
             sentences.append(say("position {p} is {value}", p=_words(shown), value=value))
@@ -89,5 +89,5 @@ def _frames(
     return sentences
 
 
-def _words(place: tuple[int, ...]) -> str:
-    return number(place[0]) if len(place) == 1 else f"({', '.join(map(number, place))})"
+def _words(position: tuple[int, ...]) -> str:
+    return number(position[0]) if len(position) == 1 else f"({', '.join(map(number, position))})"

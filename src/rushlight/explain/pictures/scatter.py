@@ -17,7 +17,7 @@ from ..words import Words
 from .canvas import MARGIN, Canvas
 from .sheet import begin, captions, crops, key, moving_captions, ranges, sizes
 from .view import Moving, ends, view_of, with_gaps
-from .windows import CELL, RIM, ROOM, Place, Volume, funnel, rims
+from .windows import CELL, RIM, ROOM, Position, Volume, funnel, rims
 
 
 def spreading(axis: Axis) -> Moving:
@@ -28,10 +28,10 @@ def spreading(axis: Axis) -> Moving:
     return Moving(n["size"], n["taps"], n["stride"], n["dilation"], n["before"], first, max(end, axis.out))
 
 
-def added(axis: Axis, place: int) -> int:
+def added(axis: Axis, position: int) -> int:
     """How many inputs reach an output position of this axis: the taps that stand on an input."""
     n = axis.numbers
-    last = place + n["before"] - n["dilation"] * (n["taps"] - 1)  # what the last tap would have to stand on
+    last = position + n["before"] - n["dilation"] * (n["taps"] - 1)  # what the last tap would have to stand on
     taps, _ = in_bounds_range(last, n["dilation"], n["taps"], n["size"], n["stride"])
     return len(range(*taps.indices(n["taps"])))
 
@@ -56,9 +56,9 @@ def scatter_picture(facts: Facts, say: Words) -> Canvas:
     canvas.text(x - RIM + 8, top + shift - high, f"{say('input')}: {rims(facts, say)}", "head")
     canvas.text(goal.x - RIM + 8, top - high, f"{say('output')}: {rims(facts, say)}", "head")
     source.draw(canvas, lambda _: "cell", say("depth"))
-    goal.draw(canvas, lambda place: _kind(facts, place), say("depth"))
+    goal.draw(canvas, lambda position: _kind(facts, position), say("depth"))
     for lead, grid in goal.grids.items():
-        grid.write(canvas, lambda *place, lead=lead: _count(facts, (*lead, *place)))
+        grid.write(canvas, lambda *position, lead=lead: _count(facts, (*lead, *position)))
     sentences = _frames(canvas, facts, axes, [view.windows for view in views], source, goal, say)
     y = moving_captions(canvas, sentences, canvas.height + 26) + 4
     y = key(canvas, _key(facts, axes, say), y)
@@ -66,18 +66,18 @@ def scatter_picture(facts: Facts, say: Words) -> Canvas:
     return canvas
 
 
-def _inside(facts: Facts, place: Place) -> bool:
-    return all(0 <= p < axis.out for p, axis in zip(place[-len(facts.axes) :], facts.axes))
+def _inside(facts: Facts, position: Position) -> bool:
+    return all(0 <= p < axis.out for p, axis in zip(position[-len(facts.axes) :], facts.axes))
 
 
-def _kind(facts: Facts, place: Place) -> str:
-    return "cell" if _inside(facts, place) else "pad"
+def _kind(facts: Facts, position: Position) -> str:
+    return "cell" if _inside(facts, position) else "pad"
 
 
-def _count(facts: Facts, place: Place) -> str:
-    """How many products are added at a place, for one pair of channels."""
-    place = place[-len(facts.axes) :]
-    return str(prod(added(axis, p) for p, axis in zip(place, facts.axes))) if _inside(facts, place) else ""
+def _count(facts: Facts, position: Position) -> str:
+    """How many products are added at a position, for one pair of channels."""
+    position = position[-len(facts.axes) :]
+    return str(prod(added(axis, p) for p, axis in zip(position, facts.axes))) if _inside(facts, position) else ""
 
 
 def _frames(
@@ -89,17 +89,17 @@ def _frames(
     names = [say(axis.name) for axis in facts.axes]
     sentences = []
     for channel, window in product(channels, [*product(*windows)]):
-        places = [*product(*(axis.places(at) for axis, at in zip(axes, window)))]
+        positions = [*product(*(axis.positions(at) for axis, at in zip(axes, window)))]
         rows = _rows(facts, channel)
         canvas.begin_frame()
         one = [(channel, *window) if lines else window]
-        places = [(row, *place) for row in rows for place in places] if lines else places
-        funnel(canvas, source, one, goal, places)
+        positions = [(row, *position) for row in rows for position in positions] if lines else positions
+        funnel(canvas, source, one, goal, positions)
         source.mark(canvas, one, "out")
-        goal.mark(canvas, places, "tap", dots=True)
+        goal.mark(canvas, positions, "tap", dots=True)
         canvas.end_frames()
         where = ", ".join(f"{name} {at}" for name, at in zip(names, window))
-        there = "; ".join(f"{name} {ranges(axis.places(at))}" for name, axis, at in zip(names, axes, window))
+        there = "; ".join(f"{name} {ranges(axis.positions(at))}" for name, axis, at in zip(names, axes, window))
         if channel is None:
             sentences.append(
                 say("input {where} times weight is added to the output at {there}", where=where, there=there)

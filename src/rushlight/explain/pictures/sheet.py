@@ -66,7 +66,7 @@ def key(canvas: Canvas, entries: list[tuple[str, str]], y: float) -> float:
 
 
 def moving_captions(canvas: Canvas, frames: list[str], y: float) -> float:
-    """A sentence for each frame that was drawn, at the same place."""
+    """A sentence for each frame that was drawn, at the same position."""
     deepest = y
     for number, sentence in enumerate(frames):
         canvas._target = canvas.frames[number]

@@ -32,7 +32,7 @@ class Moving(NamedTuple):
     first: int  # grid positions that there are to draw: first … end − 1
     end: int
 
-    def places(self, window: int) -> list[int]:
+    def positions(self, window: int) -> list[int]:
         """The grid positions under a window's taps; of very many taps the first and the last."""
         taps = range(self.taps) if self.taps <= 64 else [*range(8), *range(self.taps - 8, self.taps)]
         return [window * self.stride + k * self.dilation - self.before for k in taps]
@@ -69,12 +69,12 @@ def _fitting(axis: Moving, room: int) -> int:
 def _sparse(axis: Moving, room: int) -> View:
     """Windows wider than the room: only what their taps stand on; of too many taps the first and the last."""
     for windows in (range(min(axis.count, 2)), range(1)):
-        places = sorted({place for window in windows for place in axis.places(window)})
-        if len(places) <= room:
+        positions = sorted({position for window in windows for position in axis.positions(window)})
+        if len(positions) <= room:
             break
     else:
-        places = places[: room - room // 3] + places[-(room // 3) :]
-    return View(with_gaps(places), tuple(windows), False)
+        positions = positions[: room - room // 3] + positions[-(room // 3) :]
+    return View(with_gaps(positions), tuple(windows), False)
 
 
 def with_gaps(positions: list[int]) -> tuple[int | None, ...]:

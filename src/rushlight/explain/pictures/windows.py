@@ -24,15 +24,15 @@ ROOM = {1: ((26, 12),), 2: ((17, 7), (17, 7)), 3: ((5, 2), (9, 3), (9, 3))}
 FEW = {1: ((26, 12),), 2: ((12, 4), (12, 4)), 3: ((4, 2), (7, 2), (7, 2))}  # where each is a column of its own
 CELL = {1: 24, 2: 24, 3: 19}
 RIM = 34  # beside a grid, for its numbers
-Place = tuple[int, ...]
+Position = tuple[int, ...]
 
 
 class Volume:
-    """Cells at places of one, two or three axes: planes of rows and columns below each other."""
+    """Cells at positions of one, two or three axes: planes of rows and columns below each other."""
 
     def __init__(self, x: float, y: float, axes: list[tuple[int | None, ...]], cell: float) -> None:
         *depths, rows, columns = axes
-        self.grids: dict[Place, Grid] = {}
+        self.grids: dict[Position, Grid] = {}
         for depth in [d for d in depths[0] if d is not None] if depths else [()]:
             lead = (depth,) if depths else ()
             self.grids[lead] = Grid(x, y, rows, columns, cell)
@@ -48,14 +48,17 @@ class Volume:
             if lead:
                 canvas.text(grid.x, grid.y - 17, f"{depth_name} {lead[0]}".replace("-", "−"), "small")
 
-    def split(self, places: list[Place]) -> list[tuple[Grid, list[tuple[int, int]]]]:
+    def split(self, positions: list[Position]) -> list[tuple[Grid, list[tuple[int, int]]]]:
         """Places by the plane that they are in."""
-        found = [(grid, [place[-2:] for place in places if place[:-2] == lead]) for lead, grid in self.grids.items()]
+        found = [
+            (grid, [position[-2:] for position in positions if position[:-2] == lead])
+            for lead, grid in self.grids.items()
+        ]
         return [(grid, cells) for grid, cells in found if cells]
 
-    def mark(self, canvas: Canvas, places: list[Place], kind: str, dots: bool = False) -> None:
+    def mark(self, canvas: Canvas, positions: list[Position], kind: str, dots: bool = False) -> None:
         """Cells of another kind, on top."""
-        for grid, cells in self.split(places):
+        for grid, cells in self.split(positions):
             canvas.squares(grid.corners(cells), grid.cell, kind)
             if dots:
                 canvas.dots(grid.centres(cells), grid.cell / 8, "dot")
@@ -145,15 +148,15 @@ class _Drawing:
             self._title(canvas, x, top - 18, say("output"))
         self.target.draw(canvas, lambda _: "cell", say("depth"))
 
-    def _kind(self, place: Place) -> str:
+    def _kind(self, position: Position) -> str:
         """Padding or not; with channels beside, only the last number is a position."""
-        place = place[-1:] if self.lines else place
-        return "cell" if all(0 <= p < axis.size for p, axis in zip(place, self.facts.axes)) else "pad"
+        position = position[-1:] if self.lines else position
+        return "cell" if all(0 <= p < axis.size for p, axis in zip(position, self.facts.axes)) else "pad"
 
-    def _windows(self) -> list[Place]:
+    def _windows(self) -> list[Position]:
         return [*product(*(view.windows for view in self.views))]
 
-    def _block(self, window: Place) -> int:
+    def _block(self, window: Position) -> int:
         """The number of a window, row by row."""
         number = 0
         for at, axis in zip(window, self.axes):
@@ -165,8 +168,8 @@ class _Drawing:
         sentences = []
         for channel, window in product(made, self._windows()):
             canvas.begin_frame()
-            places = [*product(*(axis.places(at) for axis, at in zip(self.axes, window)))]
-            read, written = self._cells(channel, window, places)
+            positions = [*product(*(axis.positions(at) for axis, at in zip(self.axes, window)))]
+            read, written = self._cells(channel, window, positions)
             funnel(canvas, self.source, read, self.target, written)
             self.source.mark(canvas, read, "tap", dots=True)
             self.target.mark(canvas, written, "out")
@@ -174,15 +177,17 @@ class _Drawing:
             sentences.append(self._sentence(channel, window))
         return sentences
 
-    def _cells(self, channel: int | None, window: Place, places: list[Place]) -> tuple[list[Place], list[Place]]:
+    def _cells(
+        self, channel: int | None, window: Position, positions: list[Position]
+    ) -> tuple[list[Position], list[Position]]:
         """The cells of the source and of the target in one frame."""
         if self.lines:
             rows = self._rows(channel)
-            places = [(row, *place) for row in rows for place in places]
+            positions = [(row, *position) for row in rows for position in positions]
         if self.columns:
             rows = [row for row in next(iter(self.target.grids.values())).rows if row is not None]
-            return places, [(row, self._block(window)) for row in rows]
-        return places, [(channel, *window) if self.lines else window]
+            return positions, [(row, self._block(window)) for row in rows]
+        return positions, [(channel, *window) if self.lines else window]
 
     def _rows(self, channel: int | None) -> range:
         """The input channels that make an output channel: those of its group."""
@@ -192,11 +197,11 @@ class _Drawing:
         group = channel // each_out
         return range(group * each_in, (group + 1) * each_in)
 
-    def _sentence(self, channel: int | None, window: Place) -> str:
+    def _sentence(self, channel: int | None, window: Position) -> str:
         say = self.say
         names = [say(axis.name) for axis in self.facts.axes]
         where = ", ".join(f"{name} {at}" for name, at in zip(names, window))
-        there = "; ".join(f"{name} {ranges(axis.places(at))}" for name, axis, at in zip(names, self.axes, window))
+        there = "; ".join(f"{name} {ranges(axis.positions(at))}" for name, axis, at in zip(names, self.axes, window))
         if self.facts.way == FOLD:
             return say("block {n} is added to the image at {there}", n=self._block(window), there=there)
         if self.facts.way == POOL:
@@ -212,7 +217,7 @@ class _Drawing:
     def _pooled(self, channel: int | None, where: str, there: str) -> str:
         say = self.say
         if channel is not None:
-            where, there = (f"{say('channel {c}', c=channel)}, {place}" for place in (where, there))
+            where, there = (f"{say('channel {c}', c=channel)}, {position}" for position in (where, there))
         if "max" in self.facts.asked.kind.lower():
             return say("output {where} is the largest of the input at {there}", where=where, there=there)
         return say("output {where} is made of the input at {there}", where=where, there=there)
@@ -245,12 +250,14 @@ class _Drawing:
         for axis in facts.axes:
             left = axis.steps[2] if axis.steps else 0
             if left:
-                places = ranges([*range(axis.size + axis.numbers["after"] - left, axis.size + axis.numbers["after"])])
-                found.append(say("{name}: left over at the end: {places}", name=say(axis.name), places=places))
+                positions = ranges(
+                    [*range(axis.size + axis.numbers["after"] - left, axis.size + axis.numbers["after"])]
+                )
+                found.append(say("{name}: left over at the end: {positions}", name=say(axis.name), positions=positions))
         return found
 
 
-def funnel(canvas: Canvas, source: Volume, read: list[Place], target: Volume, written: list[Place]) -> None:
+def funnel(canvas: Canvas, source: Volume, read: list[Position], target: Volume, written: list[Position]) -> None:
     """Two lines from some cells to others on their right, where both are on one plane."""
     if len(source.grids) + len(target.grids) > 2:
         return

@@ -125,7 +125,7 @@ def _file_of(parts: list[memoryview]) -> int | None:
     except OSError:
         return None
     try:
-        for part, (start, stop) in zip(parts, _places([part.nbytes for part in parts])):
+        for part, (start, stop) in zip(parts, _offsets([part.nbytes for part in parts])):
             while start < stop:  # a write takes up to 2 GB
                 start += os.pwrite(file, part[part.nbytes - (stop - start) :], start)
         return file
@@ -141,18 +141,18 @@ def _new_file() -> int:
         return os.memfd_create("rushlight-batch", os.MFD_CLOEXEC)
 
 
-def _places(sizes: list[int]) -> list[tuple[int, int]]:
-    places, at = [], 0
+def _offsets(sizes: list[int]) -> list[tuple[int, int]]:
+    offsets, at = [], 0
     for size in sizes:
-        places.append((at, at + size))
+        offsets.append((at, at + size))
         at += -(-size // _ALIGNMENT) * _ALIGNMENT
-    return places
+    return offsets
 
 
 def _arrays_of(file: int, sizes: list[int]) -> list[np.ndarray]:
     """The parts of a file, which is closed: mapped, or read where no more can be mapped."""
-    places = _places(sizes)
-    total = max(stop for _, stop in places)
+    offsets = _offsets(sizes)
+    total = max(stop for _, stop in offsets)
     try:
         try:
             memory = _mapped(file, total)
@@ -165,7 +165,7 @@ def _arrays_of(file: int, sizes: list[int]) -> list[np.ndarray]:
                     at += stream.readinto(memory[at:])
     finally:
         os.close(file)
-    return [memory[start:stop] for start, stop in places]
+    return [memory[start:stop] for start, stop in offsets]
 
 
 def _mapped(file: int, size: int) -> np.ndarray:
