@@ -177,7 +177,7 @@ def record(
         return record(Operation(name, name, rule), (), outputs, inputs, *saved)
     if mode.watcher is not None:
         mode.watcher(Op(operation, attributes), outputs if type(outputs) is tuple else (outputs,), inputs)
-    if not mode.enabled:
+    if not mode.enabled or operation.derivative is None:
         return None
     edges = [None if tensor is None else edge_of(tensor) for tensor in inputs]
     for edge in edges:

@@ -25,9 +25,10 @@ class Operation:
     """A row of the table.
 
     `derivative(*attributes, needs, *grads, *saved)` gives a gradient for each input in terms of operations, so that it
-    can be differentiated again. `results(inputs, *attributes)` gives the shape and dtype of each result from those of
-    the inputs (None stands for an operand that is left out), by integers alone. `lowering(*arrays, *attributes)`
-    computes the results' arrays by NumPy's functions, which any device's arrays answer: the definition of the numbers.
+    can be differentiated again; it is None where results are no floating-point numbers. `results(inputs, *attributes)`
+    gives the shape and dtype of each result from those of the inputs (None stands for an operand that is left out), by
+    integers alone. `lowering(*arrays, *attributes)` computes the results' arrays by NumPy's functions, which any
+    device's arrays answer: the definition of the numbers.
     """
 
     __slots__ = ("derivative", "lowering", "name", "node", "results")

@@ -11,39 +11,51 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, in_single, record
+from rushlight.autograd.graph import in_single, record
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
+from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
 from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.numerics import quiet
-from rushlight.tensor.operands import Operand, in_dtype, result_type
+from rushlight.tensor.operands import Operand, array_in_dtype, constant_like, in_dtype, layout_of, result_type
 
 
 def apply_floating(function: Callable, input: Tensor) -> Tensor:
     """`function` of a floating array; integers become the default dtype, half precision is computed in float32."""
     if not isinstance(input, Tensor):
         raise TypeError(f"expected a Tensor, got {type(input).__name__}")
-    array, kind = elements(input), input.dtype
+    return wrap_like(floating_array(function, elements(input)), input)
+
+
+def floating_array(function: Callable, array: np.ndarray, *attributes: object) -> np.ndarray:
+    """The same of arrays; `partial(floating_array, function)` is such an operation's lowering."""
+    kind = dtypes._by_number[array.dtype.num]
     if kind in HALVES:
-        return wrap_like(quiet(quiet(function, array.astype(np.float32)).astype, array.dtype), input)
+        return quiet(quiet(function, array.astype(np.float32), *attributes).astype, array.dtype)
     if kind.category != FLOATING:
         array = array.astype(dtypes.get_default_dtype().numpy)
-    return wrap_like(quiet(function, array), input)
+    return quiet(function, array, *attributes)
 
 
 def _define(name: str, function: Callable, rule: Callable, *, from_output: bool = False, doc: str) -> Callable:
     """Make a floating-point function with a rule that takes its input (or its output)."""
-    node = f"{name.title()}Backward0"
+    lowering = partial(floating_array, function)
+    row = define(name, f"{name.title()}Backward0", derivative=rule, results=floating, lowering=lowering)
 
     def operation(input: Tensor) -> Tensor:
         result = apply_floating(function, input)
-        record(node, result, (input,), rule, (result if from_output else input,))
+        record(row, (), result, (input,), (result if from_output else input,))
         return result
 
+    return _named(operation, name, doc)
+
+
+def _named(operation: Callable, name: str, doc: str) -> Callable:
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = doc
     operation.__module__ = __name__
@@ -136,12 +148,17 @@ def neg(input: Tensor) -> Tensor:
             )
         )
     result = apply(np.negative, input)
-    record("NegBackward0", result, (input,), _neg_rule)
+    record(NEG, (), result, (input,))
     return result
 
 
-def _neg_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return (-grad,)
+NEG = define(
+    "neg",
+    "NegBackward0",
+    derivative=lambda needs, grad: (-grad,),
+    results=as_first,
+    lowering=partial(quiet, np.negative),
+)
 
 
 def positive(input: Tensor) -> Tensor:
@@ -154,12 +171,17 @@ def abs(input: Tensor) -> Tensor:
     if memory(input).dtype == np.bool_:
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     result = apply(np.absolute, input)
-    record("AbsBackward0", result, (input,), _abs_rule, (input,))
+    record(ABS, (), result, (input,), (input,))
     return result
 
 
-def _abs_rule(needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
-    return (grad * input.sign(),)
+ABS = define(
+    "abs",
+    "AbsBackward0",
+    derivative=lambda needs, grad, input: (grad * input.sign(),),
+    results=as_first,
+    lowering=partial(quiet, np.absolute),
+)
 
 
 def square(input: Tensor) -> Tensor:
@@ -167,50 +189,49 @@ def square(input: Tensor) -> Tensor:
     return input**2
 
 
+def _zero_rule(*attributes_and_needs: object) -> Gradients:
+    return (attributes_and_needs[-1]._filled_like(0),)
+
+
 def _define_step(name: str, function: Callable, doc: str) -> Callable:
     """A function that is constant between steps: its gradient is zero."""
-    node = f"{name.title()}Backward0"
+    row = define(name, f"{name.title()}Backward0", derivative=_zero_rule, results=as_first, lowering=function)
 
     def operation(input: Tensor) -> Tensor:
         if memory(input).dtype == np.bool_ and name != "sign":
             raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
-        result = (
-            apply(function, input) if input.dtype.category == FLOATING or name == "sign" else wrap(input._array.copy())
-        )
-        record(node, result, (input,), _zero_rule)
+        result = wrap_like(function(elements(input)), input)
+        record(row, (), result, (input,))
         return result
 
-    operation.__name__ = operation.__qualname__ = name
-    operation.__doc__ = doc
-    operation.__module__ = __name__
-    return operation
+    return _named(operation, name, doc)
 
 
-def _zero_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return (wrap(np.zeros_like(grad._array)),)
+def _step(function: Callable, x: np.ndarray) -> np.ndarray:
+    return quiet(function, x) if is_floating(x.dtype) else x.copy()
 
 
 def _sign(x: np.ndarray) -> np.ndarray:
-    return (
-        x.copy()
-        if x.dtype == np.bool_
-        else np.nan_to_num(np.sign(x)).astype(x.dtype)
-        if x.dtype.kind != "i"
-        else np.sign(x)
-    )
+    if x.dtype == np.bool_:
+        return x.copy()
+    signs = quiet(np.sign, x)
+    return signs if x.dtype.kind == "i" else _finite(signs)
 
 
-floor = _define_step("floor", np.floor, "Each element rounded down.")
-ceil = _define_step("ceil", np.ceil, "Each element rounded up.")
-trunc = _define_step("trunc", np.trunc, "Each element rounded towards 0.")
+floor = _define_step("floor", partial(_step, np.floor), "Each element rounded down.")
+ceil = _define_step("ceil", partial(_step, np.ceil), "Each element rounded up.")
+trunc = _define_step("trunc", partial(_step, np.trunc), "Each element rounded towards 0.")
 sign = _define_step("sign", _sign, "-1, 0 or 1 for each element; 0 for NaN.")
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Each element rounded to `decimals` places, halves to even."""
     result = wrap(quiet(np.round, input._array, decimals))
-    record("RoundBackward0", result, (input,), _zero_rule)
+    record(ROUND, (decimals,), result, (input,))
     return result
+
+
+ROUND = define("round", "RoundBackward0", derivative=_zero_rule, results=as_first, lowering=partial(quiet, np.round))
 
 
 def frac(input: Tensor) -> Tensor:
@@ -233,26 +254,60 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     kind = result_type(*[t for t in (input, min, max) if t is not None])
-    x, low, high = (None if t is None else in_dtype(t, kind) for t in (input, min, max))
-    result = x if low is None else quiet(np.maximum, x, low)
-    result = result if high is None else quiet(np.minimum, result, high)
-    result = wrap(result)
-    bounds = tuple(t if isinstance(t, Tensor) else None for t in (min, max))
-    rule = partial(_clamp_rule, low, high)
-    name = "ClampBackward0" if any(t is not None for t in bounds) else "ClampBackward1"
-    record(name, result, (input, *bounds), rule, (input,))
+    result = wrap(_between(*[None if t is None else in_dtype(t, kind) for t in (input, min, max)]))
+    low, high = (t if isinstance(t, Tensor) else None for t in (min, max))
+    numbers = (None if low is min else min, None if high is max else max)
+    row = CLAMP if low is None and high is None else CLAMP_TENSOR
+    record(row, numbers, result, (input, low, high), (input, low, high))
     return result
 
 
+def _between(x: np.ndarray, low: np.ndarray | None, high: np.ndarray | None) -> np.ndarray:
+    result = x if low is None else quiet(np.maximum, x, low)
+    return result if high is None else quiet(np.minimum, result, high)
+
+
+def _lower_clamp(
+    x: np.ndarray, low: np.ndarray | None, high: np.ndarray | None, min: float | None, max: float | None
+) -> np.ndarray:
+    kind = promoted([layout_of(array) for array in (x, low, high)], (min, max))
+    bounds = (min if low is None else low, max if high is None else high)
+    return _between(*[None if t is None else array_in_dtype(t, kind) for t in (x, *bounds)])
+
+
 def _clamp_rule(
-    low: np.ndarray | None, high: np.ndarray | None, needs: Needs, grad: Tensor, input: Tensor
+    min: float | None,
+    max: float | None,
+    needs: Needs,
+    grad: Tensor,
+    input: Tensor,
+    low: Tensor | None,
+    high: Tensor | None,
 ) -> Gradients:
-    x = input._array
-    below = np.False_ if low is None else quiet(np.less, x, low)
-    above = np.False_ if high is None else quiet(np.greater, x, high)
-    crossed = np.False_ if low is None or high is None else quiet(np.greater, low, high)
-    masks = (~(below | above), below & ~crossed if low is not None else below, above | crossed)
-    return tuple(grad * wrap(mask.astype(memory(grad).dtype)) if need else None for need, mask in zip(needs, masks))
+    x, low, high = input.to(grad.dtype), _bound(min, low, grad), _bound(max, high, grad)
+    below = None if low is None else x < low
+    above = None if high is None else x > high
+    if below is None or above is None:
+        masks = (~(above if below is None else below), below, above)
+    else:
+        crossed = low > high
+        masks = (~(below | above), below & ~crossed, above | crossed)
+    return tuple([grad * mask if need else None for need, mask in zip(needs, masks)])
+
+
+def _bound(number: float | None, tensor: Tensor | None, grad: Tensor) -> Tensor | None:
+    if tensor is not None:
+        return tensor.to(grad.dtype)
+    return None if number is None else constant_like(number, grad)
+
+
+_clamp_row = {
+    "derivative": _clamp_rule,
+    "results": lambda inputs, min, max: [(shape_of(inputs), promoted(inputs, (min, max)).numpy)],
+    "lowering": _lower_clamp,
+}
+CLAMP = define("clamp", "ClampBackward1", **_clamp_row)
+CLAMP_TENSOR = define("clamp.tensor", "ClampBackward0", **_clamp_row)
 
 
 def clamp_min(input: Tensor, min: Operand) -> Tensor:
@@ -270,29 +325,68 @@ def relu(input: Tensor) -> Tensor:
     if memory(input).dtype == np.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
     array = elements(input)
-    result = wrap_like(quiet(np.maximum, array, array.dtype.type(0)), input)
-    record("ReluBackward0", result, (input,), _relu_rule, (result,))
+    result = wrap_like(_rectified(array), input)
+    record(RELU, (), result, (input,), (result,))
     return result
 
 
-def _relu_rule(needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
-    return (_where_kept(grad, elements(result) > 0),)
+def _rectified(array: np.ndarray) -> np.ndarray:
+    return quiet(np.maximum, array, array.dtype.type(0))
 
 
-def _where_kept(grad: Tensor, kept: np.ndarray) -> Tensor:
+RELU = define(
+    "relu",
+    "ReluBackward0",
+    derivative=lambda needs, grad, result: (_where_kept(grad, result > 0),),
+    results=as_first,
+    lowering=_rectified,
+)
+
+
+def _where_kept(grad: Tensor, kept: Tensor) -> Tensor:
     """The gradient where the result was positive, else 0; linear, so it is its own gradient."""
-    array = elements(grad)
-    out = wrap_like(quiet(np.multiply, array, kept, out=empty_like_array(array, array.dtype)), grad)
-    record("ThresholdBackwardBackward0", out, (grad,), lambda needs, g: (_where_kept(g, kept),))
-    return out
+    result = wrap_like(_kept(elements(grad), elements(kept)), grad)
+    record(THRESHOLD_BACKWARD, (), result, (grad, kept), (kept,))
+    return result
+
+
+def _kept(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    return quiet(np.multiply, array, kept, out=empty_like_array(array, array.dtype))
+
+
+THRESHOLD_BACKWARD = define(
+    "threshold_backward",
+    "ThresholdBackwardBackward0",
+    derivative=lambda needs, grad, kept: (_where_kept(grad, kept), None),
+    results=as_first,
+    lowering=_kept,
+)
 
 
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and the infinities replaced: by `nan`, and by the largest and smallest finite numbers unless given."""
-    result = wrap(quiet(np.nan_to_num, input._array, copy=True, nan=nan, posinf=posinf, neginf=neginf))
-    mask = wrap(np.isfinite(input._array).astype(memory(input).dtype)) if input.requires_grad else None
-    record("NanToNumBackward0", result, (input,), lambda needs, grad, mask: (grad * mask,), (mask,))
+    result = wrap(_finite(input._array, nan, posinf, neginf))
+    record(NAN_TO_NUM, (nan, posinf, neginf), result, (input,), (input,))
     return result
+
+
+def _finite(
+    array: np.ndarray, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> np.ndarray:
+    if array.dtype.kind == "V":  # bfloat16, which NumPy's function hands back as it is
+        largest = dtypes.finfo(dtypes.bfloat16).max
+        limits = (largest if posinf is None else posinf, -largest if neginf is None else neginf)
+        return quiet(_finite(array.astype(np.float32), nan, *limits).astype, array.dtype)
+    return quiet(np.nan_to_num, array, copy=True, nan=nan, posinf=posinf, neginf=neginf)
+
+
+NAN_TO_NUM = define(
+    "nan_to_num",
+    "NanToNumBackward0",
+    derivative=lambda nan, posinf, neginf, needs, grad, input: (grad * input.isfinite(),),
+    results=as_first,
+    lowering=_finite,
+)
 
 
 # -- casts
@@ -301,13 +395,8 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
 def cast(input: Tensor, kind: np.dtype) -> Tensor:
     """A copy in another NumPy dtype, recorded."""
     result = wrap_like(_converted(elements(input), kind), input)
-    if kind.kind == "f" or dtypes.of_numpy(kind).category == FLOATING:
-        record("ToCopyBackward0", result, (input,), _cast_rule)
+    record(TO_COPY if kind.kind == "f" or is_floating(kind) else TO_INTEGERS, (kind,), result, (input,))
     return result
-
-
-def _cast_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return (grad,)  # the engine casts it back
 
 
 def _converted(array: np.ndarray, kind: np.dtype) -> np.ndarray:
@@ -315,6 +404,12 @@ def _converted(array: np.ndarray, kind: np.dtype) -> np.ndarray:
         # C leaves a float beyond the integer's range undefined; through int64 narrow integers wrap around.
         array = quiet(array.astype, np.int64)
     return quiet(array.astype, kind)
+
+
+_cast = {"results": lambda inputs, kind: [(inputs[0][0], kind)], "lowering": _converted}
+# The engine casts the gradient back.
+TO_COPY = define("to_copy", "ToCopyBackward0", derivative=lambda kind, needs, grad: (grad,), **_cast)
+TO_INTEGERS = define("to_copy.integers", "ToCopyBackward0", derivative=None, **_cast)
 
 
 def caster(name: str, kind: dtypes.dtype) -> Callable:
