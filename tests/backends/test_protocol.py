@@ -11,6 +11,7 @@ from rushlight.backends.meta import META
 from rushlight.backends.preparing import Host
 from rushlight.backends.protocol import KERNELS, Refusal, Task, layout_of, results_of
 from rushlight.rules import windows
+from rushlight.rules.expression import inputs as expressions
 from rushlight.rules.spec import ConvSpec
 
 LAYERS = {
@@ -23,6 +24,9 @@ LAYERS = {
 }
 GRID = windows.pool("max_pool2d", 2, (2, 3, 9, 9), 3, 2, 1, 1, False)
 rng = np.random.default_rng(5)
+
+
+a, b = expressions(2)
 
 
 def draw(shape):
@@ -59,6 +63,9 @@ def other_tasks():
     yield Task("adaptive_avg_pool_grad", ((8, 9),)), (y,)
     yield Task("unfold", (GRID,)), (x,)
     yield Task("fold", (GRID,)), (columns,)
+    formulas = (a * b + 1, a > b)
+    yield Task("pointwise", (formulas, None)), (x, draw((3, 1, 9)))
+    yield Task("pointwise", (formulas, ((4, 1), (1, 2)))), (draw((2, 1)), draw((2, 1)))
     yield Task("pad_constant", ((2, 3, 12, 12), pairs, 7)), (x,)
     yield Task("pad_copies", ("reflect", (9, 9), pairs)), (x,)
     yield Task("pad_copies_grad", ("circular", (9, 9), pairs)), (draw((2, 3, 12, 12)),)
@@ -108,6 +115,8 @@ def test_everything_else_too(task, inputs):
         attributes = task.attributes
         if task.kernel == "max_pool":
             direct = [a for a in backend.max_pool(attributes[0], *inputs, attributes[1]) if a is not None]
+        elif task.kernel == "pointwise":
+            direct = backend.pointwise(attributes[0], *inputs)
         else:
             direct = [getattr(backend, task.kernel)(*attributes, *inputs)]
         for array, expected, layout in zip(found, direct, wanted, strict=True):

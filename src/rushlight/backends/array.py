@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from rushlight.rules.layout import is_contiguous
+
 Shape = tuple[int, ...]
 
 
@@ -339,19 +341,6 @@ def steps_in_order(shape: Shape, order: list[int], itemsize: int) -> Shape:
 def order_of(strides: Shape) -> list[int]:
     """The axes as they follow each other in memory; equal ones keep their order."""
     return sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
-
-
-def is_contiguous(shape: Shape, strides: Shape, itemsize: int) -> bool:
-    """Whether elements lie without gaps in the order of the axes; axes of one entry may have any stride."""
-    if 0 in shape:
-        return True
-    step = itemsize
-    for n, stride in zip(reversed(shape), reversed(strides)):
-        if n != 1:
-            if stride != step:
-                return False
-            step *= n
-    return True
 
 
 def reshaped(shape: Shape, strides: Shape, wanted: Shape, itemsize: int) -> Shape | None:

@@ -203,6 +203,13 @@ class Device(Preparing):
 
     # -- kernels
 
+    def pointwise(self, expressions: tuple, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
+        """The value of each expression; into `out` it is copied."""
+        results = self.run(Task("pointwise", (expressions, None)), arrays)
+        for target, result in zip(out or (), results):
+            self.call(np.copyto, (target, result), {"casting": "unsafe"})
+        return results if out is None else list(out)
+
     def run(self, task: Task, inputs: Sequence[Any], weights_cache: dict | None = None) -> list[Any]:
         """The results of a task, by the device or else by the host's backends."""
         self.check(inputs, {})

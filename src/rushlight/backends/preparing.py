@@ -68,12 +68,20 @@ class Preparing:
         values, *winners = self.run(Task("max_pool", (grid, wanted)), (x,))
         return values, winners[0] if wanted else None
 
+    def pointwise(self, expressions: tuple, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
+        """The value of each expression, element by element; written into `out` where it is given."""
+        if out is None:
+            return self.run(Task("pointwise", (expressions, None)), arrays)
+        task = Task("pointwise", (expressions, tuple([array.strides for array in out])))
+        self._prepared(task, tuple([layout_of(array) for array in arrays])).run(out, arrays)
+        return list(out)
+
     def _by_name(self, kernel: str, *arguments: Any) -> Any:
         count = KERNELS[kernel].attributes
         return self.run(Task(kernel, arguments[:count]), arguments[count:])[0]
 
 
-for _kernel in KERNELS.keys() - {"fprop", "dgrad", "max_pool"}:
+for _kernel in KERNELS.keys() - {"fprop", "dgrad", "max_pool", "pointwise"}:
     setattr(Preparing, _kernel, partialmethod(Preparing._by_name, _kernel))
 
 

@@ -15,7 +15,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from rushlight.backends.array import steps, steps_in_order
+from rushlight.core.dtypes import code_of, of_code
+from rushlight.rules.expression import Expression, result_dtypes
+from rushlight.rules.layout import axis_order, broadcast
 from rushlight.rules.windows import Windows
+
+Lying = tuple[tuple[int, ...], ...] | None
 
 
 class Refusal(Exception):
@@ -86,6 +92,11 @@ class Backend(Protocol):
         """The call for inputs that lie so (None: one that is left out); Refusal for what this backend does not do."""
 
 
+def strides_of(layout: Layout) -> tuple[int, ...]:
+    """The strides in bytes of an array that lies so."""
+    return steps(layout.shape, layout.dtype.itemsize) if layout.strides is None else layout.strides
+
+
 def layout_of(array: Any) -> Layout | None:
     """The layout of an array, host's or device's; None of None."""
     return None if array is None else Layout(array.shape, array.dtype, array.strides)
@@ -142,7 +153,21 @@ def _padded(x: tuple[int, ...], mode: str, sizes: tuple[int, ...], pairs: tuple)
     return _ended(x, tuple([n + lo + hi for n, (lo, hi) in zip(sizes, pairs)]))
 
 
+def _pointwise(layouts: Sequence[Layout], expressions: tuple[Expression, ...], lying: Lying) -> list[Layout]:
+    """In the shape in which the inputs meet; as they are told to lie, or else as PyTorch's results do."""
+    shape = broadcast(*[layout.shape for layout in layouts])
+    kinds = result_dtypes(expressions, tuple([code_of(layout.dtype) for layout in layouts]))
+    if lying is not None:
+        return [Layout(shape, of_code(kind).numpy, strides) for kind, strides in zip(kinds, lying)]
+    order = axis_order(shape, [(layout.shape, strides_of(layout), layout.dtype.itemsize) for layout in layouts])
+    return [
+        Layout(shape, kind, steps_in_order(shape, order, kind.itemsize)) for kind in (of_code(k).numpy for k in kinds)
+    ]
+
+
 KERNELS: dict[str, Kernel] = {
+    # Of the inputs: the results of expressions; where memory for them is given, attributes say with which strides.
+    "pointwise": Kernel(2, _pointwise),
     # Of x, w and bias; of y, w and bias; of x and y; of y. The bias may be None, and so may "relu".
     "fprop": Kernel(2, _one(lambda x, spec, activation: spec.y_shape)),
     "dgrad": Kernel(2, _one(lambda y, spec, activation: spec.x_shape)),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -53,6 +53,10 @@ class Ordered:
         """`drawing` of the first engine that does not decline."""
         return self._first("drawing", algorithm, ())
 
+    def pointwise(self, expressions: tuple, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
+        """`pointwise` of the first engine that takes it."""
+        return self._first("pointwise", expressions, arrays, {} if out is None else {"out": out})
+
     def __getattr__(self, name: str) -> Callable:
         if name not in KERNELS:
             raise AttributeError(f"{type(self).__name__} has no {name}")
@@ -65,10 +69,10 @@ class Ordered:
     def _any(self, kernel: str, attribute: Any, *arguments: Any) -> Any:
         return self._first(kernel, attribute, arguments)
 
-    def _first(self, kernel: str, attribute: Any, arguments: tuple) -> Any:
+    def _first(self, kernel: str, attribute: Any, arguments: tuple, options: Mapping[str, Any] = {}) -> Any:
         for engine in self.engines:
             try:
-                return getattr(engine, kernel)(attribute, *arguments)
+                return getattr(engine, kernel)(attribute, *arguments, **options)
             except Refusal as refusal:
                 refusals.append(Refused(engine.name, kernel, str(attribute), str(refusal)))
                 if isinstance(refusal, Unavailable):
@@ -221,4 +225,6 @@ def run(task: Task, inputs: Sequence[Any]) -> list[Any]:
     if task.kernel == "max_pool":
         grid, wanted = attributes
         return list(engine.max_pool(grid, *inputs, wanted))[: 1 + wanted]
+    if task.kernel == "pointwise":
+        return engine.pointwise(attributes[0], *inputs)
     return [getattr(engine, task.kernel)(*attributes, *inputs)]

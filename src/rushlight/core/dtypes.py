@@ -296,3 +296,25 @@ CODES = {
     "uint32": "u32",
     "uint64": "u64",
 }
+_by_code = {code: _by_name[name] for name, code in CODES.items()}
+
+
+def of_code(code: str) -> dtype:
+    """The dtype of this short name.
+
+    >>> of_code("u8")
+    torch.uint8
+    """
+    return _by_code[code]
+
+
+def code_of(kind: np.dtype) -> str:
+    """The short name of the dtype whose storage `kind` is; TypeError where there is none.
+
+    >>> code_of(np.dtype("bool"))
+    'b1'
+    """
+    found = of_numpy(kind)
+    if found is None:
+        raise TypeError(f"there are no tensors of {kind}")
+    return CODES[found.name]

@@ -31,6 +31,7 @@ from ..reference import averaging, pooling
 from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
+from ..reference.pointwise import pointwise
 from ..reference.pooling import max_pool_gather, positions
 from .calls import Copying, LayerCall, PoolCall, SumCall, stand_in
 from .kernels import addressable
@@ -38,7 +39,7 @@ from .kernels import addressable
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
     "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
-    "positions", "prepare", "unfold", "wgrad",
+    "pointwise", "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 

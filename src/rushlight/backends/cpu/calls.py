@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array import steps
-from ..protocol import Layout, layout_of
+from ..protocol import Layout, layout_of, strides_of
 
 
 class LayerCall:
@@ -81,7 +80,7 @@ class Copying:
 
 def stand_in(layout: Layout) -> np.ndarray:
     """An array that lies so, of memory that nobody touches."""
-    strides = steps(layout.shape, layout.dtype.itemsize) if layout.strides is None else layout.strides
+    strides = strides_of(layout)
     low = sum(min((n - 1) * s, 0) for n, s in zip(layout.shape, strides))
     reach = sum(abs(n - 1) * abs(s) for n, s in zip(layout.shape, strides)) + layout.dtype.itemsize
     if 0 in layout.shape:

@@ -20,6 +20,7 @@ from rushlight.backends.reference.averaging import adaptive_avg_pool, adaptive_a
 from rushlight.backends.reference.calls import NumPyCall
 from rushlight.backends.reference.folding import fold, unfold
 from rushlight.backends.reference.padding import pad_constant, pad_copies, pad_copies_grad
+from rushlight.backends.reference.pointwise import pointwise
 from rushlight.backends.reference.pooling import (
     max_pool,
     max_pool_gather,
@@ -35,7 +36,7 @@ from rushlight.rules.spec import ConvSpec
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
     "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
-    "positions", "prepare", "unfold", "wgrad",
+    "pointwise", "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 
 avg_pool = partial(averaging.avg_pool, window_sums)
