@@ -24,6 +24,7 @@ Operand = Tensor | float | int | bool
 
 _NUMBERS = (float, int, bool)
 _PLAIN_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_BOOL = np.dtype(np.bool_)
 _EXACT = 2.0**53
 _by_number = dtypes._by_number
 
@@ -45,6 +46,9 @@ def pair(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
             y = b._ordered
             if x.dtype is y.dtype:
                 return wrap(_as_first(quiet(ufunc, x, y), x, y))
+            if y.dtype is _BOOL and x.dtype in _PLAIN_FLOATS and x.ndim:  # a mask: NumPy reads it without a copy
+                result = quiet(ufunc, x, y)
+                return wrap(result if result.strides == x.strides else _as_first(result, x, y))
         elif x.dtype in _PLAIN_FLOATS and type(b) in (float, int) and -_EXACT < b < _EXACT:
             return wrap(quiet(ufunc, x, float(b)))  # a Python float takes the array's dtype
     elif isinstance(b, Tensor) and b._lying is not None:

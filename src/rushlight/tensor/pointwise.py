@@ -140,7 +140,7 @@ def apply(function: Callable, input: Tensor) -> Tensor:
 
 def neg(input: Tensor) -> Tensor:
     """`-input`; not for bool tensors."""
-    if memory(input).dtype == np.bool_:
+    if memory(input).dtype.kind == "b":
         raise RuntimeError(
             message(
                 "Negation, the `-` operator, on a bool tensor is not supported.",
@@ -168,7 +168,7 @@ def positive(input: Tensor) -> Tensor:
 
 def abs(input: Tensor) -> Tensor:
     """The absolute value of each element; its gradient at 0 is 0."""
-    if memory(input).dtype == np.bool_:
+    if memory(input).dtype.kind == "b":
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     result = apply(np.absolute, input)
     record(ABS, (), result, (input,), (input,))
@@ -198,7 +198,7 @@ def _define_step(name: str, function: Callable, doc: str) -> Callable:
     row = define(name, f"{name.title()}Backward0", derivative=_zero_rule, results=as_first, lowering=function)
 
     def operation(input: Tensor) -> Tensor:
-        if memory(input).dtype == np.bool_ and name != "sign":
+        if memory(input).dtype.kind == "b" and name != "sign":
             raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
         result = wrap_like(function(elements(input)), input)
         record(row, (), result, (input,))
@@ -255,10 +255,10 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     kind = result_type(*[t for t in (input, min, max) if t is not None])
     result = wrap(_between(*[None if t is None else in_dtype(t, kind) for t in (input, min, max)]))
-    low, high = (t if isinstance(t, Tensor) else None for t in (min, max))
-    numbers = (None if low is min else min, None if high is max else max)
+    low, min = (min, None) if isinstance(min, Tensor) else (None, min)
+    high, max = (max, None) if isinstance(max, Tensor) else (None, max)
     row = CLAMP if low is None and high is None else CLAMP_TENSOR
-    record(row, numbers, result, (input, low, high), (input, low, high))
+    record(row, (min, max), result, (input, low, high), (input, low, high))
     return result
 
 
@@ -284,21 +284,24 @@ def _clamp_rule(
     low: Tensor | None,
     high: Tensor | None,
 ) -> Gradients:
-    x, low, high = input.to(grad.dtype), _bound(min, low, grad), _bound(max, high, grad)
-    below = None if low is None else x < low
-    above = None if high is None else x > high
-    if below is None or above is None:
-        masks = (~(above if below is None else below), below, above)
-    else:
-        crossed = low > high
-        masks = (~(below | above), below & ~crossed, above | crossed)
-    return tuple([grad * mask if need else None for need, mask in zip(needs, masks)])
+    x, low, high = _beside(grad, None, input), _beside(grad, min, low), _beside(grad, max, high)
+    below, above = None if low is None else x < low, None if high is None else x > high
+    of_input = of_low = of_high = None
+    if needs[0]:
+        of_input = grad * ~(above if below is None else below if above is None else below | above)
+    if needs[1]:
+        of_low = grad * (below if above is None else below & ~(low > high))
+    if needs[2]:
+        of_high = grad * (above if below is None else above | (low > high))
+    return of_input, of_low, of_high
 
 
-def _bound(number: float | None, tensor: Tensor | None, grad: Tensor) -> Tensor | None:
+def _beside(grad: Tensor, number: float | None, tensor: Tensor | None) -> Operand | None:
+    """An operand of clamp as it was compared, in the dtype of the result."""
+    kind = grad.dtype
     if tensor is not None:
-        return tensor.to(grad.dtype)
-    return None if number is None else constant_like(number, grad)
+        return tensor if tensor.dtype is kind else cast(tensor, kind.numpy)
+    return number if number is None or kind not in HALVES else constant_like(number, grad)
 
 
 _clamp_row = {
@@ -322,9 +325,9 @@ def clamp_max(input: Tensor, max: Operand) -> Tensor:
 
 def relu(input: Tensor) -> Tensor:
     """Each element, or 0 where it is negative; the gradient at 0 is 0."""
-    if memory(input).dtype == np.bool_:
-        raise RuntimeError("Boolean inputs not supported for relu")
     array = elements(input)
+    if array.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
     result = wrap_like(_rectified(array), input)
     record(RELU, (), result, (input,), (result,))
     return result
@@ -337,29 +340,29 @@ def _rectified(array: np.ndarray) -> np.ndarray:
 RELU = define(
     "relu",
     "ReluBackward0",
-    derivative=lambda needs, grad, result: (_where_kept(grad, result > 0),),
+    derivative=lambda needs, grad, result: (_where_positive(grad, result),),
     results=as_first,
     lowering=_rectified,
 )
 
 
-def _where_kept(grad: Tensor, kept: Tensor) -> Tensor:
+def _where_positive(grad: Tensor, result: Tensor) -> Tensor:
     """The gradient where the result was positive, else 0; linear, so it is its own gradient."""
-    result = wrap_like(_kept(elements(grad), elements(kept)), grad)
-    record(THRESHOLD_BACKWARD, (), result, (grad, kept), (kept,))
-    return result
+    out = wrap_like(_masked(elements(grad), elements(result)), grad)
+    record(THRESHOLD_BACKWARD, (), out, (grad, result), (result,))
+    return out
 
 
-def _kept(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    return quiet(np.multiply, array, kept, out=empty_like_array(array, array.dtype))
+def _masked(array: np.ndarray, result: np.ndarray) -> np.ndarray:
+    return quiet(np.multiply, array, result > 0, out=empty_like_array(array, array.dtype))
 
 
 THRESHOLD_BACKWARD = define(
     "threshold_backward",
     "ThresholdBackwardBackward0",
-    derivative=lambda needs, grad, kept: (_where_kept(grad, kept), None),
+    derivative=lambda needs, grad, result: (_where_positive(grad, result), None),
     results=as_first,
-    lowering=_kept,
+    lowering=_masked,
 )
 
 
