@@ -39,6 +39,33 @@ def loaded_by(code):
     return {name for name in found if name.partition(".")[0] in HEAVY}
 
 
+# What the first tensor loads of the floors below; of its own folders, `tensor` and `autograd`, all that methods need.
+WITH_A_TENSOR = {
+    "core": "absent cgroups dtypes environment errors extras memory system",
+    "rules": "arguments results",
+    "runtime": "allocation memory",
+    "backends": "array devices",
+}
+
+
+def files_loaded_by(code):
+    """Our own files that some code loads."""
+    program = f"import sys; {code}; print(*(name for name in sys.modules if name.startswith('rushlight.')))"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_the_first_tensor_loads_no_layers_and_no_kernels():
+    allowed = {f"rushlight.{folder}" for folder in WITH_A_TENSOR}
+    allowed |= {f"rushlight.{folder}.{file}" for folder, files in WITH_A_TENSOR.items() for file in files.split()}
+    others = {name for name in files_loaded_by("import rushlight; rushlight.zeros(1)") if name not in allowed}
+    assert {name for name in others if name.split(".")[1] not in ("tensor", "autograd")} == set()
+    assert len(others) < 50
+
+
+def test_import_loads_one_file():
+    assert files_loaded_by("import rushlight") == []
+
+
 def test_loads_nothing_heavy():
     assert loaded_by("import rushlight") == set()
 

@@ -251,7 +251,7 @@ BY_NAME = {
     "core/absent.py": "the surface of a package, whose own files it loads",
     "cli.py": "the command that is asked for",
     "backends/cpu/__init__.py": "the algorithm that a plan names, beside it",
-    "backends/device.py": "the device that is asked for, beside it",
+    "backends/devices.py": "the device that is asked for, beside it",
     "bench/workers.py": "the library that is measured",
     "checkpoint/classes.py": "the classes that a file names",
 }

@@ -6,7 +6,7 @@ import pytest
 import rushlight
 from rushlight import nn
 from rushlight.backends.answering import Answering
-from rushlight.backends.device import DEVICES, register
+from rushlight.backends.devices import DEVICES, register
 from rushlight.backends.protocol import refusals
 from tests.backends.devices import check_numbers, facts
 from tests.tensor.operations import SAMPLES

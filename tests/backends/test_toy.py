@@ -10,7 +10,7 @@ import pytest
 
 import rushlight
 from rushlight import nn
-from rushlight.backends.device import DEVICES
+from rushlight.backends.devices import DEVICES
 from rushlight.backends.protocol import refusals
 from tests.backends.devices import Beside, check_numbers
 from tests.tensor.operations import SAMPLES

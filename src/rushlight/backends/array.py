@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,9 +21,10 @@ Shape = tuple[int, ...]
 
 
 class Owner(Protocol):
-    """What an array asks of its device (`device.Device`): everything that needs to see its memory."""
+    """What arrays and tensors ask of a device (`device.Device`): everything that needs to see its memory."""
 
     name: str
+    has_numbers: bool
 
     def take(self, array: Array, index: tuple) -> Array:
         """What an advanced index takes of an array."""
@@ -35,6 +37,18 @@ class Owner(Protocol):
 
     def number(self, array: Array) -> Any:
         """The one element, as Python's number."""
+
+    def empty(self, shape: Shape, dtype: np.dtype, strides: Shape | None = None) -> Array:
+        """An array that may hold anything."""
+
+    def zeros(self, shape: Shape, dtype: np.dtype) -> Array:
+        """An array of zeros."""
+
+    def limits(self) -> AbstractContextManager:
+        """Within it sizes are held against the device's memory."""
+
+    def from_host(self, values: np.ndarray) -> Array:
+        """A copy of an array of NumPy's."""
 
     def to_host(self, array: Array) -> np.ndarray:
         """The elements as an array of NumPy's."""

@@ -2,14 +2,14 @@
 
 In: a `Device` and calls on its `Array`s. Out: arrays of the same device. What the device does not have falls through to
 the host: its arrays are copied there, the host's backends or NumPy compute, and the result is copied back. Each time
-`protocol.refusals` keeps why. A device is known by its name as soon as it is registered (`torch.device("name")`).
+`protocol.refusals` keeps why. A device is known by its name (`torch.device("name")`) as soon as it is registered with
+`devices.register`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -25,23 +25,6 @@ _CHANGED = {np.copyto: 0, np.put_along_axis: 0, np.fill_diagonal: 0, np.put: 0, 
 """Functions that change an argument, and which; of the methods of ufuncs, `at` changes the first."""
 
 _INDEXED = (np.take, np.take_along_axis, np.put_along_axis)
-
-DEVICES: dict[str, Device] = {}
-
-
-_BUILT_IN = ("meta",)  # files of this package, which register themselves when they are first asked for
-
-
-def register(device: Device) -> None:
-    """Make a device known by its name."""
-    DEVICES[device.name] = device
-
-
-def find(name: str) -> Device | None:
-    """The device of this name; None where there is none."""
-    if name in _BUILT_IN and name not in DEVICES:
-        import_module(f"rushlight.backends.{name}")
-    return DEVICES.get(name)
 
 
 class Device(Preparing):

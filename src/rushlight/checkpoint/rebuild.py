@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.backends.device import find
+from rushlight.backends.devices import find
 from rushlight.checkpoint import storages
 from rushlight.checkpoint.storages import CheckpointError, Unsupported, shown
 from rushlight.core import dtypes

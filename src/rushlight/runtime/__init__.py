@@ -4,8 +4,19 @@ In: an `Entry` of `compiler.jit` and its packed words. Out: the kernel has run. 
 memory is recycled.
 """
 
-from .cpus import get_num_threads, set_num_threads, team_size
+from typing import TYPE_CHECKING
+
+from rushlight.core import absent
+
 from .memory import address, empty, release_cached
-from .team import launch
+
+if TYPE_CHECKING:
+    from .cpus import get_num_threads, set_num_threads, team_size
+    from .team import launch
 
 __all__ = ["address", "empty", "get_num_threads", "launch", "release_cached", "set_num_threads", "team_size"]
+
+# Tensors want the memory alone; threads come with the first kernel.
+__getattr__ = absent.getter(
+    __name__, {"launch": "team", "get_num_threads": "cpus", "set_num_threads": "cpus", "team_size": "cpus"}
+)

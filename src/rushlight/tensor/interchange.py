@@ -15,7 +15,7 @@ import numpy as np
 from rushlight.autograd import modes
 from rushlight.autograd.graph import record
 from rushlight.autograd.version import version_of
-from rushlight.backends.device import find
+from rushlight.backends.devices import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.tensor.core import Tensor, alias, wrap

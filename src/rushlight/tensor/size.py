@@ -9,7 +9,8 @@ from typing import Any, SupportsIndex, overload
 
 import numpy as np
 
-from rushlight.backends.device import Device, find
+from rushlight.backends.array import Owner
+from rushlight.backends.devices import find
 from rushlight.core.errors import message
 
 
@@ -160,7 +161,7 @@ def limits_of(given: str | device | None) -> AbstractContextManager:
     return nullcontext() if backend is None else backend.limits()
 
 
-def backend_of(given: str | device | None) -> Device | None:
+def backend_of(given: str | device | None) -> Owner | None:
     """Who has a device's memory; None for the CPU. RuntimeError for a device that is not here."""
     if given is None or given is CPU:
         return None

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from rushlight.backends.array import ARRAYS, Array, taken_shape
-from rushlight.backends.device import Device, arrays_in, indices_aside, register
+from rushlight.backends.device import Device, arrays_in, indices_aside
+from rushlight.backends.devices import register
 from rushlight.backends.meta.functions import RULES, copied_onto, in_order, of_ufunc
 from rushlight.backends.protocol import Layout, Task, layout_of, results_of
 from rushlight.core.errors import message
