@@ -15,8 +15,9 @@ from unittest import mock
 import numpy as np
 
 from rushlight.backends import cpu
+from rushlight.backends.cpu.draws import Draws
 from rushlight.compiler import jit
-from rushlight.language.ir import Module
+from rushlight.language.ir import Module, f16, f32, f64, i8, i32, i64
 from rushlight.plan.target import Target
 from rushlight.rules.spec import ConvSpec
 
@@ -31,6 +32,15 @@ LAYERS = {
     "lanes": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1, groups=32),
     "planes": ConvSpec.of(1, 4, 4, (8, 15, 15), (3, 3, 3), padding=1),
     "overlap": ConvSpec.of(1, 1, 514, (50000,), (512,), stride=128),
+}
+
+_FLOATS = [(f32,), (f64,), (f16,)]
+RANDOM = {
+    **dict.fromkeys(("uniform", "block_normal", "paired_normal", "exponential", "cauchy", "powers"), _FLOATS),
+    "geometric": [*_FLOATS, (i64,)],
+    "bernoulli": [(i8,), (i32,), (i64,)],
+    "integers": [(i64, False), (i64, True), (i8, False)],
+    "shuffle": [(False,), (True,)],
 }
 
 
@@ -62,7 +72,15 @@ def hashes(isa: str) -> dict[str, str]:
                     cpu._choose("fprop", typed, x, None)
                     cpu._choose("dgrad", typed, y, None)
                     cpu._choose_wgrad(typed, x, y)
+        _draw(Draws(target))
     return dict(sorted(found.items()))
+
+
+def _draw(kernels: Draws) -> None:
+    """What random numbers of each kind take."""
+    for name, kinds in RANDOM.items():
+        for arguments in kinds:
+            kernels._entry(name, {}, *arguments)
 
 
 def _layouts(spec: ConvSpec, kind: type) -> Iterator[tuple[np.ndarray, ...]]:

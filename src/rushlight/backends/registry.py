@@ -9,6 +9,7 @@ with the reason, which is kept in `refusals`.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -179,6 +180,11 @@ def _compiled() -> tuple[object | None, str]:
     except ImportError as error:
         return None, str(error)
     return compiled, ""
+
+
+def compiled_is_loaded() -> bool:
+    """Whether something has asked for the compiled engine, whose import takes longer than many a small task."""
+    return "rushlight.backends.cpu" in sys.modules
 
 
 _warned = False

@@ -396,11 +396,14 @@ class Function:
             return None
         return self.emit(function.returns, text)
 
-    def call_address(self, address: Value, *arguments: Value | Pointer) -> None:
-        """Call a function of another module, which returns nothing, by its address."""
+    def call_address(self, address: Value, *arguments: Value | Pointer, returns: Type | None = None) -> Value | None:
+        """Call a function of another module, or of the C library, by its address."""
         place = self.emit_text(f"inttoptr i64 {address.text} to ptr")
         given = ", ".join(f"{'ptr' if value.type.kind == 'p' else value.type.text} {value.text}" for value in arguments)
+        if returns is not None:
+            return self.emit(returns, f"call {returns.text} {place}({given})")
         self.line(f"call void {place}({given})")
+        return None
 
     def ret(self, value: Value | int | float | None = None) -> None:
         """Return from the function."""

@@ -43,15 +43,13 @@ def unit_float64(stream: WordStream, count: int) -> np.ndarray:
 
 
 def _unit(stream: WordStream, unit: np.ndarray) -> np.ndarray:
-    for piece in _pieces(unit):
-        _draw(stream, "uniform", piece, draws.words_each(unit.dtype), 0.0, 1.0)
+    _draw(stream, "uniform", unit, draws.words_each(unit.dtype), 0.0, 1.0)
     return unit
 
 
 def uniform(generator: Source, out: np.ndarray, low: float, high: float) -> None:
     """Fill `out` with uniform numbers in [low, high)."""
-    for piece in _pieces(out):
-        _draw(generator.stream, "uniform", piece, draws.words_each(out.dtype), low, high)
+    _draw(generator.stream, "uniform", out, draws.words_each(out.dtype), low, high)
 
 
 def block_normal(generator: Source, out: np.ndarray, mean: float, std: float) -> None:
@@ -62,8 +60,7 @@ def block_normal(generator: Source, out: np.ndarray, mean: float, std: float) ->
     """
     stream, each = generator.stream, draws.words_each(out.dtype)
     rest = out.size % BLOCK
-    for piece in _pieces(out[: out.size - rest]):
-        _draw(stream, "block_normal", piece, each, mean, std)
+    _draw(stream, "block_normal", out[: out.size - rest], each, mean, std)
     if rest:
         if out.dtype.itemsize > 2:
             stream.words(each * rest)
@@ -79,8 +76,7 @@ def paired_normal(generator: Source, out: np.ndarray, mean: float, std: float) -
         _store_scaled(out[:1], waiting, mean, std)
         out = out[1:]
     odd = out.size % 2
-    for piece in _pieces(out[: out.size - odd]):
-        _draw(generator.stream, "paired_normal", piece, 2, mean, std)
+    _draw(generator.stream, "paired_normal", out[: out.size - odd], 2, mean, std)
     if odd:
         # Not scaled: x·1 − 0 is x, with its sign where x is 0.
         pair = np.empty(2, np.float64)
@@ -105,14 +101,12 @@ def integers(generator: Source, out: np.ndarray, low: int, span: int, long: bool
     """Fill `out` with integers in [low, low + span), span ≤ 2⁶⁴; `long` overrides the rule for the word's width."""
     if long is None:
         long = span >= LONG_SPAN
-    for piece in _pieces(out):
-        _draw(generator.stream, "integers", piece, 1 + long, low, span, long)
+    _draw(generator.stream, "integers", out, 1 + long, low, span, long)
 
 
 def bernoulli(generator: Source, out: np.ndarray, probability: float, one: float = 1.0) -> None:
     """Fill `out` with ones (or what stands for them), each with the given probability, and zeros."""
-    for piece in _pieces(out):
-        _draw(generator.stream, "bernoulli", piece, 2, probability, one)
+    _draw(generator.stream, "bernoulli", out, 2, probability, one)
 
 
 def bernoulli_each(generator: Source, out: np.ndarray, probability: np.ndarray) -> None:
@@ -123,26 +117,24 @@ def bernoulli_each(generator: Source, out: np.ndarray, probability: np.ndarray) 
 
 def exponential(generator: Source, out: np.ndarray, rate: float) -> None:
     """Fill `out` with exponential numbers of the given rate."""
-    for piece in _pieces(out):
-        _draw(generator.stream, "exponential", piece, 2, rate)
+    _draw(generator.stream, "exponential", out, 2, rate)
 
 
 def cauchy(generator: Source, out: np.ndarray, median: float, sigma: float) -> None:
     """Fill `out` with Cauchy numbers."""
-    for piece in _pieces(out):
-        _draw(generator.stream, "cauchy", piece, 2, median, sigma)
+    _draw(generator.stream, "cauchy", out, 2, median, sigma)
 
 
 def geometric(generator: Source, out: np.ndarray, probability: float) -> None:
     """Fill `out` with how many trials it takes to succeed."""
-    for piece in _pieces(out):
-        _draw(generator.stream, "geometric", piece, 2, probability)
+    _draw(generator.stream, "geometric", out, 2, probability)
 
 
 def permutation(generator: Source, count: int) -> np.ndarray:
     """The numbers 0 … count−1 shuffled: place i is exchanged with one of the places i … count−1."""
     order = np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64)
     long = count >= _LONG_ORDER
+    generator.stream.prepare(count << long)
     for start in range(0, count - 1, _PIECE):
         words = generator.stream.words(min(_PIECE, count - 1 - start) << long)
         _compute(generator.stream, "shuffle", words, order, start, long)
@@ -150,12 +142,14 @@ def permutation(generator: Source, count: int) -> np.ndarray:
 
 
 def _draw(stream: WordStream, kind: str, out: np.ndarray, each: int, *parameters: float) -> None:
-    """Fill `out` with numbers of a distribution that takes `each` words for one."""
-    _compute(stream, kind, stream.words(each * out.size), out, *parameters)
+    """Fill `out` with numbers of a distribution that takes `each` words for one, piece by piece."""
+    stream.prepare(each * out.size)
+    for piece in _pieces(out):
+        _compute(stream, kind, stream.words(each * piece.size), piece, *parameters)
 
 
 def _compute(stream: WordStream, kind: str, *arguments: object) -> None:
-    """What becomes of words, by a kernel where they come from one; a few numbers NumPy makes before one is loaded."""
+    """What becomes of words, by a kernel where they come from one."""
     if stream.kernels is not None:
         try:
             return getattr(stream.kernels, kind)(*arguments)

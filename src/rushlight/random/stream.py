@@ -1,6 +1,6 @@
 """The stream of random words: a seed comes in, 32-bit words of MT19937 go out, in order, to the distributions.
 
-A few words come from the generator of Python's own `random.Random`, which steps as the reference algorithm does
+Few words come from the generator of Python's own `random.Random`, which steps as the reference algorithm does
 (Matsumoto & Nishimura 1998), and therefore as PyTorch's CPU generator. NumPy has the same one, but its random module
 takes ten times as long to import, which a first layer would wait for. From the first long draw on the words come from a
 kernel, twenty times as fast, where the engine has one; the state moves over.
@@ -20,7 +20,8 @@ from rushlight.core.memory import of_numpy
 STATE_WORDS = 624
 _LOW_32_BITS = 0xFFFF_FFFF
 _AT_ONCE = 1 << 16  # words; more than the caches hold take twice as long
-_MANY = 1 << 13  # words, from which on a kernel is worth being loaded
+_MANY = 1 << 16  # words, from which on kernels are worth being loaded, with the engine that has them
+_SOME = 1 << 6  # words, from which on they are worth their launch, once the engine is loaded
 
 
 class WordStream:
@@ -42,26 +43,26 @@ class WordStream:
         self.kernels: Any = None
         self.fresh = True
 
+    def prepare(self, count: int) -> None:
+        """Let kernels draw the words that follow, if the engine chosen now has them and so many words are worth it."""
+        if self.kernels is None and not _pays(count):
+            return
+        try:
+            self.kernels = registry.current().drawing("mt19937")
+        except Refusal:
+            self.kernels = None
+
     def words(self, count: int) -> np.ndarray:
         """The next `count` 32-bit words, as uint32; the memory is used again by the next call."""
-        if not count:
-            return np.empty(0, np.uint32)
         try:
-            found = self._by_kernel(count) if self.kernels is not None or count >= _MANY else None
-            found = self._by_python(count) if found is None else found
+            found = self._by_python(count) if self.kernels is None else self._by_kernel(count)
         except MemoryError as error:
             raise of_numpy(error) from None
-        self.fresh = False
+        self.fresh = self.fresh and not count
         return found
 
-    def _by_kernel(self, count: int) -> np.ndarray | None:
-        """Words of the engine that is chosen now; None where it has no kernels."""
-        try:
-            kernels = registry.current().drawing("mt19937")
-        except Refusal:
-            return None
-        if kernels is None:
-            return None
+    def _by_kernel(self, count: int) -> np.ndarray:
+        kernels = self.kernels
         if self._memory is None:
             key, self._used = self.export_state()
             self._memory = np.zeros(kernels.state_room, np.uint32)
@@ -70,7 +71,6 @@ class WordStream:
         if self._room is None or self._room.size < count + kernels.slack:
             self._room = np.empty(count + kernels.slack, np.uint32)
         self._used = kernels.words(self._memory, self._used, self._room, count)
-        self.kernels = kernels
         return self._room[:count]
 
     def _by_python(self, count: int) -> np.ndarray:
@@ -85,7 +85,7 @@ class WordStream:
     def _started(self) -> random.Random:
         if self._generator is None:
             self._generator = _python_generator(*self.export_state())
-            self._memory = self.kernels = None
+            self._memory = None
         return self._generator
 
     def export_state(self) -> tuple[np.ndarray, int]:
@@ -102,6 +102,11 @@ class WordStream:
         self._memory = self.kernels = None
         self._generator = _python_generator(np.asarray(key, dtype=np.uint32), int(used))
         self.fresh = fresh
+
+
+def _pays(count: int) -> bool:
+    """Whether so many words, and what becomes of them, are quicker by kernels than by Python."""
+    return count >= (_SOME if registry.compiled_is_loaded() else _MANY)
 
 
 def _python_generator(key: np.ndarray, used: int) -> random.Random:

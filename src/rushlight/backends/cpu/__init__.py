@@ -72,8 +72,10 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
     return reference.prepare(task, layouts)
 
 
-def drawing(algorithm: str) -> None:
-    """None yet."""
+def drawing(algorithm: str) -> Callable:
+    """What draws the words of an algorithm, "mt19937", and makes numbers of them (`draws.Draws`)."""
+    key = ("drawing", algorithm)
+    return _calls.get(key) or _remember(key, lambda: _class("draws.Draws")(Target.host()))
 
 
 def fprop(

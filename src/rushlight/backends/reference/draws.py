@@ -83,7 +83,7 @@ def integers(words: np.ndarray, out: np.ndarray, low: int, span: int, long: bool
         drawn = drawn % drawn.dtype.type(span)
     # Modulo 2⁶⁴, read as signed: the sum is right wherever the result itself fits into 64 bits.
     shifted = drawn.astype(np.uint64) + np.uint64(low % (1 << 64))
-    out[...] = shifted.view(np.int64).astype(out.dtype)
+    store(out, shifted.view(np.int64))
 
 
 def block_normal(words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
@@ -93,17 +93,21 @@ def block_normal(words: np.ndarray, out: np.ndarray, mean: float, std: float) ->
         out[...] = box_muller(unit_float32(words), mean, std)
         return
     blocks = unit_float64(words).reshape(-1, 2, _HALF_BLOCK)
-    log = _by_library(math.log, 1 - blocks[:, 0].reshape(-1))
-    for place, direction in enumerate(_around(log, blocks[:, 1].reshape(-1))):
-        out.reshape(blocks.shape)[:, place] = fused_float64(direction, std, mean).reshape(-1, _HALF_BLOCK)
+    radius = np.sqrt(-2 * _by_library(math.log, 1 - blocks[:, 0].reshape(-1)))
+    angle = 2 * math.pi * blocks[:, 1].reshape(-1)
+    for place, function in enumerate((math.cos, math.sin)):
+        normal = fused_float64(radius * _by_library(function, angle), std, mean)
+        out.reshape(blocks.shape)[:, place] = normal.reshape(-1, _HALF_BLOCK)
 
 
 def paired_normal(words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
     """Normal numbers two at a time, of two uniforms, the first of which gives the angle; in float64, rounded."""
-    unit = unit_float64(words)
-    log = _by_library(math.log1p, -unit[1::2])
-    for place, direction in enumerate(_around(log, unit[0::2])):
-        store(out[place::2], fused_float64(direction, std, mean))
+    turns, units = unit_float64(words).reshape(-1, 2).T.tolist()
+    pairs = []
+    for turn, unit in zip(turns, units):
+        radius, angle = math.sqrt(-2.0 * math.log1p(-unit)), 2.0 * math.pi * turn
+        pairs += (radius * math.cos(angle), radius * math.sin(angle))
+    store(out, fused_float64(np.array(pairs), std, mean))
 
 
 def powers(out: np.ndarray, exponents: np.ndarray) -> None:
@@ -127,12 +131,6 @@ def shuffle(words: np.ndarray, order: np.ndarray, start: int, long: bool) -> Non
     for place, distance in enumerate((drawn % left).tolist(), start):
         partner = place + distance
         places[place], places[partner] = places[partner], places[place]
-
-
-def _around(log: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """radius · cos, radius · sin."""
-    radius, angle = np.sqrt(-2 * log), 2 * math.pi * turn
-    return radius * _by_library(math.cos, angle), radius * _by_library(math.sin, angle)
 
 
 def _by_library(function: Callable[[float], float], numbers: np.ndarray) -> np.ndarray:

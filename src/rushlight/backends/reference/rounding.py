@@ -31,7 +31,7 @@ def fused_float32(factor: np.ndarray, width: np.ndarray | float, low: np.ndarray
 
 def fused_float64(factor: np.ndarray, width: float, low: float) -> np.ndarray:
     """`factor * width + low` rounded once to float64 (Boldo & Melquiond 2008, emulation of the FMA)."""
-    if not (isfinite(width) and isfinite(low)):
+    if low == 0 or abs(width) == 1 or not (isfinite(width) and isfinite(low)):  # nothing that is rounded twice
         return factor * width + low
     if width > _LARGE:  # cutting it into halves would overflow
         return fused_float64(factor, width / _LARGE, low / _LARGE) * _LARGE

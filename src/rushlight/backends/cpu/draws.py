@@ -1,0 +1,174 @@
+"""Random numbers by kernels: the words of MT19937, and what distributions make of them, ready to be called.
+
+In: the memory of a generator's state, or tempered words, and a one-dimensional array. Out: nothing; memory is filled.
+What is declined (`Refusal`), NumPy makes of the same words (`backends.reference.draws`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import struct
+import sys
+import warnings
+from array import array
+from functools import lru_cache
+
+import numpy as np
+
+from ... import runtime
+from ...compiler import jit
+from ...kernels import random_numbers as emitted
+from ...kernels.fused import LARGEST, SMALLEST
+from ...kernels.random_words import ROOM, SLACK, STATE, WORDS, emit_words
+from ...language.ir import BY_NAME, Type, f64, i8, i16, i32, i64
+from ...plan.target import Target
+from ..protocol import Refusal
+from ..reference.draws import store
+from .kernels import kernel
+
+_FEW = 8192
+"""Numbers, up to which one thread is quicker than a team."""
+
+_FLOATS = {"f": "f32", "d": "f64", "e": "f16"}
+_INTEGERS = {"b": i8, "B": i8, "h": i16, "i": i32, "l": i64, "q": i64}
+_BITS = {1: i8, 2: i16, 4: i32, 8: i64}
+
+
+class Draws:
+    """The words, and the distributions by name; each kernel but that of the words is made when it is first used."""
+
+    state_room, slack = ROOM, SLACK
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._words = kernel(target, "random words", emit_words)["words"]
+        self._entries: dict[tuple, tuple] = {}
+
+    def words(self, state: np.ndarray, used: int, out: np.ndarray, count: int) -> int:
+        """Write `count` words into `out` (uint32, room for `slack` more); returns how many of the state's are used.
+
+        `state` is uint32, of `state_room` words, of which the first 624 are the state."""
+        runtime.launch(self._words, WORDS.pack(runtime.address(state), runtime.address(out), used, count))
+        return used + count if count <= STATE - used else (used + count - 1) % STATE + 1
+
+    def uniform(self, words: np.ndarray, out: np.ndarray, low: float, high: float) -> None:
+        """Numbers in [low, high)."""
+        if out.dtype == np.float64:
+            self._check(low, high - low)
+        else:
+            low, high = np.float32(low), np.float32(high)
+        self._run("uniform", emitted.UNIFORM, words, out, _float_type(out), low, high - low, high)
+
+    def bernoulli(self, words: np.ndarray, out: np.ndarray, probability: float, one: float) -> None:
+        """`one`, each with the given probability, and zeros."""
+        bits = int.from_bytes(np.array(one, out.dtype).tobytes(), sys.byteorder, signed=True)
+        self._run("bernoulli", emitted.BERNOULLI, words, out, _BITS[out.itemsize], probability, bits)
+
+    def exponential(self, words: np.ndarray, out: np.ndarray, rate: float) -> None:
+        """Exponential numbers of the given rate."""
+        self._run("exponential", emitted.EXPONENTIAL, words, out, _float_type(out), -1.0 / rate, _library("log1p"))
+
+    def cauchy(self, words: np.ndarray, out: np.ndarray, median: float, sigma: float) -> None:
+        """Cauchy numbers."""
+        self._check(median, sigma)
+        self._run("cauchy", emitted.CAUCHY, words, out, _float_type(out), median, sigma, _library("tan"))
+
+    def geometric(self, words: np.ndarray, out: np.ndarray, probability: float) -> None:
+        """How many trials it takes to succeed."""
+        of = _INTEGERS.get(out.dtype.char) or _float_type(out)
+        divisor, functions = math.log1p(-probability), (_library("log"), _library("ceil"))
+        self._run("geometric", emitted.GEOMETRIC, words, out, of, divisor, *functions)
+
+    def powers(self, out: np.ndarray, exponents: np.ndarray) -> None:
+        """e to the power of float64 numbers."""
+        self._run("powers", emitted.POWERS, exponents, out, _float_type(out), _library("exp"))
+
+    def integers(self, words: np.ndarray, out: np.ndarray, low: int, span: int, long: bool) -> None:
+        """Integers in [low, low + span), of 64-bit words where `long`."""
+        if span == 1 << 64 or (span > 1 << 32 and not long):
+            raise Refusal("words are taken as they are")
+        of = _INTEGERS.get(out.dtype.char)
+        place = np.empty(out.size, np.int64) if of is None else out
+        self._run("integers", emitted.INTEGERS, words, place, of or i64, _signed(low), _signed(span), variant=(long,))
+        if place is not out:
+            store(out, place)
+
+    def block_normal(self, words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
+        """Normal numbers in blocks of 16."""
+        if out.dtype == np.float64:
+            self._check(mean, std)
+        functions = [_library(name) for name in ("log", "sin", "cos")]
+        self._run("block_normal", emitted.BLOCK_NORMAL, words, out, _float_type(out), mean, std, *functions)
+
+    def paired_normal(self, words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
+        """Normal numbers two at a time."""
+        self._check(mean, std)
+        functions = [_library(name) for name in ("log1p", "sin", "cos")]
+        self._run("paired_normal", emitted.PAIRED_NORMAL, words, out, _float_type(out), mean, std, *functions)
+
+    def shuffle(self, words: np.ndarray, order: np.ndarray, start: int, long: bool) -> None:
+        """Exchange place i of `order` with one of those from i on, for as many i as there are words."""
+        if order.dtype != np.int32:
+            raise Refusal("so many numbers are not compiled")
+        entry, _ = self._entry("shuffle", {}, long)
+        count = words.size >> long
+        partners = np.empty(count + emitted.AHEAD, np.int32)
+        places = [runtime.address(numbers) for numbers in (words, order, partners)]
+        runtime.launch(entry, emitted.SHUFFLE.pack(*places, start, start + count, order.size))
+
+    def _check(self, low: float, width: float) -> None:
+        """Where float64's fused sums are emulated, within their limits."""
+        limited = abs(low) <= LARGEST and (width == 0 or SMALLEST <= abs(width) <= LARGEST)
+        if not (self.target.fma or limited):
+            raise Refusal(f"{width} and {low} are too far apart for fused sums by emulation")
+
+    def _run(
+        self, name: str, fields: dict, words: np.ndarray, out: np.ndarray, of: Type, *values: float, variant: tuple = ()
+    ) -> None:
+        if not (out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative):
+            raise Refusal("the numbers do not lie one behind the other")
+        entry, packing = self._entry(name, fields, of, *variant)
+        packed = array("q", packing.pack(0, 0, runtime.address(words), runtime.address(out), out.size, *values))
+        runtime.launch(entry, packed, runtime.team_size() if out.size > _FEW else 1)
+
+    def _entry(self, name: str, fields: dict, *arguments: object) -> tuple[jit.Entry, struct.Struct]:
+        """A kernel, and how its words are packed: two counters, two addresses, a count, and the fields."""
+        key = (name, *arguments)
+        known = self._entries.get(key)
+        if known is None:
+            emit = getattr(emitted, f"emit_{name}")
+            try:
+                entry = kernel(self.target, f"random {name}", emit, *arguments)[name]
+            except (jit.CompilerMissing, jit.KernelFailed) as failed:
+                warnings.warn(f"{failed}; NumPy draws these numbers", RuntimeWarning, stacklevel=2)
+                entry = None
+            codes = ["d" if kind is f64 else "q" for kind in fields.values()]
+            known = self._entries[key] = entry, struct.Struct("=5q" + "".join(codes))
+        if known[0] is None:
+            raise Refusal(f"the kernel {name} does not compile")
+        return known
+
+
+def _float_type(out: np.ndarray) -> Type:
+    return BY_NAME[_FLOATS.get(out.dtype.char, "bf16")]
+
+
+def _signed(number: int) -> int:
+    """An integer modulo 2⁶⁴, as int64 holds it."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+@lru_cache(maxsize=16)
+def _library(name: str) -> int:
+    """The address of a function of the C library: the one that `math` calls."""
+    try:
+        library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+        function = getattr(library, name)
+    except (OSError, AttributeError):
+        raise Refusal(f"the C library's {name} is not found") from None
+    function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
+    probes = (0.1, 0.625, 0.9999)
+    if [function(x) for x in probes] != [getattr(math, name)(x) for x in probes]:
+        raise Refusal(f"the C library's {name} is not Python's")
+    return ctypes.cast(function, ctypes.c_void_p).value
