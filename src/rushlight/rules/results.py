@@ -48,6 +48,30 @@ def reduced(inputs: Layouts, axes: tuple[int, ...], keepdim: bool, *attributes: 
     return [(without(shape, axes, keepdim), kind)]
 
 
+def without_axes(inputs: Layouts, axes: tuple[int, ...]) -> list[Layout]:
+    """One result without those axes."""
+    return reduced(inputs, axes, False)
+
+
+def with_axis(inputs: Layouts, at: int) -> list[Layout]:
+    """One result with an axis of one entry more."""
+    shape, kind = inputs[0]
+    return [((*shape[:at], 1, *shape[at:]), kind)]
+
+
+def permuted(inputs: Layouts, order: tuple[int, ...]) -> list[Layout]:
+    """One result with the axes in that order."""
+    shape, kind = inputs[0]
+    return [(tuple([shape[axis] for axis in order]), kind)]
+
+
+def repeated(inputs: Layouts, times: tuple[int, ...]) -> list[Layout]:
+    """One result with each axis so many times as long, the last axes being the operand's."""
+    shape, kind = inputs[0]
+    shape = (1,) * (len(times) - len(shape)) + shape
+    return [(tuple([n * count for n, count in zip(shape, times)]), kind)]
+
+
 # -- of what they are made
 
 

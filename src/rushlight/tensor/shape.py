@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.rules.results import as_first, of_shape, permuted, repeated, with_axis, without_axes
 from rushlight.runtime.allocation import MOST_AXES, empty_like_array, too_many_axes, zeros_beside
 from rushlight.tensor.core import (
     Tensor,
@@ -95,7 +96,7 @@ def reshape(input: Tensor, *sizes: int | Sequence[int], shape: Sequence[int] | N
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshaped(input, infer_size(ints(sizes, "reshape", "shape", shape), memory(input).size), "ViewBackward0")
+    return _reshaped(input, infer_size(ints(sizes, "reshape", "shape", shape), memory(input).size))
 
 
 def view(
@@ -115,7 +116,7 @@ def view(
         result = wrap_view(array.reshape(shape, copy=False), self)
     except ValueError:
         raise RuntimeError(_not_a_view(self)) from None
-    record("ViewBackward0", result, (self,), partial(_reshape_rule, array.shape))
+    record(VIEW, (shape,), result, (self,))
     return result
 
 
@@ -174,15 +175,23 @@ def _does_not_fit(shape: tuple[int, ...], count: int) -> str:
     )
 
 
-def _reshaped(input: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
-    array = input._array
-    result = wrap_maybe_view(array.reshape(shape), input)
-    record(name, result, (input,), partial(_reshape_rule, array.shape))
+def _reshaped(input: Tensor, shape: tuple[int, ...]) -> Tensor:
+    result = wrap_maybe_view(input._array.reshape(shape), input)
+    record(VIEW, (shape,), result, (input,))
     return result
 
 
-def _reshape_rule(shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
-    return (_reshaped(grad, shape, "ViewBackward0"),)
+def _reshape_rule(attribute: object, needs: Needs, grad: Tensor) -> Gradients:
+    return (_reshaped(grad, needs[0][0]),)
+
+
+VIEW = define(
+    "view",
+    "ViewBackward0",
+    derivative=_reshape_rule,
+    results=of_shape,
+    lowering=lambda array, shape: array.reshape(shape),
+)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -202,7 +211,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return reshape(input, 1)
     if start == end:
         return input
-    return _reshaped(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]), "ViewBackward0")
+    return _reshaped(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 def ravel(input: Tensor) -> Tensor:
@@ -229,7 +238,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
                 "in the input tensor"
             )
         )
-    return _reshaped(input, (*shape[:at], *infer_size(sizes, shape[at]), *shape[at + 1 :]), "ViewBackward0")
+    return _reshaped(input, (*shape[:at], *infer_size(sizes, shape[at]), *shape[at + 1 :]))
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -> Tensor:
@@ -241,8 +250,17 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None, *more: int) -
         dims = check_dims((dim, *more) if more else dim, len(shape))
     dropped = tuple([axis for axis in dims if axis < len(shape) and shape[axis] == 1])
     result = wrap_view(memory(input).squeeze(dropped), input)
-    record("SqueezeBackward0", result, (input,), partial(_reshape_rule, shape))
+    record(SQUEEZE, (dropped,), result, (input,))
     return result
+
+
+SQUEEZE = define(
+    "squeeze",
+    "SqueezeBackward0",
+    derivative=_reshape_rule,
+    results=without_axes,
+    lowering=lambda array, dropped: array.squeeze(dropped),
+)
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
@@ -251,9 +269,16 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     if array.ndim == MOST_AXES:
         raise too_many_axes(MOST_AXES + 1)
     at = check_dim(dim, array.ndim + 1)
-    result = wrap_view(array[(*(slice(None),) * at, None)], input)
-    record("UnsqueezeBackward0", result, (input,), partial(_reshape_rule, array.shape))
+    result = wrap_view(_with_axis(array, at), input)
+    record(UNSQUEEZE, (at,), result, (input,))
     return result
+
+
+def _with_axis(array: np.ndarray, at: int) -> np.ndarray:
+    return array[(*(slice(None),) * at, None)]
+
+
+UNSQUEEZE = define("unsqueeze", "UnsqueezeBackward0", derivative=_reshape_rule, results=with_axis, lowering=_with_axis)
 
 
 def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
@@ -279,12 +304,12 @@ def permute(input: Tensor, *order: int | Sequence[int], dims: Sequence[int] | No
     found = tuple([check_dim(dim, ndim) for dim in dims])
     if len(set(found)) != len(found):
         raise RuntimeError(message("permute(): duplicate dims are not allowed.", f"dims {dims}"))
-    return _permuted(input, found, "PermuteBackward0")
+    return _permuted(input, found, PERMUTE)
 
 
-def _permuted(input: Tensor, order: tuple[int, ...], name: str) -> Tensor:
+def _permuted(input: Tensor, order: tuple[int, ...], row: Operation) -> Tensor:
     result = wrap_view(memory(input).transpose(order), input)
-    record(name, result, (input,), partial(_permute_rule, order))
+    record(row, (order,), result, (input,))
     return result
 
 
@@ -292,7 +317,19 @@ def _permute_rule(order: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradien
     back = [0] * len(order)
     for position, axis in enumerate(order):
         back[axis] = position
-    return (_permuted(grad, tuple(back), "PermuteBackward0"),)
+    return (_permuted(grad, tuple(back), PERMUTE),)
+
+
+PERMUTE, TRANSPOSE, T = (
+    define(
+        name,
+        f"{name.title()}Backward0",
+        derivative=_permute_rule,
+        results=permuted,
+        lowering=lambda array, order: array.transpose(order),
+    )
+    for name in ("permute", "transpose", "t")
+)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -302,7 +339,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     order = list(range(ndim))
     if ndim:
         order[a], order[b] = b, a
-    return _permuted(input, tuple(order), "TransposeBackward0")
+    return _permuted(input, tuple(order), TRANSPOSE)
 
 
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
@@ -315,12 +352,12 @@ def t(input: Tensor) -> Tensor:
     ndim = memory(input).ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
-    return _permuted(input, (1, 0) if ndim == 2 else tuple(range(ndim)), "TBackward0")
+    return _permuted(input, (1, 0) if ndim == 2 else tuple(range(ndim)), T)
 
 
 def all_axes_reversed(self: Tensor) -> Tensor:
     """The axes in reverse."""
-    return _permuted(self, tuple(range(memory(self).ndim))[::-1], "PermuteBackward0")
+    return _permuted(self, tuple(range(memory(self).ndim))[::-1], PERMUTE)
 
 
 def matrix_transpose(self: Tensor) -> Tensor:
@@ -346,7 +383,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     order = [axis for axis in range(ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources)):
         order.insert(target, axis)
-    return _permuted(input, tuple(order), "PermuteBackward0")
+    return _permuted(input, tuple(order), PERMUTE)
 
 
 # -- expanding
@@ -364,10 +401,25 @@ def expand(
             f"({len(sizes)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = tuple([_expanded_size(n, axis - lead, shape, sizes) for axis, n in enumerate(sizes)])
-    result = wrap_view(quiet(np.broadcast_to, self._array, target), self)
-    writeable_as(result._array, self._array)
-    record("ExpandBackward0", result, (self,), _pass_rule)
+    result = wrap_view(_expanded(self._array, target), self)
+    record(EXPAND, (target,), result, (self,))
     return result
+
+
+def _expanded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    view = quiet(np.broadcast_to, array, shape)
+    writeable_as(view, array)
+    return view
+
+
+# The engine sums the gradient to the input's shape.
+EXPAND = define(
+    "expand",
+    "ExpandBackward0",
+    derivative=lambda shape, needs, grad: (grad,),
+    results=of_shape,
+    lowering=_expanded,
+)
 
 
 def writeable_as(view: np.ndarray, source: np.ndarray) -> None:
@@ -392,10 +444,6 @@ def _expanded_size(n: int, axis: int, shape: tuple[int, ...], sizes: tuple[int, 
             f"dimension {axis + len(sizes) - len(shape)}.  Target sizes: {list(sizes)}.  Tensor sizes: {list(shape)}"
         )
     return n
-
-
-def _pass_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return (grad,)  # the engine sums it to the input's shape
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
@@ -429,17 +477,24 @@ def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | N
     lead = len(sizes) - memory(self).ndim
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    shape = (1,) * lead + memory(self).shape
-    result = wrap(quiet(np.tile, self._array, sizes))
-    record("RepeatBackward0", result, (self,), partial(_repeat_rule, sizes, shape))
+    result = wrap(_tiled(self._array, sizes))
+    record(REPEAT, (sizes,), result, (self,))
     return result
 
 
-def _repeat_rule(sizes: tuple[int, ...], shape: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
+def _tiled(array: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    return quiet(np.tile, array, sizes)
+
+
+def _repeat_rule(sizes: tuple[int, ...], needs: Needs, grad: Tensor) -> Gradients:
+    shape = (1,) * (len(sizes) - len(needs[0][0])) + needs[0][0]
     pairs = [n for pair in zip(sizes, shape) for n in pair]  # (times, length) for each axis
     if 0 in sizes:
         return (wrap(zeros_beside(memory(grad), shape, memory(grad).dtype)),)
     return (reshape(grad, pairs).sum(tuple(range(0, len(pairs), 2))),) if sizes else (grad,)
+
+
+REPEAT = define("repeat", "RepeatBackward0", derivative=_repeat_rule, results=repeated, lowering=_tiled)
 
 
 def tile(input: Tensor, *counts: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
@@ -470,11 +525,24 @@ def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None =
     """The entries of these axes in reverse, copied."""
     array = elements(input)
     dims = check_dims(ints(axes, "flip", "dims", dims), array.ndim)
+    result = wrap_like(_flipped(array, dims), input)
+    record(FLIP, (dims,), result, (input,))
+    return result
+
+
+def _flipped(array: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     flipped = empty_like_array(array, array.dtype)
     flipped[...] = np.flip(array, dims if array.ndim else ())
-    result = wrap_like(flipped, input)
-    record("FlipBackward0", result, (input,), lambda needs, grad: (flip(grad, dims),))
-    return result
+    return flipped
+
+
+FLIP = define(
+    "flip",
+    "FlipBackward0",
+    derivative=lambda dims, needs, grad: (flip(grad, dims),),
+    results=as_first,
+    lowering=_flipped,
+)
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -486,10 +554,17 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
         raise RuntimeError(f"shifts and dimensions must align. shifts: {counts[0]}, dims:{counts[1]}")
     if counts[1] and not memory(input).ndim:
         raise IndexError(f"Dimension specified as {dims} but tensor has no dimensions")
+    shifts, dims = (tuple(given) if isinstance(given, list) else given for given in (shifts, dims))
     result = wrap(np.roll(input._array, shifts, dims))
-    back = -shifts if isinstance(shifts, int) else tuple(-n for n in shifts)
-    record("RollBackward0", result, (input,), lambda needs, grad: (roll(grad, back, dims),))
+    record(ROLL, (shifts, dims), result, (input,))
     return result
+
+
+def _roll_rule(shifts: int | tuple, dims: int | tuple | None, needs: Needs, grad: Tensor) -> Gradients:
+    return (roll(grad, -shifts if isinstance(shifts, int) else tuple([-n for n in shifts]), dims),)
+
+
+ROLL = define("roll", "RollBackward0", derivative=_roll_rule, results=as_first, lowering=np.roll)
 
 
 def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...]:
