@@ -172,9 +172,11 @@ def _sources() -> str:
     """A digest of the files that plan, emit, compile and launch kernels."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     digest = hashlib.sha256()
-    for folder in (os.path.join(package, name) for name in ("plan", "language", "compiler", "kernels", "runtime")):
-        for name in sorted(os.listdir(folder)):
-            if name.endswith(".py"):
-                with open(os.path.join(folder, name), "rb") as file:
-                    digest.update(name.encode() + b"\0" + file.read() + b"\0")
+    for part in ("plan", "language", "compiler", "kernels", "runtime"):
+        for folder, inner, names in os.walk(os.path.join(package, part)):
+            inner.sort()
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    with open(os.path.join(folder, name), "rb") as file:
+                        digest.update(name.encode() + b"\0" + file.read() + b"\0")
     return digest.hexdigest()[:32]

@@ -1,0 +1,62 @@
+"""erf and erfc.
+
+erf x = x·(1 + ERF(x²))                                       near 0
+erf x = 1 − exp(LOG_ERFC(x)), or 1 − erfc x for float64       elsewhere
+erfc x = exp(−x²)·ERFCX((x − 4) / (x + 4)) / (1 + 2x)         for x ≥ 0; else 2 − erfc |x|
+"""
+
+from __future__ import annotations
+
+from rushlight.language.ir import Function, Value
+
+from .coefficients import ERF, ERFCX, LOG_ERFC
+from .exponential import exp_parts
+from .formats import (
+    DOUBLE,
+    MIDDLE,
+    SINGLE,
+    flipped,
+    format_of,
+    in_double,
+    polynomial,
+    power_of_two,
+    product_error,
+    scaled,
+    sign_bit,
+)
+
+
+def erf(f: Function, x: Value) -> Value:
+    """2/√π · ∫₀ˣ exp(−t²) dt."""
+    precision, size = format_of(x).precision, f.abs(x)
+    small = f.fma(size, polynomial(f, size * size, ERF[precision]), size)
+    if precision == SINGLE:
+        far = f.min(4.0, size)  # erf is 1 there
+        y, n = exp_parts(f, polynomial(f, far, LOG_ERFC[precision]))
+        large, end = 1.0 - y * power_of_two(n, x), 0.922
+    else:
+        large, end = 1.0 - _erfc_positive(f, f.min(6.0, size), precision), 1.0
+    return flipped(f.select(size < end, small, large), sign_bit(x))
+
+
+def erfc(f: Function, x: Value) -> Value:
+    """1 − erf x."""
+    if format_of(x).precision == SINGLE:
+        return in_double(f, lambda d: _erfc(f, d, MIDDLE), x)
+    near = f.fma(-x, polynomial(f, x * x, ERF[DOUBLE]), 1.0 - x)  # where the other's sum loses two bits
+    return f.select(f.abs(x) < 0.5, near, _erfc(f, x, DOUBLE))
+
+
+def _erfc(f: Function, x: Value, precision: int) -> Value:
+    y = _erfc_positive(f, f.min(28.0 if precision == DOUBLE else 10.5, f.abs(x)), precision)
+    return f.select(x < 0.0, 2.0 - y, y)
+
+
+def _erfc_positive(f: Function, x: Value, precision: int) -> Value:
+    square = x * x
+    y, n = exp_parts(f, -square, precision)
+    q = (x - 4.0) / (x + 4.0)
+    y = y * polynomial(f, q, ERFCX[precision]) / (1.0 + 2.0 * x)
+    if precision != DOUBLE:
+        return y * power_of_two(n, y)
+    return scaled(f.fma(-product_error(f, x, x, square), y, y), n)
