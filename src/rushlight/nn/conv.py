@@ -7,6 +7,7 @@ for any number of axes, a class for each number only says which.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import update_wrapper
 from types import FunctionType
 from typing import Any
 
@@ -35,12 +36,14 @@ def each_axis(value: Any, rank: int) -> tuple:
 
 
 def _name_after(cls: type, *methods: str) -> None:
-    """Copies of inherited methods under the class's name: a wrong argument is an error of Conv2d, not of a base."""
+    """The class's own copies of inherited methods. Where arguments do not fit, Python's TypeError names the function's
+    class, which must be Conv2d as in PyTorch; and a method written once for any rank is one function, with one name."""
     for name in methods:
-        method = getattr(cls, name)
-        own = FunctionType(method.__code__, method.__globals__, name, method.__defaults__, method.__closure__)
-        own.__kwdefaults__, own.__annotations__ = method.__kwdefaults__, method.__annotations__
-        own.__doc__, own.__module__, own.__qualname__ = method.__doc__, __name__, f"{cls.__qualname__}.{name}"
+        shared = getattr(cls, name)
+        own = FunctionType(shared.__code__, shared.__globals__, name, shared.__defaults__, shared.__closure__)
+        own = update_wrapper(own, shared)
+        del own.__wrapped__
+        own.__qualname__ = f"{cls.__qualname__}.{name}"
         setattr(cls, name, own)
 
 

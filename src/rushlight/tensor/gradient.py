@@ -1,6 +1,13 @@
 """A leaf's gradient: what arrives for the first time may become `.grad` as it is, what comes later is added to it.
 
 In: gradients that the engine has computed. Out: the tensor in `.grad`, whose memory nobody else holds.
+
+Whether anybody else holds it only the reference counts of the tensor and of its memory say, as in PyTorch (which steals
+a gradient by the same test). A rule may return what it was given, one tensor for two inputs, a view, or what a user
+keeps; a mark "fresh" on results would have to be right in every rule, those of users too, and wrong once it would let
+`zero_grad` or an optimiser write into another's numbers. To copy always costs a pass over all weights and fresh memory
+in every step (28 ms for 100 MB). What the counts are when nobody else looks depends on the interpreter (how it counts
+its own stack has changed between versions), so they are taken once, by the very function that compares.
 """
 
 from __future__ import annotations
