@@ -39,7 +39,7 @@ def max_pool(
     """The largest entry of each window (NaN wins), and where it is in its plane if asked."""
     _check_tensor(op, x, "b")
     shape = memory(x).shape
-    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode).met()
+    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode).trimmed()
     wanted = return_indices or (x.requires_grad and is_grad_enabled())
     values, winners = registry.beside(memory(x)).max_pool(grid, memory(x), wanted)
     y = wrap_formatted(values, x)
@@ -93,7 +93,7 @@ def avg_pool(
     shape = memory(x).shape
     grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
     divisor = divisor_override or windows.Counts(grid, count_include_pad)
-    grid = grid.met()
+    grid = grid.trimmed()
     maps = Maps(("avg_pool", grid, divisor), ("avg_pool_grad", grid, divisor), keeps_format=rank < 3)
     return linear_map(AVG_POOL[max(rank, 2)], x, maps)
 

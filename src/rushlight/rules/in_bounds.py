@@ -1,7 +1,8 @@
-"""The in-bounds range: for a tap (or an output position) the outputs and inputs that belong together, as slices.
+"""The in-bounds range: for a tap (or an output position) the outputs and inputs that belong together.
 
-With them no kernel needs its input padded, dilated or unrolled in memory. Convolution, pooling, unfold and fold all go
-through their taps with `iterate_taps`.
+`in_bounds` is the rule, which windows, plans and pictures use, too. The reference kernels have slices of it, with which
+nothing is padded, dilated or unrolled in memory: convolution, pooling, unfold and fold all go through their taps with
+`iterate_taps`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,21 @@ from itertools import product
 from math import gcd
 
 EMPTY = slice(0, 0), slice(0, 0)
+
+
+def in_bounds(offset: int, step: int, size: int, begin: int | None = None, end: int | None = None) -> tuple[int, int]:
+    """The t from `begin` to `end` − 1 (where given) with 0 ≤ offset + step·t < size, as the first and one behind the
+    last.
+
+    >>> in_bounds(-1, 2, 5), in_bounds(-1, 2, 5, 0, 2), in_bounds(9, 2, 5, 0, 2)
+    ((1, 3), (1, 2), (0, 0))
+    """
+    first, last = -(offset // step), (size - 1 - offset) // step + 1
+    if begin is not None:
+        first, last = max(begin, first), max(begin, last)
+    if end is not None:
+        first, last = min(first, end), min(last, end)
+    return first, max(first, last)
 
 
 def in_bounds_range(offset: int, stride: int, count: int, size: int, input_dilation: int = 1) -> tuple[slice, slice]:
@@ -27,9 +43,8 @@ def in_bounds_range(offset: int, stride: int, count: int, size: int, input_dilat
         return EMPTY
     period = input_dilation // common
     first = -(offset // common) * pow(stride // common, -1, period) % period  # the smallest o ≥ 0 on an input
-    start = -(offset // stride)  # the smallest o with offset + o·stride ≥ 0
+    start, stop = in_bounds(offset, stride, (size - 1) * input_dilation + 1, 0, count)
     start = first + max(0, -((first - start) // period)) * period
-    stop = min(count, ((size - 1) * input_dilation - offset) // stride + 1)
     if start >= stop:
         return EMPTY
     more = (stop - 1 - start) // period

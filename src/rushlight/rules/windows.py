@@ -15,6 +15,7 @@ from rushlight.core.errors import message
 from . import formula
 from .arguments import AXES, at_axis, by_axis, integer, integers, shown, wrong_type
 from .hints import raise_hinted
+from .in_bounds import in_bounds
 from .rules import Pairs, check_pad
 
 PAD_MODES = ("constant", "reflect", "replicate", "circular")
@@ -30,16 +31,16 @@ class Windows(NamedTuple):
     padding: tuple[int, ...]
     out: tuple[int, ...]
 
-    def met(self) -> Windows:
-        """The same windows with those taps alone that an input meets, of which there are no more than sizes allow.
+    def trimmed(self) -> Windows:
+        """The same windows with those taps alone that read an input, of which there are no more than sizes allow.
 
-        >>> Windows((4,), (2**31 - 1,), (1,), (1,), (2**30 - 1,), (1,)).met()
+        >>> Windows((4,), (2**31 - 1,), (1,), (1,), (2**30 - 1,), (1,)).trimmed()
         Windows(size=(4,), taps=(4,), stride=(1,), dilation=(1,), padding=(0,), out=(1,))
         """
         taps, padding = [], []
         for n, k, s, d, p, out in zip(self.size, self.taps, self.stride, self.dilation, self.padding, self.out):
-            first = min(max(0, -(((out - 1) * s - p) // d)), k - 1)
-            last = min(k - 1, (n - 1 + p) // d)
+            first = min(in_bounds((out - 1) * s - p, d, n, 0, k)[0], k - 1)  # of the last output
+            last = in_bounds(-p, d, n, 0, k)[1] - 1  # of the first one
             taps.append(max(last - first, 0) + 1)
             padding.append(p - first * d)
         return self._replace(taps=tuple(taps), padding=tuple(padding))
