@@ -10,7 +10,7 @@ KERNELS = $(foreach name,bias compiled lanewise overlap ownership planes pooling
 	tests/backends/test_$(name).py) tests/fuzz/test_engines.py tests/fuzz/test_found.py
 DATA ?=
 
-.PHONY: demo test check parity targets typing package sweep explore plans bench clean
+.PHONY: demo test check parity targets typing package sweep sweep-math explore plans bench clean
 
 demo: $(VENV)/train.stamp
 	$(BIN)/rushlight train $(if $(DATA),--data $(DATA))
@@ -47,6 +47,10 @@ package: $(VENV)/test.stamp
 # Long sweeps with a larger budget.
 sweep: $(VENV)/test.stamp
 	RUSHLIGHT_SWEEP=10 $(BIN)/python -m pytest -n 2 -m "long or live"
+
+# Every float32 number through every vector function, against float64: the better part of an hour.
+sweep-math: $(VENV)/test.stamp
+	$(BIN)/python -m tests.kernels.sweep_mathematics
 
 # Layers that nobody tried, from a fresh seed, on every instruction set of this machine; SECONDS of them.
 SECONDS ?= 60

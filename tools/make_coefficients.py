@@ -34,9 +34,9 @@ class Fit(NamedTuple):
     ends: dict[int, tuple]  # by precision
 
 
-def everywhere(low: float, high: float) -> dict[int, tuple]:
-    """The same interval for every precision."""
-    return {bits: (mp.mpf(low), mp.mpf(high)) for bits in WANTED}
+def everywhere(low: float, high: float, *precisions: int) -> dict[int, tuple]:
+    """The same interval for several precisions, or all."""
+    return {bits: (mp.mpf(low), mp.mpf(high)) for bits in precisions or WANTED}
 
 
 def square(x: mp.mpf) -> mp.mpf:
@@ -61,6 +61,7 @@ _cos_tail = series(mp.cos, 4)
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0001")
 QUARTER = mp.pi / 4 * mp.mpf("1.0001")
 ROOT = mp.sqrt(2)
+ROOT_ATANH = (ROOT - 1) / (ROOT + 1)
 OCTANT = mp.tan(mp.pi / 8) * mp.mpf("1.0001")
 
 
@@ -82,15 +83,21 @@ FITS = {
         "(log(1 + f) − f + f²/2) / f³, √½ ≤ 1 + f ≤ √2",
         _log1p_rest, lambda f: f, lambda f: abs(f**3 / mp.log(1 + f)), everywhere(1 / ROOT - 1, ROOT - 1),
     ),
-    "SINH": Fit("(sinh x − x) / x³ in x², |x| ≤ 1", odd(mp.sinh), square, square, everywhere(0, 1)),
-    "TANH": Fit("(tanh x − x) / x³ in x², |x| ≤ 0.6", odd(mp.tanh), square, square, everywhere(0, 0.6)),
-    "SIN": Fit("(sin r − r) / r³ in r², |r| ≤ π/4", odd(mp.sin), square, square, everywhere(0, QUARTER)),
+    "SINH": Fit("(sinh x − x) / x³ in x², |x| ≤ 1", odd(mp.sinh), square, square, everywhere(0, 1, MIDDLE, DOUBLE)),
+    "TANH": Fit("(tanh x − x) / x³ in x², |x| ≤ 0.6", odd(mp.tanh), square, square, everywhere(0, 0.6, SINGLE, DOUBLE)),
+    "SIN": Fit(
+        "(sin r − r) / r³ in r², |r| ≤ π/4",
+        odd(mp.sin), square, square, everywhere(0, QUARTER, MIDDLE, DOUBLE),
+    ),
     "COS": Fit(
         "(cos r − 1 + r²/2) / r⁴ in r², |r| ≤ π/4",
-        lambda r: _cos_tail(r), square, lambda r: r**4 / mp.cos(r), everywhere(0, QUARTER),
+        lambda r: _cos_tail(r), square, lambda r: r**4 / mp.cos(r), everywhere(0, QUARTER, MIDDLE, DOUBLE),
     ),
-    "ASIN": Fit("(asin x − x) / x³ in x², |x| ≤ 1/2", odd(mp.asin), square, square, everywhere(0, 0.5)),
-    "ATAN": Fit("(atan x − x) / x³ in x², |x| ≤ tan π/8", odd(mp.atan), square, square, everywhere(0, OCTANT)),
+    "ASIN": Fit("(asin x − x) / x³ in x², |x| ≤ 1/2", odd(mp.asin), square, square, everywhere(0, 0.5, MIDDLE, DOUBLE)),
+    "ATAN": Fit(
+        "(atan x − x) / x³ in x², |x| ≤ tan π/8",
+        odd(mp.atan), square, square, everywhere(0, OCTANT, MIDDLE, DOUBLE),
+    ),
     "ERF": Fit(
         "erf(x) / x − 1 in x², |x| ≤ 1 (float32: 0.925)",
         lambda x: mp.erf(x) / x - 1, square, lambda x: x / mp.erf(x),
@@ -104,6 +111,10 @@ FITS = {
         "(1 + 2a) exp(a²) erfc(a) in q = (a − 4) / (a + 4), 0 ≤ a ≤ 28 (float32: 10.5)",
         _erfcx, lambda q: q, lambda q: 1 / _erfcx(q),
         {MIDDLE: (mp.mpf(-1), mp.mpf(6.5) / 14.5), DOUBLE: (mp.mpf(-1), mp.mpf(24) / 32)},
+    ),
+    "ATANH": Fit(
+        "(2 atanh(s) / s − 2 − 2/3 s²) / s⁴ in s², |s| ≤ (√2 − 1) / (√2 + 1); eleven bits more",
+        series(lambda s: 2 * mp.atanh(s), 5), square, lambda s: 2**10 * s**4, {DOUBLE: (mp.mpf(0), ROOT_ATANH)},
     ),
 }  # fmt: skip
 

@@ -24,7 +24,8 @@ Rules of the language
   computed in Python: `x * 0` is the int 0, `f.if_(True)` emits no branch, a loop of one turn is no loop. So an
   author writes one text for known and unknown sizes. Unrolling is Python's own `for`.
 * Operators: `+ - * // % << >> & | ^`, comparisons, on numbers and vectors of one type; Python numbers adapt.
-  Integers are signed and must not overflow; `//` and `%` need operands ≥ 0 (and cost 20 cycles: keep counters).
+  Integers are signed and must not overflow (but in `a.wrapping("+", b)`); `//` and `%` need operands ≥ 0 (and cost
+  20 cycles: keep counters).
 * Floating point is computed as written: nothing is reassociated, and only `f.fma` fuses (where the target can;
   elsewhere it multiplies and adds). So bits do not depend on the optimiser.
 * A value belongs to the function in which it was made. Mutable variables (`f.var`) become registers.
@@ -52,6 +53,7 @@ from .types import (
     i16,
     i32,
     i64,
+    i128,
     like,
     literal,
     ptr,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BY_NAME", "Fields", "Function", "Mask", "Module", "Params", "Pointer", "Value", "Variable",
-    "bf16", "element", "f16", "f32", "f64", "i1", "i8", "i16", "i32", "i64", "like", "ptr", "vec",
+    "bf16", "element", "f16", "f32", "f64", "i1", "i8", "i16", "i32", "i64", "i128", "like", "ptr", "vec",
 ]  # fmt: skip
 
 Operand = Value | Pointer | int | float  # what an operation takes; Python numbers are constants
@@ -511,6 +513,11 @@ class Module:
         with self.function(name, [("words", ptr(i64))], export=True, distinct=False) as (f, words):
             with f.flushed() if flushed else nullcontext():
                 yield f, params.read(f, words)
+
+    def shared(self, name: str, define: Callable[[Module, str], Function]) -> Function:
+        """The function of a name, defined by the first that asks for it: what several parts of a module call."""
+        known = next((function for function in self._functions if function.name == name), None)
+        return known or define(self, name)
 
     def table(self, f: Function, of: Type, numbers: Sequence[int | float]) -> Pointer:
         """A constant array, for use in `f`."""

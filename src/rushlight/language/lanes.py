@@ -267,13 +267,9 @@ def _to_bf16(a: Value) -> Value:
     """Round to nearest even on the bits: add half a unit, less one where the last kept bit is 0."""
 
     f, bits = a.f, a.bits(i32)
-    rounded = _wrapping_add(bits, ((bits >> 16) & 1) + 0x7FFF)
+    rounded = bits.wrapping("+", ((bits >> 16) & 1) + 0x7FFF)
     chosen = f.select(_is_nan(a), bits | 0x400000, rounded)
     return _renamed(_cast(chosen >> 16, "trunc", i16), bf16)
-
-
-def _wrapping_add(a: Value, b: Value) -> Value:
-    return a.f.emit(a.type, f"add {a.type.text} {a.text}, {b.text}")
 
 
 def _is_nan(a: Value) -> Value:

@@ -35,6 +35,7 @@ i8 = Type("i8", "i", 8, "i8")
 i16 = Type("i16", "i", 16, "i16")
 i32 = Type("i32", "i", 32, "i32")
 i64 = Type("i64", "i", 64, "i64")
+i128 = Type("i128", "i", 128, "i128")  # a product of two i64: to compute with, not to store
 
 BY_NAME = {type.name: type for type in (f32, f64, f16, bf16, i8, i16, i32, i64)}
 

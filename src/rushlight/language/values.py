@@ -65,6 +65,12 @@ class Value:
         test = f"fcmp {ordered}" if type.kind == "f" else f"icmp {signed}"
         return self.f.emit(like(type, i1), f"{test} {type.text} {self.text}, {right}")
 
+    def wrapping(self, op: str, other: Value | int) -> Value:
+        """self op other for op +, − or ·, modulo 2^bits: for integers that may overflow."""
+        right = other.text if isinstance(other, Value) else literal(self.type, other)
+        verb = _INTEGER[op].removesuffix(" nsw")
+        return self.f.emit(self.type, f"{verb} {self.type.text} {self.text}, {right}")
+
     __add__, __radd__ = _binary_operator("+")
     __sub__, __rsub__ = _binary_operator("-")
     __mul__, __rmul__ = _binary_operator("*")
@@ -99,6 +105,11 @@ class Value:
     def to(self, of: Type) -> Value:
         """Converted to numbers of type `of`; rounds to nearest even; floats become integers towards zero."""
         return self.f.converted(self, of)
+
+    def unsigned_to(self, of: Type) -> Value:
+        """An integer as a longer one, its upper bits 0 whatever its sign."""
+        type = like(self.type, of)
+        return self.f.emit(type, f"zext {self.type.text} {self.text} to {type.text}")
 
     def bits(self, of: Type) -> Value:
         """The same bits read as numbers of type `of` (of equal size)."""

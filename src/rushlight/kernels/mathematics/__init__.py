@@ -13,6 +13,8 @@ from rushlight.language.ir import Function, Value
 from .error import erf, erfc
 from .exponential import cosh, exp, exp2, expm1, sigmoid, sinh, tanh
 from .logarithm import log, log1p, log2, log10, log_sigmoid, softplus
+from .power import pow
+from .trigonometric import acos, asin, atan, cos, sin, tan
 
 
 def sqrt(f: Function, x: Value) -> Value:
@@ -28,6 +30,9 @@ def rsqrt(f: Function, x: Value) -> Value:
 _ALL = (
     sqrt, rsqrt, exp, exp2, expm1, log, log2, log10, log1p,
     sinh, cosh, tanh, sigmoid, softplus, log_sigmoid, erf, erfc,
+    sin, cos, tan, asin, acos, atan,
 )  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Function, Value], Value]] = {function.__name__: function for function in _ALL}
-"""By their names in PyTorch."""
+"""Of one number, by their names in PyTorch."""
+FUNCTIONS_OF_TWO: dict[str, Callable[[Function, Value, Value], Value]] = {"pow": pow}
+"""Of two."""
