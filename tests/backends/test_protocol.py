@@ -12,6 +12,7 @@ from rushlight.backends.preparing import Host
 from rushlight.backends.protocol import KERNELS, Refusal, Task, layout_of, results_of
 from rushlight.rules import windows
 from rushlight.rules.expression import inputs as expressions
+from rushlight.rules.normalization import Norm
 from rushlight.rules.spec import ConvSpec
 
 LAYERS = {
@@ -69,6 +70,13 @@ def other_tasks():
     yield Task("pad_constant", ((2, 3, 12, 12), pairs, 7)), (x,)
     yield Task("pad_copies", ("reflect", (9, 9), pairs)), (x,)
     yield Task("pad_copies_grad", ("circular", (9, 9), pairs)), (draw((2, 3, 12, 12)),)
+    channels = [draw(3) for _ in range(3)]
+    batch = Norm("batch", activation="relu")
+    for norm, weight in ((batch, channels[0]), (Norm("groups", 3), None), (Norm("last", 2), draw((9, 9)))):
+        yield Task("norm", (norm,)), (x, weight, weight, x if norm is batch else None)
+        statistics = reference.norm(norm, x)[1]
+        yield Task("norm_grad", (norm, False, (True, weight is not None, False))), (x, x, statistics, weight)
+    yield Task("norm_apply", (batch,)), (x, channels[0], np.abs(channels[1]), *channels[1:], None)
 
 
 def run(call, inputs, scratch=None, weights_cache=None):
@@ -118,7 +126,8 @@ def test_everything_else_too(task, inputs):
         elif task.kernel == "pointwise":
             direct = backend.pointwise(attributes[0], *inputs)
         else:
-            direct = [getattr(backend, task.kernel)(*attributes, *inputs)]
+            direct = getattr(backend, task.kernel)(*attributes, *inputs)
+            direct = direct if KERNELS[task.kernel].several else [direct]
         for array, expected, layout in zip(found, direct, wanted, strict=True):
             assert (array.shape, array.dtype) == layout[:2]
             np.testing.assert_array_equal(array, expected)

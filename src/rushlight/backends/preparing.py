@@ -78,7 +78,8 @@ class Preparing:
 
     def _by_name(self, kernel: str, *arguments: Any) -> Any:
         count = KERNELS[kernel].attributes
-        return self.run(Task(kernel, arguments[:count]), arguments[count:])[0]
+        results = self.run(Task(kernel, arguments[:count]), arguments[count:])
+        return tuple(results) if KERNELS[kernel].several else results[0]
 
 
 for _kernel in KERNELS.keys() - {"fprop", "dgrad", "max_pool", "pointwise"}:

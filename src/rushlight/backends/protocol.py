@@ -19,6 +19,7 @@ from rushlight.backends.array import steps, steps_in_order
 from rushlight.core.dtypes import code_of, of_code
 from rushlight.rules.expression import Expression, result_dtypes
 from rushlight.rules.layout import axis_order, broadcast
+from rushlight.rules.normalization import Norm
 from rushlight.rules.windows import Windows
 
 Lying = tuple[tuple[int, ...], ...] | None
@@ -110,6 +111,7 @@ class Kernel(NamedTuple):
 
     attributes: int
     results: Callable[..., list[Layout]]  # of the layouts of its arrays, and the attributes
+    several: bool = False  # whether a call gives a tuple of results
 
 
 def results_of(task: Task, layouts: Sequence[Layout | None]) -> list[Layout]:
@@ -138,6 +140,26 @@ def _ended(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
 def _max_pool(layouts: Sequence[Layout], grid: Windows, wanted: bool) -> list[Layout]:
     out = _ended(layouts[0].shape, grid.out)
     return [Layout(out, layouts[0].dtype), *[Layout(out, winner_dtype(grid))] * wanted]
+
+
+DOUBLE = np.dtype(np.float64)
+
+
+def scale_dtype(x: np.dtype, weight: Layout | None) -> np.dtype:
+    """The dtype of gradients of a normalisation's weight and bias; without a weight, float32 beside halves."""
+    return weight.dtype if weight is not None else np.dtype(np.float32) if x.itemsize == 2 else x
+
+
+def _norm(layouts: Sequence[Layout], norm: Norm) -> list[Layout]:
+    shape, dtype, _ = layouts[0]
+    return [Layout(shape, dtype), Layout((3, *norm.statistics(shape)), DOUBLE)]
+
+
+def _norm_grad(layouts: Sequence[Layout], norm: Norm, fixed: bool, wanted: tuple[bool, bool, bool]) -> list[Layout]:
+    (shape, dtype, _), weight = layouts[0], layouts[3] if len(layouts) > 3 else None
+    parameter = Layout(norm.scales(shape), scale_dtype(dtype, weight))
+    results = [Layout(shape, dtype), parameter, parameter]
+    return [layout for layout, asked in zip(results, wanted) if asked]
 
 
 def _columns(x: tuple[int, ...], grid: Windows) -> tuple[int, ...]:
@@ -188,4 +210,9 @@ KERNELS: dict[str, Kernel] = {
     "pad_constant": Kernel(3, _one(lambda x, shape, pairs, value: shape)),
     "pad_copies": Kernel(3, _one(_padded)),
     "pad_copies_grad": Kernel(3, _one(lambda y, mode, sizes, pairs: _ended(y, sizes))),
+    # Of x, weight, bias and residual; of x, mean, variance, weight, bias and residual; of x, grad, statistics and
+    # weight. What is behind x, or its statistics, may be None.
+    "norm": Kernel(1, _norm, several=True),
+    "norm_apply": Kernel(1, _one(lambda x, norm: x)),
+    "norm_grad": Kernel(3, _norm_grad, several=True),
 }

@@ -233,4 +233,5 @@ def run(task: Task, inputs: Sequence[Any]) -> list[Any]:
         return list(engine.max_pool(grid, *inputs, wanted))[: 1 + wanted]
     if task.kernel == "pointwise":
         return engine.pointwise(attributes[0], *inputs)
-    return [getattr(engine, task.kernel)(*attributes, *inputs)]
+    results = getattr(engine, task.kernel)(*attributes, *inputs)
+    return list(results) if KERNELS[task.kernel].several else [results]

@@ -90,6 +90,7 @@ from rushlight.nn.norm import LayerNorm as LayerNorm
 from rushlight.nn.norm import LazyBatchNorm1d as LazyBatchNorm1d
 from rushlight.nn.norm import LazyBatchNorm2d as LazyBatchNorm2d
 from rushlight.nn.norm import LazyBatchNorm3d as LazyBatchNorm3d
+from rushlight.nn.norm import RMSNorm as RMSNorm
 from rushlight.nn.parameter import Buffer as Buffer
 from rushlight.nn.parameter import Parameter as Parameter
 from rushlight.nn.parameter import UninitializedBuffer as UninitializedBuffer

@@ -46,7 +46,7 @@ from rushlight.nn.functional_loss import (
     nll_loss,
     smooth_l1_loss,
 )
-from rushlight.nn.functional_norm import batch_norm, group_norm, instance_norm, layer_norm, normalize
+from rushlight.nn.functional_norm import batch_norm, group_norm, instance_norm, layer_norm, normalize, rms_norm
 from rushlight.ops import conv as _conv
 from rushlight.ops import fold as _fold
 from rushlight.ops import linear as _linear
@@ -106,6 +106,7 @@ __all__ = [
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "selu",
     "sigmoid",
     "silu",

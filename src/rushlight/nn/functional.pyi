@@ -91,6 +91,8 @@ def layer_norm(input: _Tensor, normalized_shape: _Sequence[_b.int], weight: _Ten
     """Normalise over the last axes, those of normalized_shape; RuntimeError where the input ends otherwise."""
 def normalize(input: _Tensor, p: _b.float = 2.0, dim: _b.int = 1, eps: _b.float = 1e-12, out: _Tensor | None = None) -> _Tensor:
     """Divide by the p-norm along an axis, or by eps where that is larger; into `out` where it is given."""
+def rms_norm(input: _Tensor, normalized_shape: _Sequence[_b.int], weight: _Tensor | None = None, eps: _b.float | None = None) -> _Tensor:
+    """Divide by the root of the mean square over the last axes, those of normalized_shape, then scale."""
 def conv1d(input: _Tensor, weight: _Tensor, bias: _Tensor | None = None, stride: _b.int | _b.tuple[_b.int, ...] = 1, padding: _b.int | _b.str | _b.tuple[_b.int, ...] | _b.tuple[_b.tuple[_b.int, _b.int], ...] = 0, dilation: _b.int | _b.tuple[_b.int, ...] = 1, groups: _b.int = 1, *, padding_mode: _b.str = 'zeros') -> _Tensor:
     """Slide the taps over one axis and add up what they weigh."""
 def conv2d(input: _Tensor, weight: _Tensor, bias: _Tensor | None = None, stride: _b.int | _b.tuple[_b.int, ...] = 1, padding: _b.int | _b.str | _b.tuple[_b.int, ...] | _b.tuple[_b.tuple[_b.int, _b.int], ...] = 0, dilation: _b.int | _b.tuple[_b.int, ...] = 1, groups: _b.int = 1, *, padding_mode: _b.str = 'zeros') -> _Tensor:

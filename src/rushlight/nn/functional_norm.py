@@ -1,25 +1,35 @@
 """Normalisation as functions: mean 0 and variance 1 over some axes, then a scale and a shift.
 
-All four are one operation over different axes: batch norm over everything but the channels, layer norm over
-the last axes, group norm over groups of channels, instance norm over the positions of each channel.
+All are one operation over different axes (`ops.normalization`): batch norm over everything but the channels, layer norm
+over the last axes, group norm over groups of channels, instance norm over the positions of each channel, RMS norm over
+the last axes without a mean.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight.autograd.graph import record, widen
+from rushlight.autograd.graph import widen
 from rushlight.autograd.modes import no_grad
-from rushlight.core.dtypes import CODES, HALVES, float32
+from rushlight.autograd.version import version_of
+from rushlight.core.dtypes import CODES, HALVES, finfo, float32
 from rushlight.core.errors import message
-from rushlight.core.memory import worded
 from rushlight.nn.functional_activation import check_floating
+from rushlight.ops.normalization import (
+    BATCH_NORM,
+    GROUP_NORM,
+    INSTANCE_NORM,
+    LAYER_NORM,
+    RMS_NORM,
+    by_given,
+    by_own,
+)
 from rushlight.rules.arguments import TYPE_NAMES
-from rushlight.tensor.core import Tensor, is_in_order, memory, wrap, wrap_unordered
-from rushlight.tensor.layout import CHANNELS_LAST, is_channels_last, wrap_formatted
+from rushlight.rules.normalization import Norm
+from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.output import into
 
 
@@ -42,32 +52,36 @@ def batch_norm(
     """
     check_floating("batch_norm", input)
     _check_kinds(input, weight, bias)
-    if not input.numel():
+    shape = memory(input).shape
+    if 0 in shape:
         return _scaled_empty(input, weight, bias)
     if training:
-        _check_values_a_channel(input.shape)
+        _check_values_a_channel(shape)
     elif running_mean is None or running_var is None:
         raise RuntimeError("Expected running_mean and running_var to be defined when not training")
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    shape = (1, -1, *[1] * (input.dim() - 2))
+    norm = Norm("batch", 1, float(eps))
     if not training:
-        scale = (widen(running_var) + eps).rsqrt()
-        normal = (_formatted(widen(input)) - widen(running_mean).reshape(shape)) * scale.reshape(shape)
-        return _scaled(normal, weight, bias, shape, input)
-    axes = (0, *range(2, input.dim()))
-    normal, mean, variance = _normalized(widen(input), axes, eps, wrap_formatted)
-    count = input.numel() // input.shape[1]
+        return by_given(norm, input, running_mean, running_var, weight, bias)
+    result, statistics = by_own(BATCH_NORM, norm, input, weight, bias)
+    count = math.prod(shape) // shape[1]
+    if running_mean is not None:
+        _move(running_mean, statistics[0], momentum)
+    if running_var is not None:
+        _move(running_var, statistics[1], momentum, count / (count - 1))
+    return result
+
+
+def _move(running: Tensor, measured: np.ndarray, momentum: float, factor: float = 1.0) -> None:
+    """Move a running statistic towards `factor` times what was measured."""
+    old = memory(running)
+    if type(old) is np.ndarray and old.flags.writeable:
+        old[...] = old * (1.0 - momentum) + measured * (momentum * factor)
+        version_of(running).bump()
+        return
     with no_grad():
-        _move(running_mean, mean, momentum)
-        _move(running_var, variance * (count / (count - 1)), momentum)
-    return _scaled(normal, weight, bias, shape, input)
-
-
-def _move(running: Tensor | None, measured: np.ndarray, momentum: float) -> None:
-    """Move a running statistic towards what was measured."""
-    if running is not None:
-        old = widen(running)
-        running.copy_(old * (1 - momentum) + wrap(measured.reshape(-1).astype(old._array.dtype)) * momentum)
+        moved = wrap(measured.astype(np.float32 if old.itemsize == 2 else old.dtype)) * (momentum * factor)
+        running.copy_(widen(running) * (1 - momentum) + moved)
 
 
 def instance_norm(
@@ -81,21 +95,24 @@ def instance_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Normalise each channel of each sample over its positions."""
-    shape = (1, -1, *[1] * (input.dim() - 2))
-    if not input.numel():
+    shape = memory(input).shape
+    if 0 in shape:
         return _scaled_empty(input, weight, bias)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     check_floating("instance_norm", input)
     _check_kinds(input, weight, bias)
-    count = math.prod(input.shape[2:])
+    count = math.prod(shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    normal, mean, variance = _normalized(widen(input), tuple(range(2, input.dim())), eps)
-    with no_grad():
-        _move(running_mean, mean.mean(axis=0), momentum)
-        _move(running_var, variance.mean(axis=0) * (count / (count - 1)), momentum)
-    return _scaled(normal, weight, bias, shape, input)
+    _check_channels(input, weight=weight, bias=bias)
+    norm = Norm("groups", shape[1], float(eps))
+    result, statistics = by_own(INSTANCE_NORM, norm, input, weight, bias, keeps_format=False)
+    if running_mean is not None:
+        _move(running_mean, statistics[0].mean(axis=0), momentum)
+    if running_var is not None:
+        _move(running_var, statistics[1].mean(axis=0), momentum, count / (count - 1))
+    return result
 
 
 def layer_norm(
@@ -108,15 +125,56 @@ def layer_norm(
     """Normalise over the last axes, those of normalized_shape; RuntimeError where the input ends otherwise."""
     check_floating("LayerNormKernelImpl", input)
     _check_kinds(input, weight, bias)
-    wanted = tuple(normalized_shape)
-    if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
+    norm = Norm("last", _last_axes(input, normalized_shape, weight, bias), float(eps))
+    if 0 in memory(input).shape:
+        return _scaled_empty(input, weight, bias)
+    return by_own(LAYER_NORM, norm, input, weight, bias, keeps_format=False)[0]
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divide by the root of the mean square over the last axes, those of normalized_shape, then scale.
+
+    Without `eps` that of the input's type (`finfo(dtype).eps`, of halves float32's) is added to the mean square.
+    RuntimeError where the input ends otherwise. From Zhang & Sennrich, "Root mean square layer normalization" (2019).
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.rms_norm(torch.tensor([[3.0, 3.0], [0.0, 2.0]]), (2,))
+    tensor([[1.0000, 1.0000],
+            [0.0000, 1.4142]])
+    """
+    check_floating("rms_norm", input)
+    count = _last_axes(input, normalized_shape, weight, None)
+    kind = input.dtype
+    eps = finfo(float32 if kind in HALVES else kind).eps if eps is None else float(eps)
+    if 0 in memory(input).shape:
+        return _scaled_empty(input, weight, None)
+    norm = Norm("last", count, eps, centred=False)
+    return by_own(RMS_NORM, norm, input, weight, None, keeps_format=False)[0]
+
+
+def _last_axes(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None) -> int:
+    """How many last axes a shape names; RuntimeError where the input has others, or the parameters."""
+    wanted, shape = tuple(normalized_shape), memory(input).shape
+    if not wanted:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            "normalized_shape = []"
+        )
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and memory(tensor).shape != wanted:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(tensor.shape)} and normalized_shape = {list(wanted)}"
+            )
+    if shape[-len(wanted) :] != wanted:
         shown = "".join(f", {n}" for n in wanted)
         raise RuntimeError(
             f"Given normalized_shape={list(wanted)}, expected input with shape [*{shown}], "
-            f"but got input of size{list(input.shape)}"
+            f"but got input of size{list(shape)}"
         )
-    normal, _, _ = _normalized(widen(input), tuple(range(input.dim() - len(wanted), input.dim())), eps)
-    return _scaled(normal, weight, bias, wanted, input)
+    return len(wanted)
 
 
 def group_norm(
@@ -136,11 +194,16 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, "
             f"but got input of shape {list(input.shape)} and num_groups={num_groups}"
         )
-    grouped = widen(input).reshape(input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups)
-    normal = _normalized(grouped, (2,), eps)[0].reshape(input.shape)
-    if is_channels_last(input):
-        normal = normal.contiguous(memory_format=CHANNELS_LAST[input.dim()])
-    return _scaled(normal, weight, bias, (1, -1, *[1] * (input.dim() - 2)), input)
+    if 0 in memory(input).shape:
+        return _scaled_empty(input, weight, bias)
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and memory(tensor).shape != input.shape[1:2]:
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(tensor.shape)} and input of shape {list(input.shape)}"
+            )
+    norm = Norm("groups", num_groups, float(eps))
+    return by_own(GROUP_NORM, norm, input, weight, bias)[0]
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -150,57 +213,14 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
     return input / input.norm(p, dim, True).clamp(min=eps)
 
 
-def _contiguous(array: np.ndarray, source: Tensor) -> Tensor:
-    return wrap_unordered(array)
-
-
-def _formatted(input: Tensor) -> Tensor:
-    """The input, contiguous unless it is channels-last."""
-    return input if is_in_order(input) or is_channels_last(input) else input.contiguous()
-
-
-@worded
-def _normalized(
-    x: Tensor, axes: tuple[int, ...], eps: float, wrapped: Callable = _contiguous
-) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """(x − mean) / √(var + eps) over the axes, and the mean and variance (of n) that were used.
-
-    `wrapped` makes the tensor of that array, in the memory format of PyTorch's result, which is contiguous for most.
-    """
-    array = memory(x)
-    if not array.size:
-        return x.clone(), array, array
-    mean = array.mean(axis=axes, keepdims=True)
-    centred = array - mean
-    variance = np.square(centred).mean(axis=axes, keepdims=True)
-    result = wrapped(centred / np.sqrt(variance + eps), x)
-    record("NormalizeBackward0", result, (x,), lambda needs, grad, x: (_gradient(grad, x, axes, eps),), (x,))
-    return result, mean, variance
-
-
-def _gradient(grad: Tensor, x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-    """scale·(g − mean(g) − y·mean(g·y)), written on x, so that it can be differentiated again."""
-    centred = x - x.mean(axes, keepdim=True)
-    scale = ((centred * centred).mean(axes, keepdim=True) + eps).rsqrt()
-    normal = centred * scale
-    return (grad - grad.mean(axes, keepdim=True) - normal * (grad * normal).mean(axes, keepdim=True)) * scale
-
-
-def _scaled(
-    normal: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...], input: Tensor
-) -> Tensor:
-    """What was normalised, scaled and shifted; halves come here in float32 and are rounded to the input's type."""
-    if weight is not None:
-        normal = normal * widen(weight).reshape(shape)
-    if bias is not None:
-        normal = normal + widen(bias).reshape(shape)
-    return normal.to(input.dtype) if input.dtype in HALVES else normal
-
-
 def _scaled_empty(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """No numbers, which take what they are scaled with into their history; running statistics stay."""
-    one = [t if t is None else t.reshape(-1)[0] for t in (weight, bias)]
-    return _scaled(input.clone(), *one, (), input)
+    result = input.clone()
+    if weight is not None:
+        result = result * weight.reshape(-1)[:1].sum()
+    if bias is not None:
+        result = result + bias.reshape(-1)[:1].sum()
+    return result.to(input.dtype)
 
 
 def _check_kinds(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> None:

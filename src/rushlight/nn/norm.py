@@ -313,6 +313,49 @@ class LayerNorm(_ScaledNorm):
         )
 
 
+class RMSNorm(Module):
+    """Divides by the root of the mean square over the last axes, those of `normalized_shape`, and scales each number.
+
+    Without `eps` that of the input's type is added to the mean square. From Zhang & Sennrich, "Root mean square layer
+    normalization" (2019).
+
+    >>> import rushlight as torch
+    >>> torch.nn.RMSNorm(2)(torch.tensor([[3.0, 3.0]]))
+    tensor([[1., 1.]], grad_fn=<FusedRmsNormBackward0>)
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | list[int] | tuple[int, ...],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = shape
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self.register_parameter(
+            "weight", Parameter(empty(shape, device=device, dtype=dtype)) if elementwise_affine else None
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Scale 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input normalised."""
+        return N.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
 class GroupNorm(_ScaledNorm):
     """Normalises each of `num_groups` groups of channels of each sample, with a scale and a shift a channel.
 

@@ -19,27 +19,29 @@ import numpy as np
 from ... import runtime
 from ...compiler import debug, jit
 from ...compiler.executable import NotExecutable
+from ...core.dtypes import CODES
 from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.pool import covered, listed
 from ...plan.target import NoKernels, Target
+from ...rules.normalization import Norm
 from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
 from .. import reference
 from ..exactness import get_exact
 from ..protocol import Call, Layout, Refusal, Task, Unavailable, layout_of, results_of
-from ..reference import averaging, pooling
+from ..reference import averaging, normalizing, pooling
 from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
 from ..reference.pointwise import pointwise
 from ..reference.pooling import max_pool_gather, positions
-from .calls import Copying, LayerCall, PoolCall, SumCall, stand_in
+from .calls import Copying, LayerCall, NormTask, PoolCall, SumCall, stand_in
 from .kernels import addressable
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
-    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
-    "pointwise", "positions", "prepare", "unfold", "wgrad",
+    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad", "pad_constant",
+    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -69,6 +71,11 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
     if task.kernel == "max_pool_grad" and _pools(spec, sources[1]):
         call = _pooling_grad(spec, task.attributes[1], *sources)
         return SumCall(call, [layout_of(call.result(np.empty))])
+    if task.kernel.startswith("norm"):
+        given = [None if layout is None else stand_in(layout) for layout in layouts]
+        call = _NORMS[task.kernel](*task.attributes, *given)
+        if call is not None:
+            return NormTask(call)
     return reference.prepare(task, layouts)
 
 
@@ -168,6 +175,102 @@ def _pooling_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y:
     key = ("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size())
     return _calls.get(key) or _remember(
         key, lambda: _class("pool.PoolGradCall")(grid, shape, winners, y, Target.host(), key[-1])
+    )
+
+
+def norm(
+    norm: Norm,
+    x: np.ndarray,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    residual: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """x normalised by its own statistics, and these. What is not compiled NumPy does."""
+    call = _norm(norm, x, weight, bias, residual)
+    return normalizing.norm(norm, x, weight, bias, residual) if call is None else call(x, weight, bias, residual)
+
+
+def _norm(norm: Norm, x: np.ndarray, *others: np.ndarray | None) -> Callable | None:
+    key = ("norm", norm, x.dtype, x.shape, x.strides, *map(_kind, others), runtime.team_size())
+    call = _calls.get(key)
+    if call is None and _normalizes(x, *others):
+        if norm.kind == "last":
+            return None
+        path = "normalization.NormCall"
+        call = _remember(key, lambda: _class(path)(norm, x, *others, Target.host(), key[-1]))
+    return call
+
+
+def norm_apply(
+    norm: Norm,
+    x: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    residual: np.ndarray | None = None,
+) -> np.ndarray:
+    """x normalised by a mean and a variance that are given."""
+    call = _norm_apply(norm, x, mean, variance, weight, bias, residual)
+    given = x, mean, variance, weight, bias, residual
+    return normalizing.norm_apply(norm, *given) if call is None else call(*given)
+
+
+def _norm_apply(
+    norm: Norm, x: np.ndarray, mean: np.ndarray, variance: np.ndarray, *others: np.ndarray | None
+) -> Callable | None:
+    key = ("norm_apply", norm, x.dtype, x.shape, x.strides, *map(_kind, others), runtime.team_size())
+    call = _calls.get(key)
+    if call is None and norm.kind != "last" and _normalizes(x, *others):
+        call = _remember(key, lambda: _class("normalization.ApplyCall")(norm, x, *others, Target.host(), key[-1]))
+    return call
+
+
+def norm_grad(
+    norm: Norm,
+    fixed: bool,
+    wanted: tuple[bool, bool, bool],
+    x: np.ndarray,
+    grad: np.ndarray,
+    statistics: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> tuple[np.ndarray, ...]:
+    """The gradients of x, weight and bias, those that are wanted."""
+    call = _norm_grad(norm, fixed, wanted, x, grad, statistics, weight)
+    given = x, grad, statistics, weight
+    return normalizing.norm_grad(norm, fixed, wanted, *given) if call is None else call(*given)
+
+
+def _norm_grad(
+    norm: Norm,
+    fixed: bool,
+    wanted: tuple[bool, bool, bool],
+    x: np.ndarray,
+    grad: np.ndarray,
+    statistics: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> Callable | None:
+    key = ("norm_grad", norm, fixed, wanted, x.dtype, x.shape, x.strides, _kind(weight), runtime.team_size())
+    call = _calls.get(key)
+    if call is None and _normalizes(x, weight):
+        if norm.kind == "last":
+            return None
+        path = "normalization.GradCall"
+        call = _remember(key, lambda: _class(path)(norm, fixed, wanted, x, weight, Target.host(), key[-1]))
+    return call
+
+
+_NORMS = {"norm": _norm, "norm_apply": _norm_apply, "norm_grad": _norm_grad}
+
+
+def _kind(array: np.ndarray | None) -> np.dtype | None:
+    return None if array is None else array.dtype
+
+
+def _normalizes(*arrays: np.ndarray | None) -> bool:
+    """Whether a normalisation is compiled: of floats, where there are any."""
+    return all(
+        a is None or (CODES.get(a.dtype.name) in _FLOATS and a.dtype.isnative and 0 not in a.shape) for a in arrays
     )
 
 

@@ -64,6 +64,21 @@ class PoolCall:
         self.call(inputs[0], (outputs[0], outputs[1] if len(outputs) > 1 else None))
 
 
+class NormTask:
+    """A normalisation or its gradient; its scratch is its own."""
+
+    scratch_bytes = 0
+
+    def __init__(self, call: Any) -> None:
+        self.call, self.outputs = call, [layout for array in call.empty() if (layout := layout_of(array)) is not None]
+
+    def run(
+        self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
+    ) -> None:
+        """Write the results."""
+        self.call.into(outputs, *inputs)
+
+
 class Copying:
     """A call for a source that kernels cannot walk: they get a copy."""
 

@@ -19,6 +19,7 @@ from rushlight.backends.reference import averaging
 from rushlight.backends.reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from rushlight.backends.reference.calls import NumPyCall
 from rushlight.backends.reference.folding import fold, unfold
+from rushlight.backends.reference.normalizing import norm, norm_apply, norm_grad
 from rushlight.backends.reference.padding import pad_constant, pad_copies, pad_copies_grad
 from rushlight.backends.reference.pointwise import pointwise
 from rushlight.backends.reference.pooling import (
@@ -35,8 +36,8 @@ from rushlight.rules.spec import ConvSpec
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
-    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "pad_constant", "pad_copies", "pad_copies_grad",
-    "pointwise", "positions", "prepare", "unfold", "wgrad",
+    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad", "pad_constant",
+    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "unfold", "wgrad",
 ]  # fmt: skip
 
 avg_pool = partial(averaging.avg_pool, window_sums)

@@ -1,0 +1,341 @@
+"""Normalisation of channels, ready to be called: batch, group and instance norm, and their gradients.
+
+In: arrays of any strides; what has gaps is copied first. Out: results that lie as their input does, contiguous or with
+channels innermost. Each pass over memory is a launch (`kernels.normalization`).
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ... import runtime
+from ...core.dtypes import CODES
+from ...kernels.bias import RUN, emit_totals
+from ...kernels.channel_pieces import PITCH
+from ...kernels.normalization import (
+    emit_apply,
+    emit_gather,
+    emit_moments,
+    emit_settle,
+    emit_slopes,
+    emit_spread,
+)
+from ...language.ir import BY_NAME, Type, f64
+from ...plan.normalization import Layout, inner_of, layout_of, plan_channels
+from ...plan.target import Target
+from ...rules.normalization import Norm
+from ..protocol import Refusal, scale_dtype
+from .kernels import addressable, kernel, number_types
+
+_FEW = 20_000
+"""Numbers, up to which one thread is quicker than a team."""
+
+_FEW_MEANS = 2_000
+"""Means and channels of all pieces, up to which one thread is quicker."""
+
+_DOUBLE = np.dtype(np.float64)
+
+
+class Launch:
+    """A kernel whose words are known but for the addresses, which come first."""
+
+    __slots__ = ("entry", "rest", "threads")
+
+    def __init__(self, entry: Any, rest: tuple[int, ...], threads: int) -> None:
+        self.entry, self.rest, self.threads = entry, array("q", rest), threads
+
+    def __call__(self, *addresses: int) -> None:
+        runtime.launch(self.entry, array("q", (0, 0, *addresses)) + self.rest, self.threads)
+
+
+class Pieces:
+    """How arrays of one shape are gone through: the words, and rows of partial sums."""
+
+    def __init__(self, layout: Layout, groups: int, numbers: int, threads: int) -> None:
+        self.layout, plan = layout, plan_channels(layout)
+        outers, channels = layout.outers, layout.channels
+        pitch = -(-plan.width // PITCH) * PITCH
+        items = outers * plan.chunks * plan.spans
+        each = channels // groups
+        self.words = (
+            items, layout.images * channels * layout.positions, plan.images, plan.group, plan.positions, plan.pieces,
+            plan.piece, plan.width, plan.spans, plan.span, plan.extra, plan.chunks, pitch, channels, groups, each,
+        )  # fmt: skip
+        left = plan.extra // channels if layout.inner == "channels" else 0
+        self.settling = (*self.words, outers, plan.fold, left, numbers)
+        self.short = plan.piece <= RUN
+        self.grouped = each > 1
+        self.partial = outers * plan.chunks * pitch + 2 * 64  # vectors of the last ones may go beyond
+        self.means = outers * groups
+        size = outers * layout.images * channels * layout.positions
+        self.threads = threads if size > _FEW and items > 1 else 1
+        self.few = threads if outers * plan.chunks * plan.width > _FEW_MEANS else 1
+
+    def sums(self) -> np.ndarray:
+        """Memory for partial sums, those of one kind behind those of the other."""
+        return runtime.empty((2 * self.partial,), _DOUBLE)
+
+
+class Channels:
+    """What all calls for one shape and order share: types, results, and how arrays are laid."""
+
+    def __init__(self, norm: Norm, x: np.ndarray, target: Target, threads: int) -> None:
+        code = CODES.get(x.dtype.name)
+        if code not in ("f32", "f64", "f16", "bf16") or not x.dtype.isnative:
+            raise Refusal(f"no normalisation of {x.dtype} is compiled")
+        if 0 in x.shape:
+            raise Refusal("there are no numbers")
+        self.norm, self.shape, self.dtype, self.target = norm, x.shape, x.dtype, target
+        self.stored, self.number, _ = number_types(code)
+        steps = [stride // x.itemsize for stride in x.strides]
+        self.inner = inner_of(x.shape, steps) if addressable(x) else None
+        self.laid = self.inner is not None
+        if self.inner is None:
+            least = min(range(x.ndim), key=lambda axis: (abs(x.strides[axis]), -axis))
+            self.inner = "channels" if least == 1 else inner_of(x.shape, np.empty(x.shape, np.int8).strides)
+        merged = norm.kind == "batch"
+        self.layout = layout_of(x.shape, self.inner, merged)
+        self.groups = x.shape[1] if merged else norm.count
+        self.numbers = norm.numbers(x.shape)
+        self.threads = threads
+        self.pieces = Pieces(self.layout, self.groups, self.numbers, threads)
+        self.order = (0, x.ndim - 1, *range(1, x.ndim - 1))
+        self.moved = self.inner == "channels" and x.ndim > 2
+        self.strides = self.empty().strides
+
+    def empty(self) -> np.ndarray:
+        """Memory for a result."""
+        shape = self.shape
+        if not self.moved:
+            return runtime.empty(shape, self.dtype)
+        return runtime.empty((shape[0], *shape[2:], shape[1]), self.dtype).transpose(self.order)
+
+    def arranged(self, a: np.ndarray) -> np.ndarray:
+        """The numbers as results lie."""
+        if a.dtype == self.dtype:
+            if a.strides == self.strides:
+                return a
+            if inner_of(a.shape, [step // a.itemsize for step in a.strides]) == self.inner and addressable(a):
+                return a
+        copy = self.empty()
+        copy[...] = a
+        return copy
+
+    def kernel(self, title: str, name: str, emit: Callable, *arguments: object) -> Any:
+        """An entry of the kernel for these types."""
+        return kernel(self.target, title, emit, *arguments)[name]
+
+    def scale(self, *parameters: np.ndarray | None) -> Type:
+        """The type of weight and bias."""
+        kinds = {a.dtype.name for a in parameters if a is not None} or {"float32"}
+        code = CODES.get(kinds.pop())
+        if kinds or code not in ("f32", "f64", "f16", "bf16"):
+            raise Refusal("weight and bias of such types are not compiled")
+        return BY_NAME[code]
+
+
+def _start(a: np.ndarray | None) -> int:
+    return 0 if a is None else runtime.address(a)
+
+
+def _dense(a: np.ndarray | None) -> np.ndarray | None:
+    return a if a is None or a.flags.c_contiguous else np.ascontiguousarray(a)
+
+
+class _Applying:
+    """y of x, statistics, weight, bias and residual."""
+
+    def __init__(self, c: Channels, weight: Any, bias: Any, residual: Any) -> None:
+        if c.norm.activation not in (None, "relu"):
+            raise Refusal(f"no activation {c.norm.activation!r}")
+        scale = c.scale(weight, bias)
+        has = tuple(a is not None for a in (weight, bias, residual))
+        grouped = c.pieces.grouped
+        entry = c.kernel(
+            "norm apply",
+            "apply",
+            emit_apply,
+            c.stored,
+            c.number,
+            scale,
+            c.layout.inner,
+            grouped,
+            has,
+            c.norm.activation,
+        )
+        self.launch = Launch(entry, c.pieces.words, c.pieces.threads)
+        self.scales = 16 * c.pieces.means  # bytes from means to scales
+
+    def __call__(self, x: np.ndarray, y: np.ndarray, statistics: int, weight: Any, bias: Any, residual: Any) -> None:
+        self.launch(
+            runtime.address(x), runtime.address(y), _start(residual), statistics, statistics + self.scales,
+            _start(weight), _start(bias),
+        )  # fmt: skip
+
+
+class NormCall:
+    """One prepared normalisation by x's own statistics; call it with x, weight, bias and residual: (y, statistics)."""
+
+    def __init__(
+        self, norm: Norm, x: np.ndarray, weight: Any, bias: Any, residual: Any, target: Target, threads: int
+    ) -> None:
+        if not norm.centred:
+            raise Refusal("means of channels are not left out")
+        self.channels = c = Channels(norm, x, target, threads)
+        layout, groups = c.layout, c.groups
+        if layout.inner == "positions" and c.pieces.grouped:  # a group's channels are one line
+            each = layout.channels // groups
+            layout = layout._replace(channels=groups, positions=layout.positions * each)
+        self.pieces = pieces = Pieces(layout, groups, c.numbers, threads)
+        entry = c.kernel("norm moments", "moments", emit_moments, c.stored, c.number, layout.inner, pieces.short)
+        self.moments = Launch(entry, pieces.words, pieces.threads)
+        entry = c.kernel("norm settle", "settle", emit_settle, pieces.grouped)
+        self.settle = Launch(entry, (_bits(norm.eps), *pieces.settling), pieces.few)
+        self.apply = _Applying(c, weight, bias, residual)
+        self.shape = (3, *norm.statistics(x.shape))
+
+    def empty(self) -> tuple[np.ndarray, ...]:
+        """Memory for the results."""
+        return self.channels.empty(), runtime.empty(self.shape, _DOUBLE)
+
+    def __call__(self, *given: Any) -> tuple[np.ndarray, ...]:
+        return self.into(self.empty(), *given)
+
+    def into(
+        self, outs: Any, x: np.ndarray, weight: Any = None, bias: Any = None, residual: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """The results, written to `outs`."""
+        c, (y, statistics) = self.channels, outs
+        if not c.laid or residual is not None:
+            x, residual = c.arranged(x), None if residual is None else c.arranged(residual)
+        partial = self.pieces.sums()
+        first = runtime.address(partial)
+        second = first + 8 * self.pieces.partial
+        start = runtime.address(statistics)
+        self.moments(runtime.address(x), first, second)
+        self.settle(first, second, start)
+        self.apply(x, y, start, _dense(weight), _dense(bias), residual)
+        return outs
+
+
+class ApplyCall:
+    """One prepared normalisation by given statistics; call it with x, mean, variance, weight, bias and residual: y."""
+
+    def __init__(
+        self, norm: Norm, x: np.ndarray, weight: Any, bias: Any, residual: Any, target: Target, threads: int
+    ) -> None:
+        self.channels = c = Channels(norm, x, target, threads)
+        self.apply = _Applying(c, weight, bias, residual)
+        self.shape, self.eps = (3, *norm.statistics(x.shape)), norm.eps
+
+    def empty(self) -> tuple[np.ndarray, ...]:
+        """Memory for the result."""
+        return (self.channels.empty(),)
+
+    def __call__(self, *given: Any) -> np.ndarray:
+        return self.into(self.empty(), *given)[0]
+
+    def into(
+        self,
+        outs: Any,
+        x: np.ndarray,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        weight: Any = None,
+        bias: Any = None,
+        residual: Any = None,
+    ) -> tuple[np.ndarray, ...]:
+        """The result, written to `outs`."""
+        c, (y,) = self.channels, outs
+        if not c.laid or residual is not None:
+            x, residual = c.arranged(x), None if residual is None else c.arranged(residual)
+        statistics = runtime.empty(self.shape, _DOUBLE)
+        statistics[0] = mean
+        with np.errstate(all="ignore"):
+            np.divide(1.0, np.sqrt(np.add(variance, self.eps, dtype=_DOUBLE)), out=statistics[2])
+        self.apply(x, y, runtime.address(statistics), _dense(weight), _dense(bias), residual)
+        return outs
+
+
+class GradCall:
+    """One prepared gradient; call it with x, grad, statistics and weight: the wanted ones of x, weight and bias."""
+
+    def __init__(
+        self,
+        norm: Norm,
+        fixed: bool,
+        wanted: tuple[bool, bool, bool],
+        x: np.ndarray,
+        weight: Any,
+        target: Target,
+        threads: int,
+    ) -> None:
+        self.channels = c = Channels(norm, x, target, threads)
+        self.wanted, pieces, inner, grouped = wanted, c.pieces, c.layout.inner, c.pieces.grouped
+        self.scale_dtype, has = scale_dtype(x.dtype, weight), weight is not None
+        scale = c.scale(weight) if has else c.number
+        self.summed = any(wanted[1:]) or not fixed
+        if self.summed:
+            entry = c.kernel("norm slopes", "slopes", emit_slopes, c.stored, c.number, inner, pieces.short, grouped)
+            self.slopes = Launch(entry, pieces.words, pieces.threads)
+            entry = c.kernel("norm gather", "gather", emit_gather, scale, grouped, has)
+            self.gather = Launch(entry, pieces.settling, pieces.few)
+        if any(wanted[1:]):
+            entry = c.kernel("bias totals", "totals", emit_totals, f64, scale)
+            self.totals = Launch(entry, (c.layout.outers, c.layout.channels), 1)
+        if wanted[0]:
+            entry = c.kernel(
+                "norm spread", "spread", emit_spread, c.stored, c.number, scale, inner, grouped, has, fixed
+            )
+            self.spread = Launch(entry, pieces.words, pieces.threads)
+
+    def empty(self) -> tuple[np.ndarray, ...]:
+        """Memory for what is wanted."""
+        c = self.channels
+        parameters = [runtime.empty(c.shape[1:2], self.scale_dtype) for asked in self.wanted[1:] if asked]
+        return (c.empty(), *parameters) if self.wanted[0] else tuple(parameters)
+
+    def __call__(self, *given: Any) -> tuple[np.ndarray, ...]:
+        return self.into(self.empty(), *given)
+
+    def into(
+        self, outs: Any, x: np.ndarray, grad: np.ndarray, statistics: np.ndarray, weight: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """The results, written to `outs`."""
+        c, pieces = self.channels, self.channels.pieces
+        x, grad, weight = c.arranged(x), c.arranged(grad), _dense(weight)
+        statistics = _dense(statistics)
+        means = pieces.means
+        start = runtime.address(statistics)
+        scales, level, slope = start + 16 * means, 0, 0
+        if self.summed:
+            partial = pieces.sums()
+            first = runtime.address(partial)
+            second = first + 8 * pieces.partial
+            count = c.layout.outers * c.layout.channels
+            found = runtime.empty((2 * means + 2 * count,), _DOUBLE)
+            level = runtime.address(found)
+            slope = level + 8 * means
+            weights = slope + 8 * means
+            biases = weights + 8 * count
+            self.slopes(runtime.address(x), runtime.address(grad), start, first, second)
+            self.gather(first, second, scales, _start(weight), level, slope, weights, biases)
+            left = list(outs[self.wanted[0] :])
+            for asked, sums in zip(self.wanted[1:], (weights, biases)):
+                if asked:
+                    self.totals(sums, runtime.address(left.pop(0)))
+        if self.wanted[0]:
+            self.spread(
+                runtime.address(x), runtime.address(grad), runtime.address(outs[0]), start, scales, _start(weight),
+                level, slope,
+            )  # fmt: skip
+        return outs
+
+
+def _bits(number: float) -> int:
+    return struct.unpack("q", struct.pack("d", number))[0]
