@@ -23,13 +23,15 @@ from .formats import (
     product_error,
     scaled,
     sign_bit,
+    square_of,
+    where,
 )
 
 
 def erf(f: Function, x: Value) -> Value:
     """2/√π · ∫₀ˣ exp(−t²) dt."""
     precision, size = format_of(x).precision, f.abs(x)
-    small = f.fma(size, polynomial(f, size * size, ERF[precision]), size)
+    small = f.fma(size, polynomial(f, square_of(f, size), ERF[precision]), size)
     if precision == SINGLE:
         far = f.min(4.0, size)  # erf is 1 there
         y, n = exp_parts(f, polynomial(f, far, LOG_ERFC[precision]))
@@ -43,12 +45,15 @@ def erfc(f: Function, x: Value) -> Value:
     """1 − erf x."""
     if format_of(x).precision == SINGLE:
         return in_double(f, lambda d: _erfc(f, d, MIDDLE), x)
-    near = f.fma(-x, polynomial(f, x * x, ERF[DOUBLE]), 1.0 - x)  # where the other's sum loses two bits
+    near = f.fma(
+        -x, polynomial(f, square_of(f, f.abs(x)), ERF[DOUBLE]), 1.0 - x
+    )  # where the other's sum loses two bits
     return f.select(f.abs(x) < 0.5, near, _erfc(f, x, DOUBLE))
 
 
 def _erfc(f: Function, x: Value, precision: int) -> Value:
-    y = _erfc_positive(f, f.min(28.0 if precision == DOUBLE else 10.5, f.abs(x)), precision)
+    size, end = f.abs(x), 27.5 if precision == DOUBLE else 10.5
+    y = where(f, size > end, 0.0, _erfc_positive(f, where(f, size > end, 0.0, size), precision))
     return f.select(x < 0.0, 2.0 - y, y)
 
 

@@ -8,6 +8,7 @@ With n = round(x / ln 2) and r = x − n·ln 2, |r| ≤ ln 2 / 2:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from rushlight.language.ir import Function, Value
 
@@ -24,6 +25,8 @@ from .formats import (
     rounded,
     scaled,
     sign_bit,
+    square_of,
+    where,
 )
 
 # ln 2 in two parts, the upper one short enough that its product with n is exact.
@@ -57,45 +60,52 @@ def exp_parts(f: Function, x: Value, precision: int = 0) -> tuple[Value, Value]:
 
 def exp(f: Function, x: Value) -> Value:
     """eˣ."""
-    return scaled(*exp_parts(f, clamped(f, x, *_ENDS[format_of(x).precision])))
+    low, high = _ENDS[format_of(x).precision]
+    return _above(f, x, low, lambda x: exp_parts(f, f.min(high, x)))
 
 
 def exp2(f: Function, x: Value) -> Value:
     """2ˣ."""
     form = format_of(x)
-    x = clamped(f, x, -2.0 - form.bias - form.mantissa, 2.0 + form.bias)
-    whole, n = rounded(f, x)
-    return scaled(1.0 + expm1_reduced(f, (x - whole) * math.log(2), form.precision), n)
+
+    def parts(x: Value) -> tuple[Value, Value]:
+        whole, n = rounded(f, f.min(2.0 + form.bias, x))
+        return 1.0 + expm1_reduced(f, (x - whole) * math.log(2), form.precision), n
+
+    return _above(f, x, -2.0 - form.bias - form.mantissa, parts)
+
+
+def _above(f: Function, x: Value, low: float, parts: Callable[[Value], tuple[Value, Value]]) -> Value:
+    """y·2ⁿ with `parts` of x, and 0 where x is below `low`: rounding to 0 would cost some machines 150 cycles."""
+    below = x < low
+    return where(f, below, 0.0, scaled(*parts(where(f, below, 0.0, x))))
 
 
 def expm1(f: Function, x: Value) -> Value:
     """eˣ − 1 = 2ⁿ·(exp r − 1) + (2ⁿ − 1), halved on the way, because 2ⁿ alone may overflow."""
     precision = format_of(x).precision
-    r, n = reduced(f, clamped(f, x, -0.75 * precision, _ENDS[precision][1]))
+    tiny = f.abs(x) < 2.0**-precision
+    r, n = reduced(f, clamped(f, where(f, tiny, 0.0, x), -0.75 * precision, _ENDS[precision][1]))
     half = power_of_two(n - 1, x)
     y = 2.0 * f.fma(half, expm1_reduced(f, r, precision), half - 0.5)
-    return f.select(f.abs(x) < 2.0**-precision, x, y)
-
-
-def exp_of_minus(f: Function, size: Value) -> Value:
-    """exp(−size) for size ≥ 0."""
-    return scaled(*exp_parts(f, f.max(_ENDS[format_of(size).precision][0], -size)))
+    return f.select(tiny, x, y)
 
 
 def sigmoid(f: Function, x: Value) -> Value:
     """1 / (1 + e⁻ˣ), by e = e^−|x|, which can't overflow: 1 / (1 + e), or e / (1 + e) for x < 0.
 
     Three roundings in a row would come to more than 2 units: what those of e and of 1 + e have lost is put back."""
-    precision = format_of(x).precision
-    r, n = reduced(f, f.max(_ENDS[precision][0], -f.abs(x)))
+    precision, size = format_of(x).precision, f.abs(x)
+    none = size > -_ENDS[precision][0]
+    r, n = reduced(f, where(f, none, 0.0, -size))
     rest = expm1_reduced(f, r, precision)
     y = 1.0 + rest
-    e = scaled(y, n)
+    e = where(f, none, 0.0, scaled(y, n))
     total = 1.0 + e
     lost = e - (total - 1.0)
-    negative = x < 0.0
-    quotient = f.select(negative, e, f.const(x.type, 1.0)) / total
-    return f.fma(quotient, f.select(negative, rest - (y - 1.0), f.const(x.type, 0.0)) - lost, quotient)
+    positive = x >= 0.0
+    quotient = where(f, positive, 1.0, e) / total
+    return f.fma(quotient, where(f, positive, 0.0, rest - (y - 1.0)) - lost, quotient)
 
 
 def tanh(f: Function, x: Value) -> Value:
@@ -103,8 +113,8 @@ def tanh(f: Function, x: Value) -> Value:
     precision, size = format_of(x).precision, f.abs(x)
     y, n = exp_parts(f, f.min(0.4 * precision, size) * 2.0)
     large = 1.0 - 2.0 / (y * power_of_two(n, x) + 1.0)
-    square = size * size
-    small = f.fma(size * square, polynomial(f, square, TANH[precision]), size)
+    square = square_of(f, size)
+    small = f.fma(square * polynomial(f, square, TANH[precision]), size, size)
     return flipped(f.select(size < 0.6, small, large), sign_bit(x))
 
 
@@ -118,8 +128,8 @@ def sinh(f: Function, x: Value) -> Value:
 def _sinh(f: Function, x: Value, precision: int) -> Value:
     size = f.abs(x)
     e = _half_exp(f, size, precision)
-    square = size * size
-    small = f.fma(size * square, polynomial(f, square, SINH[precision]), size)
+    square = square_of(f, size)
+    small = f.fma(square * polynomial(f, square, SINH[precision]), size, size)
     return flipped(f.select(size < 1.0, small, e - 0.25 / e), sign_bit(x))
 
 

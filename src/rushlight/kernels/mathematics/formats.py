@@ -62,6 +62,17 @@ def polynomial(f: Function, x: Value, numbers: Sequence[float]) -> Value:
     return result
 
 
+def square_of(f: Function, size: Value) -> Value:
+    """size², or a normal number too small to count: subnormal results cost some machines 150 cycles each."""
+    size = f.max(2.0**-40, size)
+    return size * size
+
+
+def where(f: Function, condition: Value, number: float, otherwise: Value) -> Value:
+    """A number where a condition holds, else a value."""
+    return f.select(condition, f.const(otherwise.type, number), otherwise)
+
+
 def rounded(f: Function, x: Value) -> tuple[Value, Value]:
     """The nearest whole number as a float and as an integer, for |x| < 2^(mantissa − 2).
 

@@ -11,8 +11,8 @@ from rushlight.language.ir import Function, Value
 from rushlight.language.types import element
 
 from .coefficients import LOG
-from .exponential import LN2, exp_of_minus
-from .formats import DOUBLE, INFINITY, MIDDLE, NAN, SINGLE, Format, format_of, in_double, polynomial
+from .exponential import LN2, exp
+from .formats import DOUBLE, INFINITY, MIDDLE, NAN, SINGLE, Format, format_of, in_double, polynomial, where
 
 _ROOT_HALF = {SINGLE: 0x3F3504F3, DOUBLE: 0x3FE6A09E667F3BCD}  # √½, as bits
 _LOG2_E = (1.4426950408889634, 2.0355273740931033e-17)
@@ -23,7 +23,7 @@ _LOG10_2 = (0.30102999566361177, 3.694239077158931e-13)  # the upper part short 
 def parts(f: Function, x: Value) -> tuple[Value, Value, Value]:
     """k as a float, t and k's biased integer, of a normal x > 0."""
     form = format_of(x)
-    bits = x.bits(form.integer) + ((form.bias << form.mantissa) - _ROOT_HALF[form.precision])
+    bits = x.bits(form.integer).wrapping("+", (form.bias << form.mantissa) - _ROOT_HALF[form.precision])
     k = bits >> form.mantissa
     m = ((bits & (1 << form.mantissa) - 1) + _ROOT_HALF[form.precision]).bits(element(x.type))
     return _as_float(form, k, x) - (2.0**form.mantissa + form.bias), m - 1.0, k
@@ -93,8 +93,8 @@ def _in_base(f: Function, x: Value, kt: tuple, precision: int, unit: tuple, two:
 
 def log1p(f: Function, x: Value) -> Value:
     """log(1 + x)."""
-    y = finished(f, log1p_finite(f, x), x, -1.0)
-    return f.select(f.abs(x) < 2.0 ** -format_of(x).precision, x, y)
+    tiny = f.abs(x) < 2.0 ** -format_of(x).precision
+    return f.select(tiny, x, finished(f, log1p_finite(f, where(f, tiny, 0.0, x)), x, -1.0))
 
 
 def log1p_finite(f: Function, x: Value) -> Value:
@@ -111,10 +111,9 @@ def log1p_finite(f: Function, x: Value) -> Value:
 
 def softplus(f: Function, x: Value) -> Value:
     """log(1 + eˣ)."""
-    size = f.abs(x)
-    e = exp_of_minus(f, size)
-    near = f.select(e < 2.0 ** -format_of(x).precision, e, log1p_finite(f, e))
-    return f.select(x > 0.0, x, f.const(x.type, 0.0)) + near
+    e = exp(f, -f.abs(x))
+    tiny = e < 2.0 ** -format_of(x).precision
+    return f.max(x, f.const(x.type, 0.0)) + f.select(tiny, e, log1p_finite(f, where(f, tiny, 0.0, e)))
 
 
 def log_sigmoid(f: Function, x: Value) -> Value:

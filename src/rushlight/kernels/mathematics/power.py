@@ -25,6 +25,7 @@ from .formats import (
     power_of_two,
     product_error,
     scaled,
+    where,
 )
 from .logarithm import log, normal_parts
 
@@ -38,11 +39,11 @@ def pow(f: Function, x: Value, y: Value) -> Value:
         size = in_double(f, lambda a, b: _single(f, a, b), f.abs(x), y)
     else:
         size = _double(f, f.abs(x), y)
-    size = f.select(f.abs(x) == 1.0, f.const(x.type, 1.0), size)
+    size = where(f, f.abs(x) == 1.0, 1.0, size)
     whole, odd = _whole_and_odd(f, y)
     result = flipped(size, odd & x.bits(format_of(x).integer))
     impossible = (x < 0.0) & (x > -INFINITY) & (whole ^ 1)
-    return f.select(y == 0.0, f.const(x.type, 1.0), f.select(impossible, f.const(x.type, NAN), result))
+    return where(f, y == 0.0, 1.0, where(f, impossible, NAN, result))
 
 
 def _whole_and_odd(f: Function, y: Value) -> tuple[Value, Value]:
@@ -68,9 +69,10 @@ def _double(f: Function, x: Value, y: Value) -> Value:
     high = f.select(x > 0.0, f.select(x < INFINITY, high, x), f.select(x == 0.0, f.const(x.type, -INFINITY), x))
     power = y * high
     rest = f.fma(y, low, product_error(f, y, high, power))
-    rest = f.select(f.abs(power) < 1000.0, rest, f.const(x.type, 0.0))
-    r, n = reduced(f, clamped(f, power, -746.0, 710.0))
-    return scaled(1.0 + expm1_reduced(f, r + rest, DOUBLE), n)
+    rest = where(f, f.abs(power) >= 1000.0, 0.0, rest)
+    below = power < -746.0
+    r, n = reduced(f, where(f, below, 0.0, f.min(710.0, power)))
+    return where(f, below, 0.0, scaled(1.0 + expm1_reduced(f, r + rest, DOUBLE), n))
 
 
 def _log_pair(f: Function, x: Value) -> Pair:

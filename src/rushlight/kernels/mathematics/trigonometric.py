@@ -14,7 +14,7 @@ from itertools import pairwise
 from rushlight.language.ir import Function, Module, Value, f64, i64, i128, ptr
 
 from .coefficients import ASIN, ATAN, COS, SIN
-from .formats import DOUBLE, MIDDLE, SINGLE, flipped, format_of, in_double, polynomial, rounded, sign_bit
+from .formats import DOUBLE, MIDDLE, SINGLE, flipped, format_of, in_double, polynomial, rounded, sign_bit, square_of
 
 _FAR = 8e5
 # π/2 in parts, all but the last of 33 bits: n, below 2²⁰, times one of them is exact.
@@ -73,8 +73,8 @@ def _tan(f: Function, x: Value, precision: int) -> Value:
 def _sine_cosine(f: Function, x: Value, precision: int) -> tuple[Value, Value, Value]:
     """Sine and cosine of r, and n."""
     r, n = _reduced(f, f.abs(x), precision)
-    square = r * r
-    sine = f.fma(r * square, polynomial(f, square, SIN[precision]), r)
+    square = square_of(f, f.abs(r)) if precision == DOUBLE else r * r
+    sine = f.fma(square * polynomial(f, square, SIN[precision]), r, r)
     cosine = f.fma(square * square, polynomial(f, square, COS[precision]), f.fma(square, -0.5, 1.0))
     return sine, cosine, n
 
@@ -169,9 +169,9 @@ def _acos(f: Function, x: Value, precision: int) -> Value:
 def _small_asin(f: Function, size: Value, precision: int) -> tuple[Value, Value]:
     """The angle whose sine is `size`; above 1/2 half the angle whose cosine it is. And whether it is above."""
     large = size > 0.5
-    square = f.select(large, 0.5 - 0.5 * size, size * size)
+    square = f.select(large, 0.5 - 0.5 * size, square_of(f, size) if precision == DOUBLE else size * size)
     base = f.select(large, f.sqrt(square), size)
-    return f.fma(base * square, polynomial(f, square, ASIN[precision]), base), large
+    return f.fma(square * polynomial(f, square, ASIN[precision]), base, base), large
 
 
 def atan(f: Function, x: Value) -> Value:
@@ -186,8 +186,8 @@ def _atan(f: Function, x: Value, precision: int) -> Value:
     over = f.select(large, f.const(x.type, -1.0), f.select(middle, size - 1.0, size))
     under = f.select(large, size, f.select(middle, size + 1.0, f.const(x.type, 1.0)))
     t = over / under
-    square = t * t
-    angle = f.fma(t * square, polynomial(f, square, ATAN[precision]), t)
+    square = square_of(f, f.abs(t)) if precision == DOUBLE else t * t
+    angle = f.fma(square * polynomial(f, square, ATAN[precision]), t, t)
     whole, rest = (
         f.select(large, f.const(x.type, two), f.select(middle, f.const(x.type, one), 0.0))
         for two, one in ((_PI_2, _PI_4), (_PI_2_REST, _PI_4_REST))
