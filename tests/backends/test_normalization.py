@@ -21,6 +21,7 @@ def threads_as_before(monkeypatch):
     before = runtime.get_num_threads()
     monkeypatch.setattr("rushlight.backends.cpu.normalization._FEW", 0)
     monkeypatch.setattr("rushlight.backends.cpu.normalization._FEW_MEANS", 0)
+    monkeypatch.setattr("rushlight.backends.cpu.row_norm._FEW", 0)
     compiled._calls.clear()
     yield
     runtime.set_num_threads(before)
@@ -97,6 +98,70 @@ def test_every_kind_in_any_layout(shape, dtype):
         if norm.numbers(shape) > 1:
             runtime.set_num_threads(1 + n % 3)
             check(norm, arranged(draw(numbers, shape, dtype) * 2 + 3, rng), dtype, rng)
+
+
+ROWS = [
+    ((5, 96), 1),
+    ((7, 3, 100), 1),
+    ((9, 7, 5), 2),
+    ((3, 1025), 1),
+    ((2, 5000), 1),
+    ((130, 17), 1),
+    ((2, 3, 4, 5), 3),
+]
+ROWS += [((70, 16), 1), ((4,), 1), ((1, 3000), 2), ((6, 1), 1), ((300, 33), 1)]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape, count", ROWS, ids=str)
+def test_rows(shape, count, dtype):
+    rng = random.Random(f"{shape} {dtype}")
+    numbers = np.random.default_rng(9)
+    for n, centred in enumerate((True, True, False, False)):
+        runtime.set_num_threads(1 + n % 3)
+        x = draw(numbers, shape, dtype) * 2 + 3
+        x = arranged(x, rng) if x.ndim > 1 else x
+        check(Norm("last", count, 1e-5 if n % 2 else 1e-2, centred), x, dtype, rng)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_rows_of_every_instruction_set_touch_nothing_around(isa, side, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    rng, numbers = random.Random(isa + side), np.random.default_rng(8)
+    for shape, count in ROWS:
+        dtype = rng.choice(["f32", "f32", "f64", "f16", "bf16"])
+        x = guard.guarded_copy(draw(numbers, shape, dtype), side)
+        with guard.guarding(side):
+            check(Norm("last", count, 1e-5, rng.random() < 0.6), x, dtype, rng)
+
+
+def test_rows_do_not_see_each_other_and_any_team_gives_the_same_bits():
+    numbers = np.random.default_rng(1)
+    for width in (96, 768, 33, 5000):
+        x, grad = (draw(numbers, (71, width), "f32") for _ in range(2))
+        weight, bias = (draw(numbers, (width,), "f32") for _ in range(2))
+        for norm in (Norm("last"), Norm("last", centred=False)):
+            found = []
+            for threads in (1, 2, 3):
+                runtime.set_num_threads(threads)
+                y, statistics = compiled.norm(norm, x, weight, bias)
+                grads = compiled.norm_grad(norm, False, (True,) * 3, x, grad, statistics, weight)
+                found.append([a.tobytes() for a in (y, statistics, *grads)])
+            assert found[0] == found[1] == found[2]
+            for row in (0, 6, 70):
+                alone, its = compiled.norm(norm, x[row : row + 1], weight, bias)
+                assert alone.tobytes() == y[row].tobytes()
+                back = compiled.norm_grad(norm, False, (True, False, False), x[row:][:1], grad[row:][:1], its, weight)
+                assert back[0].tobytes() == grads[0][row].tobytes()
+
+
+def test_rows_far_above_their_deviation():
+    x = (np.random.default_rng(2).standard_normal((40, 768)) + 1e6).astype(np.float32)
+    y, statistics = compiled.norm(Norm("last"), x)
+    want, exact = normalizing.norm(Norm("last"), x)
+    np.testing.assert_allclose(statistics[1], exact[1], 1e-5)
+    np.testing.assert_allclose(y, want, 1e-4, 1e-4)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -194,9 +194,7 @@ def _norm(norm: Norm, x: np.ndarray, *others: np.ndarray | None) -> Callable | N
     key = ("norm", norm, x.dtype, x.shape, x.strides, *map(_kind, others), runtime.team_size())
     call = _calls.get(key)
     if call is None and _normalizes(x, *others):
-        if norm.kind == "last":
-            return None
-        path = "normalization.NormCall"
+        path = "row_norm.RowNormCall" if norm.kind == "last" else "normalization.NormCall"
         call = _remember(key, lambda: _class(path)(norm, x, *others, Target.host(), key[-1]))
     return call
 
@@ -253,9 +251,7 @@ def _norm_grad(
     key = ("norm_grad", norm, fixed, wanted, x.dtype, x.shape, x.strides, _kind(weight), runtime.team_size())
     call = _calls.get(key)
     if call is None and _normalizes(x, weight):
-        if norm.kind == "last":
-            return None
-        path = "normalization.GradCall"
+        path = "row_norm.RowGradCall" if norm.kind == "last" else "normalization.GradCall"
         call = _remember(key, lambda: _class(path)(norm, fixed, wanted, x, weight, Target.host(), key[-1]))
     return call
 

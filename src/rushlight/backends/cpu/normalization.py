@@ -130,20 +130,22 @@ class Channels:
         """An entry of the kernel for these types."""
         return kernel(self.target, title, emit, *arguments)[name]
 
-    def scale(self, *parameters: np.ndarray | None) -> Type:
-        """The type of weight and bias."""
-        kinds = {a.dtype.name for a in parameters if a is not None} or {"float32"}
-        code = CODES.get(kinds.pop())
-        if kinds or code not in ("f32", "f64", "f16", "bf16"):
-            raise Refusal("weight and bias of such types are not compiled")
-        return BY_NAME[code]
+
+def scale_type(*parameters: np.ndarray | None) -> Type:
+    """The type of weight and bias."""
+    kinds = {a.dtype.name for a in parameters if a is not None} or {"float32"}
+    if len(kinds) > 1:
+        raise Refusal("weight and bias of different types are not compiled")
+    return BY_NAME[CODES[kinds.pop()]]
 
 
-def _start(a: np.ndarray | None) -> int:
+def start_of(a: np.ndarray | None) -> int:
+    """Its address; 0 of None."""
     return 0 if a is None else runtime.address(a)
 
 
-def _dense(a: np.ndarray | None) -> np.ndarray | None:
+def dense(a: np.ndarray | None) -> np.ndarray | None:
+    """The array, contiguous."""
     return a if a is None or a.flags.c_contiguous else np.ascontiguousarray(a)
 
 
@@ -153,7 +155,7 @@ class _Applying:
     def __init__(self, c: Channels, weight: Any, bias: Any, residual: Any) -> None:
         if c.norm.activation not in (None, "relu"):
             raise Refusal(f"no activation {c.norm.activation!r}")
-        scale = c.scale(weight, bias)
+        scale = scale_type(weight, bias)
         has = tuple(a is not None for a in (weight, bias, residual))
         grouped = c.pieces.grouped
         entry = c.kernel(
@@ -173,8 +175,8 @@ class _Applying:
 
     def __call__(self, x: np.ndarray, y: np.ndarray, statistics: int, weight: Any, bias: Any, residual: Any) -> None:
         self.launch(
-            runtime.address(x), runtime.address(y), _start(residual), statistics, statistics + self.scales,
-            _start(weight), _start(bias),
+            runtime.address(x), runtime.address(y), start_of(residual), statistics, statistics + self.scales,
+            start_of(weight), start_of(bias),
         )  # fmt: skip
 
 
@@ -195,7 +197,7 @@ class NormCall:
         entry = c.kernel("norm moments", "moments", emit_moments, c.stored, c.number, layout.inner, pieces.short)
         self.moments = Launch(entry, pieces.words, pieces.threads)
         entry = c.kernel("norm settle", "settle", emit_settle, pieces.grouped)
-        self.settle = Launch(entry, (_bits(norm.eps), *pieces.settling), pieces.few)
+        self.settle = Launch(entry, (bits(norm.eps), *pieces.settling), pieces.few)
         self.apply = _Applying(c, weight, bias, residual)
         self.shape = (3, *norm.statistics(x.shape))
 
@@ -219,7 +221,7 @@ class NormCall:
         start = runtime.address(statistics)
         self.moments(runtime.address(x), first, second)
         self.settle(first, second, start)
-        self.apply(x, y, start, _dense(weight), _dense(bias), residual)
+        self.apply(x, y, start, dense(weight), dense(bias), residual)
         return outs
 
 
@@ -258,7 +260,7 @@ class ApplyCall:
         statistics[0] = mean
         with np.errstate(all="ignore"):
             np.divide(1.0, np.sqrt(np.add(variance, self.eps, dtype=_DOUBLE)), out=statistics[2])
-        self.apply(x, y, runtime.address(statistics), _dense(weight), _dense(bias), residual)
+        self.apply(x, y, runtime.address(statistics), dense(weight), dense(bias), residual)
         return outs
 
 
@@ -278,7 +280,7 @@ class GradCall:
         self.channels = c = Channels(norm, x, target, threads)
         self.wanted, pieces, inner, grouped = wanted, c.pieces, c.layout.inner, c.pieces.grouped
         self.scale_dtype, has = scale_dtype(x.dtype, weight), weight is not None
-        scale = c.scale(weight) if has else c.number
+        scale = scale_type(weight) if has else c.number
         self.summed = any(wanted[1:]) or not fixed
         if self.summed:
             entry = c.kernel("norm slopes", "slopes", emit_slopes, c.stored, c.number, inner, pieces.short, grouped)
@@ -308,8 +310,8 @@ class GradCall:
     ) -> tuple[np.ndarray, ...]:
         """The results, written to `outs`."""
         c, pieces = self.channels, self.channels.pieces
-        x, grad, weight = c.arranged(x), c.arranged(grad), _dense(weight)
-        statistics = _dense(statistics)
+        x, grad, weight = c.arranged(x), c.arranged(grad), dense(weight)
+        statistics = dense(statistics)
         means = pieces.means
         start = runtime.address(statistics)
         scales, level, slope = start + 16 * means, 0, 0
@@ -324,18 +326,19 @@ class GradCall:
             weights = slope + 8 * means
             biases = weights + 8 * count
             self.slopes(runtime.address(x), runtime.address(grad), start, first, second)
-            self.gather(first, second, scales, _start(weight), level, slope, weights, biases)
+            self.gather(first, second, scales, start_of(weight), level, slope, weights, biases)
             left = list(outs[self.wanted[0] :])
             for asked, sums in zip(self.wanted[1:], (weights, biases)):
                 if asked:
                     self.totals(sums, runtime.address(left.pop(0)))
         if self.wanted[0]:
             self.spread(
-                runtime.address(x), runtime.address(grad), runtime.address(outs[0]), start, scales, _start(weight),
+                runtime.address(x), runtime.address(grad), runtime.address(outs[0]), start, scales, start_of(weight),
                 level, slope,
             )  # fmt: skip
         return outs
 
 
-def _bits(number: float) -> int:
+def bits(number: float) -> int:
+    """A number as a word."""
     return struct.unpack("q", struct.pack("d", number))[0]

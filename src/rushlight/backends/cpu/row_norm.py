@@ -1,0 +1,136 @@
+"""Layer norm and RMS norm, ready to be called, and their gradients.
+
+In: arrays of any strides; what is not contiguous is copied first. Out: contiguous results.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ... import runtime
+from ...core.dtypes import CODES
+from ...kernels.bias import emit_totals
+from ...kernels.row_norm import RUN, emit_row_grads, emit_rows
+from ...plan.normalization import rows_at_once, rows_of_sum
+from ...plan.target import Target
+from ...rules.normalization import Norm
+from ..protocol import Refusal, scale_dtype
+from .kernels import kernel, number_types
+from .normalization import Launch, bits, dense, scale_type, start_of
+
+_FEW = 20_000
+"""Numbers, up to which one thread is quicker than a team."""
+
+_DOUBLE = np.dtype(np.float64)
+
+
+class _Rows:
+    """Rows of one width, and their types."""
+
+    def __init__(self, norm: Norm, x: np.ndarray, threads: int) -> None:
+        self.norm, self.shape, self.dtype = norm, x.shape, x.dtype
+        self.stored, self.number, self.number_dtype = number_types(CODES[x.dtype.name])
+        self.width = prod(norm.scales(x.shape))
+        self.rows = x.size // self.width
+        self.short = self.width <= RUN
+        self.threads = threads if x.size > _FEW and self.rows > 1 else 1
+
+
+class RowNormCall:
+    """One prepared normalisation; call it with x, weight, bias and residual: (y, statistics)."""
+
+    def __init__(
+        self, norm: Norm, x: np.ndarray, weight: Any, bias: Any, residual: Any, target: Target, threads: int
+    ) -> None:
+        if norm.activation not in (None, "relu"):
+            raise Refusal(f"no activation {norm.activation!r}")
+        self.rows = r = _Rows(norm, x, threads)
+        has = tuple(a is not None for a in (weight, bias, residual))
+        entry = kernel(
+            target, "norm rows", emit_rows, r.stored, r.number, scale_type(weight, bias), r.short, norm.centred, has,
+            norm.activation,
+        )["rows"]  # fmt: skip
+        words = bits(norm.eps), bits(1 / r.width), r.rows, r.width, rows_at_once(r.rows, r.width)
+        self.launch = Launch(entry, words, r.threads)
+        self.statistics = (3, *norm.statistics(x.shape))
+
+    def empty(self) -> tuple[np.ndarray, ...]:
+        """Memory for the results."""
+        return runtime.empty(self.rows.shape, self.rows.dtype), runtime.empty(self.statistics, _DOUBLE)
+
+    def __call__(self, *given: Any) -> tuple[np.ndarray, ...]:
+        return self.into(self.empty(), *given)
+
+    def into(
+        self, outs: Any, x: np.ndarray, weight: Any = None, bias: Any = None, residual: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """The results, written to `outs`."""
+        dtype = self.rows.dtype
+        x, weight, bias = np.ascontiguousarray(x), *(dense(a) for a in (weight, bias))
+        residual = None if residual is None else np.ascontiguousarray(residual, dtype)
+        y, statistics = outs
+        self.launch(
+            runtime.address(x), runtime.address(y), start_of(residual), runtime.address(statistics), start_of(weight),
+            start_of(bias),
+        )  # fmt: skip
+        return outs
+
+
+class RowGradCall:
+    """One prepared gradient; call it with x, grad, statistics and weight: the wanted ones of x, weight and bias."""
+
+    def __init__(
+        self,
+        norm: Norm,
+        fixed: bool,
+        wanted: tuple[bool, bool, bool],
+        x: np.ndarray,
+        weight: Any,
+        target: Target,
+        threads: int,
+    ) -> None:
+        if fixed:
+            raise Refusal("rows have statistics of their own")
+        self.rows = r = _Rows(norm, x, threads)
+        self.wanted, has = wanted, weight is not None
+        self.scale_dtype, self.scale_shape = scale_dtype(x.dtype, weight), norm.scales(x.shape)
+        scale = scale_type(weight) if has else r.number
+        entry = kernel(
+            target, "norm row grads", emit_row_grads, r.stored, r.number, scale, r.short, norm.centred, has, wanted
+        )["row_grads"]  # fmt: skip
+        block = rows_of_sum(r.rows, r.width)
+        self.launch = Launch(entry, (bits(1 / r.width), r.rows, r.width, block), r.threads)
+        self.blocks = -(-r.rows // block)
+        if any(wanted[1:]):
+            entry = kernel(target, "bias totals", emit_totals, r.number, scale)["totals"]
+            few = 1 if self.blocks * r.width <= _FEW else threads
+            self.totals = Launch(entry, (self.blocks, r.width), few)
+
+    def empty(self) -> tuple[np.ndarray, ...]:
+        """Memory for what is wanted."""
+        r = self.rows
+        parameters = [runtime.empty(self.scale_shape, self.scale_dtype) for asked in self.wanted[1:] if asked]
+        return (runtime.empty(r.shape, r.dtype), *parameters) if self.wanted[0] else tuple(parameters)
+
+    def __call__(self, *given: Any) -> tuple[np.ndarray, ...]:
+        return self.into(self.empty(), *given)
+
+    def into(
+        self, outs: Any, x: np.ndarray, grad: np.ndarray, statistics: np.ndarray, weight: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """The results, written to `outs`."""
+        r, left = self.rows, list(outs)
+        x, grad, statistics = np.ascontiguousarray(x), np.ascontiguousarray(grad, r.dtype), dense(statistics)
+        weight = dense(weight)
+        y = left.pop(0) if self.wanted[0] else None
+        partial = [runtime.empty((self.blocks * r.width,), r.number_dtype) if a else None for a in self.wanted[1:]]
+        self.launch(
+            runtime.address(x), runtime.address(grad), start_of(y), runtime.address(statistics), start_of(weight),
+            *map(start_of, partial),
+        )  # fmt: skip
+        for sums, out in zip([some for some in partial if some is not None], left):
+            self.totals(runtime.address(sums), runtime.address(out))
+        return outs
