@@ -423,6 +423,20 @@ class Function:
         yield
         self._set_mode(before)
 
+    @contextmanager
+    def in_mode(self, word: Value) -> Iterator[None]:
+        """Inside, the floating-point mode of `mode_word` of another thread; that of this one where the word is 0."""
+        before, given = self._mode(), word != 0
+        with self.if_(given):
+            self._set_mode(word.to(before.type))
+        yield
+        with self.if_(given):
+            self._set_mode(before)
+
+    def mode_word(self) -> Value:
+        """This thread's floating-point mode, as an i64 that is never 0."""
+        return self._mode().to(i64) | 1 << 48
+
     def set_flushed(self, condition: Value) -> None:
         """Whether subnormals are zero in what this thread does from now on."""
         arch, mode = self.target.arch, self._mode()

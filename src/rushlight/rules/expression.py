@@ -26,6 +26,7 @@ one. Integers wrap around.
 from __future__ import annotations
 
 import functools
+import math
 import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -560,8 +561,13 @@ def _check(node: Expression, kind: str) -> None:
         raise TypeError(f"{node}: {op} is of integers and bools")
 
 
+_BEYOND = (2 - 2**-24) * 2.0**127  # from here on float32 has only infinity
+
+
 def _number_in(value: Number, dtype: str) -> Number:
     """A constant in the dtype that it takes; integers wrap around."""
+    if dtype == "f32" and abs(value) >= _BEYOND:
+        return math.copysign(math.inf, value)
     if is_float(dtype):
         return float(value)
     if dtype == "b1":

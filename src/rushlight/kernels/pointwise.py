@@ -1,0 +1,268 @@
+"""Expressions on strided and broadcast arrays: the loops of a `plan.pointwise.Plan`, a vector at a time.
+
+In: a program of steps, and how each operand moves along the inner axis. Out: the kernels `run`, which threads share,
+`direct`, which does all on the calling thread and takes NumPy's array objects themselves (to find an address in Python
+takes as long as to add a few thousand numbers), and `mode`, which writes down the thread's floating-point mode for the
+others. Sizes and strides are words, so shapes do not compile anew. Subnormals are computed with, as NumPy does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr
+from ..language.loops import divide
+from ..plan.pointwise import APART, SAME, TURNED, UNIT
+from ..rules.expression import Program, bits_of
+from .steps import FUNCTIONS, Vectors, in_memory
+
+UNROLL = 4
+"""Vectors of a turn of the main loop, of programs that are short."""
+SHORT = 12
+"""Steps of a short program."""
+WIDEST = 32
+"""Lanes at most, as many as the masks that machines are good at."""
+
+
+class Form(NamedTuple):
+    """What a kernel depends on: its program, and how each operand moves (see `plan.pointwise`), results first."""
+
+    program: Program
+    moves: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.moves)}\n{self.program}"
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Of all operands, results first."""
+        return (*self.program.outputs, *self.program.inputs)
+
+
+_SIZES = (
+    "mode", "items", "inner_chunks", "middle_chunks", "inner", "middle", "outers", "inner_span", "middle_span", "group",
+    "rank",
+)  # fmt: skip
+
+
+def pointwise_params(form: Form) -> Params:
+    """The words of all three kernels: addresses first, then sizes, strides of the inner and the middle axis; behind
+    them for each other axis, innermost first, its size and strides."""
+    count = range(len(form.moves))
+    addresses = {f"a{n}": ptr(in_memory(dtype)) for n, dtype in enumerate(form.dtypes)}
+    strides = {f"{axis}{n}": i64 for axis in ("inner_stride", "middle_stride") for n in count}
+    return Params(**addresses, **dict.fromkeys(_SIZES, i64), **strides)
+
+
+def emit_pointwise(k: Module, form: Form, at: int) -> None:
+    """Exports `run`, `direct` and `mode`; `at` is where in an array object its data's address stands."""
+    params = pointwise_params(form)
+    item = _emit_item(k, form, params)
+    count = len(form.moves)
+    with k.kernel("run", params, flushed=False) as (f, p), f.in_mode(p.mode), f.claim(p.next, p.items) as index:
+        f.call(item, p.words, *[getattr(p, f"a{n}") for n in range(count)], index)
+    objects = [(f"object{n}", ptr(i64)) for n in range(count)]
+    with k.function("direct", [("words", ptr(i64)), *objects], export=True, distinct=False) as (f, words, *arrays):
+        p = params.read(f, words)
+        places = [_data(f, array, at, in_memory(dtype)) for array, dtype in zip(arrays, form.dtypes)]
+        with f.loop(0, p.items) as index:
+            f.call(item, words, *places, index)
+    with k.kernel("mode", params, flushed=False) as (f, p):
+        p.words[params.place("mode")].store(f.mode_word())
+
+
+def _data(f: Function, array: Pointer, at: int, of: Type) -> Pointer:
+    """The address in an array object."""
+    address = array.bytes(at).to(ptr(of)).load()
+    return Pointer(f, address.text, of)
+
+
+def _emit_item(k: Module, form: Form, params: Params) -> Function:
+    """The function that does one item."""
+    count = len(form.moves)
+    places = [(f"a{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.dtypes)]
+    parameters = [("words", ptr(i64)), *places, ("index", i64)]
+    with k.function("item", parameters, inline=False, distinct=False) as (f, words, *bases, index):
+        p = params.read(f, words)
+        loops = _Loops(f, p, form)
+        part, inner_chunk = divide(index, p.inner_chunks)
+        group, middle_chunk = divide(part, p.middle_chunks)
+        first_j, first_i, first = middle_chunk * p.middle_span, inner_chunk * p.inner_span, group * p.group
+        last_j, last_i = f.min(first_j + p.middle_span, p.middle), f.min(first_i + p.inner_span, p.inner)
+        with f.loop(first, f.min(first + p.group, p.outers)) as outer:
+            offsets = [f.var(i64, 0) for _ in range(count)]
+            rest = f.var(i64, outer)
+            with f.loop(0, p.rank) as axis:
+                entry = p.words[axis * (count + 1)][2 + params.count]
+                rest.value, position = divide(rest.value, entry.load())
+                for n, offset in enumerate(offsets):
+                    offset.value = offset.value + position * entry[1 + n].load()
+            starts = [base.bytes(offset.value) for base, offset in zip(bases, offsets)]
+            body = loops.turned if TURNED in form.moves else loops.rows
+            body(starts, first_j, last_j, first_i, last_i)
+    return f
+
+
+class _Tail:
+    """The first `count` lanes of a vector, fewer than all."""
+
+    def __init__(self, f: Function, count: Value, lanes: int) -> None:
+        self.count = count
+        self.mask: Mask | None = f.mask(count, lanes) if f.target.isa == "avx512" else None
+
+    def load(self, place: Pointer, lanes: int) -> Value:
+        """Those lanes; the others are 0."""
+        if self.mask is not None:
+            return place.load(lanes, mask=self.mask)
+        return place.f.load_first(place, lanes, self.count)
+
+    def store(self, place: Pointer, value: Value) -> None:
+        """Write those lanes."""
+        if self.mask is not None:
+            place.store(value, mask=self.mask)
+        else:
+            place.f.store_first(place, value, self.count)
+
+
+class _Loops:
+    """The middle and the inner loop of an item."""
+
+    def __init__(self, f: Function, p: Fields, form: Form) -> None:
+        self.f, self.form, self.program = f, form, form.program
+        self.types = [in_memory(dtype) for dtype in form.dtypes]
+        widest = max(bits_of(step.dtype) for step in self.program.steps) // 8
+        self.lanes = min(f.target.vector_bytes // widest, WIDEST)
+        self.vectors = Vectors(f, self.program, self.lanes)
+        self.results = len(self.program.results)
+        self.inner = [getattr(p, f"inner_stride{n}") for n in range(len(form.moves))]
+        self.middle = [getattr(p, f"middle_stride{n}") for n in range(len(form.moves))]
+        heavy = any(step.op in FUNCTIONS for step in self.program.steps)
+        plain = APART not in form.moves
+        self.unroll = UNROLL if plain and not heavy and len(self.program.steps) <= SHORT else 1
+
+    def rows(self, starts: list[Pointer], first_j: Value, last_j: Value, first_i: Value, last_i: Value) -> None:
+        """A row for each position of the middle axis."""
+        with self.f.loop(first_j, last_j) as j:
+            row = [start.bytes(j * stride) for start, stride in zip(starts, self.middle)]
+            self.row([self.moved(n, place, first_i) for n, place in enumerate(row)], last_i - first_i)
+
+    def moved(self, n: int, place: Pointer, i: Value) -> Pointer:
+        """The address i further on along the inner axis."""
+        move = self.form.moves[n]
+        return place if move == SAME else place[i] if move == UNIT else place.bytes(i * self.inner[n])
+
+    def row(self, row: list[Pointer], count: Value) -> None:
+        """Some vectors a turn, then one, then a part of one."""
+        f, lanes, block = self.f, self.lanes, self.lanes * self.unroll
+        fixed = self.fixed(row)
+        whole = count // lanes * lanes
+        many = count // block * block if self.unroll > 1 else 0
+        if self.unroll > 1:
+            with f.loop(0, many, block) as i:
+                self.vector(row, fixed, [i + v * lanes for v in range(self.unroll)])
+        with f.loop(many, whole, lanes) as i:
+            self.vector(row, fixed, [i])
+        with f.if_(whole < count):
+            self.vector(row, fixed, [whole], _Tail(f, count - whole, lanes))
+
+    def turned(self, starts: list[Pointer], first_j: Value, last_j: Value, first_i: Value, last_i: Value) -> None:
+        """Squares of both axes. Those of turned operands are turned into a square on the stack first."""
+        f, lanes = self.f, self.lanes
+        squares = {n: f.local(of, lanes * lanes) for n, of in enumerate(self.types) if self.form.moves[n] == TURNED}
+        with f.loop(first_j, last_j, lanes) as j, f.loop(first_i, last_i, lanes) as i:
+            rows, columns = f.min(last_j - j, lanes), f.min(last_i - i, lanes)
+            here = [
+                self.moved(n, start.bytes(j * stride), i) for n, (start, stride) in enumerate(zip(starts, self.middle))
+            ]
+            for n, square in squares.items():
+                self.turn(here[n], self.inner[n], square, rows, columns)
+            with f.loop(0, rows, sure=True) as r:
+                row = [
+                    squares[n][r * lanes] if n in squares else place.bytes(r * stride)
+                    for n, (place, stride) in enumerate(zip(here, self.middle))
+                ]
+                fixed = self.fixed(row)
+                with f.if_(columns == lanes):
+                    self.vector(row, fixed, [0])
+                with f.else_():
+                    self.vector(row, fixed, [0], _Tail(f, columns, lanes))
+
+    def turn(self, place: Pointer, stride: Value, square: Pointer, rows: Value, columns: Value) -> None:
+        """Columns that are `stride` apart, as rows of the square."""
+        f, lanes = self.f, self.lanes
+
+        def turn(load: object) -> None:
+            held = [load(place.bytes(f.min(columns - 1, column) * stride)) for column in range(lanes)]
+            for r, row in enumerate(f.transpose(held)):
+                square[r * lanes].store(row)
+
+        with f.if_(rows == lanes):
+            turn(lambda column: column.load(lanes))
+        with f.else_():
+            tail = _Tail(f, rows, lanes)
+            turn(lambda column: tail.load(column, lanes))
+
+    # -- vectors
+
+    def fixed(self, row: list[Pointer]) -> dict[int, Value]:
+        """The steps that a row's vectors share: constants, what does not move, and what is made of them."""
+        values: dict[int, Value] = {}
+        for number, step in enumerate(self.program.steps):
+            if step.op == "input":
+                n = self.results + step.value
+                if self.form.moves[n] == SAME:
+                    loaded = self.vectors.loaded(row[n].load(), step.dtype)
+                    values[number] = loaded.splat(self.lanes)
+            elif all(arg in values for arg in step.args):
+                values[number] = self.vectors.step(step, [values[arg] for arg in step.args])
+        return values
+
+    def vector(
+        self, row: list[Pointer], fixed: dict[int, Value], at: list[Value | int], tail: _Tail | None = None
+    ) -> None:
+        """The vectors of a row that begin at these positions: all are read before one is written."""
+        found = [dict(fixed) for _ in at]
+        for number, step in enumerate(self.program.steps):
+            if number in fixed:
+                continue
+            for i, values in zip(at, found):
+                if step.op == "input":
+                    values[number] = self.load(self.results + step.value, row, i, tail)
+                else:
+                    values[number] = self.vectors.step(step, [values[arg] for arg in step.args])
+        for i, values in zip(at, found):
+            for n, result in enumerate(self.program.results):
+                self.store(n, row, i, self.vectors.stored(values[result], self.form.dtypes[n]), tail)
+
+    def load(self, n: int, row: list[Pointer], i: Value | int, tail: _Tail | None) -> Value:
+        """An operand's vector."""
+        move, place, lanes = self.form.moves[n], row[n], self.lanes
+        if move == TURNED:
+            value = place[i].load(lanes)
+        elif move == UNIT:
+            value = place[i].load(lanes) if tail is None else tail.load(place[i], lanes)
+        else:
+            value = self.gathered(n, place, i, tail)
+        return self.vectors.loaded(value, self.form.dtypes[n])
+
+    def gathered(self, n: int, place: Pointer, i: Value | int, tail: _Tail | None) -> Value:
+        """Numbers that are apart, one by one; behind the last one it again."""
+        f, value = self.f, None
+        for lane in range(self.lanes):
+            position = lane if tail is None else f.min(tail.count - 1, lane)
+            number = place.bytes((i + position) * self.inner[n]).load()
+            value = number.splat(self.lanes) if value is None else f.insert(value, lane, number)
+        return value
+
+    def store(self, n: int, row: list[Pointer], i: Value | int, value: Value, tail: _Tail | None) -> None:
+        """Write a result's vector."""
+        place = row[n]
+        if self.form.moves[n] == UNIT:
+            if tail is None:
+                place[i].store(value)
+            else:
+                tail.store(place[i], value)
+            return
+        for lane in range(self.lanes):
+            with self.f.if_(True if tail is None or not lane else tail.count > lane):
+                place.bytes((i + lane) * self.inner[n]).store(value[lane])
