@@ -19,6 +19,7 @@ from rushlight.backends.exactness import get_exact, set_exact
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, Params, f32, i64, ptr
 from rushlight.plan.target import Target
+from rushlight.rules.expression import inputs
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import cpus
 from tests import instruction_sets
@@ -127,6 +128,19 @@ def test_pooling(kind, isa, monkeypatch):
         for layer in islice(layers, 10):
             ledger.arrays.clear()
             assert layer.fault() is None, layer
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_pointwise(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    x, y = inputs(2)
+    shapes = (50_000,), (3, 300, 70), (2, 3, 4, 5, 700)
+    for shape in shapes:
+        a = np.ones(shape, np.float32)
+        for b in (a, a[0], a.T.copy().T, a[..., :1]):
+            with recording() as ledger:
+                results = compiled.pointwise((x + y, x > y), a, b)
+                assert ledger.items > 1 and all(map(ledger.covers, results))
 
 
 @pytest.mark.parametrize("isa", ISAS)

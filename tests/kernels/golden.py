@@ -16,9 +16,12 @@ import numpy as np
 
 from rushlight.backends import cpu
 from rushlight.backends.cpu.draws import Draws
+from rushlight.backends.cpu.pointwise_call import PointwiseCall
+from rushlight.backends.protocol import Task, layout_of
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, f16, f32, f64, i8, i32, i64
 from rushlight.plan.target import Target
+from rushlight.rules.expression import inputs
 from rushlight.rules.spec import ConvSpec
 
 FILE = Path(__file__).with_name("golden.json")
@@ -47,7 +50,7 @@ RANDOM = {
 class _Nothing:
     """A kernel that is never launched."""
 
-    address, code = 0, None
+    address, code, call = 0, None, None
 
     def __getitem__(self, name: str) -> _Nothing:
         return self
@@ -73,6 +76,8 @@ def hashes(isa: str) -> dict[str, str]:
                     cpu._choose("dgrad", typed, y, None)
                     cpu._choose_wgrad(typed, x, y)
         _draw(Draws(target))
+        for formulas, arrays in _pointwise():
+            PointwiseCall(Task("pointwise", (formulas, None)), [layout_of(array) for array in arrays], target)
     return dict(sorted(found.items()))
 
 
@@ -81,6 +86,15 @@ def _draw(kernels: Draws) -> None:
     for name, kinds in RANDOM.items():
         for arguments in kinds:
             kernels._entry(name, {}, *arguments)
+
+
+def _pointwise() -> Iterator[tuple[tuple, tuple[np.ndarray, ...]]]:
+    """Expressions, and arrays that move in every way along the inner axis."""
+    x, y = inputs(2)
+    for kind in (np.float32, np.float64, np.float16, np.uint8):
+        a, turned = np.empty((40, 40), kind), np.empty((40, 40), kind).T
+        for other in (a, a[:, :1], np.empty((40, 80), kind)[:, ::2], turned):
+            yield (x * y + 1, x > y), (a, other)
 
 
 def _layouts(spec: ConvSpec, kind: type) -> Iterator[tuple[np.ndarray, ...]]:

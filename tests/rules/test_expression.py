@@ -45,8 +45,9 @@ def test_constants_are_told_apart():
 
 
 def test_formulas_are_forgotten_with_their_users():
+    gc.collect()
     before = len(expression._known)
-    made = [x * float(number) for number in range(100)]
+    made = [x * (number + 0.123) for number in range(100)]
     assert len(expression._known) == before + 200
     del made
     gc.collect()

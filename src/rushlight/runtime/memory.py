@@ -64,6 +64,11 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return array
 
 
+def empty_small(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The same for a few numbers, aligned to one of them, in a fifth of the time."""
+    return np.empty(shape, dtype) if _allocator is None else _allocator(shape, dtype)
+
+
 def is_recycled(array: np.ndarray) -> bool:
     """Whether this very array was made by `empty` of recycled memory."""
     return any(type(reference) is _Block for reference in weakref.getweakrefs(array))
@@ -89,8 +94,9 @@ def _small(shape: tuple[int, ...], dtype: np.dtype, size: int) -> np.ndarray:
 # -------------------------------------------------------------------- addresses
 
 
-def _choose_address() -> Callable[[np.ndarray], int]:
-    """The quickest way to an array's address that is right on this interpreter.
+def _choose_address() -> tuple[Callable[[np.ndarray], int], int]:
+    """The quickest way to an array's address that is right on this interpreter; and where in the array object it
+    stands, −1 if nowhere.
 
     `array.ctypes.data` takes 0.95 µs, four times a small kernel's launch. In CPython the address is the first field
     of the array object; whether it is so here is tried out on arrays of several kinds."""
@@ -105,10 +111,10 @@ def _choose_address() -> Callable[[np.ndarray], int]:
         fits = np.ndarray.__basicsize__ >= at + 8 and all(first_field(kind) == kind.ctypes.data for kind in kinds)
     except (ValueError, OSError):
         fits = False
-    return first_field if fits else lambda array: array.ctypes.data
+    return (first_field, at) if fits else (lambda array: array.ctypes.data, -1)
 
 
-address = _choose_address()
+address, FIRST_FIELD = _choose_address()
 
 
 # -------------------------------------------------------------------- blocks

@@ -23,6 +23,7 @@ from ...core.dtypes import CODES
 from ...plan.choose import Choice, choose, choose_gradient
 from ...plan.pool import covered, listed
 from ...plan.target import NoKernels, Target
+from ...rules.expression import Expression
 from ...rules.normalization import Norm
 from ...rules.spec import ConvSpec
 from ...rules.windows import Windows
@@ -33,7 +34,6 @@ from ..reference import averaging, normalizing, pooling
 from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
-from ..reference.pointwise import pointwise
 from ..reference.pooling import max_pool_gather, positions
 from .calls import Copying, LayerCall, NormTask, PoolCall, SumCall, stand_in
 from .kernels import addressable
@@ -58,6 +58,9 @@ _FLOATS = {"f32", "f64", "f16", "bf16"}
 
 def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
     """The call for inputs that lie so; Refusal for what is not compiled. What only moves numbers, NumPy does."""
+    if task.kernel == "pointwise":
+        key = (task, *layouts)
+        return _calls.get(key) or _prepare_pointwise(key, task, layouts)
     spec, sources = task.attributes[0], [stand_in(layout) for layout in layouts if layout is not None]
     if task.kernel in ("fprop", "dgrad"):
         source, activation = sources[0], task.attributes[1]
@@ -83,6 +86,43 @@ def drawing(algorithm: str) -> Callable:
     """What draws the words of an algorithm, "mt19937", and makes numbers of them (`draws.Draws`)."""
     key = ("drawing", algorithm)
     return _calls.get(key) or _remember(key, lambda: _class("draws.Draws")(Target.host()))
+
+
+def pointwise(
+    expressions: tuple[Expression, ...], *arrays: np.ndarray, out: Sequence[np.ndarray] | None = None
+) -> list[np.ndarray]:
+    """The value of each expression, element by element; Refusal for what is not compiled."""
+    if len(arrays) == 1:  # a loop over arrays takes twice as long
+        (a,) = arrays
+        key = (expressions, a.shape, a.strides, a.dtype)
+    elif len(arrays) == 2:
+        a, b = arrays
+        key = (expressions, a.shape, a.strides, a.dtype, b.shape, b.strides, b.dtype)
+    else:
+        key = (expressions, *[(a.shape, a.strides, a.dtype) for a in arrays])
+    if out is not None:
+        key = (key, *[a.strides for a in out])
+    call = _calls.get(key)
+    if call is None:
+        call = _expressions(key, expressions, arrays, out)
+    return call(arrays, out)
+
+
+def _expressions(
+    key: tuple, expressions: tuple, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None
+) -> Callable:
+    lying = None if out is None else tuple([array.strides for array in out])
+    return _prepare_pointwise(key, Task("pointwise", (expressions, lying)), [layout_of(array) for array in arrays])
+
+
+def _prepare_pointwise(key: tuple, task: Task, layouts: Sequence[Layout]) -> Callable:
+    def make() -> Callable:
+        try:
+            return _class("pointwise_call.PointwiseCall")(task, layouts, Target.host())
+        except Refusal as refusal:
+            return _Declined(str(refusal))
+
+    return _remember(key, make)
 
 
 def fprop(
