@@ -159,8 +159,8 @@ class _Scene:
         self.of.written |= self.owners[self.of.own] >= 0
 
 
-def _claim_one(self: Function, counter: object, total: object, chunk: int = 1) -> Iterator:
-    """What `Function.claim` becomes: the item that the counter names, if there is one, and no other."""
+def _one_item(self: Function, counter: object, total: object, chunk: int = 1) -> Iterator:
+    """What `Function.dynamic_loop` becomes: the item that the counter names, if there is one, and no other."""
     first = counter.load()
     with self.if_(first < total):
         if chunk == 1:
@@ -176,7 +176,7 @@ def recording() -> Iterator[Ledger]:
     """Inside, launches run item by item and are watched."""
     ledger, identity = Ledger(), jit._identity()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Function, "claim", contextmanager(_claim_one))
+        patch.setattr(Function, "dynamic_loop", contextmanager(_one_item))
         patch.setattr(jit, "_identity", lambda: f"{identity}, an item a call")
         patch.setattr(runtime, "launch", ledger.launch)
         _forget()

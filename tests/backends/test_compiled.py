@@ -75,13 +75,13 @@ def arrays(spec: ConvSpec, kernel: str, rng: random.Random) -> tuple:
 
 def arranged(array: np.ndarray, rng: random.Random) -> np.ndarray:
     """The same numbers in memory of some other kind."""
-    kind = rng.choice(["contiguous", "contiguous", "channels last", "channels last", "spaced", "turned"])
+    kind = rng.choice(["contiguous", "contiguous", "channels last", "channels last", "spaced", "permuted"])
     if kind == "channels last":
         return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1)
     if kind == "spaced":
         wide = np.repeat(np.repeat(array, 2, axis=-1), 2, axis=1)
         return wide[:, ::2][..., ::2]
-    if kind == "turned":
+    if kind == "permuted":
         return np.flip(np.ascontiguousarray(np.flip(array, -1)), -1)
     return array
 

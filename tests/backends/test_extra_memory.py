@@ -14,7 +14,7 @@ from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import memory
 
 SMALL = 512 << 10
-"""Bytes that any call may take: bands that fit a core's second cache, a few for each thread."""
+"""Bytes that any call may take: packed tiles that fit a core's second cache, a few for each thread."""
 
 PROBLEMS = {
     "3x3": "n8_c64_i56x56_o64_k3x3_s1_p1_g1_f32",

@@ -46,7 +46,7 @@ def test_operations_and_their_gradients_look_like_those_of_the_cpu(name, dtype):
 ORDERS = {
     "contiguous": lambda t: t.empty(2, 4, 6, 6),
     "channels_last": lambda t: t.empty(2, 4, 6, 6, memory_format=t.channels_last),
-    "turned": lambda t: t.empty(6, 6, 4, 2).permute(3, 2, 1, 0),
+    "permuted": lambda t: t.empty(6, 6, 4, 2).permute(3, 2, 1, 0),
     "cut": lambda t: t.empty(4, 8, 6, 6)[::2, ::2],
 }
 

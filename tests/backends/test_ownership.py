@@ -32,9 +32,9 @@ SECONDS = 4 * float(os.environ.get("RUSHLIGHT_SWEEP", "1"))
 WIDTHS = (7, 8, 9, 13, 15, 16, 17, 31, 32, 33)
 
 LAYERS = {
-    "planes": ("n2_c4_i4x20x{w}_o4_k3x3x3_s1_p1_g1_f32", "contiguous"),
-    "planes of groups": ("n2_c6_i24x{w}_o6_k3x3_s1_p1_g6_f32", "contiguous"),
-    "planes, float16": ("n1_c3_i24x{w}_o3_k5x5_s1_p2_g1_f16", "contiguous"),
+    "depthwise rows": ("n2_c4_i4x20x{w}_o4_k3x3x3_s1_p1_g1_f32", "contiguous"),
+    "depthwise rows of groups": ("n2_c6_i24x{w}_o6_k3x3_s1_p1_g6_f32", "contiguous"),
+    "depthwise rows, float16": ("n1_c3_i24x{w}_o3_k5x5_s1_p2_g1_f16", "contiguous"),
     "lanes in place": ("n2_c40_i6x{w}_o40_k3x3_s1_p1_g40_f32", "channels last"),
     "lanes packed": ("n1_c36_i6x{w}_o36_k3x3_s2x1_p1_g36_f32", "spaced"),
     "small groups": ("n2_c24_i5x{w}_o48_k3x3_s1_p1_g8_f32", "contiguous"),
@@ -158,11 +158,11 @@ def test_any_layer(isa, monkeypatch):
             assert layer.fault() is None, f"{layer}, seed {seed}"
 
 
-@pytest.mark.parametrize("reach", [1, 2])
-def test_a_number_that_two_items_write_is_found(reach):
+@pytest.mark.parametrize("extent", [1, 2])
+def test_a_number_that_two_items_write_is_found(extent):
     with recording():
-        launch = prepared(f"reach {reach}", lambda f, p, item: [p.out[item + i].store(1.0) for i in range(reach)])
-        if reach == 1:
+        launch = prepared(f"extent {extent}", lambda f, p, item: [p.out[item + i].store(1.0) for i in range(extent)])
+        if extent == 1:
             launch(8)
         else:
             with pytest.raises(OwnershipError, match="items 0 and 1 both write"):
@@ -187,7 +187,7 @@ def prepared(title, body):
 
     def build() -> Module:
         k = Module(Target.host())
-        with k.kernel("given", params) as (f, p), f.claim(p.next, p.items) as item:
+        with k.kernel("given", params) as (f, p), f.dynamic_loop(p.next, p.items) as item:
             body(f, p, item)
         return k
 

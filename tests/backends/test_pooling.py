@@ -173,7 +173,7 @@ def test_lists_of_an_axis_are_each_others_transposes():
 
 
 def random_sums(rng: random.Random) -> tuple[Windows, np.ndarray, np.ndarray]:
-    """Windows without dilation, with integers to sum and to spread: sums are exact in any order."""
+    """Windows without dilation, with integers to sum and to scatter: sums are exact in any order."""
     rank = rng.randint(1, 3)
     size = tuple(rng.randint(1, [60, 24, 9][rank - 1]) for _ in range(rank))
     shape = (rng.choice([1, 2, 3]), rng.choice([1, 3, 8, 17, 50]), *size)[rng.random() < 0.2 :]

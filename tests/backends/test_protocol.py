@@ -18,8 +18,8 @@ from rushlight.rules.spec import ConvSpec
 LAYERS = {
     "product": ConvSpec.of(2, 16, 24, (9, 8), (3, 3), padding=1, stride=2),
     "winograd": ConvSpec.of(2, 32, 32, (12, 12), (3, 3), padding=1),
-    "lanes": ConvSpec.of(1, 16, 16, (9, 9), (3, 3), padding=1, groups=16),
-    "planes": ConvSpec.of(1, 8, 8, (16, 64), (3, 3), padding=1, groups=8),
+    "depthwise channels": ConvSpec.of(1, 16, 16, (9, 9), (3, 3), padding=1, groups=16),
+    "depthwise rows": ConvSpec.of(1, 8, 8, (16, 64), (3, 3), padding=1, groups=8),
     "overlap": ConvSpec.of(1, 1, 8, (512,), (128,), stride=64),
     "linear": ConvSpec.of(5, 7, 3, (), ()),
 }
@@ -142,7 +142,9 @@ def test_all_kernels_are_tried():
 def test_results_are_not_allocated_inside():
     pytest.importorskip("llvmlite")
     pools = [found for found in other_tasks() if found[0].kernel in ("max_pool", "max_pool_grad")]
-    for task, inputs in [next(tasks_of(LAYERS[name])) for name in ("product", "planes", "lanes", "winograd")] + pools:
+    for task, inputs in [
+        next(tasks_of(LAYERS[name])) for name in ("product", "depthwise rows", "depthwise channels", "winograd")
+    ] + pools:
         call, weights_cache = cpu.prepare(task, [layout_of(array) for array in inputs]), {}
         outputs, scratch = [Host().empty(*layout) for layout in call.outputs], np.empty(call.scratch_bytes, np.uint8)
         for _ in range(3):

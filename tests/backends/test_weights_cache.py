@@ -14,7 +14,7 @@ from rushlight.backends import reference
 from rushlight.backends.cpu import kernels
 from rushlight.nn import functional as F
 from rushlight.rules.spec import ConvSpec
-from tests.backends.test_lanewise import channels_last
+from tests.backends.test_depthwise_channels import channels_last
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_one_weight_serves_layers_of_every_geometry(seed, exact):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_one_weight_serves_planes_of_every_geometry(seed):
+def test_one_weight_serves_depthwise_rows_of_every_geometry(seed):
     """An axis of one position takes other taps for each stride and padding, and groups change what dgrad sums."""
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
     weight, weights_cache = numbers.integers(-3, 4, (24, 1, 4, 3, 3)).astype(np.float32), {}
@@ -73,7 +73,7 @@ def test_one_weight_serves_planes_of_every_geometry(seed):
             source = numbers.integers(-3, 4, shape).astype(np.float32)
             found = getattr(compiled, kernel)(spec, source, weight, None, None, weights_cache)
             np.testing.assert_array_equal(found, getattr(reference, kernel)(spec, source, weight), f"{kernel} {spec}")
-    assert any(key[0] == "planes" for key in weights_cache if isinstance(key, tuple))
+    assert any(key[0] == "depthwise_rows" for key in weights_cache if isinstance(key, tuple))
 
 
 LAYERS = {

@@ -69,7 +69,7 @@ def test_every_instruction_set(isa):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("size, stride", [("2x16", "1x3"), ("1x5", "1x2"), ("2x8", "1x2")])
 def test_what_a_stride_leaves_out_does_not_reach_the_padding_below(size, stride, isa):
-    """Squares that are turned write it behind a row, where the next row may begin."""
+    """Tiles that are transposed write it behind a row, where the next row may begin."""
     spec = ConvSpec.parse(f"n2_c18_i{size}_o20_k1x1_s{stride}_p0:2x0_g1_f32")
     x, y = operands(spec, 0)
     found = WgradCall(spec, x, y, Target.named(isa), 2)(x, y)

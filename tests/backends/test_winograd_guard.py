@@ -151,7 +151,7 @@ def fast_call(spec):
 
 
 def test_a_gradient_with_numbers_that_stand_out():
-    """Taps that a pixel of the edge does not reach."""
+    """Taps that a pixel of the edge is not multiplied with."""
     layer = (F.conv2d, (8, 64, 28, 28), (64, 64, 3, 3), {"padding": 1})
     for value in (1e8, np.nan):
         x, w, grad = numbers(*layer[1]), numbers(*layer[2]), numbers(*layer[1])

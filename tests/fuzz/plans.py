@@ -31,8 +31,8 @@ from rushlight.backends.cpu.pool import PoolCall, PoolGradCall
 from rushlight.backends.exactness import set_exact
 from rushlight.compiler import jit
 from rushlight.plan.choose import choose, choose_gradient
-from rushlight.plan.lanewise import plan_lane_wgrad, plan_lanes
-from rushlight.plan.planes import plan_planes
+from rushlight.plan.depthwise_channels import plan_depthwise_channels, plan_depthwise_channels_wgrad
+from rushlight.plan.depthwise_rows import plan_depthwise_rows
 from rushlight.plan.pool import covered, listed
 from rushlight.plan.product import Source, plan_product
 from rushlight.plan.target import KB, MB, Target
@@ -108,19 +108,19 @@ class Problem(NamedTuple):
         spec, target = ConvSpec.parse(self.spec), Target.host()
         if self.kernel == "wgrad":
             algorithm = choose_gradient(spec, target, self.exact).algorithm
-            if algorithm == "lanes":
+            if algorithm == "depthwise_channels":
                 last = tuple(self.strides[i] == 1 for i in (1, 1 + len(spec.x_shape)))
-                plan_lane_wgrad(spec, target, last)
+                plan_depthwise_channels_wgrad(spec, target, last)
             return algorithm
         if self.kernel not in ("fprop", "dgrad") or not spec.batch:
             return self.plan()
         image, channel, *steps = self.strides
         choice = choose(spec, self.kernel, target, self.threads, self.exact, steps[-1:] == [1])
         role = spec._replace(role=self.kernel)
-        if choice.algorithm == "lanes":
-            plan_lanes(role, target, channel == 1)
-        elif choice.algorithm == "planes":
-            plan_planes(role, target)
+        if choice.algorithm == "depthwise_channels":
+            plan_depthwise_channels(role, target, channel == 1)
+        elif choice.algorithm == "depthwise_rows":
+            plan_depthwise_rows(role, target)
         elif choice.algorithm == "product" and spec.batch:
             size = max(4, ITEM_BYTES[spec.dtype])
             source = Source(image, channel, tuple(steps), spec.dtype in ("f32", "f64"))

@@ -32,8 +32,8 @@ LAYERS = {
     "winograd": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1),
     "winograd, one axis": ConvSpec.of(2, 32, 32, (60,), (5,), padding=2),
     "winograd, strided": ConvSpec.of(2, 128, 128, (40, 40), (5, 5), stride=2, padding=2),
-    "lanes": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1, groups=32),
-    "planes": ConvSpec.of(1, 4, 4, (8, 15, 15), (3, 3, 3), padding=1),
+    "depthwise channels": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1, groups=32),
+    "depthwise rows": ConvSpec.of(1, 4, 4, (8, 15, 15), (3, 3, 3), padding=1),
     "overlap": ConvSpec.of(1, 1, 514, (50000,), (512,), stride=128),
 }
 

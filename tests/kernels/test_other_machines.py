@@ -28,7 +28,7 @@ LAYERS = {
     "product, few channels": ("n2_c3_i20x20_o5_k3x3_s1_p1_g1_f32", False),
     "pointwise": ("n4_c64_i28x28_o96_k1x1_s1_p0_g1_f32", False),
     "linear": ("n64_c100_o130_g1_f32", False),
-    "lanes": ("n2_c40_i28x28_o40_k3x3_s1_p1_g40_f32", False),
+    "depthwise channels": ("n2_c40_i28x28_o40_k3x3_s1_p1_g40_f32", False),
     "lanes, double": ("n2_c40_i28x28_o40_k3x3_s1_p1_g40_f64", False),
     "lanes, large taps": ("n1_c24_i9x60_o24_k7x31_s1_p3x15_g24_f32", False),
     "small groups": ("n2_c24_i20x20_o48_k3x3_s1_p1_g8_f32", False),

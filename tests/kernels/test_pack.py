@@ -1,4 +1,4 @@
-"""Packed bands against the coordinates that they promise, for every layout of the source."""
+"""Packed tiles against the coordinates that they promise, for every layout of the source."""
 
 import ctypes
 import itertools
@@ -11,7 +11,7 @@ from rushlight.compiler import jit
 from rushlight.kernels.pack import FORMS, Gather, emit_pack
 from rushlight.language.ir import BY_NAME, Module
 from rushlight.plan.axes import forward_phase, transposed_phases
-from rushlight.plan.blocking import cut_axis, lay_band
+from rushlight.plan.blocking import cut_axis, lay_packed_tile
 from rushlight.plan.target import Target
 
 HOST = Target.host()
@@ -66,35 +66,35 @@ def test_every_slot_that_a_result_reads_holds_its_source_or_zero(form, dtype):
         channels = rng.choice([1, 2, 3, 5, 8, 16, 17, 40])
         source = np.random.default_rng(0).integers(1, 100, (channels, *(a.size for a in axes))).astype(numpy_type)
         source = arrange(source, form, rng)
-        bands = lay_band(axes, channels, HOST.lanes(source.itemsize), source.itemsize)
+        packed_tiles = lay_packed_tile(axes, channels, HOST.lanes(source.itemsize), source.itemsize)
         stride = [s // source.itemsize for s in source.strides]
-        gather = Gather(bands, (*stride[1:], stride[0]), HOST.lanes(source.itemsize))
+        gather = Gather(packed_tiles, (*stride[1:], stride[0]), HOST.lanes(source.itemsize))
         if gather.form != form:
             continue
         served += 1
-        band = np.full(bands.size, -7, numpy_type)
+        packed_tile = np.full(packed_tiles.size, -7, numpy_type)
         blocks = list(itertools.product(*(range(a.count) for a in axes)))
         for block in {blocks[0], blocks[-1], rng.choice(blocks)}:
-            call(gather.address, source.ctypes.data, band.ctypes.data, *block, channels)
-            check(axes, bands, band, source, block, rng)
+            call(gather.address, source.ctypes.data, packed_tile.ctypes.data, *block, channels)
+            check(axes, packed_tiles, packed_tile, source, block, rng)
     assert served > 15 or form == "panels"
 
 
-def check(axes, bands, band, source, block, rng):
+def check(axes, packed_tiles, packed_tile, source, block, rng):
     places = [list(needed(axis, b)) for axis, b in zip(axes, block)]
     places = [rng.sample(some, min(len(some), 9)) for some in places]
-    slots_h = len(axes[1].slots.coordinates)
+    packed_h = len(axes[1].packing.coordinates)
     for (sd, d), (sh, h), (sw, w) in itertools.product(*places):
         inside = all(0 <= i < axis.size for i, axis in zip((d, h, w), axes))
         want = source[:, d, h, w] if inside else np.zeros(len(source))
-        start = (sd * slots_h + sh) * bands.row + sw * bands.pitch
-        np.testing.assert_array_equal(band[start : start + len(source)], want)
+        start = (sd * packed_h + sh) * packed_tiles.row + sw * packed_tiles.leading_dimension
+        np.testing.assert_array_equal(packed_tile[start : start + len(source)], want)
 
 
 def needed(axis, b):
-    """(slot, source coordinate) of every result of the block."""
+    """(packed index, source coordinate) of every result of the block."""
     start = axis.first + b * axis.block
-    for phase, bases in zip(axis.phases, axis.slots.base):
+    for phase, bases in zip(axis.phases, axis.packing.base):
         for t in range(max(start, phase.begin), min(start + axis.block, phase.end)):
             for offset, base in zip(phase.offsets, bases):
                 yield base + t - start, phase.step * t + offset

@@ -18,7 +18,7 @@ def test_any_plan(rules):
 
 
 FOUND = {
-    "no tap meets the source": Problem(
+    "no tap is inside the source": Problem(
         "dgrad", "n1_c128_i10x15x1_o136_k2x3x2_s1_p0x3x1_d2_g8_f32", (18496, 136, 17, 1, 1), False, False, 2,
         ("avx2", 32768, 524288, 8388608, 2),
     ),

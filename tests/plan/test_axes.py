@@ -4,27 +4,27 @@ import random
 
 import pytest
 
-from rushlight.plan.axes import forward_phase, lay_slots, transposed_phases
+from rushlight.plan.axes import forward_phase, pack_axis, transposed_phases
 
 
 def random_axis(rng):
     return dict(taps=rng.randint(1, 7), stride=rng.randint(1, 4), dilation=rng.randint(1, 5), lo=rng.randint(-2, 6))
 
 
-def check_slots(phases, block, share):
-    slots = lay_slots(phases, block, share)
-    for phase, bases in zip(phases, slots.base):
+def check_packing(phases, block, share):
+    packing = pack_axis(phases, block, share)
+    for phase, bases in zip(phases, packing.base):
         for offset, base in zip(phase.offsets, bases):
-            found = slots.coordinates[base : base + block]
+            found = packing.coordinates[base : base + block]
             assert found == tuple(offset + phase.step * r for r in range(block))
     if share:
-        assert len(set(slots.coordinates)) == len(slots.coordinates)
+        assert len(set(packing.coordinates)) == len(packing.coordinates)
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_forward_slots(seed):
     rng = random.Random(seed)
-    check_slots([forward_phase(**random_axis(rng), out=20)], rng.randint(1, 9), rng.random() < 0.7)
+    check_packing([forward_phase(**random_axis(rng), out=20)], rng.randint(1, 9), rng.random() < 0.7)
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -48,4 +48,4 @@ def test_transposed_phases_cover_every_result_once(seed):
         }
         assert pairs == brute
     if any(phase.taps for phase in phases):
-        check_slots(phases, rng.randint(1, 9), rng.random() < 0.7)
+        check_packing(phases, rng.randint(1, 9), rng.random() < 0.7)

@@ -50,7 +50,7 @@ def test_every_result_is_in_one_block_and_one_phase(kernel, target):
             found = 1 if plan.batch == spec.batch else spec.batch
             assert plan.batch * prod(axis.extent for axis in plan.axes) == spec.batch * prod(extents), spec
             assert found in (1, spec.batch)
-            for axis, blocks in zip(plan.axes, plan.bands.axes):
+            for axis, blocks in zip(plan.axes, plan.packed_tiles.axes):
                 assert sorted(results_of(blocks)) == list(range(axis.extent)), spec
 
 
@@ -66,8 +66,8 @@ def test_bands_stay_in_half_the_second_cache():
     for _ in range(60):
         spec = random_spec(rng)
         for plan in plans(spec):
-            if prod(axis.block for axis in plan.bands.axes) > 28:
-                assert plan.bands.size * 4 <= TARGETS["avx512"].l2 // 2, spec
+            if prod(axis.block for axis in plan.packed_tiles.axes) > 28:
+                assert plan.packed_tiles.size * 4 <= TARGETS["avx512"].l2 // 2, spec
 
 
 def test_the_order_of_summation_depends_on_neither_batch_nor_threads():
@@ -119,6 +119,6 @@ def test_large_weights_are_read_in_pieces():
 
 def test_reasons_are_given():
     small_groups = ConvSpec.of(1, 8, 8, (9,), (3,), groups=8)
-    assert choose(small_groups, "fprop", TARGETS["avx2"], 1, False).algorithm == "lanes"
+    assert choose(small_groups, "fprop", TARGETS["avx2"], 1, False).algorithm == "depthwise_channels"
     dense = ConvSpec.of(8, 64, 64, (56, 56), (3, 3), padding=1)
     assert "set_exact" in str(choose(dense, "fprop", TARGETS["avx2"], 1, True))

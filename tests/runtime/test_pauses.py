@@ -22,9 +22,9 @@ RNG = np.random.default_rng(0)
 LAYERS = {
     "product": (F.conv2d, (8, 96, 64, 64), (96, 96, 1, 1), {}),
     "winograd": (F.conv2d, (8, 64, 96, 96), (64, 64, 3, 3), {"padding": 1}),
-    "lanes": (F.conv2d, (4, 256, 64, 64), (256, 1, 5, 5), {"padding": 2, "groups": 256}),
+    "depthwise channels": (F.conv2d, (4, 256, 64, 64), (256, 1, 5, 5), {"padding": 2, "groups": 256}),
     "one channel": (F.conv2d, (16, 1, 256, 256), (8, 1, 5, 5), {}),
-    "planes": (F.conv3d, (2, 8, 32, 48, 48), (8, 8, 3, 3, 3), {"padding": 1}),
+    "depthwise rows": (F.conv3d, (2, 8, 32, 48, 48), (8, 8, 3, 3, 3), {"padding": 1}),
     "transposed": (F.conv_transpose2d, (4, 64, 48, 48), (64, 64, 4, 4), {"stride": 2}),
     "linear": (F.linear, (2048, 1024), (1024, 1024), {}),
 }

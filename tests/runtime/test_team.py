@@ -26,7 +26,7 @@ def entry():
         k = Module(HOST)
         with k.kernel("count", PARAMS) as (f, p):
             p.ticket.fetch_add(1)
-            with f.claim(p.next, p.items, chunk=3) as item:
+            with f.dynamic_loop(p.next, p.items, chunk=3) as item:
                 p.hits[item].fetch_add(1)
                 p.x[item].store(p.x[item].load() + p.x[item].load())
         return k

@@ -32,7 +32,7 @@ def emit_fma(target: Target) -> Module:
     """out[i·lanes …] = sums that never leave their registers, one item a thread."""
     k = Module(target)
     lanes = k.lanes(f32)
-    with k.kernel("peak_fma", _FMA) as (f, p), f.claim(p.next, p.items) as item:
+    with k.kernel("peak_fma", _FMA) as (f, p), f.dynamic_loop(p.next, p.items) as item:
         sums = [f.var(vec(f32, lanes), float(chain)) for chain in range(_CHAINS)]
         factor = f.const(vec(f32, lanes), 0.5)
         with f.loop(0, p.turns, sure=True):
@@ -49,7 +49,7 @@ def emit_copy(target: Target) -> Module:
     """out = source, in blocks that threads claim."""
     k = Module(target)
     lanes = k.lanes(f32)
-    with k.kernel("peak_copy", _COPY) as (f, p), f.claim(p.next, p.blocks) as block:
+    with k.kernel("peak_copy", _COPY) as (f, p), f.dynamic_loop(p.next, p.blocks) as block:
         source, out = p.source[block * _BLOCK], p.out[block * _BLOCK]
         with f.loop(0, _BLOCK, 4 * lanes) as i:
             for j in range(4):

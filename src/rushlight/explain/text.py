@@ -386,8 +386,8 @@ def _planned(facts: Facts, say: Words) -> Lines:
 ALGORITHMS = {
     "product": "as a matrix product over taps and channels, in blocks that fit registers and caches",
     "winograd": "by Winograd's algorithm: tiles of outputs at once, with fewer multiplications than taps",
-    "lanes": "lane by lane: the channels of a group are too few for a matrix product",
-    "planes": "channel by channel: few input channels are summed for each, and their rows are contiguous",
+    "depthwise_channels": "lane by lane: the channels of a group are too few for a matrix product",
+    "depthwise_rows": "channel by channel: few input channels are summed for each, and their rows are contiguous",
     "overlap": "as one matrix product with all taps as its columns, which are added where they overlap",
 }
 

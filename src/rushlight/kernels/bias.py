@@ -23,7 +23,7 @@ RUN = 1024
 """Neighbours that are added up before their sum joins others, in double precision: long sums round more."""
 
 BLOCK = 256
-"""Channels whose totals a thread claims at once."""
+"""Channels whose totals a thread takes at once."""
 
 
 def bias_params(source: Type, number: Type) -> Params:
@@ -38,7 +38,7 @@ def totals_params(number: Type, result: Type) -> Params:
 
 
 class _Item:
-    """What a thread claims: which chunk, images `first` to `last`, `count` positions from `start` on, the part of the
+    """What a thread takes: which chunk, images `first` to `last`, `count` positions from `start` on, the part of the
     width from `left` to `right`."""
 
     def __init__(self, f: Function, p: Fields, item: Value) -> None:
@@ -58,10 +58,10 @@ class _Item:
 def emit_rows(k: Module, source: Type, number: Type) -> None:
     """Exports `sums` for neighbouring channels.
 
-    for items (claimed), images, rows of channels, four at a time:
+    for items, dynamically, for images, rows of channels, four at a time:
         for vectors c of the span:  sums[chunk][c] += (row₀[c] + row₁[c]) + (row₂[c] + row₃[c])
     """
-    with k.kernel("sums", bias_params(source, number)) as (f, p), f.claim(p.next, p.items) as number_of_item:
+    with k.kernel("sums", bias_params(source, number)) as (f, p), f.dynamic_loop(p.next, p.items) as number_of_item:
         p.number, p.lanes = number, k.lanes(number)
         item = _Item(f, p, number_of_item)
         sums, whole = p.sums[item.chunk * p.width], item.left + (item.right - item.left) // p.lanes * p.lanes
@@ -123,14 +123,14 @@ def _sum_column(f: Function, p: Fields, source: Type, item: _Item, c: Value, sum
 def emit_lines(k: Module, source: Type, number: Type) -> None:
     """Exports `sums` for neighbouring positions.
 
-    for items (claimed), images, channels of the span:
+    for items, dynamically, for images, channels of the span:
         for runs of the channel's line:  vector[channel] += Σ over vectors of the run
     sums[chunk][channel] = Σ over lanes vector[channel]
     """
     with k.kernel("sums", bias_params(source, number)) as (f, p):
         p.number, p.lanes = number, k.lanes(number)
         vectors = f.local(f64, LINES * p.lanes)
-        with f.claim(p.next, p.items) as number_of_item:
+        with f.dynamic_loop(p.next, p.items) as number_of_item:
             item = _Item(f, p, number_of_item)
             channels, mask = item.right - item.left, f.mask(item.count % p.lanes, p.lanes, source)
             with f.loop(0, channels) as c:
@@ -138,10 +138,10 @@ def emit_lines(k: Module, source: Type, number: Type) -> None:
             with f.loop(item.first, item.last) as image:
                 lines = p.y[p.offsets[image].load() + item.left * p.step + item.start]
                 with f.loop(0, channels) as c:
-                    line, place = lines[c * p.step], vectors[c * p.lanes]
+                    line, pointer = lines[c * p.step], vectors[c * p.lanes]
                     with f.loop(0, item.count, RUN) as i:
                         run = _sum_run(f, p, line[i], f.min(item.count - i, RUN), mask)
-                        place.store(place.load(p.lanes) + run.to(f64))
+                        pointer.store(pointer.load(p.lanes) + run.to(f64))
             sums = p.sums[item.chunk * p.width + item.left]
             with f.loop(0, channels) as c:
                 sums[c].store(f.sum_lanes(vectors[c * p.lanes].load(p.lanes)).to(number))
@@ -152,8 +152,8 @@ def _sum_run(f: Function, p: Fields, line: Pointer, count: Value, mask: Mask) ->
     block = UNROLL * p.lanes
     totals = [f.var(vec(p.number, p.lanes), 0.0) for _ in range(UNROLL)]
 
-    def add(total: object, place: Pointer, mask: Mask | None = None) -> None:
-        total.value = total.value + place.load(p.lanes, mask=mask).to(p.number)
+    def add(total: object, pointer: Pointer, mask: Mask | None = None) -> None:
+        total.value = total.value + pointer.load(p.lanes, mask=mask).to(p.number)
 
     many, whole = count // block * block, count // p.lanes * p.lanes
     with f.loop(0, many, block) as i:
@@ -174,7 +174,7 @@ def emit_totals(k: Module, number: Type, result: Type) -> None:
     lanes = k.lanes(f64)
     with (
         k.kernel("totals", totals_params(number, result)) as (f, p),
-        f.claim(p.next, f.ceil_div(p.channels, BLOCK)) as item,
+        f.dynamic_loop(p.next, f.ceil_div(p.channels, BLOCK)) as item,
     ):
         begin = item * BLOCK
         end = f.min(begin + BLOCK, p.channels)
@@ -192,9 +192,9 @@ def _total(f: Function, p: Fields, c: Value, lefts: list[Value | None], lanes: i
     masks = [[None if left is None else f.mask(left, lanes, kind) for kind in (of, result)] for left in lefts]
     totals = [f.var(vec(f64, lanes), 0.0) for _ in lefts]
     with f.loop(0, p.rows) as row:
-        place = p.sums[row * p.channels + c]
+        pointer = p.sums[row * p.channels + c]
         for v, total in enumerate(totals):
-            total.value = total.value + place[v * lanes].load(lanes, mask=masks[v][0]).to(f64)
+            total.value = total.value + pointer[v * lanes].load(lanes, mask=masks[v][0]).to(f64)
     for v, total in enumerate(totals):
         p.result[c][v * lanes].store(total.value.to(result), mask=masks[v][1])
 

@@ -131,7 +131,7 @@ def _partial_sums(
     of = p.number if inner == "channels" or short else f64
     lanes = 1 if inner == "channels" else p.lanes
     sums = [f.local(of, LINES * lanes) if lanes > 1 else local(f, p, inner) for _ in range(2)]
-    with f.claim(p.next, p.items) as number_of_item:
+    with f.dynamic_loop(p.next, p.items) as number_of_item:
         item = Item(f, p, number_of_item)
         prepare(item)
         row = item.row * p.pitch
@@ -268,7 +268,7 @@ def emit_settle(k: Module, grouped: bool) -> None:
                 p.statistics[total * n + at].store(value, mask=mask)
 
         if grouped:
-            with f.claim(p.next, total, 4) as mean_of:
+            with f.dynamic_loop(p.next, total, 4) as mean_of:
                 outer, group = divide(mean_of, p.groups)
                 mean = _over_group(f, p, outer, group, lambda count, at: count * p.first[at].load(p.lanes))
                 mean = mean / numbers
@@ -280,7 +280,7 @@ def emit_settle(k: Module, grouped: bool) -> None:
                 statistics(mean_of, mean, _over_group(f, p, outer, group, square), None)
             return
         blocks = f.ceil_div(p.channels, BLOCK)
-        with f.claim(p.next, p.outers * blocks) as block:
+        with f.dynamic_loop(p.next, p.outers * blocks) as block:
             outer, start = divide(block, blocks)
             start = start * BLOCK
             stop = f.min(start + BLOCK, p.channels)
@@ -373,7 +373,7 @@ def _elementwise(
     f: Function, p: Fields, inner: str, grouped: bool, places: list[Pointer], make: Callable, result: Callable
 ) -> None:
     """`result(number, vectors of what its channel has, mask)` for all vectors of an array."""
-    with f.claim(p.next, p.items) as number_of_item:
+    with f.dynamic_loop(p.next, p.items) as number_of_item:
         item = Item(f, p, number_of_item)
         fill(f, p, item, grouped, make, places)
 
@@ -434,7 +434,7 @@ def emit_gather(k: Module, scale: Type, grouped: bool, has_weight: bool) -> None
             return [level / numbers, tilt / numbers * slope * slope]
 
         if grouped:
-            with f.claim(p.next, p.outers * p.groups, 4) as mean_of:
+            with f.dynamic_loop(p.next, p.outers * p.groups, 4) as mean_of:
                 outer, group = divide(mean_of, p.groups)
                 start, slope = group * p.each, p.scales[mean_of].broadcast(p.lanes)
                 totals = [f.var(vec(f64, p.lanes), 0.0) for _ in range(2)]
@@ -446,7 +446,7 @@ def emit_gather(k: Module, scale: Type, grouped: bool, has_weight: bool) -> None
                     place[mean_of].store(f.sum_lanes(total.value))
             return
         blocks = f.ceil_div(p.channels, BLOCK)
-        with f.claim(p.next, p.outers * blocks) as block:
+        with f.dynamic_loop(p.next, p.outers * blocks) as block:
             outer, start = divide(block, blocks)
             start = start * BLOCK
             stop = f.min(start + BLOCK, p.channels)

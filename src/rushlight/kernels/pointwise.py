@@ -59,7 +59,7 @@ def emit_pointwise(k: Module, form: Form, at: int) -> None:
     params = pointwise_params(form)
     item = _emit_item(k, form, params)
     count = len(form.moves)
-    with k.kernel("run", params, flushed=False) as (f, p), f.in_mode(p.mode), f.claim(p.next, p.items) as index:
+    with k.kernel("run", params, flushed=False) as (f, p), f.in_mode(p.mode), f.dynamic_loop(p.next, p.items) as index:
         f.call(item, p.words, *[getattr(p, f"a{n}") for n in range(count)], index)
     objects = [(f"object{n}", ptr(i64)) for n in range(count)]
     with k.function("direct", [("words", ptr(i64)), *objects], export=True, distinct=False) as (f, words, *arrays):
@@ -68,7 +68,7 @@ def emit_pointwise(k: Module, form: Form, at: int) -> None:
         with f.loop(0, p.items) as index:
             f.call(item, words, *places, index)
     with k.kernel("mode", params, flushed=False) as (f, p):
-        p.words[params.place("mode")].store(f.mode_word())
+        p.words[params.index("mode")].store(f.mode_word())
 
 
 def _data(f: Function, array: Pointer, at: int, of: Type) -> Pointer:

@@ -4,7 +4,7 @@ In: arrays whose channels, or whose positions along the last axis, are neighbour
 each result position reads (`plan.pool`). Out: one kernel each. A result is computed by one thread, its entries in the
 order of the taps, so any team gives the same bits. Subnormals are kept: to choose one is no arithmetic.
 
-    for images, rows of results (claimed), positions, blocks of channels:
+    for images, rows of results, dynamically, positions, blocks of channels:
         for taps (d, h, w) of the position's lists:  best, winner = the better of (best, x[entry])
 """
 
@@ -23,12 +23,13 @@ FEW = 2
 """Vectors under way where there are no more than this many."""
 
 ROWS = 4
-"""Rows of a plane that a thread claims at once."""
+"""Rows of a plane that a thread takes at once."""
 
 
 def pool_params(number: Type, winner: Type) -> Params:
-    """The words of `pool`. Results lie `to_image`, … apart, entries `from_image`, …; `winners` lie as what they belong
-    to does. For planes, windows from `begin` to `end` of a row lie inside, `step` entries apart."""
+    """The words of `pool`. `to_image`, … are the strides of results, `from_image`, … of entries; `winners` lie as what
+    they belong to does. For planes, windows from `begin` to `end` of a row lie inside, with a stride of `step`
+    entries."""
     words = ["images", "channels", "depth", "height", "width", "from_image", "from_channel"]
     words += ["to_image", "to_channel", "to_depth", "to_height", "to_width", "begin", "end", "step"]
     tables = dict.fromkeys(["depths", "heights", "widths"], ptr(i64))
@@ -42,23 +43,23 @@ def emit_pool(k: Module, number: Type, winner: Type, inner: str, wanted: bool) -
     with k.kernel("pool", pool_params(number, winner), flushed=False) as (f, p):
         p.number, p.winner, p.lanes, p.wanted = number, winner, lanes, wanted
         if inner == "channels":
-            with _rows(f, p) as (source, place, lists):
+            with _rows(f, p) as (source, index, lists):
                 with f.loop(0, p.width) as w:
                     here = [*lists, _list(p.widths, w)]
-                    _channels(f, p, lambda at, mask: _maxima(f, p, source, place + w * p.to_width, here, at, mask))
+                    _channels(f, p, lambda at, mask: _maxima(f, p, source, index + w * p.to_width, here, at, mask))
             return
-        with _plane_rows(f, p) as (source, place, lists):
-            _positions(f, p, source, place, lists)
+        with _plane_rows(f, p) as (source, index, lists):
+            _positions(f, p, source, index, lists)
 
 
 def emit_scatter(k: Module, number: Type, winner: Type) -> None:
     """Exports `scatter` for neighbouring channels: each input position adds what its windows hold, if it won them."""
     with k.kernel("scatter", pool_params(number, winner), flushed=False) as (f, p):
         p.number, p.winner, p.lanes = number, winner, k.lanes(number)
-        with _rows(f, p, winners=True) as (source, place, lists):
+        with _rows(f, p, winners=True) as (source, index, lists):
             with f.loop(0, p.width) as w:
                 here = [*lists, _list(p.widths, w)]
-                _channels(f, p, lambda at, mask: _won(f, p, source, place + w * p.to_width, here, at, mask))
+                _channels(f, p, lambda at, mask: _won(f, p, source, index + w * p.to_width, here, at, mask))
 
 
 # -------------------------------------------------------------------- rows of results
@@ -67,25 +68,25 @@ def emit_scatter(k: Module, number: Type, winner: Type) -> None:
 @contextmanager
 def _rows(f: Function, p: Fields, winners: bool = False) -> Iterator[tuple]:
     """Each row of results once: where its image's entries begin, where it begins, and its lists along d and h."""
-    with f.claim(p.next, p.images * p.depth * p.height) as item:
+    with f.dynamic_loop(p.next, p.images * p.depth * p.height) as item:
         rest, h = divide(item, p.height)
         image, d = divide(rest, p.depth)
         begin = image * p.from_image
-        place = image * p.to_image + d * p.to_depth + h * p.to_height
+        index = image * p.to_image + d * p.to_depth + h * p.to_height
         source = (p.source[begin], p.winners[begin]) if winners else p.source[begin]
-        yield source, place, [_list(p.depths, d), _list(p.heights, h)]
+        yield source, index, [_list(p.depths, d), _list(p.heights, h)]
 
 
 @contextmanager
 def _plane_rows(f: Function, p: Fields) -> Iterator[tuple]:
     """The same where every channel is a plane of its own."""
-    with f.claim(p.next, p.images * p.channels * p.depth * p.height, ROWS) as item:
+    with f.dynamic_loop(p.next, p.images * p.channels * p.depth * p.height, ROWS) as item:
         rest, h = divide(item, p.height)
         plane, d = divide(rest, p.depth)
         image, channel = divide(plane, p.channels)
         source = p.source[image * p.from_image + channel * p.from_channel]
-        place = image * p.to_image + channel * p.to_channel + d * p.to_depth + h * p.to_height
-        yield source, place, [_list(p.depths, d), _list(p.heights, h)]
+        index = image * p.to_image + channel * p.to_channel + d * p.to_depth + h * p.to_height
+        yield source, index, [_list(p.depths, d), _list(p.heights, h)]
 
 
 def _list(table: Pointer, position: Value) -> tuple[Pointer, Value, Value]:
@@ -95,7 +96,7 @@ def _list(table: Pointer, position: Value) -> tuple[Pointer, Value, Value]:
 
 @contextmanager
 def _entries(f: Function, lists: list) -> Iterator[tuple[Value, Value]]:
-    """Every entry that the lists of three axes meet in, taps ascending: how far it lies off, its tap's number."""
+    """Every entry that is in the lists of all three axes, taps ascending: how far it lies off, its tap's number."""
     (depths, d0, d1), (heights, h0, h1), (widths, w0, w1) = lists
     with f.loop(d0, d1, 2) as d, f.loop(h0, h1, 2) as h:
         offset, number = depths[d].load() + heights[h].load(), depths[d][1].load() + heights[h][1].load()
@@ -126,17 +127,17 @@ def _channels(f: Function, p: Fields, block) -> None:  # noqa: ANN001
             block([f.const(i64, 0)], f.mask(p.channels, p.lanes, p.number))
 
 
-def _maxima(f: Function, p: Fields, source: Pointer, place: Value, lists: list, at: list, mask: Mask | None) -> None:
+def _maxima(f: Function, p: Fields, source: Pointer, index: Value, lists: list, at: list, mask: Mask | None) -> None:
     """best[c], winner[c] over the entries of one position, for the vectors of channels that begin at `at`."""
     best = _Best(f, p, lists, len(at))
     with _entries(f, lists) as (offset, number):
         entry = source[offset]
-        best.meet([entry[c].load(p.lanes, mask=mask) for c in at], number)
+        best.update([entry[c].load(p.lanes, mask=mask) for c in at], number)
     for v, c in enumerate(at):
-        best.store(v, place + c, mask)
+        best.store(v, index + c, mask)
 
 
-def _won(f: Function, p: Fields, source: tuple, place: Value, lists: list, at: list, mask: Mask | None) -> None:
+def _won(f: Function, p: Fields, source: tuple, index: Value, lists: list, at: list, mask: Mask | None) -> None:
     """result[c] = Σ over the windows of one position: source[c] where it is the winner."""
     totals = [f.var(vec(p.number, p.lanes), 0.0) for _ in at]
     with _entries(f, lists) as (offset, number):
@@ -147,11 +148,11 @@ def _won(f: Function, p: Fields, source: tuple, place: Value, lists: list, at: l
             hit = winners[c].load(p.lanes, mask=mask).to(_wide(p)) == tap
             total.value = total.value + f.select(hit, values[c].load(p.lanes, mask=mask), 0.0)
     for total, c in zip(totals, at):
-        p.result[place + c].store(total.value, mask=mask)
+        p.result[index + c].store(total.value, mask=mask)
 
 
 class _Best:
-    """The best of what was met, in `count` vectors, with the taps that it came through."""
+    """The best of the entries seen, in `count` vectors, with the taps that it came through."""
 
     def __init__(self, f: Function, p: Fields, lists: list, count: int = 1) -> None:
         self.f, self.p = f, p
@@ -163,7 +164,7 @@ class _Best:
     def _number(self, number: Value) -> Value:
         return number.to(_wide(self.p)).splat(self.p.lanes)
 
-    def meet(self, values: list[Value], number: Value) -> None:
+    def update(self, values: list[Value], number: Value) -> None:
         """Greater ones win, and NaN always does; so the first of equals stays, and the last of several NaN."""
         tap = self._number(number) if self.p.wanted else None
         for v, value in enumerate(values):
@@ -172,17 +173,17 @@ class _Best:
             if self.p.wanted:
                 self.winner[v].value = self.f.select(better, tap, self.winner[v].value)
 
-    def store(self, v: int, place: Value, mask: Mask | None = None) -> None:
-        """Vector v into the results that begin at `place`."""
-        self.p.result[place].store(self.best[v].value, mask=mask)
+    def store(self, v: int, index: Value, mask: Mask | None = None) -> None:
+        """Vector v into the results that begin at `index`."""
+        self.p.result[index].store(self.best[v].value, mask=mask)
         if self.p.wanted:
-            self.p.winners[place].store(self.winner[v].value.to(self.p.winner), mask=mask)
+            self.p.winners[index].store(self.winner[v].value.to(self.p.winner), mask=mask)
 
-    def store_one(self, place: Value) -> None:
+    def store_one(self, index: Value) -> None:
         """The first lane alone."""
-        self.p.result[place].store(self.best[0].value[0])
+        self.p.result[index].store(self.best[0].value[0])
         if self.p.wanted:
-            self.p.winners[place].store(self.winner[0].value[0].to(self.p.winner))
+            self.p.winners[index].store(self.winner[0].value[0].to(self.p.winner))
 
 
 def _wide(p: Fields) -> Type:
@@ -197,7 +198,7 @@ def _as_stored(number: Value, p: Fields) -> Value:
 # -------------------------------------------------------------------- rows of planes
 
 
-def _positions(f: Function, p: Fields, source: Pointer, place: Value, lists: list) -> None:
+def _positions(f: Function, p: Fields, source: Pointer, index: Value, lists: list) -> None:
     """A row of a plane: vectors of positions where windows lie inside, numbers at its ends.
 
     Single numbers are compared in vectors, too: the choice among numbers is a branch, and nobody can predict it."""
@@ -207,16 +208,16 @@ def _positions(f: Function, p: Fields, source: Pointer, place: Value, lists: lis
         with f.loop(start, stop) as w:
             best = _Best(f, p, here := [*lists, _list(p.widths, w)])
             with _entries(f, here) as (offset, number):
-                best.meet([source[offset].broadcast(p.lanes)], number)
-            best.store_one(place + w)
+                best.update([source[offset].broadcast(p.lanes)], number)
+            best.store_one(index + w)
 
     def vectors(load) -> None:  # noqa: ANN001
         with f.loop(begin, end, p.lanes) as some:
             w = f.min(some, end - p.lanes)
             best = _Best(f, p, here := [*lists, _list(p.widths, w)])
             with _entries(f, here) as (offset, number):
-                best.meet([load(source[offset])], number)
-            best.store(0, place + w)
+                best.update([load(source[offset])], number)
+            best.store(0, index + w)
 
     with f.if_(p.step == 1):
         vectors(lambda entry: entry.load(p.lanes))
@@ -238,7 +239,7 @@ def _pairs(f: Function, entry: Pointer, lanes: int) -> Value:
 
 def plane_params(number: Type, winner: Type) -> Params:
     """The words of `scatter` for planes: results of `rows_depth`·`rows` rows of `row` numbers; `offsets` says how far
-    from its window's first place a tap lies, `step_depth`, … how far apart those places are."""
+    from its window's first index a tap lies, `step_depth`, … the distances of those indices."""
     words = ["images", "channels", "from_image", "from_channel", "to_image", "to_channel"]
     words += ["depth", "height", "width", "from_depth", "from_height", "step_depth", "step_height", "step_width"]
     words += ["rows_depth", "rows", "row", "to_depth", "to_height"]
@@ -250,12 +251,12 @@ def emit_plane_scatter(k: Module, number: Type, winner: Type) -> None:
     """Exports `scatter` for neighbouring positions. Windows are taken from the last to the first: so a position adds
     in the order of its taps.
 
-    for planes (claimed):  result = 0;  for windows, last first:  result[place of its winner] += source
+    for planes, dynamically:  result = 0;  for windows, last first:  result[index of its winner] += source
     """
     lanes = k.lanes(number)
     with (
         k.kernel("scatter", plane_params(number, winner), flushed=False) as (f, p),
-        f.claim(p.next, p.images * p.channels) as plane,
+        f.dynamic_loop(p.next, p.images * p.channels) as plane,
     ):
         image, channel = divide(plane, p.channels)
         source = image * p.from_image + channel * p.from_channel
@@ -270,8 +271,8 @@ def emit_plane_scatter(k: Module, number: Type, winner: Type) -> None:
                 w = p.width - 1 - before_w
                 tap = p.winners[row + w].load().to(i64)
                 tap = tap & 0xFF if winner.bits == 8 else tap
-                place = first[w * p.step_width + p.offsets[tap].load()]
-                place.store(place.load() + p.source[row + w].load())
+                index = first[w * p.step_width + p.offsets[tap].load()]
+                index.store(index.load() + p.source[row + w].load())
 
 
 def _clear(f: Function, row: Pointer, count: Value, lanes: int) -> None:

@@ -5,16 +5,16 @@ from `plan`). Out: the result, channels innermost. Two kinds of modules, joined 
 
 * `emit_tiles`: the microkernels. `height` pixels × `vectors` registers of channels; they know neither sizes nor
   strides, so one set a register block serves all layers (`emit_dots`: one to three channels);
-* `emit_loops`: the kernel `product`, which claims items of work, packs, and calls microkernels.
+* `emit_loops`: the kernel `product`, which takes items of work, packs, and calls microkernels.
 
 What an item computes (an image n, a block of positions, a range of panels of output channels):
 
     for group, for chunk of its channels:
-        pack the block's source into the band                       # unless the source is read where it is
+        pack the block's source into the packed tile                       # unless the source is read where it is
         for phase, for panel of output channels:
             pack the panel's weights                                # unless all were packed before
             for each row of the block's results, for each tile of it:
-                tile += Σ over runs (offset, length), k < length:  band[pixel + offset + k] · weights[panel][k]
+                tile += Σ over runs (offset, length), k < length:  packed tile[pixel + offset + k] · weights[panel][k]
 
 Every result is summed by one thread in an order that only the layer decides.
 """
@@ -30,39 +30,38 @@ from ..language.ir import Function, Module, Params, Pointer, Value, Variable, i6
 if TYPE_CHECKING:
     from ..language.types import Type
 
-# What a tile is told besides its three addresses. It sums over `pairs` of taps of the first two axes, (offset in
-# bytes, number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the
-# first): runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on.
-# `pixel` is the distance of pixels in the band in bytes, `result` in the result in numbers; `bias` is 0 where there
-# is none. `add` says to add to what is there; where not `plain`, there are fewer `columns` than a tile has, a `relu`
-# besides, or the first columns are another item's: `skip` so many. `channel` is the distance of channels among the
-# weights of a dot tile. Where `ahead` is not 0, the source comes from far: while a tile is summed, the next one's
-# pixels are asked for.
+# What a tile is told besides its three addresses. It sums over `pairs` of taps of the first two axes, (offset in bytes,
+# number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the first):
+# runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on. `pixel` is the distance
+# of pixels in the packed tile in bytes, `result` in the result in numbers; `bias` is 0 where there is none. `add` says
+# to add to what is there; where not `plain`, there are fewer `columns` than a tile has, a `relu` besides, or the first
+# columns are another item's: `skip` so many. `channel` is the distance of channels among the weights of a dot tile.
+# Where `prefetch` is not 0, the source comes from far: while a tile is summed, the next one's pixels are prefetched.
 FRAME = Params(
     pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
-    bias=i64, columns=i64, skip=i64, plain=i64, add=i64, relu=i64, channel=i64, ahead=i64,
+    bias=i64, columns=i64, skip=i64, plain=i64, add=i64, relu=i64, channel=i64, prefetch=i64,
 )  # fmt: skip
 
 
 def emit_tiles(
-    k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int], asks: bool = False
+    k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int], prefetches: bool = False
 ) -> None:
     """Exports `tile<height>` for each height: `tile(a, b, c, frame)`; all tiles share one slow way out. Where one
-    `asks`, it looks at the frame's `ahead`."""
+    `prefetches`, it looks at the frame's `prefetch`."""
     finish = _emit_finish(k, number, result, lanes, vectors)
     for height in heights:
-        _emit_tile(k, number, result, lanes, vectors, height, finish, asks)
+        _emit_tile(k, number, result, lanes, vectors, height, finish, prefetches)
 
 
 def _emit_tile(
-    k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function, asks: bool
+    k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function, prefetches: bool
 ) -> None:
     """for each of `count` tiles:  c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
     with _tiles(k, number, result, height) as (f, p, a, b, c):
         sums = _initial_sums(f, p, number, lanes, vectors, height)
         with _runs(f, p, a, b) as (start, weights, length):
             panel = f.var(ptr(number), weights)
-            with _pieces(f, p, number, height, start, length) if asks else nullcontext((0, length)) as piece:
+            with _pieces(f, p, number, height, start, length) if prefetches else nullcontext((0, length)) as piece:
                 with f.loop(*piece, sure=True) as i:
                     _multiply(f, start[i], panel, p.pixel, sums, lanes)
         _leave(f, p, c, sums, number, lanes, finish)
@@ -80,10 +79,10 @@ def _tiles(k: Module, number: Type, result: Type, height: int) -> Iterator[tuple
 
 @contextmanager
 def _pieces(f: Function, p, number: Type, height: int, start: Pointer, length: Value) -> Iterator[tuple]:  # noqa: ANN001
-    """A run whole, or in pieces of a line, with each of which the next tile's pixels are asked for that far."""
-    line = f.select(p.ahead != 0, 64 // number.bytes, length)
+    """A run whole, or in pieces of a line, with each of which the next tile's pixels are prefetched that far."""
+    line = f.select(p.prefetch != 0, 64 // number.bytes, length)
     with f.loop(0, length, line, sure=True) as first:
-        with f.if_(p.ahead != 0):
+        with f.if_(p.prefetch != 0):
             for m in range(height):
                 start[first].bytes(p.pixel * (height + m)).prefetch()
         yield first, f.min(first + line, length)
@@ -202,7 +201,7 @@ def _multiply_dots(f: Function, pixel: Pointer, weights: Pointer, p, sums: list,
 
 
 def _emit_finish(k: Module, number: Type, result: Type, lanes: int, vectors: int) -> Function:
-    """The slow way out: c[m][0:columns] = relu(buffer[m] + c[m]), each part where asked for."""
+    """The slow way out: c[m][0:columns] = relu(buffer[m] + c[m]), each part where wanted."""
     signature = [("buffer", ptr(number)), ("c", ptr(result)), *((name, i64) for name in _FINISH)]
     with k.function("finish", signature, inline=False) as (f, buffer, c, height, step, columns, add, relu):
         masks = [f.mask(columns - j * lanes, lanes, number) for j in range(vectors)]
@@ -243,23 +242,24 @@ PHASE_WORDS = len(PHASE.fields) + 2
 def loops_params(source: Type, number: Type, result: Type) -> Params:
     """The words of the kernel `product`. Distances are in numbers.
 
-    items: images × parts × blocks; `a_*`: from one result to the next in the band (or in the source itself, where
-    `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its entries;
-    `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`. Where
-    `fuse` is not 0, it is `weights_panel` (`kernels.weights`), which packs each panel as it is needed, for its words
-    `weight_job`, into `place` of a thread's scratch; `band` is how much of that a thread has.
+    items: images × parts × blocks; `a_*`: from one result to the next in the packed tile (or in the source itself,
+    where `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its
+    entries; `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`.
+    Where `fuse` is not 0, it is `weights_panel` (`kernels.weights`), which packs each panel as it is needed, for its
+    words `weight_descriptor`, into `scratch_offset` of a thread's scratch; `packed_tile` is how much of that a thread
+    has.
     """
     return Params(
-        x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), band=i64,
-        pack=i64, job=ptr(i64),
+        x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), packed_size=i64,
+        pack=i64, descriptor=ptr(i64),
         items=i64, batch=i64, parts=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
         block_d=i64, block_h=i64, block_w=i64, first_d=i64, first_h=i64, first_w=i64,
         x_image=i64, x_channel=i64, y_image=i64,
         a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
         groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
         panels=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64, taps=i64,
-        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, ahead=i64,
-        fuse=i64, weight_job=ptr(i64), place=i64,
+        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, prefetch=i64,
+        fuse=i64, weight_descriptor=ptr(i64), scratch_offset=i64,
     )  # fmt: skip
 
 
@@ -268,13 +268,13 @@ def emit_loops(k: Module, source: Type, number: Type, result: Type) -> None:
     with k.kernel("product", loops_params(source, number, result)) as (f, p):
         p.number, p.size = number, number.bytes
         p.frame = f.local(i64, len(FRAME.fields) + 2)
-        band = p.scratch[p.ticket.fetch_add(1) * p.band]
-        p.panel = band[p.place]
-        with f.claim(p.next, p.items) as item:
-            _item(f, p, band, item)
+        packed_tile = p.scratch[p.ticket.fetch_add(1) * p.packed_size]
+        p.panel = packed_tile[p.scratch_offset]
+        with f.dynamic_loop(p.next, p.items) as item:
+            _item(f, p, packed_tile, item)
 
 
-def panel_place(p, group: Value, panel: Value) -> Value:  # noqa: ANN001
+def panel_offset(p, group: Value, panel: Value) -> Value:  # noqa: ANN001
     """Where a panel begins among the packed weights: each has a row that takes what nobody needs, and the last of a
     group its own width."""
     rows = p.rows + 1
@@ -290,7 +290,7 @@ def unravel(f: Function, index: Value, *extents: Value) -> list[Value]:
     return [index, *reversed(digits)]
 
 
-def _item(f: Function, p, band: Pointer, item: Value) -> None:  # noqa: ANN001
+def _item(f: Function, p, packed_tile: Pointer, item: Value) -> None:  # noqa: ANN001
     """One item: its image, block and units (a unit is a panel of a group)."""
     part, n, *block = unravel(f, item, p.batch, p.blocks_d, p.blocks_h, p.blocks_w)
     sizes, firsts = (p.block_d, p.block_h, p.block_w), (p.first_d, p.first_h, p.first_w)
@@ -302,44 +302,44 @@ def _item(f: Function, p, band: Pointer, item: Value) -> None:  # noqa: ANN001
         first_panel = f.max(unit - group * p.panels, 0)
         last_panel = f.min(stop - group * p.panels, p.panels)
         with f.loop(0, p.chunks, sure=True) as chunk:
-            place = {"group": group, "chunk": chunk, "start": start, "block": block}
-            a, channels = _source(f, p, band, image, place)
+            work = {"group": group, "chunk": chunk, "start": start, "block": block}
+            a, channels = _source(f, p, packed_tile, image, work)
             with f.loop(0, p.phases) as number:
                 phase = PHASE.read(f, p.phase[number * PHASE_WORDS])
-                place["channels"] = channels
-                _phase(f, p, phase, a, target, place, first_panel, last_panel)
+                work["channels"] = channels
+                _phase(f, p, phase, a, target, work, first_panel, last_panel)
 
 
-def _source(f: Function, p, band: Pointer, image: Pointer, place: dict) -> tuple[Pointer, Value]:  # noqa: ANN001
+def _source(f: Function, p, packed_tile: Pointer, image: Pointer, work: dict) -> tuple[Pointer, Value]:  # noqa: ANN001
     """Where the block's source lies for the microkernels, packed if need be; and how many channels the chunk has."""
-    channel = place["chunk"] * p.chunk
+    channel = work["chunk"] * p.chunk
     channels = f.min(p.chunk, p.group_in - channel)
-    source = image[(place["group"] * p.group_in + channel) * p.x_channel]
+    source = image[(work["group"] * p.group_in + channel) * p.x_channel]
     with f.if_(p.pack != 0):
-        f.call_address(p.pack, p.job, source, band, *place["block"], channels)
+        f.call_address(p.pack, p.descriptor, source, packed_tile, *work["block"], channels)
     if source.of != p.number:
-        return band, channels
+        return packed_tile, channels
     direct = source
-    for t, step in zip(place["start"], (p.a_d, p.a_h, p.a_w)):
+    for t, step in zip(work["start"], (p.a_d, p.a_h, p.a_w)):
         direct = direct[t * step]
-    return f.select(p.pack != 0, band, direct), channels
+    return f.select(p.pack != 0, packed_tile, direct), channels
 
 
-def _phase(f: Function, p, phase, a, target, place: dict, first_panel, last_panel) -> None:  # noqa: ANN001
+def _phase(f: Function, p, phase, a, target, work: dict, first_panel, last_panel) -> None:  # noqa: ANN001
     """The panels of one phase over the block; the first reads the source from where it comes."""
-    start, sizes = place["start"], (p.block_d, p.block_h, p.block_w)
+    start, sizes = work["start"], (p.block_d, p.block_h, p.block_w)
     begins, ends = (phase.begin_d, phase.begin_h, phase.begin_w), (phase.end_d, phase.end_h, phase.end_w)
     low = [f.max(begin, t) for begin, t in zip(begins, start)]
     high = [f.min(end, t + size) for end, t, size in zip(ends, start, sizes)]
     target = target[phase.y_offset]
     frame = _frame(p)
-    frame["k"].store(place["channels"])
+    frame["k"].store(work["channels"])
     frame["pixel"].store(p.a_w * p.size)
     frame["result"].store(p.y_w)
-    row = p.taps * place["chunk"] * p.chunk + phase.tap * place["channels"]
+    row = p.taps * work["chunk"] * p.chunk + phase.tap * work["channels"]
     with f.loop(first_panel, last_panel) as panel:
-        b, c, steps = _panel(f, p, frame, place, panel, row, target, panel == first_panel)
-        frame["ahead"].store(f.select(panel == first_panel, p.ahead, 0))
+        b, c, steps = _panel(f, p, frame, work, panel, row, target, panel == first_panel)
+        frame["prefetch"].store(f.select(panel == first_panel, p.prefetch, 0))
         with f.loop(low[0], high[0]) as d, f.loop(low[1], high[1]) as h:
             kind = phase.class_d[d - phase.begin_d].load() * phase.classes_h + phase.class_h[h - phase.begin_h].load()
             frame["pairs"].store(phase.pairs[kind * 2].load())
@@ -357,25 +357,25 @@ def _frame(p) -> dict[str, Pointer]:  # noqa: ANN001
     return {name: p.frame[2 + at] for at, name in enumerate(FRAME.fields)}
 
 
-def _panel(f: Function, p, frame, place, panel, row, target, is_first) -> tuple:  # noqa: ANN001
+def _panel(f: Function, p, frame, work, panel, row, target, is_first) -> tuple:  # noqa: ANN001
     """A panel's weights, results, microkernels, and its words of the frame. What a panel that was moved back shares
     with the one before it is written again by an item that has both, and left to the other by one that begins here."""
-    group, is_tail = place["group"], panel == p.panels - 1
+    group, is_tail = work["group"], panel == p.panels - 1
     width = f.select(is_tail, p.tail, p.width)
     first = f.select(is_tail, p.last, panel * p.width)
     columns = f.min(width, p.group_out - first)
     channel = group * p.group_out + first
     across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
     with f.if_(p.fuse != 0):
-        channel_ = place["chunk"] * p.chunk
-        f.call_address(p.fuse, p.weight_job, group, panel, channel_, channel_ + place["channels"], p.panel)
-    b = f.select(p.fuse != 0, p.panel, p.w[panel_place(p, group, panel)])[row * across]
-    zero, begins, ends = f.const(i64, 0), place["chunk"] == 0, place["chunk"] == p.chunks - 1
+        channel_ = work["chunk"] * p.chunk
+        f.call_address(p.fuse, p.weight_descriptor, group, panel, channel_, channel_ + work["channels"], p.panel)
+    b = f.select(p.fuse != 0, p.panel, p.w[panel_offset(p, group, panel)])[row * across]
+    zero, begins, ends = f.const(i64, 0), work["chunk"] == 0, work["chunk"] == p.chunks - 1
     bias = f.select(p.bias == 0, zero, p.bias + channel * p.size)
     add, relu = f.select(begins, zero, f.const(i64, 1)), f.select(ends, p.relu, zero)
     skip = f.select(is_first, panel * p.width - first, zero)
     plain = f.select(columns - skip == width, f.const(i64, 1), zero) & (1 - relu)
-    frame["tap"].store(place["channels"] * across * p.size)
+    frame["tap"].store(work["channels"] * across * p.size)
     frame["bias"].store(f.select(begins, bias, zero))
     words = {"columns": columns, "skip": skip, "channel": p.rows + 1, "add": add, "relu": relu, "plain": plain}
     for name, value in words.items():

@@ -82,7 +82,7 @@ def _items(k: Module, name: str, of: Type, fields: dict[str, Type]) -> Iterator[
     """A kernel; gives the function, its words, and the first and last number of a claimed block."""
     with (
         k.kernel(name, params(of, **fields), flushed=False) as (f, p),
-        f.claim(p.next, f.ceil_div(p.count, BLOCK)) as item,
+        f.dynamic_loop(p.next, f.ceil_div(p.count, BLOCK)) as item,
     ):
         start = item * BLOCK
         yield f, p, start, f.min(start + BLOCK, p.count)

@@ -184,7 +184,7 @@ class _Normal:
 @contextmanager
 def _blocks(f: Function, p: Fields) -> Iterator[tuple[Value, Value]]:
     """Claims blocks of rows: the first one, and the one behind the last."""
-    with f.claim(p.next, f.ceil_div(p.rows, p.block)) as block:
+    with f.dynamic_loop(p.next, f.ceil_div(p.rows, p.block)) as block:
         first = block * p.block
         yield first, f.min(first + p.block, p.rows)
 

@@ -3,13 +3,13 @@
 In: a weight `(out_channels, in_channels / groups, *taps)`, contiguous, and the order in which a plan sums.
 Out: for each group and panel, `rows + 1` rows of `width` numbers (`tail` in the last panel of a group):
 
-    row  chunk·chunk_size·taps + place of the tap·channels of the chunk + channel in the chunk
+    row  chunk·chunk_size·taps + index of the tap·channels of the chunk + channel in the chunk
 
-With `dots` the last panel is turned, so that each of its few channels is a row of `rows + 1` numbers.
+With `dots` the last panel is transposed, so that each of its few channels is a row of `rows + 1` numbers.
 
-The last row is not used: it keeps panels apart, whose sizes are often powers of two. The lanes of a row are output
+The last row is not used: it separates panels, whose sizes are often powers of two. The lanes of a row are output
 channels in fprop, input channels in dgrad: the same memory read with the roles exchanged, so one function serves both.
-It walks three axes of the weight, lanes, `inner` (neighbours in memory) and `outer`:
+It iterates over three axes of the weight, lanes, `inner` (neighbours in memory) and `outer`:
 
     fprop: lanes = co, inner = (ci, tap), no outer        dgrad: lanes = ci, inner = tap, outer = co
 """
@@ -23,65 +23,66 @@ import numpy as np
 
 from ..language.ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
 from ..language.types import Type
-from .product import panel_place, unravel
+from .product import panel_offset, unravel
 
-AHEAD = 128
-"""Numbers of a lane from those that are packed to those that are asked for."""
+PREFETCH_DISTANCE = 128
+"""Numbers of a lane from those that are packed to those that are prefetched."""
 
 _PIECE, _ROWS = 512, 16
 """What is packed of a panel at a time: numbers of a lane in fprop; channels in dgrad, each a row of all panels."""
 
 
 def weights_params(source: Type, number: Type) -> Params:
-    """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are summed;
+    """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are reduced;
     the last piece has the few channels besides that would not fill a vector.
 
     Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; runs are `stride_outer`
     apart. `not_finite` becomes 1 where some weight is infinite or NaN."""
     return Params(
         w=ptr(source), packed=ptr(number), not_finite=ptr(number),
-        items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, summed=i64, chunk=i64, taps=i64,
+        items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, reduced_channels=i64, chunk=i64, taps=i64,
         inner=i64, inner_channel=i64, outer_channel=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
         stride_channel=i64, width=i64, tail=i64, last=i64, rows=i64,
-        row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64), places=ptr(i64),
+        row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64), tap_index=ptr(i64),
     )  # fmt: skip
 
 
 class WeightOrder(NamedTuple):
-    """What decides where a weight goes: `places[tap]` is the tap's place in the order of summation."""
+    """What decides where a weight goes: `tap_index[tap]` is the index of the tap in the order of summation."""
 
     kernel: str  # fprop or dgrad
     groups: int
     out_channels: int  # a group
     in_channels: int  # a group
-    places: tuple[int, ...]
-    chunk: int  # channels summed over at a time
+    tap_index: tuple[int, ...]
+    chunk: int  # channels reduced at a time
     width: int
     tail: int
     panels: int  # a group
     last: int  # the first channel of the last panel
-    dots: bool  # whether the last panel is turned
+    dots: bool  # whether the last panel is transposed
 
     @property
     def taps(self) -> int:
         """Taps in all."""
-        return len(self.places)
+        return len(self.tap_index)
 
     @property
-    def summed(self) -> int:
-        """Channels of a group that are summed over."""
+    def reduced_channels(self) -> int:
+        """Channels of a group that are reduced."""
         return self.in_channels if self.kernel == "fprop" else self.out_channels
 
     def form(self, lanes: int) -> str:
-        """How panels are packed: rows copied, one tap's channels turned into rows that follow each other, or any."""
-        if self.taps > 1 or (self.kernel == "fprop" and self.summed < lanes):
-            return "turn"
+        """How panels are packed: rows copied, one tap's channels transposed into rows that follow each other, or
+        any."""
+        if self.taps > 1 or (self.kernel == "fprop" and self.reduced_channels < lanes):
+            return "emit_tile"
         return "line" if self.kernel == "fprop" else "copy"
 
     @property
     def rows(self) -> int:
         """Rows of a panel, the spare one left out."""
-        return self.summed * self.taps
+        return self.reduced_channels * self.taps
 
     @property
     def size(self) -> int:
@@ -90,20 +91,20 @@ class WeightOrder(NamedTuple):
 
 
 def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
-    """`row_inner`, `row_outer`, `scale` and `places`: number j of run o goes to row_outer[o] + row_inner[j]·scale[o].
-    Those beyond the run's end go where its last one goes, which is written after them."""
-    channel = np.arange(order.summed, dtype=np.int64)
+    """`row_inner`, `row_outer`, `scale` and `tap_index`: number j of run o goes to row_outer[o] +
+    row_inner[j]·scale[o]. Those beyond the run's end go where its last one goes, which is written after them."""
+    channel = np.arange(order.reduced_channels, dtype=np.int64)
     chunk = channel // order.chunk
-    scale = np.minimum(order.chunk, order.summed - chunk * order.chunk)
+    scale = np.minimum(order.chunk, order.reduced_channels - chunk * order.chunk)
     base = chunk * order.chunk * order.taps + channel % order.chunk
-    places = np.array(order.places, np.int64)
+    tap_index = np.array(order.tap_index, np.int64)
     if order.kernel == "fprop":
-        inner = (base[:, None] + places[None, :] * scale[:, None]).ravel()
+        inner = (base[:, None] + tap_index[None, :] * scale[:, None]).ravel()
         base, scale = np.zeros(1, np.int64), np.ones(1, np.int64)
     else:
-        inner = places
+        inner = tap_index
     padding = np.full(-len(inner) % lanes + lanes, inner[-1], np.int64)
-    tables = np.concatenate([inner, padding]), base, scale, places
+    tables = np.concatenate([inner, padding]), base, scale, tap_index
     return tuple(np.ascontiguousarray(table) for table in tables)
 
 
@@ -113,11 +114,11 @@ def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int)
     forward = order.kernel == "fprop"
     across, stride_lane = (co, ci * taps) if forward else (ci, taps)
     piece = max(lanes, _PIECE // taps // lanes * lanes) if forward else _ROWS
-    pieces = max(1, -(-(order.summed - lanes + 1) // piece))
+    pieces = max(1, -(-(order.reduced_channels - lanes + 1) // piece))
     items = order.groups * order.panels * pieces
     addresses = [table.ctypes.data for table in tables]
     return [
-        items, order.panels, pieces, piece, across, order.summed, order.chunk, taps,
+        items, order.panels, pieces, piece, across, order.reduced_channels, order.chunk, taps,
         *((0, taps, 0) if forward else (taps, 0, 1)), co * ci * taps, stride_lane, ci * taps,
         taps if forward else ci * taps, order.width, order.tail, order.last, order.rows, *addresses,
     ]  # fmt: skip
@@ -128,11 +129,19 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, d
     `first` to `stop` of one panel alone; `lanes` divides the panels' widths. `form` is that of the order."""
     params = weights_params(source, number)
     pack = _emit_panel(k, params, lanes, form, dots)
-    with k.kernel("weights", params) as (f, p), f.claim(p.next, p.items, 16) as item:
+    with k.kernel("weights", params) as (f, p), f.dynamic_loop(p.next, p.items, 16) as item:
         # Panels are the fastest: in dgrad they are neighbours in memory.
         group, piece, panel = unravel(f, item, p.pieces, p.panels)
-        first, target = piece * p.piece, p.packed[panel_place(p, group, panel)]
-        f.call(pack, p.words, group, panel, first, f.select(piece == p.pieces - 1, p.summed, first + p.piece), target)
+        first, target = piece * p.piece, p.packed[panel_offset(p, group, panel)]
+        f.call(
+            pack,
+            p.words,
+            group,
+            panel,
+            first,
+            f.select(piece == p.pieces - 1, p.reduced_channels, first + p.piece),
+            target,
+        )
 
 
 def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) -> Function:
@@ -158,9 +167,9 @@ def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) ->
                 with f.loop(0, width, lanes, sure=True) as v:
                     _copy(f, p, start[lane + v], target[v], width, p.lanes - lane - v, outer, lanes)
             else:
-                turn = _line if form == "line" else _turn
+                emit_tile = _line if form == "line" else _transpose
                 with f.loop(*outer, sure=True) as o, f.loop(0, width, lanes, sure=True) as v:
-                    turn(f, p, start[o * p.stride_outer], target[v], width, lane + v, o, span, lanes)
+                    emit_tile(f, p, start[o * p.stride_outer], target[v], width, lane + v, o, span, lanes)
         total = f.sum_lanes(p.sum.value)
         with f.if_(total != total):
             p.not_finite.store(1.0)
@@ -178,22 +187,22 @@ def _noted(f: Function, p, values: list[Value]) -> list[Value]:  # noqa: ANN001
 
 
 def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop: Value, lanes: int) -> None:  # noqa: ANN001
-    """A row of a turned panel, whose vectors hold channels that are summed: squares of them × taps, turned."""
+    """A row of a transposed panel, whose vectors hold reduced channels: tiles of them × taps, transposed."""
     with f.if_(p.stride_channel == 1), f.loop(first, stop, lanes, sure=True) as c:
         some = f.mask(stop - c, lanes, start.of)
         [value] = _noted(f, p, [start[c].load(lanes, mask=some).to(target.of)])
         target[c].store(value, mask=f.mask(stop - c, lanes, target.of))
     with f.else_(), f.loop(first, stop, lanes, sure=True) as c:
         chunk = c // p.chunk * p.chunk
-        line, apart = target[chunk * (p.taps - 1) + c], f.min(p.chunk, p.summed - chunk)
+        line, stride = target[chunk * (p.taps - 1) + c], f.min(p.chunk, p.reduced_channels - chunk)
         sources = [start[f.min(c + r, stop - 1) * p.stride_channel] for r in range(lanes)]
         mask = f.mask(stop - c, lanes, target.of)
-        turned = f.local(target.of, lanes * lanes)
+        transposed = f.local(target.of, lanes * lanes)
         with f.loop(0, p.taps, lanes, sure=True) as t:
-            for q, value in enumerate(_noted(f, p, square(f, sources, t, p.taps, target.of))):
-                turned[q * lanes].store(value)
+            for q, value in enumerate(_noted(f, p, load_transposed(f, sources, t, p.taps, target.of))):
+                transposed[q * lanes].store(value)
             with f.loop(0, f.min(p.taps - t, lanes), sure=True) as q:
-                line[p.places[t + q].load() * apart].store(turned[q * lanes].load(lanes), mask=mask)
+                line[p.tap_index[t + q].load() * stride].store(transposed[q * lanes].load(lanes), mask=mask)
 
 
 def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, lanes: int) -> None:  # noqa: ANN001
@@ -201,36 +210,38 @@ def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, 
     mask = f.mask(there, lanes, start.of)
     with f.loop(*outer, sure=True) as o:
         row = start[o * p.stride_outer]
-        row[AHEAD].prefetch()
+        row[PREFETCH_DISTANCE].prefetch()
         [value] = _noted(f, p, [row.load(lanes, mask=mask).to(target.of)])
         target[o * width].store(value)
 
 
 def _line(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
-    """One tap: squares of lanes × channels, turned into rows that follow each other; the last square is moved back."""
+    """One tap: tiles of lanes × channels, transposed into rows that follow each other; the last tile is moved back."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
     with f.loop(*span, lanes, sure=True) as first:
         j = f.min(first, span[1] - lanes)
         row = target[j * width]
         for source in sources:
-            source[j + AHEAD].prefetch()
+            source[j + PREFETCH_DISTANCE].prefetch()
         for value in _noted(f, p, f.transpose([source[j].load(lanes).to(target.of) for source in sources])):
             row.store(value)
             row = row[width]
 
 
-def _turn(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
-    """Squares of lanes × inner, turned, into the rows that the tables say; the last lane stands in for those beyond."""
+def _transpose(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+    """Tiles of lanes × inner, transposed, into the rows that the tables say; the last lane stands in for those
+    beyond."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
     base, scale = p.row_outer[o].load(), p.scale[o].load()
     with f.loop(*span, lanes, sure=True) as j:
-        values = _noted(f, p, square(f, sources, j, span[1], target.of))
+        values = _noted(f, p, load_transposed(f, sources, j, span[1], target.of))
         for q in reversed(range(lanes)):  # the last of the run after those beyond it
             target[(base + p.row_inner[j + q].load() * scale) * width].store(values[q])
 
 
-def square(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:
-    """Numbers j, j + 1, … of every source, turned: vector q holds number j + q of each. From `stop` on they are 0."""
+def load_transposed(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:
+    """Numbers j, j + 1, … of every source, transposed: vector q holds number j + q of each. From `stop` on they are
+    0."""
     lanes = len(sources)
     mask = f.mask(stop - j, lanes, sources[0].of)
     return f.transpose([source[j].load(lanes, mask=mask).to(number) for source in sources])

@@ -1,8 +1,8 @@
 """The weight gradient as a matrix product over pixels, and the pass that lays its sums out as a weight.
 
 In: a `ProductPlan` and the arrays' strides. Out: `emit_product`, a module with the kernels `product` (tiles of sums,
-one set a chunk of the pixels) and `finish` (chunks added in order, turned into (co, ci, *taps)), and the tables that
-both walk. `backends.cpu` reaches all of it through `prepare_wgrad`.
+one set a chunk of the pixels) and `finish` (chunks added in order, transposed into (co, ci, *taps)), and the tables
+that both use. `backends.cpu` reaches all of it through `prepare_wgrad`.
 
     for item (chunk, group, part of the right channels, part of the left channels):
         for block of the chunk's pixels:
@@ -32,13 +32,14 @@ _FRAME = 3 * len(_AXES)
 def product_params(source: Type, number: Type, direct: bool) -> Params:
     """The words of `product`. `left_*` and `right_*` with an axis are the strides of one result step, in numbers.
 
-    Of a packed operand these are the band's, whose panels of `*_panel` channels lie `*_next` apart; of one that is read
-    in place the array's. `*_image`, `*_group` and `*_channel` are always the array's. `direct` sums are the weight."""
+    Of a packed operand these are the packed tile's, whose panels of `*_panel` channels lie `*_next` apart; of one that
+    is read in place the array's. `*_image`, `*_group` and `*_channel` are always the array's. `direct` sums are the
+    weight."""
     fields: dict[str, Type] = {"left": ptr(source), "right": ptr(source)}
     fields |= {"sums": ptr(source if direct else number), "scratch": ptr(number)}
     words = [
         "scratch_size",
-        "left_band",
+        "left_size",
         "chunks",
         "groups",
         "right_parts",
@@ -62,10 +63,19 @@ def product_params(source: Type, number: Type, direct: bool) -> Params:
             f"{side}_pack",
             f"{side}_panel",
             f"{side}_next",
-            f"{side}_reach",
+            f"{side}_extent",
         ]
     fields |= dict.fromkeys(words, i64)
-    tables = ["tile_table", "tap_table", "taps_d", "taps_h", "taps_w", "panel_table", "left_job", "right_job"]
+    tables = [
+        "tile_table",
+        "tap_table",
+        "taps_d",
+        "taps_h",
+        "taps_w",
+        "panel_table",
+        "left_descriptor",
+        "right_descriptor",
+    ]
     return Params(**fields, **dict.fromkeys(tables, ptr(i64)))
 
 
@@ -82,15 +92,15 @@ def emit_wgrad(
     source: Type,
     number: Type,
     packed: tuple[bool, bool],
-    turned: bool,
+    transposed: bool,
     direct: bool,
 ) -> None:
-    """Exports `product` and, unless it is `direct`, `finish`. `packed`: left and right; `turned`: rows of the sums are
-    columns of the weight; `direct`: the sums are the weight, and there is one block of pixels."""
+    """Exports `product` and, unless it is `direct`, `finish`. `packed`: left and right; `transposed`: rows of the sums
+    are columns of the weight; `direct`: the sums are the weight, and there is one block of pixels."""
     tile = _emit_tile(k, register, number, source if direct else None)
     _emit_product(k, register, source, number, tile, packed, direct)
     if not direct:
-        (_emit_turned if turned else _emit_straight)(k, register, number, source)
+        (_emit_transposed if transposed else _emit_straight)(k, register, number, source)
 
 
 def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | None) -> Function:
@@ -126,14 +136,14 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | 
                 own = f.both(above < register.height, before < register.width)
             with f.if_(own) if result else nullcontext():
                 sums = target[entry[1].load() * row_step if result else t * (register.height * register.width)]
-                places = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
-                for total, _ in places:
+                targets = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
+                for total, _ in targets:
                     total.value = 0.0
                 nest(0, base[entry[0].load()], right)
                 if result:
                     _leave(f, register, rows, sums, row_step, above, before)
                 else:
-                    _add_up(f, places, first)
+                    _add_up(f, targets, first)
     return f
 
 
@@ -158,14 +168,14 @@ def _leave(
                 to[before + r * step + v * lanes].store(value, mask=mask)
 
 
-def _add_up(f: Function, places: list[tuple], first: Value) -> None:
+def _add_up(f: Function, targets: list[tuple], first: Value) -> None:
     """What earlier blocks summed is only needed now: it need not be waited for before."""
     with f.if_(first != 0):
-        for total, place in places:
-            place.store(total.value)
+        for total, target_ in targets:
+            target_.store(total.value)
     with f.else_():
-        for total, place in places:
-            place.store(place.load(total.type.lanes) + total.value)
+        for total, target_ in targets:
+            target_.store(target_.load(total.type.lanes) + total.value)
 
 
 def _rank_one(f: Function, register: RegisterBlock, rows: list, left: Pointer, right: Pointer) -> None:
@@ -188,9 +198,9 @@ def _emit_product(
     with k.kernel("product", product_params(source, number, direct)) as (f, p):
         p.frame, p.tile_width = f.local(i64, _FRAME + 2), register.width
         p.scratch_left = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
-        p.scratch_right = p.scratch_left[p.left_band]
+        p.scratch_right = p.scratch_left[p.left_size]
         items = p.chunks * p.groups * p.right_parts * p.left_parts
-        with f.claim(p.next, items) as item:
+        with f.dynamic_loop(p.next, items) as item:
             rest, left_part = divide(item, p.left_parts)
             rest, right_part = divide(rest, p.right_parts)
             chunk, group = divide(rest, p.groups)
@@ -198,8 +208,10 @@ def _emit_product(
                 p.here = p.sums[group * p.weight]
             else:
                 p.size = register.height * register.width
-                place = ((chunk * p.groups + group) * p.right_parts + right_part) * p.panels * p.left_parts + left_part
-                p.here = p.sums[place * p.tiles * p.size]
+                target_ = (
+                    (chunk * p.groups + group) * p.right_parts + right_part
+                ) * p.panels * p.left_parts + left_part
+                p.here = p.sums[target_ * p.tiles * p.size]
                 p.next_panel = p.left_parts * p.tiles * p.size
             begin, end = (chunk * p.blocks) // p.chunks, ((chunk + 1) * p.blocks) // p.chunks
             with f.loop(begin, end) as block:
@@ -230,13 +242,13 @@ def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, righ
                 start = start[o * get(axis)]
             operands.append(start)
             continue
-        with f.loop(0, extent[0]) as i, f.loop(0, get("part"), get("reach")) as c:
+        with f.loop(0, extent[0]) as i, f.loop(0, get("part"), get("extent")) as c:
             # The last panel of a result's own tiles is moved back so that it is as long as the others.
             first_channel = f.min(c, get("part") - get("panel")) if direct else c
-            band = scratch[i * get("n") + c // get("panel") * get("next")]
+            packed_tile = scratch[i * get("n") + c // get("panel") * get("next")]
             source = start[i * get("image") + first_channel * get("channel")]
-            count = f.min(get("reach"), get("part") - first_channel)
-            f.call_address(get("pack"), get("job"), source, band, *numbers[1:], count)
+            count = f.min(get("extent"), get("part") - first_channel)
+            f.call_address(get("pack"), get("descriptor"), source, packed_tile, *numbers[1:], count)
         operands.append(scratch)
     _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, others)
 
@@ -256,11 +268,11 @@ def _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, oth
             entry = p.tap_table[tap * 4]
             left, across, counts = operands[0], right, [extent[0]]
             for index, axis in enumerate(_AXES[1:], 1):
-                place = getattr(p, f"taps_{axis}")[entry[index - 1].load() * 3]
-                begin = f.max(place[1].load(), origin[index])
-                counts.append(f.max(f.min(place[2].load(), origin[index] + extent[index]) - begin, 0))
+                target_ = getattr(p, f"taps_{axis}")[entry[index - 1].load() * 3]
+                begin = f.max(target_[1].load(), origin[index])
+                counts.append(f.max(f.min(target_[2].load(), origin[index] + extent[index]) - begin, 0))
                 moved = begin - origin[index]
-                left = left[place[0].load() + moved * getattr(p, f"left_{axis}")]
+                left = left[target_[0].load() + moved * getattr(p, f"left_{axis}")]
                 across = across[moved * getattr(p, f"right_{axis}")]
             steps = [[getattr(p, f"{side}_{axis}") for axis in _AXES] for side in ("left", "right")]
             _flatten(f, counts, steps)
@@ -286,12 +298,12 @@ def _flatten(f: Function, counts: list, steps: list[list]) -> None:
         counts[outer] = f.select(joined, f.min(counts[outer], 1), counts[outer])
 
 
-def _chunk_sums(f: Function, p, places: list[Pointer], lanes: int, number: Type) -> list[Value]:  # noqa: ANN001
-    """The sums at some places, chunk after chunk."""
-    totals = [f.var(vec(number, lanes), place.load(lanes)) for place in places]
+def _chunk_sums(f: Function, p, targets: list[Pointer], lanes: int, number: Type) -> list[Value]:  # noqa: ANN001
+    """The sums at some offsets, chunk after chunk."""
+    totals = [f.var(vec(number, lanes), target_.load(lanes)) for target_ in targets]
     with f.loop(1, p.chunks) as chunk:
-        for total, place in zip(totals, places):
-            total.value = total.value + place[chunk * p.chunk_size].load(lanes)
+        for total, target_ in zip(totals, targets):
+            total.value = total.value + target_[chunk * p.chunk_size].load(lanes)
     return [total.value for total in totals]
 
 
@@ -301,29 +313,29 @@ def _emit_straight(k: Module, register: RegisterBlock, number: Type, result: Typ
     for item (group, right part, panel), for row:  result[row][panel's columns] = Σ chunks sums[row][columns]
     """
     lanes = register.lanes
-    with k.kernel("finish", finish_params(number, result)) as (f, p), f.claim(p.next, p.items) as item:
+    with k.kernel("finish", finish_params(number, result)) as (f, p), f.dynamic_loop(p.next, p.items) as item:
         column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, p.rows) as row:
-            place, line = sums[p.row_table[row].load() + own - column], target[row * p.group + own]
-            totals = _chunk_sums(f, p, [place[v * lanes] for v in range(register.vectors)], lanes, number)
+            target_, line = sums[p.row_table[row].load() + own - column], target[row * p.group + own]
+            totals = _chunk_sums(f, p, [target_[v * lanes] for v in range(register.vectors)], lanes, number)
             for v, total in enumerate(totals):
                 line[v * lanes].store(total.to(result), mask=f.mask(limit - own - v * lanes, lanes, result))
 
 
-def _emit_turned(k: Module, register: RegisterBlock, number: Type, result: Type) -> None:
-    """Rows of the sums are columns of the result: squares are turned in registers.
+def _emit_transposed(k: Module, register: RegisterBlock, number: Type, result: Type) -> None:
+    """Rows of the sums are columns of the result: tiles are transposed in registers.
 
     for item (group, right part, panel), for lanes of its columns, for lanes rows:
-        turn;  result[column][rows] = the square
+        transpose;  result[column][rows] = the tile
     """
     lanes = register.lanes
-    with k.kernel("finish", finish_params(number, result)) as (f, p), f.claim(p.next, p.items) as item:
+    with k.kernel("finish", finish_params(number, result)) as (f, p), f.dynamic_loop(p.next, p.items) as item:
         column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, register.width, lanes) as v, f.loop(0, p.rows, lanes) as row:
-            places = [sums[p.row_table[row + r].load()][v] for r in range(lanes)]
-            squares = _chunk_sums(f, p, places, lanes, number)
+            targets = [sums[p.row_table[row + r].load()][v] for r in range(lanes)]
+            tiles = _chunk_sums(f, p, targets, lanes, number)
             mask = f.mask(p.rows - row, lanes, result)
-            for r, value in enumerate(f.transpose(squares)):
+            for r, value in enumerate(f.transpose(tiles)):
                 with f.if_(f.both(own <= column + v + r, column + v + r < limit)):
                     target[(column + v + r) * p.rows + row].store(value.to(result), mask=mask)
 

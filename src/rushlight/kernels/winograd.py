@@ -3,13 +3,13 @@
 In: a `Form`, which holds what a layer fixes. Out: functions in a module, called for each block by
 `kernels.winograd_loops`. Every function handles one tile (or one block of channels) and all its lanes:
 
-    data    6×6 inputs of a tile, channels innermost     →  36 numbers a channel, `spread[ξ][tile][channel]`
-    product spread[ξ] (tiles × channels) · filter[ξ] (channels × outputs), one small matrix product a ξ
+    data    6×6 inputs of a tile, channels innermost     →  36 numbers a channel, `transformed[ξ][tile][channel]`
+    product transformed[ξ] (tiles × channels) · filter[ξ] (channels × outputs), one small matrix product a ξ
     result  36 sums a tile and output channel            →  4×4 results, bias and ReLU, stored where they belong
     filter  (`kernels.winograd_weights`) 3×3 taps        →  36 numbers a pair, `[panel][depth tap][ξ][ci][NR]`
 
-Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1.
-What is transformed is float32: halves are widened as bands are packed and as taps are read, and results are rounded to
+Along an axis that is not transformed (the rows of a 1-D layer) F(1, 1) stands in, whose matrices are 1. What is
+transformed is float32: halves are widened as tiles are packed and as taps are read, and results are rounded to
 them, to nearest even, as they are stored.
 """
 
@@ -79,30 +79,43 @@ def both_ways(f: Function, rows: Transform, columns: Transform, grid: list[list[
     return [apply(f, columns, [column[i] for column in down]) for i in range(len(down[0]))]
 
 
-def emit_spread(k: Module, name: str, matrices: tuple[Matrix, Matrix], lanes: int, panelled: bool = False) -> Function:
-    """`name(source, row, pitch, spread, point, channels)`: one tile from a band whose pixels are `pitch` apart.
+def emit_transform(
+    k: Module, name: str, matrices: tuple[Matrix, Matrix], lanes: int, panelled: bool = False
+) -> Function:
+    """`name(source, row, leading_dimension, transformed, point, channels)`: one tile from a packed tile whose pixels
+    have that leading dimension.
 
     Gives its energy (`kernels.winograd_watch`).
 
     for c in vectors of channels:
-        grid[i][j] = source[i·row + j·pitch + c]      # row: numbers from one row of the band to the next
-        spread[ξ·point + c] = (R grid Cᵀ)[ξ]          # point: numbers from one ξ to the next
+        grid[i][j] = source[i·row + j·leading_dimension + c]      # row: from one row of the packed tile to the next
+        transformed[ξ·point + c] = (R grid Cᵀ)[ξ]                 # point: numbers from one ξ to the next
 
     `panelled`: two arguments more, `panel` channels after which the next ones are `next` numbers further on.
     """
     rows, columns = map(by_rows, matrices)
     energies = [(i, j) for i in watched(matrices[0]) for j in watched(matrices[1])]
     signature = [
-        ("source", ptr(f32)), ("row", i64), ("pitch", i64), ("spread", ptr(f32)), ("point", i64), ("channels", i64),
+        ("source", ptr(f32)), ("row", i64), ("leading_dimension", i64), ("transformed", ptr(f32)), ("point", i64),
+        ("channels", i64),
     ]  # fmt: skip
     signature += [("panel", i64), ("next", i64)] if panelled else []
-    with k.function(name, signature, f32, inline=False) as (f, source, row, pitch, spread, point, channels, *panels):
+    with k.function(name, signature, f32, inline=False) as (
+        f,
+        source,
+        row,
+        leading_dimension,
+        transformed,
+        point,
+        channels,
+        *panels,
+    ):
         energy = f.var(vec(f32, lanes), 0.0)
 
         def vector(source: Pointer, target: Pointer, left: Value) -> None:
             grid, start = [], source
             for _ in range(rows.inputs):
-                grid.append([start[pitch * j].load(lanes) for j in range(columns.inputs)])
+                grid.append([start[leading_dimension * j].load(lanes) for j in range(columns.inputs)])
                 start = start[row]
             transformed = both_ways(f, rows, columns, grid)
             for line in transformed:
@@ -116,41 +129,42 @@ def emit_spread(k: Module, name: str, matrices: tuple[Matrix, Matrix], lanes: in
 
         if panelled:
             panel, next_panel = panels
-            into = f.var(ptr(f32), spread)
+            into = f.var(ptr(f32), transformed)
             with f.loop(0, channels, panel, sure=True) as c:
                 with f.loop(0, f.min(panel, channels - c), lanes, sure=True) as i:
                     vector(source[c + i], into.value[i], channels - c - i)
                 into.value = into.value[next_panel]
         else:
             with f.loop(0, channels, lanes, sure=True) as c:
-                vector(source[c], spread[c], channels - c)
+                vector(source[c], transformed[c], channels - c)
         f.ret(f.sum_lanes(energy.value))
     return f
 
 
 def emit_data(k: Module, form: Form) -> Function:
-    """`emit_spread` with Bᵀ: the inputs of a tile."""
-    return emit_spread(k, "winograd_data", (form.rows.data, form.columns.data), form.lanes)
+    """`emit_transform` with Bᵀ: the inputs of a tile."""
+    return emit_transform(k, "winograd_data", (form.rows.data, form.columns.data), form.lanes)
 
 
 def emit_product(k: Module, form: Form, count: int) -> Function:
-    """`product(spread, width, filter, channels, sums, add)`: `count` tiles × one panel, summed over the channels.
+    """`product(transformed, width, filter, channels, sums, add)`: `count` tiles × one panel, reduced the channels.
 
-    sums[tile][0:panel] (+)= Σ_c spread[tile·width + c] · filter[c][0:panel]      # adds to sums where add ≠ 0
+    sums[tile][0:panel] (+)= Σ_c transformed[tile·width + c] · filter[c][0:panel]      # adds to sums where add ≠ 0
     """
     vector = vec(f32, form.lanes)
     signature = [
-        ("spread", ptr(f32)), ("width", i64), ("filter", ptr(f32)), ("channels", i64), ("sums", ptr(f32)), ("add", i64),
+        ("transformed", ptr(f32)), ("width", i64), ("filter", ptr(f32)), ("channels", i64), ("sums", ptr(f32)),
+        ("add", i64),
     ]  # fmt: skip
     with k.function(f"winograd_product{count}", signature, inline=False) as made:
-        f, spread, width, filter, channels, sums, add = made
+        f, transformed, width, filter, channels, sums, add = made
         tiles, vectors = range(count), range(form.vectors)
         total = {(t, v): f.var(vector, 0.0) for t in tiles for v in vectors}
         with f.if_(add != 0):
             for (t, v), variable in total.items():
                 variable.value = sums[t * form.panel + v * form.lanes].load(form.lanes)
         with f.loop(0, channels, sure=True) as c:
-            weights, tile = filter[c * form.panel], spread[c]
+            weights, tile = filter[c * form.panel], transformed[c]
             factors = [weights[v * form.lanes].load(form.lanes) for v in vectors]
             for t in tiles:
                 number = tile.broadcast(form.lanes)
@@ -166,7 +180,7 @@ def emit_result(k: Module, form: Form) -> Function:
     """`result(sums, point, out, row, pixel, down, along, height, width, channels, bias, low)`: one tile of a panel.
 
     `out` is the tile's first result, `row` and `pixel` the distances of its neighbours, which are `down` and `along`
-    positions apart; `height` and `width` are the positions from the first result to the end of the image, `channels`
+    positions distant; `height` and `width` are the positions from the first result to the end of the image, `channels`
     how many of the panel's channels exist. max(·, low) is the ReLU (low 0) or nothing (low −∞).
     """
     rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
@@ -179,11 +193,11 @@ def emit_result(k: Module, form: Form) -> Function:
         f, sums, point, out, row, pixel, down, along, height, width, channels, bias, low = made
         floor, wide = low.splat(form.lanes), form.columns.inputs
         with f.loop(0, form.panel, form.lanes) as v:
-            places, place = [], sums[v]
+            values, pointer = [], sums[v]
             for _ in range(form.points):
-                places.append(place.load(form.lanes))
-                place = place[point]
-            grid = [places[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
+                values.append(pointer.load(form.lanes))
+                pointer = pointer[point]
+            grid = [values[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
             start, line, there = bias[v].load(form.lanes), out[v], channels - v
             results = [
                 [f.max(floor, value + start).to(form.stored) for value in values]
@@ -193,10 +207,10 @@ def emit_result(k: Module, form: Form) -> Function:
             whole = (there >= form.lanes) & (height > down * last_row) & (width > along * last_pixel)
             with f.if_(whole):
                 for values in results:
-                    place = line
+                    pointer = line
                     for value in values:
-                        place.store(value)
-                        place = place[pixel]
+                        pointer.store(value)
+                        pointer = pointer[pixel]
                     line = line[row]
             with f.else_():  # one partial store in a loop: sixteen of them are most of the time to compile this kernel
                 _store_part(f, results, out[v], (row, pixel), (down, along), (height, width), there)
@@ -224,7 +238,7 @@ def emit_empty(k: Module, form: Form) -> Function:
 
 
 def _store_part(
-    f: Function, results: list[list[Value]], out: Pointer, steps: tuple[Value, Value], apart: tuple[Value, Value],
+    f: Function, results: list[list[Value]], out: Pointer, steps: tuple[Value, Value], strides: tuple[Value, Value],
     left: tuple[Value, Value], channels: Value,
 ) -> None:  # fmt: skip
     """Those results of a tile that are inside the image and of one of the `channels`, by way of memory."""
@@ -233,7 +247,7 @@ def _store_part(
     for index, value in enumerate(value for values in results for value in values):
         kept[index * lanes].store(value)
     mask = f.mask(channels, lanes, out.of)
-    with f.loop(0, len(results)) as i, f.if_(left[0] > apart[0] * i):
-        with f.loop(0, wide) as j, f.if_(left[1] > apart[1] * j):
+    with f.loop(0, len(results)) as i, f.if_(left[0] > strides[0] * i):
+        with f.loop(0, wide) as j, f.if_(left[1] > strides[1] * j):
             value = kept[(i * wide + j) * lanes].load(lanes)
             out[i * steps[0]][j * steps[1]].store(value, mask=mask)

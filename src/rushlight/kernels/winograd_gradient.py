@@ -1,12 +1,12 @@
 """The weight gradient by Winograd's algorithm: F(3, 4), whose filter is a tile of y and whose results are the taps.
 
 In: what a layer fixes (`GradientForm`). Out: modules with the kernels that `backends.cpu.winograd_gradient`
-launches in turn, chunk by chunk of tiles:
+launches one after the other, chunk by chunk of tiles:
 
-    spread   for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [slot][ξ][panel][tile][channel];
+    transform for every tile of x (6×6 inputs) and of y (4×4): 36 numbers a channel, [index][ξ][panel][tile][channel];
              the energies of a unit's tiles (`kernels.winograd_watch`): their sum, and the largest
-    sum      sums[depth tap][ξ][panel][ci][co] += Σ_tiles spread x[ξ][tile][ci] · spread y[ξ][tile][co]
-    finish   w[co][ci][taps] = the 3×3 results of the 36 sums, turned so that the taps are neighbours in memory
+    sum      sums[depth tap][ξ][panel][ci][co] += Σ_tiles transformed x[ξ][tile][ci] · transformed y[ξ][tile][co]
+    finish   w[co][ci][taps] = the 3×3 results of the 36 sums, transposed so that the taps are neighbours in memory
 
 Tiles are summed in their order, the sums of chunks in theirs (two levels, which keeps the rounding of long sums
 small), so threads do not change the bits. Tiles that do not exist are
@@ -23,26 +23,28 @@ from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i
 from ..plan.target import Target
 from ..plan.winograd import Winograd, by_columns
 from .pack import emit_pack
-from .winograd import both_ways, emit_spread
+from .winograd import both_ways, emit_transform
 
 
 @cache
-def spread_params(stored: Type) -> Params:
-    """The words of "spread".
+def transform_params(stored: Type) -> Params:
+    """The words of "transform".
 
     Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
     `panel` channels to the next; `chunk` is a multiple of `panel`. `energies` are two numbers a unit."""
     return Params(
-        job=ptr(i64), source=ptr(stored), spread=ptr(f32), scratch=ptr(f32),
+        descriptor=ptr(i64), source=ptr(stored), transformed=ptr(f32), scratch=ptr(f32),
         first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
         image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
-        slots=i64, rows=i64, columns=i64, places_h=ptr(i64), places_w=ptr(i64),
-        band_plane=i64, band_row=i64, pitch=i64, band_size=i64, panel=i64, hop=i64, point=i64, energies=ptr(f32),
+        packed_d=i64, rows=i64, columns=i64, tile_table_h=ptr(i64), tile_table_w=ptr(i64),
+        packed_plane=i64, packed_row=i64, leading_dimension=i64, packed_size=i64, panel=i64, hop=i64, point=i64,
+        energies=ptr(f32),
     )  # fmt: skip
 
 
 SUM = Params(
-    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, slots=ptr(i64), points=i64, panels=i64, channels=i64, rows=i64,
+    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, depth_index=ptr(i64), points=i64, panels=i64, channels=i64,
+    rows=i64,
     depths=i64, tiles=i64, next_x=i64, next_y=i64, point_x=i64, point_y=i64, add=i64,
 )  # fmt: skip
 """`rows` are the channels rounded up: the rows of a panel's sums."""
@@ -87,31 +89,36 @@ class GradientForm(NamedTuple):
 
 
 def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: str) -> Module:
-    """The kernel "spread" of x (with Bᵀ) or y (with G)."""
+    """The kernel "transform" of x (with Bᵀ) or y (with G)."""
     k = Module(target)
     pack = emit_pack(k, pack_form, form.stored, f32)
     matrices = [getattr(axis, "data" if operand == "x" else "filter") for axis in (form.rows, form.columns)]
-    one = emit_spread(k, "winograd_spread", tuple(matrices), form.lanes, panelled=True)
-    with k.kernel("spread", spread_params(form.stored)) as (f, p):
-        band = p.scratch[p.ticket.fetch_add(1) * p.band_size]
-        with f.claim(p.next, p.count) as item:
+    one = emit_transform(k, "winograd_transform", tuple(matrices), form.lanes, panelled=True)
+    with k.kernel("transformed", transform_params(form.stored)) as (f, p):
+        packed_tile = p.scratch[p.ticket.fetch_add(1) * p.packed_size]
+        with f.dynamic_loop(p.next, p.count) as item:
             unit = p.first + item
             w, above = unit % p.blocks_w, unit // p.blocks_w
             h, above = above % p.blocks_h, above // p.blocks_h
             d, image = above % p.blocks_d, above // p.blocks_d
-            target_ = p.spread[item * p.rows * p.columns * p.panel]
+            target_ = p.transformed[item * p.rows * p.columns * p.panel]
             total, largest = f.var(f32, 0.0), f.var(f32, 0.0)
             with f.loop(0, p.channels, p.chunk, sure=True) as c:
                 channels = f.min(p.chunk, p.channels - c)
                 source = p.source[image * p.image_stride][c * p.channel_stride]
-                f.call(pack, p.job, source, band, d, h, w, channels)
-                with f.loop(0, p.slots, sure=True) as slot:
-                    plane, into = band[slot * p.band_plane], target_[slot * p.point * form.points]
+                f.call(pack, p.descriptor, source, packed_tile, d, h, w, channels)
+                with f.loop(0, p.packed_d, sure=True) as depth:
+                    plane, into = packed_tile[depth * p.packed_plane], target_[depth * p.point * form.points]
                     into = into[c // p.panel * p.hop]
                     with f.loop(0, p.rows, sure=True) as i, f.loop(0, p.columns, sure=True) as j:
                         tile = into[(i * p.columns + j) * p.panel]
-                        start = plane[p.places_h[i * 2].load() * p.band_row + p.places_w[j * 2].load() * p.pitch]
-                        energy = f.call(one, start, p.band_row, p.pitch, tile, p.point, channels, p.panel, p.hop)
+                        start = plane[
+                            p.tile_table_h[i * 2].load() * p.packed_row
+                            + p.tile_table_w[j * 2].load() * p.leading_dimension
+                        ]
+                        energy = f.call(
+                            one, start, p.packed_row, p.leading_dimension, tile, p.point, channels, p.panel, p.hop
+                        )
                         total.value, largest.value = total.value + energy, f.max(largest.value, energy)
             p.energies[unit * 2].store(total.value)
             p.energies[unit * 2 + 1].store(largest.value)
@@ -122,12 +129,12 @@ def emit_sum(target: Target, form: GradientForm) -> Module:
     """The kernel "sum": an item is a depth tap, a ξ and a panel."""
     k = Module(target)
     product = _emit_product(k, form)
-    with k.kernel("sum", SUM) as (f, p), f.claim(p.next, p.taps * p.points * p.panels) as item:
+    with k.kernel("sum", SUM) as (f, p), f.dynamic_loop(p.next, p.taps * p.points * p.panels) as item:
         panel, above = item % p.panels, item // p.panels
         xi, tap = above % p.points, above // p.points
         sums = p.sums[item * p.rows * form.panel]
         y = p.y[xi * p.point_y + panel * p.next_y]
-        left = f.var(ptr(f32), p.x[(p.slots[tap].load() * p.points + xi) * p.point_x])
+        left = f.var(ptr(f32), p.x[(p.depth_index[tap].load() * p.points + xi) * p.point_x])
         steps = p.points * p.point_x, p.points * p.point_y
         with f.loop(0, p.channels, form.left_panel, sure=True) as c:
             with f.loop(0, f.min(p.channels - c, form.left_panel), form.height, sure=True) as i:
@@ -145,8 +152,8 @@ def _emit_product(k: Module, form: GradientForm) -> Function:
     ]  # fmt: skip
     with k.function("winograd_outer", signature, inline=False) as made:
         f, x, y, depth_x, depth_y, depths, tiles, sums, add = made
-        places = [(m, v) for m in range(form.height) for v in range(form.vectors)]
-        total = {place: f.var(vector, 0.0) for place in places}
+        indices = [(m, v) for m in range(form.height) for v in range(form.vectors)]
+        total = {pointer: f.var(vector, 0.0) for pointer in indices}
         with f.loop(0, depths, sure=True) as z:
             left, right = f.var(ptr(f32), x[z * depth_x]), f.var(ptr(f32), y[z * depth_y])
             with f.loop(0, tiles, sure=True):
@@ -170,35 +177,37 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
     rows, columns = by_columns(form.rows.result), by_columns(form.columns.result)
     wide, lanes = form.columns.inputs, form.lanes
     with k.kernel("finish", finish_params(form.stored)) as (f, p):
-        turned = f.local(f32, lanes * lanes * form.taps)
+        transposed = f.local(f32, lanes * lanes * form.taps)
         blocks, vectors = f.ceil_div(p.channels, lanes), f.ceil_div(p.results, lanes)
-        with f.claim(p.next, blocks * vectors) as item:
+        with f.dynamic_loop(p.next, blocks * vectors) as item:
             block, v = item % blocks, item // blocks
             first, count = block * lanes, f.min(p.channels - block * lanes, lanes)
             sums = p.sums[v // form.vectors * p.point + (v % form.vectors) * lanes][first * form.panel]
             row = p.w[v * lanes * p.stride + first * form.taps]
             with f.loop(0, count, sure=True) as c:
                 for d in range(form.depth_taps):
-                    place = sums[c * form.panel][d * form.points * p.panels * p.point]
+                    pointer = sums[c * form.panel][d * form.points * p.panels * p.point]
                     grid = []
                     for _ in range(form.points):
-                        grid.append(place.load(lanes))
-                        place = place[p.panels * p.point]
+                        grid.append(pointer.load(lanes))
+                        pointer = pointer[p.panels * p.point]
                     values = both_ways(
                         f, rows, columns, [grid[i * wide : (i + 1) * wide] for i in range(form.rows.inputs)]
                     )
-                    into = turned[(c * form.depth_taps + d) * (form.taps // form.depth_taps) * lanes]
+                    into = transposed[(c * form.depth_taps + d) * (form.taps // form.depth_taps) * lanes]
                     for t, value in enumerate(value for line in values for value in line):
                         into[t * lanes].store(value)
-            _turn(f, p, form, turned, row, count, p.results - v * lanes)
+            _transpose_tile(f, p, form, transposed, row, count, p.results - v * lanes)
     return k
 
 
-def _turn(f: Function, p, form: GradientForm, turned: Pointer, w: Pointer, count: Value, results: Value) -> None:  # noqa: ANN001
-    """Squares of `lanes` taps × `lanes` output channels, turned, so that a channel's taps are neighbours."""
+def _transpose_tile(
+    f: Function, p, form: GradientForm, transposed: Pointer, w: Pointer, count: Value, results: Value,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """Tiles of `lanes` taps × `lanes` output channels, transposed, so that a channel's taps are neighbours."""
     lanes, numbers = form.lanes, count * form.taps
     with f.loop(0, numbers, lanes, sure=True) as q:
         mask = f.mask(numbers - q, lanes)
-        for r, value in enumerate(f.transpose([turned[q * lanes][j * lanes].load(lanes) for j in range(lanes)])):
+        for r, value in enumerate(f.transpose([transposed[q * lanes][j * lanes].load(lanes) for j in range(lanes)])):
             with f.if_(results > r):
                 w[r * p.stride][q].store(value.to(form.stored), mask=mask)

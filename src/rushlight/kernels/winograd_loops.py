@@ -2,14 +2,14 @@
 
 In: a `Form`, the pack form of the source. Out: a module with the kernel "winograd".
 
-    for item in (image group, depth block, row block, column block, part of the panels):      # claimed by threads
+    for item in (image group, depth block, row block, column block, part of the panels):      # dynamic
         for image in group, for chunk of channels:
-            pack the block's band;  for each depth slot, tile: data → spread[depth slot][ξ][tile][channel]
-            what the tiles hold → statistics[image][block], windows[depth slot][group][tile]
+            pack the block;  for each packed depth, tile: data → transformed[packed depth][ξ][tile][channel]
+            what the tiles hold → statistics[image][block], windows[packed depth][group][tile]
         for panel in part, for depth in block:                # its weights transformed first, unless all were before
             for ξ: for tap in depth taps, for rows of tiles: product → sums[ξ][tile][panel]
             for each tile: result → out;  where a window is all zeros, the bias alone
-Every output is summed over the channels in their order within one product, the depth taps in theirs: the bits
+Every output is reduced the channels in their order within one product, the depth taps in theirs: the bits
 do not depend on how tiles are grouped into items.
 """
 
@@ -31,7 +31,7 @@ from .winograd_watch import (
     emit_pixels,
     emit_windows,
     gain,
-    places,
+    lattice_positions,
     there,
 )
 
@@ -40,31 +40,34 @@ from .winograd_watch import (
 def layer_params(stored: Type) -> Params:
     """The words of "winograd".
 
-    `capacity` is the number of tiles that spread and sums have room for, `thread_size` the scratch of one thread, both
-    in numbers; `point` is the distance from one ξ to the next in the spread data, `weight` in the filter, `width` that
-    from one tile to the next; `channels` all of them, `summed` and `made` those of a group; `base_d` the depth slot of
-    each depth tap, `planes` where each depth slot (a depth, or a class of the source) begins in the band; `places` the
-    first slot and first position of each tile of a block, `reach` the positions of a block, `step` those from one
-    result of a tile to the next. Where `fuse` is not 0, it is `filter_panel` (`kernels.winograd_weights`), which
-    transforms each panel as it is needed, for its words `weight_job`, all its `weight_blocks`, into `place` of a
-    thread's scratch, by way of `turned` there.
+    `capacity` is the number of tiles that transformed data and sums have room for, `thread_size` the scratch of one
+    thread, both in numbers; `point` is the distance from one ξ to the next in the transformed data, `weight` in the
+    filter, `width` that from one tile to the next; `channels` all of them, `reduced_channels` and `output_channels`
+    those of a group; `base_d` the packed depth of each depth tap, `depth_table` where each packed depth (a depth, or a
+    class of the source) begins in the packed tile; `tile_table` the first packed index and first position of each tile
+    of a block, `block_extent` the positions of a block, `step` those from one result of a tile to the next. Where
+    `fuse` is not 0, it is `filter_panel` (`kernels.winograd_weights`), which transforms each panel as it is needed, for
+    its words `weight_descriptor`, all its `weight_blocks`, at `weight_offset` of a thread's scratch, by way of
+    `transposed_offset` there.
 
     `statistics` are those of `kernels.winograd_watch`, for every image and block; behind them stand two words, 1 where
     a block is loud and where a weight is not finite. `windows` is where, in a thread's scratch, it says which windows
-    hold anything. Result u reads the source at `u·stride − low`, `+ apart`, …, of `size` positions; `kernel` are the
+    hold anything. Result u reads the source at `u·stride − low`, `+ dilation`, …, of `size` positions; `kernel` are the
     taps of all classes together."""
     return Params(
-        job=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32), low=f64,
+        descriptor=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32),
+        low=f64,
         images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
-        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, summed=i64, made=i64,
-        slots_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), planes=ptr(i64), rows=i64, columns=i64,
-        places_h=ptr(i64), places_w=ptr(i64), reach_h=i64, reach_w=i64, step_h=i64, step_w=i64,
+        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, reduced_channels=i64,
+        output_channels=i64,
+        packed_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), depth_table=ptr(i64), rows=i64, columns=i64,
+        tile_table_h=ptr(i64), tile_table_w=ptr(i64), extent_h=i64, extent_w=i64, step_h=i64, step_w=i64,
         out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
-        band_row=i64, pitch=i64, band_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
+        packed_row=i64, leading_dimension=i64, packed_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
         statistics=ptr(f64), windows=i64,
-        kernel_h=i64, stride_h=i64, low_h=i64, apart_h=i64, size_h=i64,
-        kernel_w=i64, stride_w=i64, low_w=i64, apart_w=i64, size_w=i64,
-        fuse=i64, weight_job=ptr(i64), weight_blocks=i64, place=i64, turned=i64,
+        kernel_h=i64, stride_h=i64, low_h=i64, dilation_h=i64, size_h=i64,
+        kernel_w=i64, stride_w=i64, low_w=i64, dilation_w=i64, size_w=i64,
+        fuse=i64, weight_descriptor=ptr(i64), weight_blocks=i64, weight_offset=i64, transposed_offset=i64,
     )  # fmt: skip
 
 
@@ -78,68 +81,86 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
     result, empty = emit_result(k, form), emit_empty(k, form)
     with k.kernel("winograd", layer_params(form.stored)) as (f, p):
         mine = p.scratch[p.ticket.fetch_add(1) * p.thread_size]
-        band, spread = mine, mine[p.band_size]
+        packed_tile, transformed = mine, mine[p.packed_size]
         point = p.point  # numbers from one ξ to the next
-        sums = spread[p.slots_d * point * form.points]
-        p.own, p.turned_place, p.held = mine[p.place], mine[p.turned], mine[p.windows].to(i64)
-        p.groups, statistics = p.channels // p.summed, Statistics(f)
+        sums = transformed[p.packed_d * point * form.points]
+        p.own, p.transposed, p.held = mine[p.weight_offset], mine[p.transposed_offset], mine[p.windows].to(i64)
+        p.groups, statistics = p.channels // p.reduced_channels, Statistics(f)
         blocks = p.blocks_d * p.blocks_h * p.blocks_w
         groups = f.ceil_div(p.images, p.group)
         ends = p.statistics[p.images * blocks * len(STATISTICS)]
-        with f.claim(p.next, groups * blocks * p.parts) as item:
+        with f.dynamic_loop(p.next, groups * blocks * p.parts) as item:
             part, rest = item % p.parts, item // p.parts
             block, group = rest % blocks, rest // blocks
             w, upper = block % p.blocks_w, block // p.blocks_w
             h, d = upper % p.blocks_h, upper // p.blocks_h
             first = group * p.group
             count = f.min(p.images - first, p.group)
-            place = (d, h, w)
+            origin = (d, h, w)
             with f.loop(0, count, sure=True) as image:
                 source, tile = p.source[(first + image) * p.image_stride], image * p.rows * p.columns
                 statistics.begin()
                 calls = (pack, data, pixels, windows)
-                _spread(f, p, form, calls, source, band, spread[tile * p.width], place, statistics, p.held[tile])
+                _spread(
+                    f,
+                    p,
+                    form,
+                    calls,
+                    source,
+                    packed_tile,
+                    transformed[tile * p.width],
+                    origin,
+                    statistics,
+                    p.held[tile],
+                )
                 found = p.statistics[((first + image) * blocks + block) * len(STATISTICS)]
                 statistics.store(found, PEAK * gain(form.rows.data, form.columns.data), ends[0])
             begin = part * p.panels // p.parts
             with f.loop(begin, (part + 1) * p.panels // p.parts) as panel:
                 calls = products, result, empty
-                _panel(f, p, form, calls, spread, sums, panel, p.out[first * p.out_image], count, place)
+                _panel(f, p, form, calls, transformed, sums, panel, p.out[first * p.out_image], count, origin)
                 with f.if_(p.statistics[(first * blocks + block) * len(STATISTICS) + 3].load() < 1e38):
-                    _watch_weights(f, p, form, sums, p.made - panel % p.group_panels * form.panel, ends[1])
+                    _watch_weights(f, p, form, sums, p.output_channels - panel % p.group_panels * form.panel, ends[1])
     return k
 
 
 def _spread(
-    f: Function, p, form: Form, calls: tuple, source: Pointer, band: Pointer, spread: Pointer, place: tuple,  # noqa: ANN001
+    f: Function, p, form: Form, calls: tuple, source: Pointer, packed_tile: Pointer,  # noqa: ANN001
+    transformed: Pointer, origin: tuple,
     statistics: Statistics, windows: Pointer,
 ) -> None:  # fmt: skip
     """The data of one image's block, transformed and looked at, chunk by chunk of channels."""
     pack, data, *looks = calls
     point = p.point
-    axes = Axis(p.stride_h, p.low_h, p.apart_h, p.size_h), Axis(p.stride_w, p.low_w, p.apart_w, p.size_w)
+    axes = Axis(p.stride_h, p.low_h, p.dilation_h, p.size_h), Axis(p.stride_w, p.low_w, p.dilation_w, p.size_w)
     with f.loop(0, p.channels, p.chunk, sure=True) as c:
         channels = f.min(p.chunk, p.channels - c)
-        f.call(pack, p.job, source[c * p.channel_stride], band, *place, channels)
-        with f.loop(0, p.slots_d, sure=True) as slot:
-            plane, target = band[p.planes[slot].load()], spread[c][slot * point * form.points]
+        f.call(pack, p.descriptor, source[c * p.channel_stride], packed_tile, *origin, channels)
+        with f.loop(0, p.packed_d, sure=True) as depth_index:
+            plane, target = (
+                packed_tile[p.depth_table[depth_index].load()],
+                transformed[c][depth_index * point * form.points],
+            )
             with f.loop(0, p.rows, sure=True) as i:
-                line, into = plane[p.places_h[i * 2].load() * p.band_row], target[i * p.columns * p.width]
-                y, above = place[1] * p.reach_h + p.places_h[i * 2 + 1].load(), slot // p.stride_w % p.stride_h
-                down, inside = places(f, axes[0], form.rows.inputs, form.lattices[0], y, above)
+                line, into = plane[p.tile_table_h[i * 2].load() * p.packed_row], target[i * p.columns * p.width]
+                y, above = (
+                    origin[1] * p.extent_h + p.tile_table_h[i * 2 + 1].load(),
+                    depth_index // p.stride_w % p.stride_h,
+                )
+                down, inside = lattice_positions(f, axes[0], form.rows.inputs, form.lattices[0], y, above)
                 with f.loop(0, p.columns, sure=True) as j:
-                    start = line[p.places_w[j * 2].load() * p.pitch]
-                    energy = f.call(data, start, p.band_row, p.pitch, into[j * p.width], point, channels)
-                    x, beside = place[2] * p.reach_w + p.places_w[j * 2 + 1].load(), slot % p.stride_w
-                    along, met = places(f, axes[1], form.columns.inputs, form.lattices[1], x, beside)
-                    steps = [*(q * p.band_row for q in down), *(q * p.pitch for q in along)]
+                    start = line[p.tile_table_w[j * 2].load() * p.leading_dimension]
+                    energy = f.call(data, start, p.packed_row, p.leading_dimension, into[j * p.width], point, channels)
+                    x, beside = origin[2] * p.extent_w + p.tile_table_w[j * 2 + 1].load(), depth_index % p.stride_w
+                    along, in_image = lattice_positions(f, axes[1], form.columns.inputs, form.lattices[1], x, beside)
+                    steps = [*(q * p.packed_row for q in down), *(q * p.leading_dimension for q in along)]
                     statistics.add_tile(energy)
-                    here = windows[slot * p.groups * p.capacity + i * p.columns + j]
+                    here = windows[depth_index * p.groups * p.capacity + i * p.columns + j]
                     taps = [
                         f.ceil_div(kernel - part, stride)
                         for kernel, part, stride in ((p.kernel_h, above, p.stride_h), (p.kernel_w, beside, p.stride_w))
                     ]
-                    watched = (y < p.out_h) & (x < p.out_w) & (inside + met > 1)
+                    watched = (y < p.out_h) & (x < p.out_w) & (inside + in_image > 1)
                     _look(f, p, form, looks, (c, channels), start, energy, steps, taps, watched, statistics, here)
 
 
@@ -152,45 +173,48 @@ def _look(
     c, channels = chunk
     count = math.prod(map(len, form.lattices))
     statistics.count.value = statistics.count.value + f.select(watched, f.const(i64, count), 0)
-    with f.loop(c // p.summed, f.ceil_div(c + channels, p.summed), sure=True) as group:
-        begin, end = f.max(c, group * p.summed), f.min(c + channels, group * p.summed + p.summed)
+    with f.loop(c // p.reduced_channels, f.ceil_div(c + channels, p.reduced_channels), sure=True) as group:
+        begin, end = (
+            f.max(c, group * p.reduced_channels),
+            f.min(c + channels, group * p.reduced_channels + p.reduced_channels),
+        )
         found, here = f.var(i64, -1), windows[group * p.capacity]
         with f.if_(watched):
             least = f.call(pixels, start[begin - c], end - begin, statistics.sums, *steps)
             with f.if_((least > 0) & (energy <= least * (CONTRAST * gain(form.rows.data, form.columns.data)))):
                 pass
             with f.else_():
-                shape = p.band_row, p.pitch, end - begin, *taps
+                shape = p.packed_row, p.leading_dimension, end - begin, *taps
                 found.value = f.call(bits, start[begin - c], *shape, statistics.sums[2], energy)
-        with f.if_(begin > group * p.summed):
+        with f.if_(begin > group * p.reduced_channels):
             found.value = found.value | here.load()
         here.store(found.value)
 
 
 def _panel(
-    f: Function, p, form: Form, calls: tuple, spread: Pointer, sums: Pointer, panel: Value, out: Pointer,  # noqa: ANN001
-    count: Value, place: tuple,
+    f: Function, p, form: Form, calls: tuple, transformed: Pointer, sums: Pointer, panel: Value, out: Pointer,  # noqa: ANN001
+    count: Value, origin: tuple,
 ) -> None:  # fmt: skip
     """All depths and tiles of one panel of output channels."""
     products, result, empty = calls
-    d, h, w = place
+    d, h, w = origin
     tiles = count * p.rows * p.columns
     group, part = panel // p.group_panels, panel % p.group_panels
-    made = group * p.made + part * form.panel
-    spread = spread[group * p.summed]
+    first_channel = group * p.output_channels + part * form.panel
+    transformed = transformed[group * p.reduced_channels]
     with f.if_(p.fuse != 0):
-        f.call_address(p.fuse, p.weight_job, panel, f.const(i64, 0), p.weight_blocks, p.own, p.turned_place)
+        f.call_address(p.fuse, p.weight_descriptor, panel, f.const(i64, 0), p.weight_blocks, p.own, p.transposed)
     weights = f.select(p.fuse != 0, p.own, p.filter[panel * p.taps_d * form.points * p.weight])
     depth = d * p.block_d
     with f.loop(0, f.min(p.block_d, p.depths - depth), sure=True) as z:
         with f.loop(0, form.points, sure=True) as xi, f.loop(0, p.taps_d, sure=True) as tap:
-            slot = p.base_d[tap].load() + z
-            factors = spread[(slot * form.points + xi) * p.point]
+            depth_index = p.base_d[tap].load() + z
+            factors = transformed[(depth_index * form.points + xi) * p.point]
             weight = weights[(tap * form.points + xi) * p.weight]
             _products(f, p, form, products, factors, weight, sums[xi * p.capacity * form.panel], tap, tiles)
         with f.loop(0, count, sure=True) as image:
-            base = out[image * p.out_image + (depth + z) * p.out_d + made]
-            channels = (p.made - part * form.panel, p.bias[made])
+            base = out[image * p.out_image + (depth + z) * p.out_d + first_channel]
+            channels = (p.output_channels - part * form.panel, p.bias[first_channel])
             first = image * p.rows * p.columns
             held = p.held[group * p.capacity + first]
             _results(f, p, form, (result, empty), sums[first * form.panel], base, channels, (h, w), (held, z))
@@ -208,36 +232,38 @@ def _watch_weights(f: Function, p, form: Form, sums: Pointer, channels: Value, f
 
 
 def _products(
-    f: Function, p, form: Form, products: list, spread: Pointer, weight: Pointer, sums: Pointer, add: Value,  # noqa: ANN001
+    f: Function, p, form: Form, products: list, transformed: Pointer, weight: Pointer, sums: Pointer, add: Value,  # noqa: ANN001
     tiles: Value,
 ) -> None:  # fmt: skip
     """All tiles: many rows at a time while there are many, then the smallest count that takes the rest."""
     most, whole = products[0]
     done = tiles // most * most
     with f.loop(0, done, most) as t:
-        f.call(whole, spread[t * p.width], p.width, weight, p.summed, sums[t * form.panel], add)
+        f.call(whole, transformed[t * p.width], p.width, weight, p.reduced_channels, sums[t * form.panel], add)
     rest = tiles - done
     for i, (rows, product) in enumerate(products):
         fewer = products[i + 1][0] if i + 1 < len(products) else 0
         with f.if_((rest > fewer) & (rest <= rows)):
-            f.call(product, spread[done * p.width], p.width, weight, p.summed, sums[done * form.panel], add)
+            f.call(
+                product, transformed[done * p.width], p.width, weight, p.reduced_channels, sums[done * form.panel], add
+            )
 
 
 def _results(
-    f: Function, p, form: Form, calls: tuple, sums: Pointer, out: Pointer, channels: tuple, place: tuple,  # noqa: ANN001
+    f: Function, p, form: Form, calls: tuple, sums: Pointer, out: Pointer, channels: tuple, origin: tuple,  # noqa: ANN001
     held: tuple,
 ) -> None:  # fmt: skip
     """The tiles of one image's block that have results; `channels` are how many, and their bias; `held` which windows
-    of each depth slot hold anything, and the depth."""
+    of each packed depth hold anything, and the depth."""
     result, empty = calls
     windows, z = held
-    h, w = place
+    h, w = origin
     count, bias = channels
     low = p.low.to(f32)
     with f.loop(0, p.rows, sure=True) as i:
-        y = h * p.reach_h + p.places_h[i * 2 + 1].load()
+        y = h * p.extent_h + p.tile_table_h[i * 2 + 1].load()
         with f.loop(0, p.columns, sure=True) as j:
-            x = w * p.reach_w + p.places_w[j * 2 + 1].load()
+            x = w * p.extent_w + p.tile_table_w[j * 2 + 1].load()
             with f.if_((y < p.out_h) & (x < p.out_w)):
                 tile = sums[(i * p.columns + j) * form.panel]
                 to = out[y * p.out_row + x * p.out_pixel]
@@ -247,7 +273,7 @@ def _results(
                 f.call(result, tile, point, to, *steps, *size, bias, low)
                 some = f.var(i64, 0)
                 with f.loop(0, p.taps_d, sure=True) as tap:
-                    slot = p.base_d[tap].load() + z
-                    some.value = some.value | windows[slot * p.groups * p.capacity + i * p.columns + j].load()
+                    depth_index = p.base_d[tap].load() + z
+                    some.value = some.value | windows[depth_index * p.groups * p.capacity + i * p.columns + j].load()
                 with f.if_((some.value & form.windows) != form.windows):
                     f.call(empty, some.value, to, *steps, *size, bias, low)

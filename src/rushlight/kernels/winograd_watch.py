@@ -1,10 +1,10 @@
 """Where Winograd's algorithm would be seen: every tile is looked at while its data are transformed.
 
-In: the transforms of a layer, and where the band of a block lies in its image. Out: functions in a module that find
-what a tile holds.
+In: the transforms of a layer, and where the packed tile of a block lies in its image. Out: functions in a module that
+find what a tile holds.
 
 The results of a tile share its rounding, so a number that is not finite would reach all of them, and one that is far
-larger than the others of its image would spoil them. The energy of a tile, a sum of squares of those transformed
+larger than the others of its image would spoil them. The energy of a tile, a sum of tiles of those transformed
 numbers that `watched` names (four or nine of 36, for which every input counts), is held against those of pixels, which
 are summed and counted for each image: `STATISTICS`.
 
@@ -33,11 +33,11 @@ weaker."""
 
 
 class Axis(NamedTuple):
-    """What is known about an axis of a layer: result u reads the source at `u·stride − low`, `+ apart`, …"""
+    """What is known about an axis of a layer: result u reads the source at `u·stride − low`, `+ dilation`, …"""
 
     stride: Value
     low: Value
-    apart: Value
+    dilation: Value
     size: Value
 
 
@@ -73,19 +73,19 @@ def lattice(inputs: int, taps: int) -> tuple[int, ...]:
     return tuple(range(taps - 1, inputs, taps))
 
 
-def places(
+def lattice_positions(
     f: Function, axis: Axis, inputs: int, chosen: tuple[int, ...], position: Value, part: Value
 ) -> tuple[list[Value], Value]:
-    """Which inputs of a tile the lattice has along an axis, and whether the tile meets the image there (1, else 0).
+    """Which inputs of a tile the lattice has along an axis, and whether the tile is in the image there (1, else 0).
 
     The tile's first result is at `position`, and `part` is the class of the source."""
     first, last = position * axis.stride - axis.low + part, inputs - 1
-    found, inside = [f.var(i64, place) for place in chosen], f.var(i64, 1)
-    with f.if_((first < 0) | (first + axis.apart * last >= axis.size)):
-        low = f.ceil_div(f.max(0 - first, 0), axis.apart)
-        high = f.min(f.max(axis.size - 1 - first + axis.apart, 0) // axis.apart - 1, last)
-        for variable, place in zip(found, chosen):
-            variable.value = f.max(f.min(high, place), low)
+    found, inside = [f.var(i64, index) for index in chosen], f.var(i64, 1)
+    with f.if_((first < 0) | (first + axis.dilation * last >= axis.size)):
+        low = f.ceil_div(f.max(0 - first, 0), axis.dilation)
+        high = f.min(f.max(axis.size - 1 - first + axis.dilation, 0) // axis.dilation - 1, last)
+        for variable, index in zip(found, chosen):
+            variable.value = f.max(f.min(high, index), low)
         inside.value = f.select(low <= high, 1, 0)
     return [variable.value for variable in found], inside.value
 
@@ -115,20 +115,24 @@ def emit_pixels(k: Module, down: int, along: int, lanes: int) -> Function:
 
 
 def emit_windows(k: Module, rows: Winograd, columns: Winograd, lanes: int) -> Function:
-    """`windows(tile, row, pitch, channels, down, along, weak, energy)`: bit `i·inputs + j` says whether the window of
-    result (i, j) holds a number other than zero. Sets `weak` to infinity where one does that is far weaker than the
-    tile, whose energy is given.
+    """`windows(tile, row, leading_dimension, channels, down, along, weak, energy)`: bit `i·inputs + j` says whether the
+    window of result (i, j) holds a number other than zero. Sets `weak` to infinity where one does that is far weaker
+    than the tile, whose energy is given.
 
     A class of the source has `down` of the taps along the rows and `along` of those along the columns."""
-    numbers = [(name, i64) for name in ("row", "pitch", "channels", "down", "along")]
+    numbers = [(name, i64) for name in ("row", "leading_dimension", "channels", "down", "along")]
     signature = [("tile", ptr(f32)), *numbers, ("weak", ptr(f32)), ("energy", f32)]
     wide, most = columns.inputs, CONTRAST * gain(rows.data, columns.data)
     with k.function("winograd_windows", signature, returns=i64, inline=False) as made:
-        f, tile, row, pitch, channels, down, along, weak, energy = made
+        f, tile, row, leading_dimension, channels, down, along, weak, energy = made
         energies, found = f.local(f32, rows.inputs * wide), f.var(i64, 0)
         pixels, bit = f.var(i64, 0), f.var(i64, 1)
         with f.loop(0, rows.inputs) as i, f.loop(0, wide) as j:
-            pixel, bits, total = tile[i * row][j * pitch], f.var(vec(i32, lanes), 0), f.var(vec(f32, lanes), 0.0)
+            pixel, bits, total = (
+                tile[i * row][j * leading_dimension],
+                f.var(vec(i32, lanes), 0),
+                f.var(vec(f32, lanes), 0.0),
+            )
             with f.loop(0, channels, lanes, sure=True) as c:
                 value = there(f, pixel[c].load(lanes), channels - c)
                 bits.value = bits.value | value.bits(i32)
@@ -138,12 +142,12 @@ def emit_windows(k: Module, rows: Winograd, columns: Winograd, lanes: int) -> Fu
             bit.value = bit.value << 1
             energies[i * wide + j].store(f.sum_lanes(total.value))
         with f.loop(0, rows.results) as i, f.loop(0, columns.results) as j:
-            place, held, sum_ = i * wide + j, f.var(i64, 0), f.var(f32, 0.0)
+            index, held, sum_ = i * wide + j, f.var(i64, 0), f.var(f32, 0.0)
             with f.loop(0, down) as y, f.loop(0, along) as x:
-                at = place + y * wide + x
+                at = index + y * wide + x
                 held.value = held.value | ((pixels.value >> at) & 1)
                 sum_.value = sum_.value + energies[at].load()
-            found.value = found.value | (held.value << place)
+            found.value = found.value | (held.value << index)
             with f.if_(f.both(held.value > 0, energy > sum_.value * most)):
                 weak.store(float("inf"))
         f.ret(found.value)
@@ -165,8 +169,8 @@ class Statistics:
     def begin(self) -> None:
         """Of another block."""
         self.count.value, self.tile.value, self.sound.value = 0, 0.0, 0.0
-        for place in range(3):
-            self.sums[place].store(0.0)
+        for index in range(3):
+            self.sums[index].store(0.0)
 
     def add_tile(self, energy: Value) -> None:
         """A tile, or a chunk of its channels."""
@@ -178,8 +182,8 @@ class Statistics:
         f, total, largest, count = self.f, self.sums[0].load(), self.sums[1].load(), self.count.value.to(f32)
         others = (total - largest) / f.max(count - 1.0, 1.0)
         tile = f.select(self.sound.value == 0, self.tile.value + self.sums[2].load(), float("inf"))
-        for place, value in enumerate((total, largest, count, tile)):
-            to[place].store(value.to(f64))
+        for index, value in enumerate((total, largest, count, tile)):
+            to[index].store(value.to(f64))
         with f.if_((tile <= others * limit) & (tile < float("inf"))):
             pass
         with f.else_():

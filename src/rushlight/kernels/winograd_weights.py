@@ -1,11 +1,11 @@
-"""Winograd's weights: taps turned so that lanes hold channels, then transformed; a kernel of its own.
+"""Winograd's weights: taps transposed so that lanes hold channels, then transformed; a kernel of its own.
 
 In: a `Form`, and a weight of which taps, channels or lanes are neighbours in memory. Out: the kernel "filter", which
 writes `filter[panel][depth tap][ξ][channel][lane of the panel]`.
 
-    for item in (panel, block of channels):                               # claimed by threads
-        turned[channel][tap][lane] = the block's weights                  # a thread's own, in the first cache
-        for channel, for depth tap: filter[…][ξ][channel] = G g Gᵀ        # lanes abreast
+    for item in (panel, block of channels):                               # taken by threads
+        transposed[channel][tap][lane] = the block's weights                  # a thread's own, in the first cache
+        for channel, for depth tap: filter[…][ξ][channel] = G g Gᵀ        # all lanes at once
 
 Which taps a depth tap (or a class of the source) has, and in which order, a table says: a phase of a transposed layer
 has every second one, say, from the last to the first. Taps that a class lacks are 0.
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
 from ..plan.target import Target
 from ..plan.winograd import Step, Transform
-from .weights import AHEAD, square
+from .weights import PREFETCH_DISTANCE, load_transposed
 from .winograd import Form, both_ways
 
 
@@ -29,8 +29,8 @@ def filter_params(stored: Type) -> Params:
     """The words of "filter"; distances are in numbers.
 
     `panels` counts those of all groups; `channels` and `results` are those of one; `point` is the distance from one ξ
-    to the next; `block` channels are turned at a time, in a thread's part of `scratch`, which is `room`; `order` has
-    the place of each tap of each depth tap among the `taps`, −1 for none; the others are a `Walk`."""
+    to the next; `block` channels are transposed at a time, in a thread's part of `scratch`, which is `room`; `order`
+    has the index of each tap of each depth tap among the `taps`, −1 for none; the others are a `TransposeLoop`."""
     return Params(
         w=ptr(stored), filter=ptr(f32), scratch=ptr(f32), room=i64, order=ptr(i64),
         channels=i64, results=i64, panels=i64, group_panels=i64, depth_taps=i64, taps=i64, point=i64,
@@ -40,9 +40,10 @@ def filter_params(stored: Type) -> Params:
     )  # fmt: skip
 
 
-class Walk(NamedTuple):
-    """How a block of n channels is walked: `outer + outer_channel·n` runs of `inner + inner_channel·n` numbers; how far
-    neighbours of a run, and runs, are from each other in the weight (`step`) and in what is turned (`row`)."""
+class TransposeLoop(NamedTuple):
+    """How a block of n channels is iterated over: `outer + outer_channel·n` runs of `inner + inner_channel·n` numbers;
+    how far neighbours of a run, and runs, are from each other in the weight (`step`) and in what is transposed
+    (`row`)."""
 
     inner: int
     inner_channel: int
@@ -54,40 +55,40 @@ class Walk(NamedTuple):
     outer_row: int
 
 
-def walk_of(lane: int, channel: int, tap: int, taps: int) -> Walk | None:
-    """The walk along what is contiguous, by the distances in the weight; None where nothing is.
+def transpose_loop(lane: int, channel: int, tap: int, taps: int) -> TransposeLoop | None:
+    """The loop along what is contiguous, by the distances in the weight; None where nothing is.
 
-    >>> tuple(walk_of(4608, 9, 1, 9)), tuple(walk_of(9, 4608, 1, 9))
+    >>> tuple(transpose_loop(4608, 9, 1, 9)), tuple(transpose_loop(9, 4608, 1, 9))
     ((0, 9, 1, 1, 1, 0, 0, 0), (9, 0, 1, 1, 0, 1, 4608, 9))
     """
     if tap == 1 and channel == taps:
-        return Walk(0, taps, 1, 1, 1, 0, 0, 0)
+        return TransposeLoop(0, taps, 1, 1, 1, 0, 0, 0)
     if tap == 1 or lane == 1:
-        return Walk(taps, 0, tap, 1, 0, 1, channel, taps)
+        return TransposeLoop(taps, 0, tap, 1, 0, 1, channel, taps)
     if channel == 1:
-        return Walk(0, 1, 1, taps, taps, 0, tap, 1)
+        return TransposeLoop(0, 1, 1, taps, taps, 0, tap, 1)
     return None
 
 
 def emit_weight(target: Target, form: Form) -> Module:
-    """The kernel "filter", and `filter_panel(words, panel, begin, end, target, turned)`, which transforms blocks
+    """The kernel "filter", and `filter_panel(words, panel, begin, end, target, transposed)`, which transforms blocks
     `begin` to `end` of the channels of one panel alone."""
     k = Module(target)
     panel_of = _emit_panel(k, form, _emit_transform(k, form))
     with k.kernel("filter", filter_params(form.stored)) as (f, p):
-        turned = p.scratch[p.ticket.fetch_add(1) * p.room]
-        with f.claim(p.next, p.panels * p.blocks, 4) as item:
+        transposed = p.scratch[p.ticket.fetch_add(1) * p.room]
+        with f.dynamic_loop(p.next, p.panels * p.blocks, 4) as item:
             panel, block = item // p.blocks, item % p.blocks
             into = p.filter[panel * p.depth_taps * form.points * p.point]
-            f.call(panel_of, p.words, panel, block, block + 1, into, turned)
+            f.call(panel_of, p.words, panel, block, block + 1, into, transposed)
     return k
 
 
 def _emit_panel(k: Module, form: Form, transform: Function) -> Function:
     signature = [("words", ptr(i64)), *((name, i64) for name in ("panel", "begin", "end"))]
-    signature += [("target", ptr(f32)), ("turned", ptr(f32))]
+    signature += [("target", ptr(f32)), ("transposed", ptr(f32))]
     with k.function("filter_panel", signature, inline=False, export=True, distinct=False) as made:
-        f, words, panel, begin, end, target, turned = made
+        f, words, panel, begin, end, target, transposed = made
         p = filter_params(form.stored).read(f, words)
         zeros = f.local(f32, form.lanes)
         zeros.store(f.const(vec(f32, form.lanes), 0.0))
@@ -97,17 +98,17 @@ def _emit_panel(k: Module, form: Form, transform: Function) -> Function:
             count = f.min(p.block, p.channels - first)
             source = p.w[group * p.group + lane * p.lane + first * p.channel]
             with f.loop(0, form.panel, form.lanes, sure=True) as v:
-                _turn(f, p, source, v, p.results - lane, turned[v], count, form)
+                _transpose_tile(f, p, source, v, p.results - lane, transposed[v], count, form)
             with f.loop(0, count, sure=True) as c, f.loop(0, p.depth_taps, sure=True) as tap:
                 into = target[tap * form.points * p.point + (first + c) * form.panel]
-                order, taps = p.order[tap * (form.rows.taps * form.columns.taps)], turned[c * p.taps * form.panel]
+                order, taps = p.order[tap * (form.rows.taps * form.columns.taps)], transposed[c * p.taps * form.panel]
                 with f.loop(0, form.panel, form.lanes, sure=True) as v:
                     f.call(transform, taps[v], zeros, order, into[v], p.point)
     return f
 
 
-def _turn(
-    f: Function, p, source: Pointer, v: Value, there: Value, turned: Pointer, count: Value, form: Form,  # noqa: ANN001
+def _transpose_tile(
+    f: Function, p, source: Pointer, v: Value, there: Value, transposed: Pointer, count: Value, form: Form,  # noqa: ANN001
 ) -> None:  # fmt: skip
     """A vector of the panel for all channels and taps of a block: lanes v, v + 1, … of the `there` that exist; lanes
     beyond hold any number. Where lanes are no neighbours, those of a run are."""
@@ -116,34 +117,40 @@ def _turn(
         mask = f.mask(there - v, form.lanes, source.of)
         with f.loop(0, outer, sure=True) as o, f.loop(0, inner, sure=True) as i:
             vector = source[v + o * p.outer_step + i * p.inner_step].load(form.lanes, mask=mask)
-            turned[(o * p.outer_row + i * p.inner_row) * form.panel].store(vector.to(f32))
+            transposed[(o * p.outer_row + i * p.inner_row) * form.panel].store(vector.to(f32))
     with f.else_():
         starts = [source[f.min(v + r, there - 1) * p.lane] for r in range(form.lanes)]
-        ahead = f.select(p.outer_channel == 0, AHEAD, p.outer_step * 8)
+        distance = f.select(p.outer_channel == 0, PREFETCH_DISTANCE, p.outer_step * 8)
         with f.loop(0, outer, sure=True) as o, f.loop(0, inner, form.lanes, sure=True) as i:
             here = [start[o * p.outer_step] for start in starts]
-            row = turned[(o * p.outer_row + i * p.inner_row) * form.panel]
+            row = transposed[(o * p.outer_row + i * p.inner_row) * form.panel]
             for start in here:
-                start[i + ahead].prefetch()
+                start[i + distance].prefetch()
             with f.if_(inner - i == 1):  # the ninth of 3×3 taps
                 last = f.const(vec(form.stored, form.lanes), 0.0)
                 for r, start in enumerate(here):
                     last = f.insert(last, r, start[i].load())
                 row.store(last.to(f32))
             with f.else_():
-                for q, vector in enumerate(square(f, here, i, inner, f32)):
+                for q, vector in enumerate(load_transposed(f, here, i, inner, f32)):
                     row[q * p.inner_row * form.panel].store(vector)
 
 
 def _emit_transform(k: Module, form: Form) -> Function:
-    """`filter(turned, zeros, order, target, point)`: target[ξ·point] = (G g Gᵀ)[ξ], g being the taps in `order`."""
+    """`filter(transposed, zeros, order, target, point)`: target[ξ·point] = (G g Gᵀ)[ξ], g being the taps in `order`."""
     rows, columns = _plain(form.rows.filter), _plain(form.columns.filter)
-    signature = [("turned", ptr(f32)), ("zeros", ptr(f32)), ("order", ptr(i64)), ("target", ptr(f32)), ("point", i64)]
-    with k.function("winograd_filter", signature, inline=False) as (f, turned, zeros, order, target, point):
+    signature = [
+        ("transposed", ptr(f32)),
+        ("zeros", ptr(f32)),
+        ("order", ptr(i64)),
+        ("target", ptr(f32)),
+        ("point", i64),
+    ]
+    with k.function("winograd_filter", signature, inline=False) as (f, transposed, zeros, order, target, point):
         grid = []
         for i in range(form.rows.taps):
-            places = [order[i * form.columns.taps + j].load() for j in range(form.columns.taps)]
-            taps = [f.select(place < 0, zeros, turned[place * form.panel]) for place in places]
+            indices = [order[i * form.columns.taps + j].load() for j in range(form.columns.taps)]
+            taps = [f.select(index < 0, zeros, transposed[index * form.panel]) for index in indices]
             grid.append([tap.load(form.lanes) for tap in taps])
         for line in both_ways(f, rows, columns, grid):
             for value in line:

@@ -1,4 +1,4 @@
-"""What values ask of the function whose body they are part of.
+"""What values need of the function whose body they are part of.
 
 `ir.Function` is one. Values, pointers and what is done among lanes are written against this, so that they lie below it.
 """
@@ -35,7 +35,7 @@ class Emitter(Protocol):
         """A value, pointer or Python number as text."""
 
     def reserve(self, type: Type, count: int = 1, align: int = 0) -> str:
-        """A place on the stack."""
+        """An allocation on the stack."""
 
     def const(self, type: Type, number: int | float) -> Value:
         """A Python number as a value."""
@@ -70,8 +70,8 @@ class Emitter(Protocol):
     def converted(self, a: Value, of: Type) -> Value:
         """Numbers as those of another type."""
 
-    def load_first(self, place: Value, lanes: int, count: Value) -> Value:
+    def load_first(self, pointer: Value, lanes: int, count: Value) -> Value:
         """The first `count` lanes, and zeros."""
 
-    def store_first(self, place: Value, value: Value, count: Value) -> None:
+    def store_first(self, pointer: Value, value: Value, count: Value) -> None:
         """Write the first `count` lanes."""

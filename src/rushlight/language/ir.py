@@ -3,7 +3,7 @@
 In: a `Target`, and Python functions (the kernel authors') that call the methods below. Out: `Module.text()`, which
 `jit` compiles. Nothing here loads LLVM; everything is tested as text, too.
 
-A kernel that doubles an array, with a masked tail, its work claimed in blocks of 1024 by all threads of a team:
+A kernel that doubles an array, with a masked tail, in dynamic chunks of 1024 for all threads of a team:
 
     from rushlight.language.ir import Module, Params, f32, i64, ptr
 
@@ -12,7 +12,7 @@ A kernel that doubles an array, with a masked tail, its work claimed in blocks o
     k = Module(target)
     lanes = k.lanes(f32)
     with k.kernel("double", PARAMS) as (f, p):
-        with f.claim(p.next, f.ceil_div(p.n, 1024)) as block:
+        with f.dynamic_loop(p.next, f.ceil_div(p.n, 1024)) as block:
             start = block * 1024
             stop = f.min(start + 1024, p.n)
             with f.loop(start, stop, lanes) as i:
@@ -21,7 +21,7 @@ A kernel that doubles an array, with a masked tail, its work claimed in blocks o
 
 Rules of the language
 * Python's integers, floats and bools are its constants, and whatever can be computed from constants alone is
-  computed in Python: `x * 0` is the int 0, `f.if_(True)` emits no branch, a loop of one turn is no loop. So an
+  computed in Python: `x * 0` is the int 0, `f.if_(True)` emits no branch, a loop of one iteration is no loop. So an
   author writes one text for known and unknown sizes. Unrolling is Python's own `for`.
 * Operators: `+ - * // % << >> & | ^`, comparisons, on numbers and vectors of one type; Python numbers adapt.
   Integers are signed and must not overflow (but in `a.wrapping("+", b)`); `//` and `%` need operands ≥ 0 (and cost
@@ -119,7 +119,7 @@ class Function:
         return value.text
 
     def reserve(self, type: Type, count: int = 1, align: int = 0) -> str:
-        """A place on the stack, made once at entry; gives its address."""
+        """An allocation on the stack, made once at entry; gives its address."""
         name = f"%s{len(self._reserved)}"
         self._reserved.append(f"  {name} = alloca {type.text}, i32 {count}" + (f", align {align}" if align else ""))
         return name
@@ -131,7 +131,7 @@ class Function:
     def _goto(self, label: str) -> None:
         self._lines.append(f"  br label %{label}")
 
-    def _place(self, label: str) -> None:
+    def _begin_block(self, label: str) -> None:
         self._lines.append(f"{label}:")
         self._block = label
 
@@ -233,13 +233,13 @@ class Function:
         """Numbers as those of another type (`Value.to`)."""
         return _lanes.convert(a, of)
 
-    def load_first(self, place: Pointer, lanes: int, count: Value) -> Value:
+    def load_first(self, pointer: Pointer, lanes: int, count: Value) -> Value:
         """The first `count` lanes, and zeros."""
-        return _lanes.load_first(self, place, lanes, count)
+        return _lanes.load_first(self, pointer, lanes, count)
 
-    def store_first(self, place: Pointer, value: Value, count: Value) -> None:
+    def store_first(self, pointer: Pointer, value: Value, count: Value) -> None:
         """Write the first `count` lanes."""
-        _lanes.store_first(self, place, value, count)
+        _lanes.store_first(self, pointer, value, count)
 
     def shuffle(self, a: Value, b: Value | None, lanes: Sequence[int]) -> Value:
         """A vector of chosen lanes of a (0 …) and b (a's lanes …)."""
@@ -294,7 +294,7 @@ class Function:
 
     @contextmanager
     def loop(self, start: Value | int, stop: Value | int, step: Value | int = 1, sure: bool = False) -> Iterator:
-        """For start, start + step, … below stop; step > 0. `sure`: at least one turn, no test before the first."""
+        """For start, start + step, … below stop; step > 0. `sure`: at least one iteration, no test before the first."""
         constant = isinstance(start, int) and isinstance(stop, int) and isinstance(step, int)
         if constant and start >= stop:
             with self.if_(False):
@@ -306,48 +306,50 @@ class Function:
         with self.if_(True if sure or constant else start < stop):
             before, head, latch = self._block, self._label("loop"), self._label("latch")
             self._goto(head)
-            self._place(head)
+            self._begin_block(head)
             counter, following = f"%i{self._count}", f"%n{self._count}"
             first = self.operand(start, i64)
             self.line(f"{counter} = phi i64 [{first}, %{before}], [{following}, %{latch}]")
             yield Value(self, counter, i64)
             self._goto(latch)
-            self._place(latch)
+            self._begin_block(latch)
             self.line(f"{following} = add nsw i64 {counter}, {self.operand(step, i64)}")
             again = Value(self, following, i64) < stop
             done = self._label("done")
             self.line(f"br i1 {again.text}, label %{head}, label %{done}")
-            self._place(done)
+            self._begin_block(done)
 
     @contextmanager
-    def claim(self, counter: Pointer, total: Value | int, chunk: int = 1) -> Iterator:
+    def dynamic_loop(self, counter: Pointer, total: Value | int, chunk: int = 1) -> Iterator:
         """Each item 0 … total−1 once among all threads: whoever is free takes the next `chunk` of them."""
-        head, body, done = self._label("claim"), self._label("item"), self._label("done")
+        head, body, done = self._label("next"), self._label("item"), self._label("done")
         self._goto(head)
-        self._place(head)
+        self._begin_block(head)
         first = counter.fetch_add(chunk)
         self.line(f"br i1 {(first < total).text}, label %{body}, label %{done}")
-        self._place(body)
+        self._begin_block(body)
         if chunk == 1:
             yield first
         else:
             with self.loop(first, self.min(first + chunk, total), sure=True) as item:
                 yield item
         self._goto(head)
-        self._place(done)
+        self._begin_block(done)
+
+    claim = dynamic_loop
 
     @contextmanager
     def while_(self, variable: Variable) -> Iterator[Value]:
         """Again and again while an integer variable is above 0, which the block must see to; gives its value."""
         head, body, done = self._label("while"), self._label("body"), self._label("done")
         self._goto(head)
-        self._place(head)
+        self._begin_block(head)
         value = variable.value
         self.line(f"br i1 {(value > 0).text}, label %{body}, label %{done}")
-        self._place(body)
+        self._begin_block(body)
         yield value
         self._goto(head)
-        self._place(done)
+        self._begin_block(done)
 
     @contextmanager
     def if_(self, condition: Value | bool) -> Iterator[None]:
@@ -362,10 +364,10 @@ class Function:
         test = "false" if condition is False else condition.text
         self.line(f"br i1 {test}, label %{body}, label %{end}")
         branch = len(self._lines) - 1
-        self._place(body)
+        self._begin_block(body)
         yield
         self._goto(end)
-        self._place(end)
+        self._begin_block(end)
         self._after_if = (len(self._lines), end, branch)
 
     @contextmanager
@@ -381,10 +383,10 @@ class Function:
         otherwise = self._label("else")
         self._lines.pop()  # the label `end`, which moves behind the other branch
         self._lines[branch] = self._lines[branch].replace(f"label %{end}", f"label %{otherwise}")
-        self._place(otherwise)
+        self._begin_block(otherwise)
         yield
         self._goto(end)
-        self._place(end)
+        self._begin_block(end)
 
     def call(self, function: Function, *arguments: Value | Pointer | int) -> Value | None:
         """Call another function of the module."""
@@ -400,18 +402,18 @@ class Function:
 
     def call_address(self, address: Value, *arguments: Value | Pointer, returns: Type | None = None) -> Value | None:
         """Call a function of another module, or of the C library, by its address."""
-        place = self.emit_text(f"inttoptr i64 {address.text} to ptr")
+        pointer = self.emit_text(f"inttoptr i64 {address.text} to ptr")
         given = ", ".join(f"{'ptr' if value.type.kind == 'p' else value.type.text} {value.text}" for value in arguments)
         if returns is not None:
-            return self.emit(returns, f"call {returns.text} {place}({given})")
-        self.line(f"call void {place}({given})")
+            return self.emit(returns, f"call {returns.text} {pointer}({given})")
+        self.line(f"call void {pointer}({given})")
         return None
 
     def ret(self, value: Value | int | float | None = None) -> None:
         """Return from the function."""
         given = "void" if value is None else f"{self.returns.text} {self.operand(value, self.returns)}"
         self.line(f"ret {given}")
-        self._place(self._label("dead"))
+        self._begin_block(self._label("dead"))
 
     # ---------------------------------------------------------------- subnormals
 
@@ -449,9 +451,9 @@ class Function:
             self.module.declare("i64 @llvm.aarch64.get.fpcr()")
             return self.emit(i64, "call i64 @llvm.aarch64.get.fpcr()")
         self.module.declare("void @llvm.x86.sse.stmxcsr(ptr)")
-        place = Pointer(self, self.reserve(i32), i32)
-        self.line(f"call void @llvm.x86.sse.stmxcsr(ptr {place.text})")
-        return place.load()
+        pointer = Pointer(self, self.reserve(i32), i32)
+        self.line(f"call void @llvm.x86.sse.stmxcsr(ptr {pointer.text})")
+        return pointer.load()
 
     def _set_mode(self, mode: Value) -> None:
         if self.target.arch == "aarch64":
@@ -459,9 +461,9 @@ class Function:
             self.line(f"call void @llvm.aarch64.set.fpcr(i64 {mode.text})")
             return
         self.module.declare("void @llvm.x86.sse.ldmxcsr(ptr)")
-        place = Pointer(self, self.reserve(i32), i32)
-        place.store(mode)
-        self.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {place.text})")
+        pointer = Pointer(self, self.reserve(i32), i32)
+        pointer.store(mode)
+        self.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {pointer.text})")
 
 
 # The mode with all exceptions masked and rounding to nearest, and what flushes results and operands.

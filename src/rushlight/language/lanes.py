@@ -122,14 +122,14 @@ def first(f: Emitter, count: Value | int, lanes: int, of: Type) -> Mask | None:
     return Mask(lanes_, count)
 
 
-def store_first(f: Emitter, place: Pointer, value: Value, count: Value) -> None:
+def store_first(f: Emitter, pointer: Pointer, value: Value, count: Value) -> None:
     """Writes the first `count` lanes, 0 to all, by halves: where masks are no registers of their own, writing with one
     is tens of instructions inside the machine."""
     lanes = value.type.lanes
     with f.if_(count >= lanes):
-        place.store(value)
+        pointer.store(value)
     with f.else_():
-        here = f.var(ptr(place.of), place)
+        here = f.var(ptr(pointer.of), pointer)
         while lanes > 1:
             lanes //= 2
             low = f.part(value, 0, lanes) if lanes > 1 else value[0]
@@ -140,24 +140,24 @@ def store_first(f: Emitter, place: Pointer, value: Value, count: Value) -> None:
             value = f.select(some, f.part(value, lanes, lanes), low) if lanes > 1 else low
 
 
-def load_first(f: Emitter, place: Pointer, lanes: int, count: Value) -> Value:
+def load_first(f: Emitter, pointer: Pointer, lanes: int, count: Value) -> Value:
     """The first `count` numbers, 0 to all, and zeros: for sizes that the target cannot load with a mask, which LLVM
     would load lane by lane.
 
     rest of 2·s lanes = s numbers and the rest of s lanes, where count has the bit s; else that rest and zeros
     """
-    loaded = f.var(vec(place.of, lanes), 0)
+    loaded = f.var(vec(pointer.of, lanes), 0)
     with f.if_(count >= lanes):
-        loaded.value = place.load(lanes)
+        loaded.value = pointer.load(lanes)
     with f.else_():
-        rest, size = f.var(vec(place.of, 2), 0), 1
+        rest, size = f.var(vec(pointer.of, 2), 0), 1
         with f.if_((count & 1) != 0):
-            rest.value = f.insert(rest.value, 0, place[count & -2].load())
+            rest.value = f.insert(rest.value, 0, pointer[count & -2].load())
         while 2 * (size := 2 * size) <= lanes:
-            short, rest = rest.value, f.var(vec(place.of, 2 * size))
+            short, rest = rest.value, f.var(vec(pointer.of, 2 * size))
             rest.value = f.concat(short, f.const(short.type, 0))
             with f.if_((count & size) != 0):
-                rest.value = f.concat(place[count & (-2 * size)].load(size), short)
+                rest.value = f.concat(pointer[count & (-2 * size)].load(size), short)
         loaded.value = rest.value
     return loaded.value
 
@@ -166,9 +166,9 @@ def load_first(f: Emitter, place: Pointer, lanes: int, count: Value) -> Value:
 
 
 def transpose(f: Emitter, rows: Sequence[Value]) -> list[Value]:
-    """A square of registers turned, by the shuffles that machines have.
+    """A tile of registers transposed, by the shuffles that machines have.
 
-    First squares within 128-bit lanes (unpack of 1, 2, … numbers), then whole 128-bit lanes (their even and odd
+    First tiles within 128-bit lanes (unpack of 1, 2, … numbers), then whole 128-bit lanes (their even and odd
     ones). What lies where is followed in Python, which also puts the results in order.
     """
     type = rows[0].type
@@ -203,13 +203,13 @@ def _pairs(held: list, distance: int, orders: list[list[int]]) -> list:
             continue
         (a, from_a), (b, from_b) = held[r], held[r + distance]
         both = from_a + from_b
-        for place, order in zip((r, r + distance), orders):
-            result[place] = shuffle(a, b, order), [both[lane] for lane in order]
+        for pointer, order in zip((r, r + distance), orders):
+            result[pointer] = shuffle(a, b, order), [both[lane] for lane in order]
     return result
 
 
 def _unpack(n: int, unit: int, width: int, high: int) -> list[int]:
-    """Within each unit: `width` numbers of a, as many of b, in turn, from its lower or upper half."""
+    """Within each unit: `width` numbers of a, as many of b, alternating, from its lower or upper half."""
     order = []
     for start in range(0, n, unit):
         for block in range(0, unit // 2, width):

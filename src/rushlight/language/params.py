@@ -13,7 +13,7 @@ class Params:
     """The one argument of a kernel: an array of 64-bit words with named fields.
 
     In front of the fields stand two counters, 0 at launch: `next` (the next item of work) and `ticket` (how many
-    threads have joined), both pointers to i64 for `claim` and `fetch_add`.
+    threads have joined), both pointers to i64 for `dynamic_loop` and `fetch_add`.
 
     >>> from rushlight.language.types import f32, i64, ptr
     >>> params = Params(x=ptr(f32), n=i64)
@@ -40,7 +40,7 @@ class Params:
         names = ", ".join(self.fields)
         return f"{len(values)} values for the {self.count} fields of a kernel: {names}"
 
-    def place(self, name: str) -> int:
+    def index(self, name: str) -> int:
         """Which word a field is."""
         return 2 + list(self.fields).index(name)
 

@@ -230,20 +230,20 @@ class Pointer:
 class Variable:
     """A mutable variable; reads and writes of `.value` become registers."""
 
-    __slots__ = ("_place", "f", "type")
+    __slots__ = ("_address", "f", "type")
 
     def __init__(self, f: Emitter, type: Type, initial: Value | Pointer | int | float | None) -> None:
         self.f, self.type = f, type
-        self._place = f.reserve(type)
+        self._address = f.reserve(type)
         if initial is not None:
             self.value = initial
 
     @property
     def value(self) -> Value | Pointer:
         """What it holds now."""
-        text = self.f.emit_text(f"load {self.type.text}, ptr {self._place}")
+        text = self.f.emit_text(f"load {self.type.text}, ptr {self._address}")
         return Pointer(self.f, text, self.type.of) if self.type.kind == "p" else Value(self.f, text, self.type)
 
     @value.setter
     def value(self, new: Value | Pointer | int | float) -> None:
-        self.f.line(f"store {self.type.text} {self.f.operand(new, self.type)}, ptr {self._place}")
+        self.f.line(f"store {self.type.text} {self.f.operand(new, self.type)}, ptr {self._address}")

@@ -1,18 +1,19 @@
 """One spatial axis of a convolution as a gather: which source coordinates a block of results needs.
 
 In: the integers of one axis of a ConvSpec. Out: `Phase`s (the residue classes of a transposed axis; one phase
-for a forward axis) and `Slots` (how the needed coordinates lie next to each other in a packed band). Next:
-`plan.blocking` chooses block sizes, `kernels` walk the slots.
+for a forward axis) and `PackedAxis` (how the needed coordinates lie next to each other in a packed tile). Next:
+`plan.blocking` chooses block sizes, `kernels` iterate over the packed indices.
 
 Forward, result position t and tap k read the source at `step·t + offset[k]`. Along a transposed axis the
 results fall into `stride` residue classes, each of which is a forward gather with step 1 over its own taps,
-written `stride` apart: no zero is ever inserted and no useless tap is multiplied.
+written at that stride: no zero is ever inserted and no useless tap is multiplied.
 
-A block of results [t0, t0 + block) is packed once into slots such that *for every tap* the results t0, t0+1, …
-read consecutive slots `base[k], base[k]+1, …`, whatever the stride or dilation: coordinates of one residue class
-modulo `step` are neighbours, intervals that several taps share are stored once, and coordinates that no tap
-reads are not stored. The machine code therefore knows neither stride nor dilation. First layers, whose few channels
-make short sums, keep the source's order instead: results are then `step` slots apart, and all taps of a row one sum.
+A block of results [t0, t0 + block) is packed once into packed indices such that *for every tap* the results t0, t0+1, …
+read consecutive packed indices `base[k], base[k]+1, …`, whatever the stride or dilation: coordinates of one residue
+class modulo `step` are neighbours, intervals that several taps share are stored once, and coordinates that no tap reads
+are not stored. The machine code therefore knows neither stride nor dilation. First layers, whose few channels make
+short sums, keep the source's order instead: results then have a stride of `step`, and all taps of a row one
+sum.
 """
 
 from collections.abc import Sequence
@@ -35,18 +36,18 @@ class Phase(NamedTuple):
     target_start: int
 
 
-class Slots(NamedTuple):
+class PackedAxis(NamedTuple):
     """The packed order of one axis for blocks of `block` results.
 
-    Slot j holds source coordinate `step·t0 + coordinates[j]`; tap j of phase p finds result t0 + r in slot
-    `base[p][j] + r·apart`.
+    Packed index j holds source coordinate `step·t0 + coordinates[j]`; tap j of phase p finds result t0 + r in packed
+    index `base[p][j] + r·stride`.
     """
 
     block: int
     step: int
     coordinates: tuple[int, ...]
     base: tuple[tuple[int, ...], ...]
-    apart: int = 1
+    stride: int = 1
 
 
 def forward_phase(taps: int, stride: int, dilation: int, lo: int, out: int) -> Phase:
@@ -97,38 +98,39 @@ def interior(phase: Phase, size: int) -> tuple[int, int]:
     return (begin, end) if begin < end else (phase.begin, phase.begin)
 
 
-def lay_slots_as_they_are(phase: Phase, block: int) -> Slots:
-    """Slots in the order of the source: results are `step` slots apart, and neighbouring taps are neighbours.
+def pack_axis_in_order(phase: Phase, block: int) -> PackedAxis:
+    """Packed indices in the order of the source: results have a stride of `step`, and neighbouring taps are
+    neighbours.
 
-    >>> lay_slots_as_they_are(forward_phase(3, 2, 1, 1, 28), block=4)
-    Slots(block=4, step=2, coordinates=(-1, 0, 1, 2, 3, 4, 5, 6, 7), base=((0, 1, 2),), apart=2)
+    >>> pack_axis_in_order(forward_phase(3, 2, 1, 1, 28), block=4)
+    PackedAxis(block=4, step=2, coordinates=(-1, 0, 1, 2, 3, 4, 5, 6, 7), base=((0, 1, 2),), stride=2)
     """
     least, most = min(phase.offsets), max(phase.offsets) + (block - 1) * phase.step
     base = tuple(offset - least for offset in phase.offsets)
-    return Slots(block, phase.step, tuple(range(least, most + 1)), (base,), phase.step)
+    return PackedAxis(block, phase.step, tuple(range(least, most + 1)), (base,), phase.step)
 
 
-def lay_slots(phases: Sequence[Phase], block: int, share: bool = True) -> Slots:
-    """Lay out the coordinates that blocks of `block` results need, one run of slots a tap.
+def pack_axis(phases: Sequence[Phase], block: int, share: bool = True) -> PackedAxis:
+    """Lay out the coordinates that blocks of `block` results need, one run of packed indices a tap.
 
     With `share`, runs of different taps that overlap are merged; without, every tap gets a run of its own, so that
     the rows of a narrow image follow each other without a halo between them.
 
-    >>> lay_slots([forward_phase(3, 1, 1, 1, 28)], block=4).coordinates
+    >>> pack_axis([forward_phase(3, 1, 1, 1, 28)], block=4).coordinates
     (-1, 0, 1, 2, 3, 4)
-    >>> lay_slots([forward_phase(3, 2, 1, 1, 28)], block=4)
-    Slots(block=4, step=2, coordinates=(-1, 1, 3, 5, 7, 0, 2, 4, 6), base=((0, 5, 1),), apart=1)
+    >>> pack_axis([forward_phase(3, 2, 1, 1, 28)], block=4)
+    PackedAxis(block=4, step=2, coordinates=(-1, 1, 3, 5, 7, 0, 2, 4, 6), base=((0, 5, 1),), stride=1)
     """
     step = phases[0].step
     wanted = sorted({offset for phase in phases for offset in phase.offsets})
     coordinates: list[int] = []
-    first_slot: dict[int, int] = {}
+    first_index: dict[int, int] = {}
     for residue in dict.fromkeys(offset % step for offset in wanted):
         end = wanted[0]  # the run being laid ends before this coordinate
         for offset in (o for o in wanted if o % step == residue):
             start = max(offset, end) if share and offset % step == end % step else offset
             end = offset + block * step
             coordinates.extend(range(start, end, step))
-            first_slot[offset] = len(coordinates) - block
-    base = tuple(tuple(first_slot[offset] for offset in phase.offsets) for phase in phases)
-    return Slots(block, step, tuple(coordinates), base)
+            first_index[offset] = len(coordinates) - block
+    base = tuple(tuple(first_index[offset] for offset in phase.offsets) for phase in phases)
+    return PackedAxis(block, step, tuple(coordinates), base)

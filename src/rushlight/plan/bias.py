@@ -27,7 +27,7 @@ SPAN = 1024
 """Columns added up at a time: their sums stay in the first cache."""
 
 ITEM = 32 * 1024
-"""Numbers that a thread claims at once, about."""
+"""Numbers that a thread takes at once, about."""
 
 ROWS = (64, 128)
 """Rows of neighbouring channels in one sum, least and most: few partial sums, and short ones, which round less."""
@@ -36,11 +36,11 @@ SHORT = 4096
 """Neighbouring positions, up to which lines of several images make one sum; longer ones are read through."""
 
 LINES = 64
-"""Images in such a sum, at most, and channels that a thread claims at once, at most."""
+"""Images in such a sum, at most, and channels that a thread takes at once, at most."""
 
 
 class Layout(NamedTuple):
-    """How y lies: what are neighbours (`inner`: channels or positions); how far apart the other ones are (`step`); the
+    """How y lies: what are neighbours (`inner`: channels or positions); the stride of the other ones (`step`); the
     axes, (size, distance) each, that count images."""
 
     inner: str
@@ -52,7 +52,7 @@ class Layout(NamedTuple):
 
 class BiasPlan(NamedTuple):
     """A chunk is a `group` of images and a `piece` of their positions; its sums are a row of `width`, `span` of which
-    are claimed at once. `fold` positions lie side by side in that row; `extra` numbers are left of the last one."""
+    are dynamic at once. `fold` positions lie side by side in that row; `extra` numbers are left of the last one."""
 
     inner: str
     step: int
@@ -83,16 +83,16 @@ class BiasPlan(NamedTuple):
 
 def layout_of(shape: Sequence[int], strides: Sequence[int]) -> Layout | None:
     """The layout of an array of no negative strides whose channels or positions are neighbours; None: neither are."""
-    channels, apart = shape[1], strides[1]
+    channels, stride = shape[1], strides[1]
     axes = [(size, stride) for size, stride in zip(shape[:1] + shape[2:], strides[:1] + strides[2:]) if size > 1]
     axes.sort(key=lambda axis: -axis[1])
     positions, step = axes.pop() if axes else (1, channels)
     while axes and axes[-1][1] == positions * step:
         positions *= axes.pop()[0]
     images = tuple(axes)
-    if step == 1 and positions > 1 and (channels == 1 or apart != 1):
-        return Layout("positions", channels, positions, apart, images)
-    if channels == 1 or apart == 1:
+    if step == 1 and positions > 1 and (channels == 1 or stride != 1):
+        return Layout("positions", channels, positions, stride, images)
+    if channels == 1 or stride == 1:
         return Layout("channels", channels, positions, step, images)
     return None
 

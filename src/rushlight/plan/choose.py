@@ -10,7 +10,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..rules.spec import ConvSpec
-from . import lanewise, planes
+from . import depthwise_channels, depthwise_rows
 from .target import Target
 from .winograd_gradient import plan_gradient
 from .winograd_layer import WinogradPlan, plan_winograd
@@ -19,7 +19,7 @@ EXACT = "plain sums were asked for (set_exact)"
 
 
 class Choice(NamedTuple):
-    """The algorithm for a layer: lanes, planes, winograd, overlap or product."""
+    """The algorithm for a layer: depthwise_channels, depthwise_rows, winograd, overlap or product."""
 
     algorithm: str
     plan: object | None
@@ -29,8 +29,12 @@ class Choice(NamedTuple):
         return "\n".join([self.algorithm, *(f"  {reason}" for reason in self.reasons)])
 
 
-LANES = Choice("lanes", None, ("vectors hold output channels: groups are too small for a matrix product",))
-PLANES = Choice("planes", None, ("vectors hold neighbouring positions of a row, so that nothing has to be turned",))
+DEPTHWISE_CHANNELS = Choice(
+    "depthwise_channels", None, ("vectors hold output channels: groups are too small for a matrix product",)
+)
+DEPTHWISE_ROWS = Choice(
+    "depthwise_rows", None, ("vectors hold neighbouring positions of a row, so that nothing has to be transposed",)
+)
 
 
 def overlaps(spec: ConvSpec, kernel: str) -> bool:
@@ -54,14 +58,14 @@ def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: boo
     >>> choose(spec, "fprop", Target.named("avx2"), 2, exact=False).algorithm
     'product'
     """
-    if rows and planes.serves(spec._replace(role=kernel), target):
-        return PLANES
-    if lanewise.serves(spec):
-        return LANES
+    if rows and depthwise_rows.serves(spec._replace(role=kernel), target):
+        return DEPTHWISE_ROWS
+    if depthwise_channels.serves(spec):
+        return DEPTHWISE_CHANNELS
     if overlaps(spec, kernel):
         return Choice("overlap", None, ("few channels and long taps: columns of a product, added where they overlap",))
     plan: WinogradPlan | str = EXACT if exact else plan_winograd(spec, kernel, target, threads)
-    passed = ("not lanes: groups are large enough for a matrix product",)
+    passed = ("not depthwise: groups are large enough for a matrix product",)
     if isinstance(plan, str):
         return Choice("product", None, (*passed, f"not Winograd: {plan}"))
     return Choice("winograd", plan, passed)
@@ -69,8 +73,8 @@ def choose(spec: ConvSpec, kernel: str, target: Target, threads: int, exact: boo
 
 def choose_gradient(spec: ConvSpec, target: Target, exact: bool) -> Choice:
     """The algorithm of a wgrad."""
-    if lanewise.serves(spec):
-        return LANES
+    if depthwise_channels.serves(spec):
+        return DEPTHWISE_CHANNELS
     plan = EXACT if exact else plan_gradient(spec, target)
     if isinstance(plan, str):
         return Choice("product", None, (f"not Winograd: {plan}",))

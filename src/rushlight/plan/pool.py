@@ -1,8 +1,8 @@
-"""Which entries a pooling reads for each of its results, axis by axis, as tables that kernels walk.
+"""Which entries a pooling reads for each of its results, axis by axis, as tables that kernels iterate over.
 
-In: the windows' numbers along one axis, and how far apart entries lie. Out: a list of integers. A result position i has
+In: the windows' numbers along one axis, and the stride of entries. Out: a list of integers. A result position i has
 its entries between words table[i] and table[i + 1] of the table, two words each: how far the entry lies from the first,
-and the tap through which they meet, times what a tap of this axis counts.
+and the tap that reads it, times what a tap of this axis counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST = 1 << 20
 
 
 class Axis(NamedTuple):
-    """Windows along one axis: output o and tap k meet input `o·stride + k·dilation − padding`."""
+    """Windows along one axis: output o and tap k read input `o·stride + k·dilation − padding`."""
 
     size: int
     taps: int
@@ -29,12 +29,12 @@ class Axis(NamedTuple):
     out: int
 
     def inputs(self, o: int) -> list[tuple[int, int]]:
-        """The (input, tap) that output o meets, taps ascending."""
+        """The (input, tap) that output o reads, taps ascending."""
         start = o * self.stride - self.padding
         return [(start + k * self.dilation, k) for k in self._taps_inside(o)]
 
     def _taps_inside(self, o: int) -> range:
-        """The taps through which output o meets an input."""
+        """The taps through which output o reads an input."""
         start = o * self.stride - self.padding
         first = max(0, -(start // self.dilation))
         return range(first, max(first, min(self.taps, (self.size - 1 - start) // self.dilation + 1)))
@@ -47,9 +47,11 @@ class Axis(NamedTuple):
         return all(len(self._taps_inside(o)) for o in range(self.out))
 
     def outputs(self, i: int) -> list[tuple[int, int]]:
-        """The (output, tap) that input i meets, taps ascending."""
-        places = [(i + self.padding - k * self.dilation, k) for k in range(self.taps)]
-        return [(p // self.stride, k) for p, k in places if p % self.stride == 0 and 0 <= p // self.stride < self.out]
+        """The (output, tap) that input i is read by, taps ascending."""
+        positions = [(i + self.padding - k * self.dilation, k) for k in range(self.taps)]
+        return [
+            (p // self.stride, k) for p, k in positions if p % self.stride == 0 and 0 <= p // self.stride < self.out
+        ]
 
     def whole(self) -> tuple[int, int]:
         """The first output whose window lies inside, and one behind the last."""
@@ -69,7 +71,7 @@ def listed(windows: Windows) -> bool:
 
 
 def table(lists: Iterable[list[tuple[int, int]]], distance: int, weight: int) -> list[int]:
-    """The table of lists of (entry, tap) of an axis: entries are `distance` apart, taps count `weight`."""
+    """The table of lists of (entry, tap) of an axis: entries have the stride `distance`, taps count `weight`."""
     lists = list(lists)
     starts, pairs = [len(lists) + 1], []
     for entries in lists:

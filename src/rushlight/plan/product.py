@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..rules.spec import ConvSpec
 from .axes import Phase, forward_phase, transposed_phases
-from .blocking import UNIT, Bands, cut_axis, lay_band, span_axis
+from .blocking import UNIT, PackedTiles, cut_axis, lay_packed_tile, span_axis
 from .target import Target
 from .tiles import Segment, cost_of, row_costs, segments, tap_sets
 
@@ -79,7 +79,7 @@ class Register(NamedTuple):
 
 class TapOrder(NamedTuple):
     """The taps of one combination of phases, in the order of summation: for each pair of taps of the first two axes
-    all those of the third, by ascending slots. Entries count the taps of an axis' phase."""
+    all those of the third, by ascending packed indices. Entries count the taps of an axis' phase."""
 
     phases: tuple[int, int, int]
     pairs: tuple[tuple[int, int], ...]
@@ -93,10 +93,10 @@ class ProductPlan(NamedTuple):
     kernel: str
     batch: int
     groups: int
-    summed: int  # channels of a group that are summed over
-    made: int  # channels of a group that come out
+    reduced_channels: int  # channels of a group that are reduced
+    output_channels: int  # channels of a group that come out
     axes: tuple[Axis, Axis, Axis]
-    bands: Bands
+    packed_tiles: PackedTiles
     image: int  # the source's distance between images
     channel: int  # and between channels
     direct: bool
@@ -111,7 +111,7 @@ class ProductPlan(NamedTuple):
     @property
     def chunks(self) -> int:
         """Chunks of channels."""
-        return -(-self.summed // self.chunk)
+        return -(-self.reduced_channels // self.chunk)
 
     @property
     def last(self) -> int:
@@ -120,24 +120,24 @@ class ProductPlan(NamedTuple):
         must not add to it both."""
         behind = (self.panels - 1) * self.register.width
         moved = self.panels > 1 and self.chunks == 1 and not self.tail.dots
-        return self.made - self.tail.width if moved else behind
+        return self.output_channels - self.tail.width if moved else behind
 
     @property
     def items(self) -> int:
         """Pieces of work."""
-        return self.batch * self.bands.blocks * self.parts
+        return self.batch * self.packed_tiles.blocks * self.parts
 
     @property
     def once(self) -> bool:
         """Whether a weight that is used once is packed panel by panel where it is needed, not all before: few blocks
-        need it, and a panel is read in runs that are long enough (in dgrad its channels are far apart)."""
-        run = self.tap_count * (self.summed if self.kernel == "fprop" else self.register.width)
-        few = self.batch * self.bands.blocks <= FEW and all(len(axis.phases) == 1 for axis in self.axes)
+        need it, and a panel is read in runs that are long enough (in dgrad its channels have a large stride)."""
+        run = self.tap_count * (self.reduced_channels if self.kernel == "fprop" else self.register.width)
+        few = self.batch * self.packed_tiles.blocks <= FEW and all(len(axis.phases) == 1 for axis in self.axes)
         return few and run >= RUN
 
     @property
-    def places(self) -> tuple[int, ...]:
-        """The place of each tap in the order of summation; taps that meet no result come last."""
+    def tap_index(self) -> tuple[int, ...]:
+        """The index of each tap in the order of summation; taps without results come last."""
         order = [tap for phase in self.orders for tap in phase.taps]
         known = dict(zip(order, range(len(order))))
         rest = iter(range(len(order), self.tap_count))
@@ -147,22 +147,25 @@ class ProductPlan(NamedTuple):
 def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, threads: int, size: int) -> ProductPlan:
     """The plan for numbers of `size` bytes."""
     forward = kernel == "fprop"
-    summed, made = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    reduced_channels, output_channels = spec.in_channels // spec.groups, spec.out_channels // spec.groups
     if not forward:
-        summed, made = made, summed
+        reduced_channels, output_channels = output_channels, reduced_channels
     batch, image, axes = problem_axes(spec, kernel, source)
     lanes = target.lanes(size)
     taps = prod(spec.taps)
     halves = spec.dtype in ("f16", "bf16")
-    register, tail, panels = choose_panels(made, summed * taps, axes[2], target, size)
-    weights = spec.groups * panels * register.width * summed * taps * size
-    chunk = summed if halves else chunk_of(summed, taps_of_result(axes), lanes)
-    direct = is_direct(axes, source, made, size, lanes)
-    bands = choose_bands(axes, batch, chunk, spec.groups * panels, register.heights[0], target, threads, size)
-    parts = parts_of(batch * bands.blocks, spec.groups * panels, threads, weights, target)
-    order = tuple(tap_orders(spec.taps, axes, bands))
+    register, tail, panels = choose_panels(output_channels, reduced_channels * taps, axes[2], target, size)
+    weights = spec.groups * panels * register.width * reduced_channels * taps * size
+    chunk = reduced_channels if halves else chunk_of(reduced_channels, taps_of_result(axes), lanes)
+    direct = is_direct(axes, source, output_channels, size, lanes)
+    packed_tiles = choose_packed_tiles(
+        axes, batch, chunk, spec.groups * panels, register.heights[0], target, threads, size
+    )
+    parts = parts_of(batch * packed_tiles.blocks, spec.groups * panels, threads, weights, target)
+    order = tuple(tap_orders(spec.taps, axes, packed_tiles))
     return ProductPlan(
-        kernel, batch, spec.groups, summed, made, axes, bands, image, source.channel, direct, chunk,
+        kernel, batch, spec.groups, reduced_channels, output_channels, axes, packed_tiles, image, source.channel,
+        direct, chunk,
         register, tail, panels, parts, taps, order,
     )  # fmt: skip
 
@@ -219,7 +222,7 @@ def merge_plain(axes: list[Axis]) -> list[Axis]:
 
 
 def longest_last(axes: list[Axis]) -> list[Axis]:
-    """Tiles run along the last axis: where it is very short, it changes places with the longest."""
+    """Tiles run along the last axis: where it is very short, it is exchanged with the longest."""
     lengths = [row_length(axis) for axis in axes]
     if axes and lengths[-1] < 4 and max(lengths) >= 2 * lengths[-1]:
         long = lengths.index(max(lengths))
@@ -232,15 +235,15 @@ def row_length(axis: Axis) -> int:
     return -(-axis.extent // axis.phases[0].target_step)
 
 
-def is_direct(axes: tuple[Axis, ...], source: Source, made: int, size: int, lanes: int) -> bool:
-    """Whether microkernels read the source where it is: channels are neighbours, and no padding is met.
+def is_direct(axes: tuple[Axis, ...], source: Source, output_channels: int, size: int, lanes: int) -> bool:
+    """Whether microkernels read the source where it is: channels are neighbours, and no padding is read.
 
-    Pixels far apart share few sets of the first cache, and a tile of them is more streams from memory than the machine
-    fetches ahead; then a copy is cheaper, if there is enough to be done with it. Tiles of short vectors are 6 pixels,
-    which ask ahead for themselves."""
+    Pixels at large strides share few sets of the first cache, and a tile of them is more streams from memory than the
+    machine fetches ahead; then a copy is cheaper, if there is enough to be done with it. Tiles of short vectors are 6
+    pixels, which prefetch for themselves."""
     step = axes[2].source * axes[2].phases[0].step * size
-    near = step < 1024 or (step % 2048 != 0 and made <= 32) or axes[2].extent == 1
-    near = near or (lanes * size < 64 and made <= 2048 and axes[2].phases[0].step == 1)
+    near = step < 1024 or (step % 2048 != 0 and output_channels <= 32) or axes[2].extent == 1
+    near = near or (lanes * size < 64 and output_channels <= 2048 and axes[2].phases[0].step == 1)
     inside = all(
         0 <= phase.step * t + offset < axis.size
         for axis in axes
@@ -251,18 +254,18 @@ def is_direct(axes: tuple[Axis, ...], source: Source, made: int, size: int, lane
     return source.wide and source.channel == 1 and inside and near
 
 
-def tap_orders(taps: tuple[int, ...], axes: tuple[Axis, ...], bands: Bands) -> list[TapOrder]:
+def tap_orders(taps: tuple[int, ...], axes: tuple[Axis, ...], packed_tiles: PackedTiles) -> list[TapOrder]:
     """For each combination of phases, the last axis fastest."""
     steps = [prod(taps[axis.index + 1 :]) if axis.index >= 0 else 0 for axis in axes]
     found = []
     for phases in product(*(range(len(axis.phases)) for axis in axes)):
         ds, hs, ws = (
-            sorted(range(len(axis.phases[p].taps)), key=blocks.slots.base[p].__getitem__)
-            for axis, blocks, p in zip(axes, bands.axes, phases)
+            sorted(range(len(axis.phases[p].taps)), key=blocks.packing.base[p].__getitem__)
+            for axis, blocks, p in zip(axes, packed_tiles.axes, phases)
         )
-        # The order is that of the layer's axes, even where two of them have changed places.
-        turned = axes[0].index > axes[1].index >= 0
-        pairs = [(d, h) for h in hs for d in ds] if turned else [(d, h) for d in ds for h in hs]
+        # The order is that of the layer's axes, even where two of them are exchanged.
+        transposed = axes[0].index > axes[1].index >= 0
+        pairs = [(d, h) for h in hs for d in ds] if transposed else [(d, h) for d in ds for h in hs]
         numbers = [
             sum(axis.phases[p].taps[j] * step for axis, p, j, step in zip(axes, phases, (d, h, w), steps))
             for d, h in pairs
@@ -293,13 +296,15 @@ def chunk_of(channels: int, taps: int, lanes: int) -> int:
     return -(-channels // count // lanes) * lanes
 
 
-def choose_panels(made: int, rows: int, axis: Axis, target: Target, size: int) -> tuple[Register, Register, int]:
-    """The register block of all panels, that of the last one, and how many panels cover `made` channels.
+def choose_panels(
+    output_channels: int, rows: int, axis: Axis, target: Target, size: int
+) -> tuple[Register, Register, int]:
+    """The register block of all panels, that of the last one, and how many panels cover `output_channels` channels.
 
     Rows that leave much of the usual tiles empty (7 results of tiles of 6) have lower and wider ones. Dot products sum
     in an order of their own, and images that follow each other are one row: layers with dot products keep the usual
     tiles, or their bits would depend on the batch."""
-    found = [panels_of(made, rows, target, size, widest) for widest in widest_blocks(target, size)]
+    found = [panels_of(output_channels, rows, target, size, widest) for widest in widest_blocks(target, size)]
     if len(found) == 1 or any(tail.dots for _, tail, _ in found):
         return found[0]
     sets = [tap_sets(phase, axis.size) for phase in axis.phases]
@@ -307,13 +312,15 @@ def choose_panels(made: int, rows: int, axis: Axis, target: Target, size: int) -
     return found[1] if other < WORTH * usual else found[0]
 
 
-def panels_of(made: int, rows: int, target: Target, size: int, widest: Register) -> tuple[Register, Register, int]:
+def panels_of(
+    output_channels: int, rows: int, target: Target, size: int, widest: Register
+) -> tuple[Register, Register, int]:
     """The same for panels of the `widest` block.
 
     Up to three channels left over, of long sums, are dot products: vectors along k waste nothing then."""
     blocks = [block for block in register_blocks(target, size) if block.width <= widest.width]
-    panels = -(-made // widest.width)
-    left = made - (panels - 1) * widest.width
+    panels = -(-output_channels // widest.width)
+    left = output_channels - (panels - 1) * widest.width
     tail = next(block for block in blocks if block.width >= left)
     if left <= 3 and rows >= 4 * target.lanes(size):
         tail = Register(1, left, (8, 4, 2, 1) if target.registers >= 32 else _DOT_HEIGHTS[left])
@@ -325,7 +332,7 @@ _DOT_HEIGHTS = {1: (8, 4, 2, 1), 2: (6, 3, 2, 1), 3: (3, 2, 1)}
 
 
 def row_price(sets: list[list[Segment]], register: Register, tail: Register, panels: int, size: int) -> float:
-    """What a row of results of all panels costs, in cycles a summed channel, for the tap sets of its phases."""
+    """What a row of results of all panels costs, in cycles a reduced channel, for the tap sets of its phases."""
     price = 0.0
     for block, count in ((register, panels - 1), (tail, 1)):
         costs = row_costs(block.heights, tile_cycles(block, size))
@@ -368,24 +375,24 @@ def tile_cycles(register: Register, size: int) -> list[float]:
     ]
 
 
-def choose_bands(
+def choose_packed_tiles(
     axes: tuple[Axis, ...], batch: int, chunk: int, units: int, height: int, target: Target, threads: int, size: int
-) -> Bands:
-    """Blocks whose band fits into the second cache, large enough to use the weights often, and enough of them; rows
-    are cut into whole tiles of `height`."""
+) -> PackedTiles:
+    """Blocks whose packed tile fits into the second cache, large enough to use the weights often, and enough of them;
+    rows are cut into whole tiles of `height`."""
     extents = [span_axis(axis.phases) for axis in axes]
     block = [1, 1, min(extents[2], 256)]
     budget = target.l2 * 3 // 8
     lanes = target.lanes(size)
     as_they_are = False, False, keeps_order(axes[2], chunk, lanes)
 
-    def bands_of(block: list[int]) -> Bands:
+    def tiles_of_block(block: list[int]) -> PackedTiles:
         sized = zip(axes, block, as_they_are, (1, 1, height))
         cut = [cut_axis(axis.phases, axis.size, b, kept, multiple) for axis, b, kept, multiple in sized]
-        return lay_band(cut, chunk, lanes, size)
+        return lay_packed_tile(cut, chunk, lanes, size)
 
     def fits(block: list[int]) -> bool:
-        return bands_of(block).size * size <= budget
+        return tiles_of_block(block).size * size <= budget
 
     while block[2] > 28 and not fits(block):
         block[2] = max(28, -(-block[2] // 2))
@@ -402,11 +409,12 @@ def choose_bands(
                 break
             best = block[i]
         block[i] = best
-    return bands_of(block)
+    return tiles_of_block(block)
 
 
 def keeps_order(axis: Axis, channels: int, lanes: int) -> bool:
-    """Whether all taps of a row with a stride should be one run of neighbouring slots, as their channels are few."""
+    """Whether all taps of a row with a stride should be one run of neighbouring packed indices, as their channels are
+    few."""
     phase = axis.phases[0]
     if not 1 < phase.step < len(phase.offsets):
         return False

@@ -1,4 +1,4 @@
-"""Tiles along a row of results, and which taps they need: those that meet nothing but padding are left out.
+"""Tiles along a row of results, and which taps they need: those that read nothing but padding are left out.
 
 In: a phase of an axis, the source's size, what a tile of each height costs. Out: for each result its set of taps
 (`tap_sets`), a row in segments of one set each (`segments`), and the best tiles for a segment (`tile_steps`).
@@ -24,7 +24,7 @@ class Segment(NamedTuple):
 
 
 def tap_sets(phase: Phase, size: int, all_taps: bool = False) -> list[Segment]:
-    """A phase in pieces whose results meet the source with the same taps (or need all of them).
+    """A phase in pieces whose results read the source with the same taps (or need all of them).
 
     >>> [(s.begin, s.end, sorted(s.taps)) for s in tap_sets(Phase((0, 1, 2), (-2, 0, 2), 1, 0, 5, 1, 0), 5)]
     [(0, 2, [1, 2]), (2, 3, [0, 1, 2]), (3, 5, [0, 1])]
@@ -36,11 +36,11 @@ def tap_sets(phase: Phase, size: int, all_taps: bool = False) -> list[Segment]:
     cuts = sorted({phase.begin, phase.end}.union(*spans)) if spans else [phase.begin, phase.end]
     pieces: list[Segment] = []
     for begin, end in pairwise(cuts):
-        met = frozenset(j for j, (lo, hi) in enumerate(spans) if lo <= begin < hi)
-        if pieces and pieces[-1].taps == met:
+        inside = frozenset(j for j, (lo, hi) in enumerate(spans) if lo <= begin < hi)
+        if pieces and pieces[-1].taps == inside:
             pieces[-1] = pieces[-1]._replace(end=end)
         else:
-            pieces.append(Segment(begin, end, met))
+            pieces.append(Segment(begin, end, inside))
     return pieces
 
 

@@ -1,13 +1,13 @@
 """The weight gradient as a matrix product over pixels: which registers, blocks, parts and chunks.
 
 In: a ConvSpec and a `Target`. Out: a `ProductPlan`. Next: `kernels.wgrad` emits the kernel of its register block, and
-`backends.cpu` turns the rest into tables.
+`backends.cpu` makes tables of the rest.
 
     w[co, ci, k] = Σ over pixels  x[pixel at tap k, ci] · y[pixel, co]
 
 The sum runs over pixels, so of both operands only the channels need to be neighbours in memory. Where pixels are near
 each other, channels-last arrays are read where they are, at any stride, and a tap's share of the padding is left out
-of its loop instead of being multiplied by zero. Pixels that are far apart share few sets of the first cache and few
+of its loop instead of being multiplied by zero. Pixels at large strides share few sets of the first cache and few
 pages: such operands are packed, a panel of a few channels at a time. A register tile holds `height` channels of one
 operand (the left one, broadcast) times `vectors · lanes` channels of the other (the right one); of an operand in place,
 tiles that do not divide its channels overlap.
@@ -96,7 +96,7 @@ class ProductPlan(NamedTuple):
     left: Side
     right: Side
     runs: tuple[tuple[int, ...], ...]
-    planes: int  # taps of the axes before the last
+    outer_taps: int  # taps of the axes before the last
     pixels: tuple[int, int, int, int]
     chunks: int
     direct: bool  # tiles are parts of the result, each computed at once
@@ -104,12 +104,12 @@ class ProductPlan(NamedTuple):
     @property
     def tiles(self) -> int:
         """Tiles of a part of the left operand's channels, for all taps."""
-        return self.planes * sum(len(self.tiles_of(run)) for run in self.runs)
+        return self.outer_taps * sum(len(self.tiles_of(run)) for run in self.runs)
 
     def tiles_of(self, run: tuple[int, ...]) -> list[tuple[int, int, int]]:
-        """The tiles of a part and a run of taps: packed panel, place in it, and first row (a channel of a tap).
+        """The tiles of a part and a run of taps: packed panel, offset in it, and first row (a channel of a tap).
 
-        Only tiles of one packed panel may reach beyond it: nobody looks at what they sum there."""
+        Only tiles of one packed panel may extend beyond it: nobody looks at what they sum there."""
         height, side = self.register.height, self.left
         length = len(run) * side.part
         if side.panels <= 1 and not (side.panel and self.direct):
@@ -203,7 +203,7 @@ def left_panel(register: RegisterBlock, channels: int, runs: tuple, packed: bool
 
 
 def tap_runs(spec: ConvSpec, packed: bool) -> tuple[tuple[int, ...], ...]:
-    """The taps of the last axis in runs: those of few channels whose slots are neighbours in a packed band.
+    """The taps of the last axis in runs: those of few channels whose packed indices are neighbours in a packed tile.
 
     >>> tap_runs(ConvSpec.of(1, 3, 64, size=(9,), taps=(5,), stride=2), packed=True)
     ((0, 2, 4), (1, 3))
@@ -211,13 +211,13 @@ def tap_runs(spec: ConvSpec, packed: bool) -> tuple[tuple[int, ...], ...]:
     phase = axes_of(spec)[-1][0]
     if not packed or not is_narrow(spec):
         return tuple((k,) for k in range(len(phase.taps)))
-    place = {offset: k for k, offset in enumerate(phase.offsets)}
+    tap_at = {offset: k for k, offset in enumerate(phase.offsets)}
     runs = []
     for offset in phase.offsets:
-        if offset - phase.step not in place:
+        if offset - phase.step not in tap_at:
             run = []
-            while offset in place:
-                run.append(place[offset])
+            while offset in tap_at:
+                run.append(tap_at[offset])
                 offset += phase.step
             runs.append(tuple(run))
     return tuple(runs)
@@ -229,7 +229,7 @@ def is_narrow(spec: ConvSpec) -> bool:
 
 
 def is_far(spec: ConvSpec, distance: int) -> bool:
-    """Whether pixels lie too many bytes apart to be read in place again and again; those of a page and more share
+    """Whether pixels have too large a stride to be read in place again and again; those of a page and more share
     one set of the first cache."""
     again = min(spec.in_channels * prod(spec.taps), spec.out_channels) // spec.groups
     return distance >= FAR and again >= (32 if distance >= PAGE else 48) and spec.batch * prod(spec.out) > 4 * FEW
@@ -331,7 +331,7 @@ def split(work: Work) -> tuple[tuple[int, int], int]:
     for extent, block in zip(([spec.batch] if spec.rank else [1]) + [axis[2] for axis in axes_of(spec)], work.pixels):
         blocks *= -(-extent // block)
     weight = prod(spec.w_shape) * work.itemsize
-    room = max(1, spec.bytes * 2 // (3 * weight))  # leaves a third of what operands and result take to the bands
+    room = max(1, spec.bytes * 2 // (3 * weight))  # leaves a third of what operands and result take to the packed tiles
     merged = any(len(run) > 1 for run in work.runs)
     most = (
         1 if merged else max(1, work.left[1] // (2 * register.height)),
@@ -347,9 +347,9 @@ def split(work: Work) -> tuple[tuple[int, int], int]:
 def _split_cost(work: Work, parts_left: int, parts_right: int, chunks: int) -> float:
     """The estimated time of a split, in cycles of one core."""
     spec = work.spec
-    made = spec.batch * prod(spec.out)
-    read = made if prod(spec.taps) == 1 else spec.batch * prod(spec.size)  # pixels of x that are packed
-    left, right = (read if name == "x" else made for name, _ in (work.left, work.right))
+    positions = spec.batch * prod(spec.out)
+    read = positions if prod(spec.taps) == 1 else spec.batch * prod(spec.size)  # pixels of x that are packed
+    left, right = (read if name == "x" else positions for name, _ in (work.left, work.right))
     packing = left * parts_right * work.left[1] * work.packed[0] + right * parts_left * work.right[1] * work.packed[1]
     sums = 0 if work.direct else chunks * prod(spec.w_shape) // spec.groups
     height, width = (
@@ -359,9 +359,9 @@ def _split_cost(work: Work, parts_left: int, parts_right: int, chunks: int) -> f
             (parts_right, work.right[1], work.register.width),
         )
     )
-    products = made * prod(spec.taps) * height * width * work.itemsize / 56
-    band = work.left[1] / parts_left * prod(work.pixels) * left / made * work.itemsize * work.packed[0]
-    crowded = 1 + 0.1 * max(0.0, min(2.0, band / work.l2 - 0.6))
+    products = positions * prod(spec.taps) * height * width * work.itemsize / 56
+    packed_tile = work.left[1] / parts_left * prod(work.pixels) * left / positions * work.itemsize * work.packed[0]
+    crowded = 1 + 0.1 * max(0.0, min(2.0, packed_tile / work.l2 - 0.6))
     items = parts_left * parts_right * chunks * spec.groups
     uneven = 1 + 1 / min(items, ITEMS)
     return (products * crowded + packing * PACKING + sums * SUMS) * uneven

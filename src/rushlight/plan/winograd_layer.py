@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ..rules.spec import ConvSpec
 from .axes import forward_phase, transposed_phases
-from .blocking import AxisBlocks, Bands, cut_axis
+from .blocking import AxisBlocks, PackedTiles, cut_axis
 from .product import FEW, register_blocks
 from .target import Target
 from .tiling import TileAxis, classes, tile_axis, tiles_of_class
@@ -53,7 +53,7 @@ MANY = 28
 
 class Line(NamedTuple):
     """One axis of one phase: result u reads the source at `u − low`, `u − low + dilation`, …, with the taps
-    `first`, `first + turn`, … of the weight, and lies at `start + u·step` of the result."""
+    `first`, `first + tap_step`, … of the weight, and lies at `start + u·step` of the result."""
 
     taps: int
     dilation: int
@@ -61,7 +61,7 @@ class Line(NamedTuple):
     extent: int
     low: int
     first: int = 0
-    turn: int = 1
+    tap_step: int = 1
     step: int = 1
     start: int = 0
     stride: int = 1  # of the source; `taps` are then those of each of its classes
@@ -74,7 +74,7 @@ class Line(NamedTuple):
 
     @property
     def pairs(self) -> int:
-        """The (result, tap) pairs that meet the source: the direct sum leaves out the others."""
+        """The (result, tap) pairs inside the source: the direct sum leaves out the others."""
         lows = (self.low - k * self.dilation for k in range(self.kernel or self.taps))
         return sum(max(0, min(self.extent, (self.size - 1 + low) // self.stride + 1) - max(0, -(-low // self.stride)))
                    for low in lows)  # fmt: skip
@@ -86,7 +86,7 @@ class PhasePlan(NamedTuple):
     lines: tuple[Line, Line, Line]
     rows: Winograd
     columns: Winograd
-    bands: Bands
+    packed_tiles: PackedTiles
     images: int  # of an item
     tiles: tuple[TileAxis, TileAxis]  # along rows and columns
     vectors: int
@@ -112,13 +112,13 @@ class PhasePlan(NamedTuple):
     def once(self, batch: int) -> bool:
         """Whether weights that are used once are transformed panel by panel where they are needed: few blocks of
         images do."""
-        return -(-batch // self.images) * self.bands.blocks <= FEW
+        return -(-batch // self.images) * self.packed_tiles.blocks <= FEW
 
     @property
     def kept(self) -> bool:
         """Whether those are kept from the second use on. Where an item has many tiles, transforming them anew is a few
         hundredths of its time, and kept they are up to four times the weight."""
-        return self.images * prod(len(axis.places) for axis in self.tiles) < MANY
+        return self.images * prod(len(axis.starts) for axis in self.tiles) < MANY
 
     @property
     def points(self) -> int:
@@ -131,8 +131,8 @@ class WinogradPlan(NamedTuple):
 
     kernel: str
     groups: int
-    summed: int  # channels of a group that are summed over
-    made: int  # channels of a group that come out
+    reduced_channels: int  # channels of a group that are reduced
+    output_channels: int  # channels of a group that come out
     order: tuple[int, int, int]  # which of the layer's three axes each line is
     phases: tuple[PhasePlan, ...]
 
@@ -142,26 +142,30 @@ def plan_winograd(spec: ConvSpec, kernel: str, target: Target, threads: int) -> 
     reason = refusal_of_layer(spec, kernel)
     if reason:
         return reason
-    summed, made = spec.in_channels // spec.groups, spec.out_channels // spec.groups
-    summed, made = (summed, made) if kernel == "fprop" else (made, summed)
+    reduced_channels, output_channels = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    reduced_channels, output_channels = (
+        (reduced_channels, output_channels) if kernel == "fprop" else (output_channels, reduced_channels)
+    )
     if min(*spec.size, *spec.out) < 1:
         return "there are no results"
     order = order_of(spec)
     phases = [tuple(lines[i] for i in order) for lines in lines_of(spec, kernel)]
-    forms = [_forms(lines, spec.groups * summed * made) for lines in phases]
+    forms = [_forms(lines, spec.groups * reduced_channels * output_channels) for lines in phases]
     direct = winograd_ = 0.0
     for lines, form in zip(phases, forms):
-        before, after = _cycles(lines, form, summed, made, target)
+        before, after = _cycles(lines, form, reduced_channels, output_channels, target)
         direct, winograd_ = direct + before, winograd_ + after
     if not direct:
-        return "no tap meets the source: nothing is multiplied"
+        return "no tap is inside the source: nothing is multiplied"
     gain = direct / winograd_
     if gain < (STRIDED_GAIN if any(line.stride > 1 for line in phases[0]) else GAIN):
         return f"Winograd's multiplications and transforms are {1 / gain:.2f} of the direct sum's: too little is gained"
-    plans = tuple(_plan_phase(spec, *phase, summed, made, target, threads) for phase in zip(phases, forms))
-    if 4 * spec.groups * summed * made * sum(plan.points for plan in plans) > FILTER_BYTES:
+    plans = tuple(
+        _plan_phase(spec, *phase, reduced_channels, output_channels, target, threads) for phase in zip(phases, forms)
+    )
+    if 4 * spec.groups * reduced_channels * output_channels * sum(plan.points for plan in plans) > FILTER_BYTES:
         return "the transformed weights would take too much memory"
-    return WinogradPlan(kernel, spec.groups, summed, made, order, plans)
+    return WinogradPlan(kernel, spec.groups, reduced_channels, output_channels, order, plans)
 
 
 def lines_of(spec: ConvSpec, kernel: str) -> list[tuple[Line, Line, Line]]:
@@ -251,58 +255,63 @@ def _forms(lines: tuple[Line, Line, Line], weights: int) -> tuple[Winograd, Wino
 
 
 def _cycles(
-    lines: tuple[Line, Line, Line], forms: tuple[Winograd, Winograd], summed: int, made: int, target: Target
+    lines: tuple[Line, Line, Line],
+    forms: tuple[Winograd, Winograd],
+    reduced_channels: int,
+    output_channels: int,
+    target: Target,
 ) -> tuple[float, float]:
     """Cycles of the direct sum and of Winograd's, for one image; both by multiply-adds."""
     rows, columns = forms
     lanes = target.lanes(4)
-    wide = -(-made // _panel(made, lanes)) * _panel(made, lanes)
+    wide = -(-output_channels // _panel(output_channels, lanes)) * _panel(output_channels, lanes)
     tiles = prod(
         tiles_of_class(n.extent, n.dilation, form.results) * classes(n.extent, n.dilation)
         for n, form in zip(lines[1:], forms)
     )
     points, depth, parts = rows.inputs * columns.inputs, lines[0], prod(n.stride for n in lines)
     pairs = prod(n.pairs for n in lines)
-    products = tiles * points * depth.extent * depth.taps * parts * summed * wide / lanes / 0.85
-    transforms = tiles * points * depth.extent * (4 * summed * parts + 5 * wide) / lanes
+    products = tiles * points * depth.extent * depth.taps * parts * reduced_channels * wide / lanes / 0.85
+    transforms = tiles * points * depth.extent * (4 * reduced_channels * parts + 5 * wide) / lanes
     if target.registers < 32:
         transforms *= 1.5  # tiles do not fit into the registers
-    return pairs * summed * made / lanes / 0.9, products + transforms
+    return pairs * reduced_channels * output_channels / lanes / 0.9, products + transforms
 
 
-def _panel(made: int, lanes: int) -> int:
+def _panel(output_channels: int, lanes: int) -> int:
     """Result channels that are computed together."""
-    return 2 * lanes if made > lanes else lanes
+    return 2 * lanes if output_channels > lanes else lanes
 
 
 def _plan_phase(
-    spec: ConvSpec, lines: tuple[Line, Line, Line], forms: tuple[Winograd, Winograd], summed: int, made: int,
+    spec: ConvSpec, lines: tuple[Line, Line, Line], forms: tuple[Winograd, Winograd], reduced_channels: int,
+    output_channels: int,
     target: Target, threads: int,
 ) -> PhasePlan:  # fmt: skip
     rows, columns = forms
     lanes = target.lanes(4)
-    panel = _panel(made, lanes)
-    panels = -(-made // panel)
+    panel = _panel(output_channels, lanes)
+    panels = -(-output_channels // panel)
     register = next(b for b in register_blocks(target, 4) if (b.lanes, b.vectors) == (lanes, panel // lanes))
     moving = lines[1:]
     count = tuple(tiles_of_class(n.extent, n.dilation, form.results) for n, form in zip(moving, forms))
     parts = prod(classes(n.extent, n.dilation) for n in moving)
-    wanted = _tiles_wanted(target, rows, columns, summed * spec.groups * prod(n.stride for n in lines))
+    wanted = _tiles_wanted(target, rows, columns, reduced_channels * spec.groups * prod(n.stride for n in lines))
     tiling = tile(count, spec.batch, max(1, wanted // parts))
-    chunk = min(-(-summed * spec.groups // lanes) * lanes, 64)
+    chunk = min(-(-reduced_channels * spec.groups // lanes) * lanes, 64)
     tiles = _tiles(moving, tiling, forms)
-    bands = band_of(_depths(lines[0]), tiles, chunk)
-    items = -(-spec.batch // tiling.images) * bands.blocks
+    packed_tiles = packed_tiles_of(_depths(lines[0]), tiles, chunk)
+    items = -(-spec.batch // tiling.images) * packed_tiles.blocks
     parts = 1 if threads == 1 or items >= 3 * threads else min(spec.groups * panels, -(-2 * threads // items))
     heights = _heights(register.heights)
     return PhasePlan(
-        lines, rows, columns, bands, tiling.images, tiles, panel // lanes, heights, panels, parts
+        lines, rows, columns, packed_tiles, tiling.images, tiles, panel // lanes, heights, panels, parts
     )  # fmt: skip
 
 
-def _tiles_wanted(target: Target, rows: Winograd, columns: Winograd, summed: int) -> int:
-    """Tiles of an item: their spread data fill about a quarter of the second cache, yet use the weights often."""
-    bytes_a_tile = 4 * rows.inputs * columns.inputs * summed
+def _tiles_wanted(target: Target, rows: Winograd, columns: Winograd, reduced_channels: int) -> int:
+    """Tiles of an item: their transformed data fill about a quarter of the second cache, yet use the weights often."""
+    bytes_a_tile = 4 * rows.inputs * columns.inputs * reduced_channels
     least = 28 if rows.inputs * columns.inputs > 1 else 112  # single points: as for a product
     return max(least, min(112, target.l2 // 4 // bytes_a_tile // 14 * 14))
 
@@ -329,7 +338,7 @@ def _depths(line: Line) -> AxisBlocks:
     return cut_axis([phase], line.size, max(1, min(line.extent, 4)) if line.taps > 1 else 1)
 
 
-def band_of(depths: AxisBlocks, tiles: tuple[TileAxis, TileAxis], chunk: int) -> Bands:
-    """The band of a block for chunks of `chunk` channels."""
-    slots_w = len(tiles[1].blocks.slots.coordinates)
-    return Bands((depths, tiles[0].blocks, tiles[1].blocks), chunk, chunk, (slots_w + 1) * chunk)
+def packed_tiles_of(depths: AxisBlocks, tiles: tuple[TileAxis, TileAxis], chunk: int) -> PackedTiles:
+    """The packed tile of a block for chunks of `chunk` channels."""
+    packed_w = len(tiles[1].blocks.packing.coordinates)
+    return PackedTiles((depths, tiles[0].blocks, tiles[1].blocks), chunk, chunk, (packed_w + 1) * chunk)

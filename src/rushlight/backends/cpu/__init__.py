@@ -1,7 +1,7 @@
-"""The compiled engine: plans, packs, launches. The only place where plan, kernels and runtime meet.
+"""The compiled engine: plans, packs, launches. The only file where plan, kernels and runtime meet.
 
 In: a ConvSpec and NumPy arrays of any strides. Out: a NumPy array, channels-last in memory for results that have
-channels, but contiguous where planes were computed one by one. A call that came before is one look-up, an allocation, a
+channels, but contiguous where rows are vectorised. A call that came before is one look-up, an allocation, a
 handful of addresses and a launch.
 """
 
@@ -50,7 +50,8 @@ name = "compiled"
 _REMEMBERED = 4096
 _calls: OrderedDict[tuple, Callable] = OrderedDict()
 _CALLS = {
-    "lanes": "lanewise.LaneCall", "planes": "planes.PlaneCall", "product": "product.ProductCall",
+    "depthwise_channels": "depthwise_channels.DepthwiseChannelsCall",
+    "depthwise_rows": "depthwise_rows.DepthwiseRowsCall", "product": "product.ProductCall",
     "overlap": "overlap.OverlapCall",
 }  # fmt: skip
 _FLOATS = {"f32", "f64", "f16", "bf16"}
@@ -425,7 +426,11 @@ def _choose_wgrad(spec: ConvSpec, x: np.ndarray, y: np.ndarray, exact: bool | No
         fast = _class("winograd_gradient.WinogradGradientCall")(choice.plan, spec, x, y, target, threads)
         call = _class("winograd_guard.GuardedGradient")(fast, partial(_choose_wgrad, spec, x, y, True))
         return _shown("wgrad", spec, choice, call)
-    make = _class("lanewise_wgrad.LaneWgradCall" if choice.algorithm == "lanes" else "product_wgrad.WgradCall")
+    make = _class(
+        "depthwise_channels_wgrad.DepthwiseChannelsWgradCall"
+        if choice.algorithm == "depthwise_channels"
+        else "product_wgrad.WgradCall"
+    )
     return _shown("wgrad", spec, choice, make(spec, x, y, target, threads))
 
 

@@ -80,7 +80,7 @@ class NormTask:
 
 
 class Copying:
-    """A call for a source that kernels cannot walk: they get a copy."""
+    """A call for a source that kernels cannot read: they get a copy."""
 
     def __init__(self, call: Any) -> None:
         self.call, self.layout, self.scratch_bytes = call, call.layout, call.scratch_bytes
@@ -97,7 +97,7 @@ def stand_in(layout: Layout) -> np.ndarray:
     """An array that lies so, of memory that nobody touches."""
     strides = strides_of(layout)
     low = sum(min((n - 1) * s, 0) for n, s in zip(layout.shape, strides))
-    reach = sum(abs(n - 1) * abs(s) for n, s in zip(layout.shape, strides)) + layout.dtype.itemsize
+    extent = sum(abs(n - 1) * abs(s) for n, s in zip(layout.shape, strides)) + layout.dtype.itemsize
     if 0 in layout.shape:
         return np.empty(layout.shape, layout.dtype)
-    return np.ndarray(layout.shape, layout.dtype, np.empty(reach, np.uint8), -low, strides)
+    return np.ndarray(layout.shape, layout.dtype, np.empty(extent, np.uint8), -low, strides)

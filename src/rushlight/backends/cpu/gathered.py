@@ -10,15 +10,15 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.lanewise import emit_gather, gather_params
+from ...kernels.depthwise_channels import emit_gather, gather_params
 from ...language.ir import Type
-from ...plan.lanewise import gather_groups
+from ...plan.depthwise_channels import gather_groups
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
 from .kernels import kernel, remembered
 
 
-def channel_places(spec: ConvSpec, channel: np.ndarray) -> tuple[np.ndarray, int]:
+def first_taps(spec: ConvSpec, channel: np.ndarray) -> tuple[np.ndarray, int]:
     """Where in the weight each result channel of the gather that `spec.role` asks for has its first tap, and how much
     further on the next source channel's is."""
     groups, count = gather_groups(spec), prod(spec.taps)

@@ -1,4 +1,4 @@
-"""Kernels by what they are made of: one place for their keys, so that layers share what they have in common."""
+"""Kernels by what they are made of: their keys in one file, so that layers share what they have in common."""
 
 from __future__ import annotations
 

@@ -37,12 +37,12 @@ class PoolCall:
         self.shape = (*x.shape[:2], *grid.out)
         number, winner, axes = _number(x.dtype), _winner(self.chosen), axes_of(grid)
         y = arranged(self.order, self.shape, x.dtype)
-        image, channel, *steps = numbers_apart(x)
+        image, channel, *steps = element_strides(x)
         self.tables = tables([map(a.inputs, range(a.out)) for a in axes], _three(steps), axes)
         begin, end = axes[2].whole()
         self.words = pool_params(number, winner).pack(
             0, 0, 0, *map(runtime.address, self.tables), *x.shape[:2], *(a.out for a in axes), image, channel,
-            *_five(numbers_apart(y)), begin, end, axes[2].stride,
+            *_five(element_strides(y)), begin, end, axes[2].stride,
         )  # fmt: skip
         self.entry = kernel(target, "pool", emit_pool, number, winner, inner, wanted)["pool"]
         self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
@@ -83,10 +83,10 @@ class PoolGradCall:
         winners = self._batched(winners)
         inner = neighbours(winners) or "positions"
         self.order, self.shape, self.outputs = order_of(winners, last_axis(winners, inner)), whole, winners.shape
-        self.steps = numbers_apart(arranged(self.order, winners.shape, y.dtype))
+        self.steps = element_strides(arranged(self.order, winners.shape, y.dtype))
         x = arranged(self.order, whole, y.dtype)
         make = self._of_channels if inner == "channels" else self._of_planes
-        make(axes_of(grid), _number(y.dtype), _winner(winners.dtype), numbers_apart(x), target)
+        make(axes_of(grid), _number(y.dtype), _winner(winners.dtype), element_strides(x), target)
         self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
 
     def _of_channels(self, axes: list[Axis], number: Type, winner: Type, to: list[int], target: Target) -> None:
@@ -96,7 +96,7 @@ class PoolGradCall:
             0, 0, 0, *map(runtime.address, self.tables), *self.shape[:2], *(a.size for a in axes), image, channel,
             *_five(to), 0, 0, 0,
         )  # fmt: skip
-        self.places = 2, 4, 3
+        self.words_of = 2, 4, 3
         self.entry = kernel(target, "pool scatter", emit_scatter, number, winner)["scatter"]
 
     def _of_planes(self, axes: list[Axis], number: Type, winner: Type, to: list[int], target: Target) -> None:
@@ -110,7 +110,7 @@ class PoolGradCall:
             *(a.out for a in axes), *steps[:2], *(a.stride * s for a, s in zip(axes, far)),
             *(a.size for a in axes), *far[:2],
         )  # fmt: skip
-        self.places = 2, 3, 4
+        self.words_of = 2, 3, 4
         self.entry = kernel(target, "pool scatter planes", emit_plane_scatter, number, winner)["scatter"]
 
     def result(self, empty: Callable = runtime.empty) -> np.ndarray:
@@ -122,15 +122,15 @@ class PoolGradCall:
         winners, y = self._laid(winners), self._laid(y)
         x = self.result() if out is None else out
         words = self.words[:]
-        for place, array in zip(self.places, (y, winners, x)):
-            words[place] = runtime.address(array)
+        for index, array in zip(self.words_of, (y, winners, x)):
+            words[index] = runtime.address(array)
         runtime.launch(self.entry, words, self.threads)
         return x
 
     def _laid(self, a: np.ndarray) -> np.ndarray:
         """The same numbers where the kernel looks for them: winners and what belongs to them lie alike, densely."""
         a = self._batched(a)
-        if addressable(a) and numbers_apart(a) == self.steps:
+        if addressable(a) and element_strides(a) == self.steps:
             return a
         copy = arranged(self.order, self.outputs, a.dtype, runtime.empty)
         copy[...] = a
@@ -159,7 +159,7 @@ def last_axis(a: np.ndarray, inner: str) -> int:
     return 1 if inner == "channels" else a.ndim - 1
 
 
-def numbers_apart(a: np.ndarray) -> list[int]:
+def element_strides(a: np.ndarray) -> list[int]:
     """Strides in numbers; 0 along axes of one entry."""
     return [0 if size == 1 else stride // a.itemsize for size, stride in zip(a.shape, a.strides)]
 

@@ -25,7 +25,7 @@ from ..protocol import Layout
 from .kernels import KEEPING, laid, number_types, pack_entry, remembered, worth_packing
 from .kernels import kernel as load_kernel
 
-_BAND, _PHASE, _FUSE = map(loops_params(f32, f32, f32).place, ("band", "phase", "fuse"))
+_PACKED_SIZE, _PHASE, _FUSE = map(loops_params(f32, f32, f32).index, ("packed_size", "phase", "fuse"))
 _SEGMENT_CYCLES = 90
 """What a piece of a row with taps of its own costs before it multiplies anything."""
 FAR = 1024
@@ -98,19 +98,19 @@ class ProductCall:
         return result
 
     def _fused_scratch(self) -> int:
-        return (self.place + self.panel_size) * self.threads_used
+        return (self.scratch_offset + self.panel_size) * self.threads_used
 
     def _launch_fused(self, words: array, w: np.ndarray, scratch: np.ndarray | None) -> bool:
         """Run with weights that are packed panel by panel where they are used; whether they are finite."""
         w = np.ascontiguousarray(w)
-        flag, each = np.zeros(1, self.dtype), self.place + self.panel_size
+        flag, each = np.zeros(1, self.dtype), self.scratch_offset + self.panel_size
         if scratch is None:
             scratch = runtime.empty((each * self.threads_used,), self.dtype)
-        job = self.weight_words[:]
-        job[2], job[4] = runtime.address(w), runtime.address(flag)
+        descriptor = self.weight_words[:]
+        descriptor[2], descriptor[4] = runtime.address(w), runtime.address(flag)
         mine = words[:]
-        mine[6], mine[_BAND] = runtime.address(scratch), each
-        mine[_FUSE : _FUSE + 3] = array("q", (self.panel_entry, job.buffer_info()[0], self.place))
+        mine[6], mine[_PACKED_SIZE] = runtime.address(scratch), each
+        mine[_FUSE : _FUSE + 3] = array("q", (self.panel_entry, descriptor.buffer_info()[0], self.scratch_offset))
         runtime.launch(self.entry, mine, self.threads_used)
         return not flag[0]
 
@@ -140,9 +140,13 @@ class ProductCall:
 
     def _load(self, activation: str | None) -> None:
         plan, stored, number = self.plan, self.stored, self.number
-        channels = (plan.made, plan.summed) if plan.kernel == "fprop" else (plan.summed, plan.made)
+        channels = (
+            (plan.output_channels, plan.reduced_channels)
+            if plan.kernel == "fprop"
+            else (plan.reduced_channels, plan.output_channels)
+        )
         self.weights = WeightOrder(
-            plan.kernel, plan.groups, *channels, plan.places,
+            plan.kernel, plan.groups, *channels, plan.tap_index,
             plan.chunk, plan.register.width, plan.tail.width, plan.panels, plan.last, plan.tail.dots,
         )  # fmt: skip
         widths = [register.width for register in (plan.register, plan.tail) if not register.dots]
@@ -153,10 +157,10 @@ class ProductCall:
         words = weight_words(self.weights, self.row_tables, lanes)
         self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
         self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
-        self.scratch = 64 if plan.direct else plan.bands.size * self.threads
+        self.scratch = 64 if plan.direct else plan.packed_tiles.size * self.threads
         self.keep = worth_packing if plan.once else remembered
-        self.place = 0 if plan.direct else -(-plan.bands.size // 16) * 16
-        self.panel_size = -(-((plan.summed * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
+        self.scratch_offset = 0 if plan.direct else -(-plan.packed_tiles.size // 16) * 16
+        self.panel_size = -(-((plan.reduced_channels * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
         self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
         self.kept: list[np.ndarray] = []  # tables whose addresses are in others
         self.strictness_matters, self.strict_phases = False, None
@@ -166,47 +170,52 @@ class ProductCall:
         return load_kernel(self.target, title, emit, *arguments)
 
     def _words(self, activation: str | None) -> array:
-        plan, bands = self.plan, self.plan.bands
-        pack, job = self._pack_words()
+        plan, packed_tiles = self.plan, self.plan.packed_tiles
+        pack, descriptor = self._pack_words()
         steps, tail_steps = self._steps(plan.register), self._steps(plan.tail)
         self.tables = [steps, tail_steps, self._phases(strict=False)]
-        axes, blocks = plan.axes, bands.axes
+        axes, blocks = plan.axes, packed_tiles.axes
         targets = [axis.result * axis.phases[0].target_step for axis in axes]
         sources = self._distances()
         words = [
-            0, 0, 0, 0, 0, bands.size, pack, job,
+            0, 0, 0, 0, 0, packed_tiles.size, pack, descriptor,
             plan.items, plan.batch, plan.parts, *(axis.count for axis in blocks),
             *(axis.block for axis in blocks), *(axis.first for axis in blocks),
             plan.image, plan.channel, math.prod(self.shape[1:]),
             *sources, *targets,
-            plan.groups, plan.summed, plan.made, plan.chunk, plan.chunks,
+            plan.groups, plan.reduced_channels, plan.output_channels, plan.chunk, plan.chunks,
             plan.panels, plan.register.width, plan.tail.width, plan.last, int(plan.tail.dots),
-            plan.summed * plan.tap_count, plan.tap_count,
+            plan.reduced_channels * plan.tap_count, plan.tap_count,
             len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
-            LIMIT, int(activation == "relu"), int(self.asks), 0, 0, 0,
+            LIMIT, int(activation == "relu"), int(self.prefetches), 0, 0, 0,
         ]  # fmt: skip
         return loops_params(self.stored, self.number, self.result).pack(*words)
 
     def _distances(self) -> list[int]:
         """From one result to the next in what the microkernels read, along d, h and w."""
-        plan, bands = self.plan, self.plan.bands
+        plan, packed_tiles = self.plan, self.plan.packed_tiles
         if plan.direct:
             return [axis.source * axis.phases[0].step for axis in plan.axes]
-        return [len(bands.axes[1].slots.coordinates) * bands.row, bands.row, bands.pitch * bands.axes[2].slots.apart]
+        return [
+            len(packed_tiles.axes[1].packing.coordinates) * packed_tiles.row,
+            packed_tiles.row,
+            packed_tiles.leading_dimension * packed_tiles.axes[2].packing.stride,
+        ]
 
     def _pack_words(self) -> tuple[int, int]:
         plan = self.plan
         if plan.direct:
             return 0, 0
         lanes = self.target.lanes(self.number.bytes)
-        self.gather = Gather(plan.bands, (*(axis.source for axis in plan.axes), plan.channel), lanes)
+        self.gather = Gather(plan.packed_tiles, (*(axis.source for axis in plan.axes), plan.channel), lanes)
         form = self.gather.form
         self.pack = pack_entry(self.target, form, self.stored, self.number)
         return self.pack.address, self.gather.address
 
     @property
-    def asks(self) -> bool:
-        """Whether tiles ask ahead for their source: pixels far apart in an array that comes from beyond the caches."""
+    def prefetches(self) -> bool:
+        """Whether tiles prefetch their source: pixels at a large stride in an array that comes from beyond the
+        caches."""
         far = self.plan.axes[2].source * self.number.bytes >= FAR
         return self.plan.direct and far and self.spec.bytes > 4 * self.target.l2
 
@@ -216,16 +225,16 @@ class ProductCall:
         if register.dots:
             code = self._kernel("dots", emit_dots, *types, *shape)
         else:
-            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape, self.asks)
+            code = self._kernel("tiles", emit_tiles, *types, register.lanes, *shape, self.prefetches)
         self.codes = [*getattr(self, "codes", []), code]
         steps = tile_steps(register.heights, tile_cycles(register, self.number.bytes), LIMIT)
         return np.array([(h, code[f"tile{h}"].address if h else 0, count) for h, count in steps], np.int64)
 
     def _phases(self, strict: bool) -> np.ndarray:
-        """The table of phases. Taps that meet padding alone are left out.
+        """The table of phases. Taps that read padding alone are left out.
 
         `strict` is for weights that are not finite: a padded zero of fprop really multiplies (0·∞ is NaN), while a
-        result of dgrad has exactly those taps that meet a source."""
+        result of dgrad has exactly those taps that read a source."""
         plan, rows, tap = self.plan, [], 0
         register, every = plan.register, strict and plan.kernel == "fprop"
         costs = row_costs(register.heights, tile_cycles(register, self.number.bytes))
@@ -248,14 +257,16 @@ class ProductCall:
 
     def _tap_tables(self, order: TapOrder, along_d: list, along_h: list, pieces: list) -> list[int]:
         """Addresses of the kinds of rows along d and h (and how many along h), their pairs of taps, and segments."""
-        places = [self._tap_places(axis, p) for axis, p in enumerate(order.phases)]
+        tap_offsets = [self._tap_offsets(axis, p) for axis, p in enumerate(order.phases)]
         numbered = [(number * len(order.last), pair) for number, pair in enumerate(order.pairs)]
         pairs = [
-            self._table([(places[0][d] + places[1][h], i) for i, (d, h) in numbered if d in a.taps and h in b.taps], 2)
+            self._table(
+                [(tap_offsets[0][d] + tap_offsets[1][h], i) for i, (d, h) in numbered if d in a.taps and h in b.taps], 2
+            )
             for a in along_d
             for b in along_h
         ]
-        runs = [self._runs(order, places[2], piece) for piece in pieces]
+        runs = [self._runs(order, tap_offsets[2], piece) for piece in pieces]
         kinds = [
             self._table([kind for kind, piece in enumerate(some) for _ in range(piece.begin, piece.end)])
             for some in (along_d, along_h)
@@ -270,27 +281,27 @@ class ProductCall:
         self.kept.append(table)
         return table.reshape(-1, columns) if columns else table
 
-    def _tap_places(self, axis: int, p: int) -> list[int]:
+    def _tap_offsets(self, axis: int, p: int) -> list[int]:
         """Where each tap of a phase finds the first result's source, in bytes."""
         plan = self.plan
         if plan.direct:
-            places, step = plan.axes[axis].phases[p].offsets, plan.axes[axis].source
+            tap_offsets, step = plan.axes[axis].phases[p].offsets, plan.axes[axis].source
         else:
-            slots = plan.bands.axes[axis].slots
-            places, step = slots.base[p], self._distances()[axis] // slots.apart
-        return [place * step * self.number.bytes for place in places]
+            packing = plan.packed_tiles.axes[axis].packing
+            tap_offsets, step = packing.base[p], self._distances()[axis] // packing.stride
+        return [offset * step * self.number.bytes for offset in tap_offsets]
 
-    def _runs(self, order: TapOrder, places: list[int], piece: Segment) -> np.ndarray:
+    def _runs(self, order: TapOrder, tap_offsets: list[int], piece: Segment) -> np.ndarray:
         """(offset in bytes, taps, number of the first) of each run: taps whose channels are neighbours are one."""
-        step = self.plan.summed * self.number.bytes if self.plan.chunks == 1 else 0
+        step = self.plan.reduced_channels * self.number.bytes if self.plan.chunks == 1 else 0
         runs: list[list[int]] = []
         for number, j in enumerate(order.last):
             if j not in piece.taps:
                 continue
-            if runs and step and runs[-1][0] + runs[-1][1] * step == places[j] and sum(runs[-1][1:]) == number:
+            if runs and step and runs[-1][0] + runs[-1][1] * step == tap_offsets[j] and sum(runs[-1][1:]) == number:
                 runs[-1][1] += 1
             else:
-                runs.append([places[j], 1, number])
+                runs.append([tap_offsets[j], 1, number])
         return self._table(runs, 3)
 
     def describe(self) -> str:
@@ -298,15 +309,16 @@ class ProductCall:
         if self.empty:
             return "an empty result: nothing to compute"
         plan = self.plan
-        bands = plan.bands
+        packed_tiles = plan.packed_tiles
         how = (
             "read in place"
             if plan.direct
-            else f"packed ({self.gather.form}), {bands.size * self.number.bytes >> 10} KB"
+            else f"packed ({self.gather.form}), {packed_tiles.size * self.number.bytes >> 10} KB"
         )
         return "\n".join([
-            f"product of {plan.summed}×{plan.tap_count} by {plan.made} channels, {plan.groups} groups",
-            f"source {how}; chunks of {plan.chunk} channels; block {[axis.block for axis in bands.axes]}",
+            f"product of {plan.reduced_channels}×{plan.tap_count} by {plan.output_channels} channels, "
+            f"{plan.groups} groups",
+            f"source {how}; chunks of {plan.chunk} channels; block {[axis.block for axis in packed_tiles.axes]}",
             f"registers {plan.register.heights[0]}×{plan.register.vectors} of {plan.register.lanes}, "
             f"last panel {plan.tail.heights[0]}×{plan.tail.vectors} of {plan.tail.lanes}, {plan.panels} panels",
             f"{plan.items} items ({plan.parts} parts of the panels) for {self.threads_used} threads; "

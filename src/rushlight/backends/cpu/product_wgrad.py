@@ -16,18 +16,18 @@ from ...kernels.pack import Gather, form_of
 from ...kernels.wgrad import emit_wgrad, finish_params, product_params
 from ...language.ir import Type
 from ...plan.axes import Phase, interior, plain_phase
-from ...plan.blocking import Bands, cut_axis, lay_band
+from ...plan.blocking import PackedTiles, cut_axis, lay_packed_tile
 from ...plan.target import Target
 from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range, wants_room
 from ...rules.spec import ConvSpec
 from .kernels import kernel, number_types, pack_entry
 
-REACH = 512
+EXTENT = 512
 """Channels that are packed in one pass over the pixels."""
 
 
 class Operand:
-    """x or y as the kernel walks it: image, channel and axis strides in numbers, packed block by block or in place."""
+    """x or y as the kernel reads it: image, channel and axis strides in numbers, packed block by block or in place."""
 
     def __init__(
         self, spec: ConvSpec, source: np.ndarray, phases: Sequence[Phase], sizes: Sequence[int], must_pack: bool
@@ -39,50 +39,64 @@ class Operand:
         self.phases, self.sizes = phases, sizes
         far = is_far(spec, phases[2].step * self.axes[2] * source.itemsize)
         self.packed = must_pack or self.channel != 1 or far
-        self.bands: Bands | None = None
+        self.packed_tiles: PackedTiles | None = None
 
     def lay(self, pixels: tuple[int, ...], side: Side, lanes: int, itemsize: int, merged: bool, overlap: bool) -> None:
-        """Choose the band of a panel, where the operand is packed; `merged`: slots follow each other without a gap."""
+        """Choose the packed tile of a panel, where the operand is packed; `merged`: packed indices follow each other
+        without a gap."""
         if not self.packed:
             return
         blocks = [cut_axis([phase], size, block) for phase, size, block in zip(self.phases, self.sizes, pixels[1:])]
-        bands = lay_band(blocks, side.panel, lanes, itemsize)
-        pitch, slots = side.panel if merged else bands.pitch, len(blocks[2].slots.coordinates)
+        packed_tiles = lay_packed_tile(blocks, side.panel, lanes, itemsize)
+        leading_dimension, extent = (
+            side.panel if merged else packed_tiles.leading_dimension,
+            len(blocks[2].packing.coordinates),
+        )
         strides = (*self.axes, self.channel)
-        # Rows need no spare slot between them, nor do images, where nothing is written behind them but zeros, or what
-        # the next row overwrites. Squares that are turned write there what a stride leaves out: not above padding.
+        # Rows need no spare packed index between them, nor do images, where nothing is written behind them but zeros,
+        # or what the next row overwrites. Tiles that are transposed write there what a stride leaves out: not above
+        # padding.
         inside = [interior(phase, size) == (phase.begin, phase.end) for phase, size in zip(self.phases, self.sizes)]
         alone = len(self.phases[2].taps) == 1 and inside[2] and (self.phases[2].step == 1 or all(inside))
-        dense = not merged and (form_of(bands, strides) == "rows" or alone)
-        self.bands = bands._replace(pitch=pitch, row=(slots if dense else slots + 1) * pitch)
-        self.image_step = self.bands.rows * self.bands.row if dense else self.bands.size
+        dense = not merged and (form_of(packed_tiles, strides) == "rows" or alone)
+        self.packed_tiles = packed_tiles._replace(
+            leading_dimension=leading_dimension, row=(extent if dense else extent + 1) * leading_dimension
+        )
+        self.image_step = self.packed_tiles.rows * self.packed_tiles.row if dense else self.packed_tiles.size
         self.panel_step = pixels[0] * self.image_step + 64
         self.size = self.panel_step * side.panels
-        self.job = Gather(self.bands, strides, lanes, None if merged else (side.panel, self.panel_step, int(overlap)))
-        self.reach = max(1, REACH // side.panel) * side.panel if self.form == "panels" else side.panel
+        self.descriptor = Gather(
+            self.packed_tiles, strides, lanes, None if merged else (side.panel, self.panel_step, int(overlap))
+        )
+        self.extent = max(1, EXTENT // side.panel) * side.panel if self.form == "panels" else side.panel
 
     @property
     def form(self) -> str:
         """How it is packed; "" in place."""
-        return self.job.form if self.packed else ""
+        return self.descriptor.form if self.packed else ""
 
     @property
     def steps(self) -> list[int]:
         """Numbers from one result to the next, along image, d, h, w."""
         if not self.packed:
             return [self.image] + [phase.step * stride for phase, stride in zip(self.phases, self.axes)]
-        rows = len(self.bands.axes[1].slots.coordinates)
-        return [self.image_step, rows * self.bands.row, self.bands.row, self.bands.pitch]
+        rows = len(self.packed_tiles.axes[1].packing.coordinates)
+        return [
+            self.image_step,
+            rows * self.packed_tiles.row,
+            self.packed_tiles.row,
+            self.packed_tiles.leading_dimension,
+        ]
 
     def tap_offsets(self, axis: int) -> list[int]:
         """Numbers from the first result of a block to what a tap reads there."""
         if not self.packed:
             return [offset * self.axes[axis] for offset in self.phases[axis].offsets]
-        return [base * self.steps[axis + 1] for base in self.bands.axes[axis].slots.base[0]]
+        return [base * self.steps[axis + 1] for base in self.packed_tiles.axes[axis].packing.base[0]]
 
 
 class EmptyWgrad:
-    """The gradient of a weight that met no input."""
+    """The gradient of a weight that read no input."""
 
     def __init__(self, spec: ConvSpec, dtype: np.dtype) -> None:
         self.shape, self.dtype = spec.w_shape, dtype
@@ -109,7 +123,7 @@ class WgradCall:
         self._plan(x, y, source, number, target)
         plan, (left, right) = self.plan, self.operands
         packed = (left.packed, right.packed)
-        arguments = plan.register, source, number, packed, self.turned, plan.direct
+        arguments = plan.register, source, number, packed, self.transposed, plan.direct
         code = kernel(target, "wgrad", emit_wgrad, *arguments)
         self.product = code["product"]
         axes = axes_of(self.spec)
@@ -124,7 +138,7 @@ class WgradCall:
         address = runtime.address
         result = runtime.empty(self.shape, self.result_dtype) if out is None else out
         words = self.product_words[:]
-        if self.turned:
+        if self.transposed:
             words[2], words[3] = address(x), address(y)
         else:
             words[2], words[3] = address(y), address(x) + self.shift
@@ -154,7 +168,7 @@ class WgradCall:
             "y": Operand(spec, y, [plain_phase(out) for out in outs], outs, half or wants_room(spec, target, size)),
         }
         plan = self.plan = plan_product(spec, target, (sides["x"].packed, sides["y"].packed))
-        self.turned = plan.left.name == "x"
+        self.transposed = plan.left.name == "x"
         self.operands = tuple(sides[side.name] for side in (plan.left, plan.right))
         for side, operand in zip((plan.left, plan.right), self.operands):
             merged = side.name == "x" and narrow
@@ -163,15 +177,15 @@ class WgradCall:
 
     def _tabulate(self, axes: list) -> None:
         plan, spec, (left, right) = self.plan, self.spec, self.operands
-        x = left if self.turned else right
+        x = left if self.transposed else right
         whole = x.packed  # padding is packed as zeros
         ranges = [
             [(0, out) if whole else tap_range(o, phase.step, size, out) for o in phase.offsets]
             for phase, size, out in axes
         ]
         # A left operand y has no taps: the offset of x's only one moves x's address instead.
-        offsets = [x.tap_offsets(axis) if self.turned else [0] for axis in range(3)]
-        shift = 0 if self.turned else sum(x.tap_offsets(axis)[0] for axis in range(3))
+        offsets = [x.tap_offsets(axis) if self.transposed else [0] for axis in range(3)]
+        shift = 0 if self.transposed else sum(x.tap_offsets(axis)[0] for axis in range(3))
         self.shift = shift * self.dtype.itemsize
         taps = [np.array([(o, *r) for o, r in zip(*pair)], np.int64) for pair in zip(offsets, ranges)]
         tiles, groups, self.row_table = result_tables(plan, spec.taps, left.panel_step if left.packed else 0)
@@ -187,23 +201,23 @@ class WgradCall:
         out = [spec.batch if spec.rank else 1, *(axis[2] for axis in axes)]
         block = [plan.pixels[0]] + [-(-n // -(-n // b)) for n, b in zip(out[1:], plan.pixels[1:])]
         counts = [-(-n // b) for n, b in zip(out, block)]
-        bands = [side.size if side.packed else 0 for side in (left, right)]
+        packed_tiles = [side.size if side.packed else 0 for side in (left, right)]
         # Tiles of a packed operand may read a little past what was packed.
-        bands[0] += register.height + register.width
-        self.scratch_size = sum(bands) + register.width
+        packed_tiles[0] += register.height + register.width
+        self.scratch_size = sum(packed_tiles) + register.width
         self.chunks = min(plan.chunks, prod(counts))
         self.item = plan.left.parts * plan.tiles * register.height * register.width
         self.chunk_size = spec.groups * plan.right.parts * plan.panels * self.item
-        words = [self.scratch_size, bands[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
+        words = [self.scratch_size, packed_tiles[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
         row = plan.right.channels if plan.direct else register.width
         words += [plan.tiles, len(self.tables[1]), plan.panels, row, plan.left.channels * plan.right.channels]
         words += [out[0], prod(counts), *out, *block, *counts]
         for side, operand in ((plan.left, left), (plan.right, right)):
             words += [*operand.steps, operand.image, side.channels * operand.channel, operand.channel]
             words += [side.part, side.channels, operand.pack.address if operand.packed else 0]
-            words += [side.panel, operand.panel_step, operand.reach] if operand.packed else [0, 0, 0]
+            words += [side.panel, operand.panel_step, operand.extent] if operand.packed else [0, 0, 0]
         words += [table.ctypes.data for table in self.tables]
-        words += [operand.job.address if operand.packed else 0 for operand in (left, right)]
+        words += [operand.descriptor.address if operand.packed else 0 for operand in (left, right)]
         return words
 
     def _finish_words(self) -> list[int]:
@@ -263,12 +277,12 @@ def result_tables(plan: ProductPlan, taps: tuple[int, ...], panel: int) -> tuple
         for h in range(height):
             for run in plan.runs:
                 found = plan.tiles_of(run)
-                places = np.zeros(len(run) * left.part, np.int64)
+                offsets = np.zeros(len(run) * left.part, np.int64)
                 for tile, (_, _, first) in enumerate(found, len(tiles)):
-                    rows = np.arange(first, min(first + register.height, len(places)))
-                    places[rows] = (tile * register.height + rows - first) * register.width
+                    rows = np.arange(first, min(first + register.height, len(offsets)))
+                    offsets[rows] = (tile * register.height + rows - first) * register.width
                 for part, start in enumerate(starts):
-                    block = (places + part * size).reshape(len(run), left.part)
+                    block = (offsets + part * size).reshape(len(run), left.part)
                     where[start : start + left.part, d, h, list(run)] = block.T
                 tiles += [(number * panel + inside, first) for number, inside, first in found]
                 groups.append((d, h, run[0], len(found)))

@@ -1,6 +1,6 @@
 """Sums over windows, and their adjoint: depthwise convolutions all of whose weights are 1.
 
-In: `Windows` without dilation, and an array whose last axes are theirs. Out: the sums, or what they spread. Average
+In: `Windows` without dilation, and an array whose last axes are theirs. Out: the sums, or their adjoint. Average
 pooling is this and a division. What no convolution serves NumPy adds (integers, halves, windows of thousands).
 """
 
@@ -43,9 +43,9 @@ def _as_channels(a: np.ndarray, rank: int, run: Callable) -> np.ndarray:
     """`run` on (batch, channels, *size): a lone channel of many images is many channels of one."""
     unbatched = a.ndim == rank + 1
     a = a[None] if unbatched else a
-    turned = a.shape[1] == 1
-    result = run(a.swapaxes(0, 1) if turned else a)
-    result = result.swapaxes(0, 1) if turned else result
+    swapped = a.shape[1] == 1
+    result = run(a.swapaxes(0, 1) if swapped else a)
+    result = result.swapaxes(0, 1) if swapped else result
     return result[0] if unbatched else result
 
 
@@ -58,7 +58,7 @@ def _through(kernel: Callable, grid: Windows, a: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _spec(grid: Windows, batch: int, channels: int, dtype: str) -> ConvSpec:
-    """The convolution with these windows; the padding behind is what the last of them reaches, negative if less."""
+    """The convolution with these windows; the padding behind is what the last of them reads, negative if less."""
     rows = zip(grid.size, grid.taps, grid.stride, grid.padding, grid.out)
     padding = tuple((lo, (out - 1) * step + taps - size - lo) for size, taps, step, lo, out in rows)
     return ConvSpec.of(

@@ -20,7 +20,7 @@ from ...kernels.pack import Gather
 from ...kernels.winograd import Form
 from ...kernels.winograd_loops import emit_layer, layer_params
 from ...kernels.winograd_watch import STATISTICS, lattice
-from ...kernels.winograd_weights import emit_weight, filter_params, walk_of
+from ...kernels.winograd_weights import emit_weight, filter_params, transpose_loop
 from ...language.ir import BY_NAME, f32
 from ...plan.target import Target
 from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
@@ -29,9 +29,9 @@ from ..protocol import Layout
 from .kernels import KEEPING, laid, packed_in_use, remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
-_SIZE, _STATISTICS, _FUSE = map(layer_params(f32).place, ("thread_size", "statistics", "fuse"))
-_TURNED = 12 << 10
-"""Bytes of a weight that are turned at a time: they are to stay in the first cache."""
+_SIZE, _STATISTICS, _FUSE = map(layer_params(f32).index, ("thread_size", "statistics", "fuse"))
+_TRANSPOSED = 12 << 10
+"""Bytes of a weight that are transposed at a time: they are to stay in the first cache."""
 _LOW = {None: float("-inf"), "relu": 0.0}
 
 
@@ -48,9 +48,9 @@ class WinogradCall:
         threads: int,
     ) -> None:
         self.plan, self.threads, self.dtype = plan, threads, source.dtype
-        self.made = plan.groups * plan.made
+        self.output_channels = plan.groups * plan.output_channels
         extents = spec.out if plan.kernel == "fprop" else spec.size
-        self.shape = (spec.batch, *extents, self.made)
+        self.shape = (spec.batch, *extents, self.output_channels)
         self.order = (0, len(self.shape) - 1, *range(1, len(self.shape) - 1))
         self.phases = [
             _Phase(plan, phase, spec, (1,) * (3 - spec.rank) + extents, source, activation, target, threads)
@@ -91,20 +91,21 @@ class WinogradCall:
 
     def _bias(self, bias: np.ndarray | None) -> np.ndarray:
         """The bias with room for a panel behind it; zeros where there is none."""
-        padded = np.zeros(self.made + max(phase.form.panel for phase in self.phases), _F32)
+        padded = np.zeros(self.output_channels + max(phase.form.panel for phase in self.phases), _F32)
         if bias is not None:
-            padded[: self.made] = bias
+            padded[: self.output_channels] = bias
         return padded
 
     def describe(self) -> str:
         """The plan for people."""
         plan = self.plan
-        head = f"Winograd of {plan.summed} by {plan.made} channels, {plan.groups} groups, {len(plan.phases)} phases"
+        channels = f"{plan.reduced_channels} by {plan.output_channels} channels"
+        head = f"Winograd of {channels}, {plan.groups} groups, {len(plan.phases)} phases"
         return "\n".join([head, *(line for phase in self.phases for line in phase.describe())])
 
 
 def _axis(line: Line) -> tuple[int, ...]:
-    """Its words: all taps, stride, padding, how far neighbours of a tile are apart, how many positions there are."""
+    """Its words: all taps, stride, padding, the stride of neighbours of a tile, how many positions there are."""
     return line.kernel if line.stride > 1 else line.taps, line.stride, line.low, line.stride * line.dilation, line.size
 
 
@@ -122,28 +123,28 @@ class _Phase:
             lattice(form.inputs, line.least) for form, line in zip((plan.rows, plan.columns), plan.lines[1:])
         )
         self.form = Form(plan.rows, plan.columns, target.lanes(4), plan.vectors, plan.heights, stored, lattices)
-        self.gather = Gather(plan.bands, self._strides(source), target.lanes(4))
+        self.gather = Gather(plan.packed_tiles, self._strides(source), target.lanes(4))
         self._load()
         # Not a multiple of 4096 bytes: the ξ of a weight share no cache set.
-        self.point = layer.summed * self.form.panel + 16
+        self.point = layer.reduced_channels * self.form.panel + 16
         self.words = self._words(source, extents, activation)
         self._prepare_weights()
         forms = plan.rows.results, plan.columns.results
-        taps = tuple((line.taps, line.first, line.turn) for line in plan.lines)
+        taps = tuple((line.taps, line.first, line.tap_step) for line in plan.lines)
         self.key = ("winograd", layer.kernel, spec.groups, forms, taps, tuple(line.stride for line in plan.lines))
 
     def _prepare_weights(self) -> None:
         plan, panel, taps = self.plan, self.form.panel, self.taps
-        self.tap_order, self.jobs = self._tap_order(), {}
-        self.weight_block = max(1, min(self.layer.summed, _TURNED // (taps * panel * 4)))
-        self.weight_blocks = -(-self.layer.summed // self.weight_block)
-        # A square that is turned may end as many channels behind the last one as a vector has lanes.
-        self.turned = (self.weight_block + self.form.lanes) * taps * panel
+        self.tap_order, self.descriptors = self._tap_order(), {}
+        self.weight_block = max(1, min(self.layer.reduced_channels, _TRANSPOSED // (taps * panel * 4)))
+        self.weight_blocks = -(-self.layer.reduced_channels // self.weight_block)
+        # A tile that is transposed may end as many channels behind the last one as a vector has lanes.
+        self.transposed = (self.weight_block + self.form.lanes) * taps * panel
         self.filter_size = self.panels * plan.points * self.point
-        self.fused_size = -(-(self.thread_size + plan.points * self.point + self.turned) // 64) * 64
+        self.fused_size = -(-(self.thread_size + plan.points * self.point + self.transposed) // 64) * 64
         self.keep = remembered
         if plan.once(self.spec.batch):
-            # With several phases, each turns the taps of all of them again.
+            # With several phases, each transposes the taps of all of them again.
             several = len(self.layer.phases) > 1
             self.keep = worth_packing if several or plan.kept else packed_in_use
 
@@ -159,10 +160,10 @@ class _Phase:
         words[6], words[7] = address(result) + self.start, address(scratch)
         words[_STATISTICS] = statistics.buffer_info()[0]
         if packed is None:
-            w, job = self._weight_job(w)
-            place = self.thread_size, self.thread_size + self.plan.points * self.point
+            w, descriptor = self._weight_descriptor(w)
+            offsets = self.thread_size, self.thread_size + self.plan.points * self.point
             words[_SIZE] = self.fused_size
-            words[_FUSE:] = array("q", (self.panel_entry, job.buffer_info()[0], self.weight_blocks, *place))
+            words[_FUSE:] = array("q", (self.panel_entry, descriptor.buffer_info()[0], self.weight_blocks, *offsets))
         else:
             words[4] = address(packed)
         runtime.launch(self.entry, words, self.threads)
@@ -176,50 +177,54 @@ class _Phase:
 
     def _transform(self, w: np.ndarray) -> np.ndarray:
         """The transformed weights of all panels."""
-        weights, scratch = runtime.empty((self.filter_size,), _F32), runtime.empty((self.turned * self.threads,), _F32)
-        w, words = self._weight_job(w)
+        weights, scratch = (
+            runtime.empty((self.filter_size,), _F32),
+            runtime.empty((self.transposed * self.threads,), _F32),
+        )
+        w, words = self._weight_descriptor(w)
         words[3], words[4] = runtime.address(weights), runtime.address(scratch)
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
 
-    def _weight_job(self, w: np.ndarray) -> tuple[np.ndarray, array]:
+    def _weight_descriptor(self, w: np.ndarray) -> tuple[np.ndarray, array]:
         """The weight as it will be read, and the words for its transform (made once for weights of its strides)."""
-        if w.strides not in self.jobs:
-            self.jobs[w.strides] = self._walk_words(w)
-        words = self.jobs[w.strides]
+        if w.strides not in self.descriptors:
+            self.descriptors[w.strides] = self._transpose_words(w)
+        words = self.descriptors[w.strides]
         if words is None:
-            return self._weight_job(np.ascontiguousarray(w))
+            return self._weight_descriptor(np.ascontiguousarray(w))
         words = words[:]
         words[2] = runtime.address(w)
         return w, words
 
-    def _walk_words(self, w: np.ndarray) -> array | None:
-        """Words that walk along what is dense in a weight of these strides; None where nothing is."""
+    def _transpose_words(self, w: np.ndarray) -> array | None:
+        """The words of a loop along what is dense in a weight of these strides; None where nothing is."""
         layer, plan = self.layer, self.plan
         co, ci, *steps = (stride // w.itemsize for stride in w.strides)
         lane, channel = (ci, co) if layer.kernel == "dgrad" else (co, ci)
         moved = [(step, count) for step, count in zip(steps, self.spec.taps) if count > 1]  # others have any stride
         follows = all(step == after * count for (step, _), (after, count) in pairwise(moved))
-        walk = walk_of(lane, channel, moved[-1][0], self.taps) if follows else None
-        if walk is None:
+        loop = transpose_loop(lane, channel, moved[-1][0], self.taps) if follows else None
+        if loop is None:
             return None
         return filter_params(self.form.stored).pack(
-            0, 0, 0, self.turned, self.tap_order.ctypes.data,
-            layer.summed, layer.made, self.panels, plan.panels, plan.depth_taps, self.taps, self.point,
-            self.weight_blocks, self.weight_block, co * (self.spec.out_channels // layer.groups), lane, channel, *walk,
+            0, 0, 0, self.transposed, self.tap_order.ctypes.data,
+            layer.reduced_channels, layer.output_channels, self.panels, plan.panels, plan.depth_taps, self.taps,
+            self.point,
+            self.weight_blocks, self.weight_block, co * (self.spec.out_channels // layer.groups), lane, channel, *loop,
         )  # fmt: skip
 
     def _tap_order(self) -> np.ndarray:
-        """For each depth tap (or class) the place of each of its taps in the weight, −1 where it has none."""
+        """For each depth tap (or class) the index of each of its taps in the weight, −1 where it has none."""
         lines, three = self.plan.lines, (1,) * (3 - self.spec.rank) + self.spec.taps
-        sizes, apart = self._in_order(three), self._in_order([math.prod(three[axis + 1 :]) for axis in range(3)])
+        sizes, strides = self._in_order(three), self._in_order([math.prod(three[axis + 1 :]) for axis in range(3)])
         found = [
-            [line.first + line.turn * (tap * line.stride + part) for line, tap, part in zip(lines, taps, parts)]
+            [line.first + line.tap_step * (tap * line.stride + part) for line, tap, part in zip(lines, taps, parts)]
             for parts in product(*(range(line.stride) for line in lines))
             for taps in product(*(range(line.taps) for line in lines))
         ]
         return np.array([
-            sum(map(mul, taps, apart)) if all(tap < size for tap, size in zip(taps, sizes)) else -1 for taps in found
+            sum(map(mul, taps, strides)) if all(tap < size for tap, size in zip(taps, sizes)) else -1 for taps in found
         ], np.int64)  # fmt: skip
 
     # ---------------------------------------------------------------- preparation
@@ -242,24 +247,24 @@ class _Phase:
         self.panel_entry = weight["filter_panel"].address
 
     def _words(self, source: np.ndarray, extents: tuple[int, ...], activation: str | None) -> object:
-        layer, plan, form, bands = self.layer, self.plan, self.form, self.plan.bands
-        _, slots_h, _ = (len(axis.slots.coordinates) for axis in bands.axes)
-        self.planes, self.depth_slots = self._depth_slots(slots_h * bands.row)
-        slots_d = len(self.planes)
+        layer, plan, form, packed_tiles = self.layer, self.plan, self.form, self.plan.packed_tiles
+        _, packed_h, _ = (len(axis.packing.coordinates) for axis in packed_tiles.axes)
+        self.depth_table, self.depth_index = self._depth_tables(packed_h * packed_tiles.row)
+        packed_d = len(self.depth_table)
         most = form.heights[0]
-        channels = layer.groups * layer.summed
+        channels = layer.groups * layer.reduced_channels
         self.width = -(-channels // form.lanes) * form.lanes
-        tiles = plan.images * len(plan.tiles[0].places) * len(plan.tiles[1].places)
+        tiles = plan.images * len(plan.tiles[0].starts) * len(plan.tiles[1].starts)
         capacity = -(-tiles // most) * most
-        self.places = [np.array(axis.places, np.int64) for axis in plan.tiles]
+        self.tile_tables = [np.array(axis.starts, np.int64) for axis in plan.tiles]
         point = capacity * self.width + form.lanes  # not a multiple of 4096 bytes: neighbours share no cache set
-        spread, sums = slots_d * form.points * point, form.points * capacity * form.panel
-        band = -(-bands.size // 64) * 64
-        windows = -(-(band + spread + sums) // 64) * 64
-        self.thread_size = windows + -(-2 * slots_d * layer.groups * capacity // 64) * 64
-        self.nothing = bytes(8 * (self.spec.batch * bands.blocks * len(STATISTICS) + 2))
+        transformed, sums = packed_d * form.points * point, form.points * capacity * form.panel
+        packed_tile = -(-packed_tiles.size // 64) * 64
+        windows = -(-(packed_tile + transformed + sums) // 64) * 64
+        self.thread_size = windows + -(-2 * packed_d * layer.groups * capacity // 64) * 64
+        self.nothing = bytes(8 * (self.spec.batch * packed_tiles.blocks * len(STATISTICS) + 2))
         image, channel = (stride // source.itemsize for stride in source.strides[:2])
-        pixel = layer.groups * layer.made
+        pixel = layer.groups * layer.output_channels
         row = pixel * extents[2]
         plane = row * extents[1]
         distances = self._in_order([plane, row, pixel])
@@ -268,28 +273,31 @@ class _Phase:
         low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
         return layer_params(form.stored).pack(
             self.gather.address, 0, 0, 0, 0, 0, low,
-            self.spec.batch, plan.images, *(axis.count for axis in bands.axes), plan.parts,
-            image, channel, channels, bands.channels, self.width, layer.summed, layer.made,
-            slots_d, plan.extents[0], bands.axes[0].block, plan.depth_taps,
-            self.depth_slots.ctypes.data, self.planes.ctypes.data,
-            *map(len, self.places), *(places.ctypes.data for places in self.places),
-            *(axis.reach for axis in plan.tiles), *(axis.step for axis in plan.tiles),
+            self.spec.batch, plan.images, *(axis.count for axis in packed_tiles.axes), plan.parts,
+            image, channel, channels, packed_tiles.channels, self.width, layer.reduced_channels, layer.output_channels,
+            packed_d, plan.extents[0], packed_tiles.axes[0].block, plan.depth_taps,
+            self.depth_index.ctypes.data, self.depth_table.ctypes.data,
+            *map(len, self.tile_tables), *(tiles.ctypes.data for tiles in self.tile_tables),
+            *(axis.block_extent for axis in plan.tiles), *(axis.step for axis in plan.tiles),
             *plan.extents[1:], self.panels, plan.panels,
             plane * extents[0], *steps,
-            bands.row, bands.pitch, band, capacity, point, self.point, self.thread_size,
+            packed_tiles.row, packed_tiles.leading_dimension, packed_tile, capacity, point, self.point,
+            self.thread_size,
             0, windows, *(number for line in plan.lines[1:] for number in _axis(line)),
             0, 0, 0, 0, 0,
         )  # fmt: skip
 
-    def _depth_slots(self, plane: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where each depth slot begins in the band, and the slot of each depth tap."""
-        plan, bands = self.plan, self.plan.bands
+    def _depth_tables(self, plane: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each packed depth begins in the packed tile, and the packed index of each depth tap."""
+        plan, packed_tiles = self.plan, self.plan.packed_tiles
         if plan.classes == 1:
-            depths = bands.axes[0].slots
+            depths = packed_tiles.axes[0].packing
             return np.arange(len(depths.coordinates)) * plane, np.array(depths.base[0], np.int64)
         rows, columns = (
             np.arange(line.stride) * axis.length * distance
-            for line, axis, distance in zip(plan.lines[1:], plan.tiles, (bands.row, bands.pitch))
+            for line, axis, distance in zip(
+                plan.lines[1:], plan.tiles, (packed_tiles.row, packed_tiles.leading_dimension)
+            )
         )
         return (rows[:, None] + columns).reshape(-1), np.arange(plan.classes)
 
@@ -300,7 +308,7 @@ class _Phase:
         return [
             f"F({rows.results}×{columns.results}, {rows.taps}×{columns.taps}): {rows.inputs * columns.inputs} "
             f"multiplications a tile for {sums}",
-            f"items of {plan.images}×{len(self.places[0])}×{len(self.places[1])} tiles, source packed "
+            f"items of {plan.images}×{len(self.tile_tables[0])}×{len(self.tile_tables[1])} tiles, source packed "
             f"({self.gather.form}), {self.panels} panels in {plan.parts} parts for {self.threads} threads; "
             f"weights {KEEPING[self.keep]}",
         ]

@@ -19,7 +19,7 @@ from ...kernels.winograd_gradient import (
     emit_operand,
     emit_sum,
     finish_params,
-    spread_params,
+    transform_params,
 )
 from ...language.ir import BY_NAME
 from ...plan.target import Target
@@ -33,35 +33,37 @@ class _Operand:
     """x or y: how it is packed and where its transformed tiles go."""
 
     def __init__(self, name: str, source: np.ndarray, plan: GradientPlan, form: GradientForm) -> None:
-        bands, tiles = (plan.x, plan.tiles_x) if name == "x" else (plan.y, plan.tiles_y)
-        self.places = [np.array(axis.places, np.int64) for axis in tiles]
-        self.bands, self.form, self.plan = bands, form, plan
+        packed_tiles, tiles = (plan.x, plan.tiles_x) if name == "x" else (plan.y, plan.tiles_y)
+        self.tile_tables = [np.array(axis.starts, np.int64) for axis in tiles]
+        self.packed_tiles, self.form, self.plan = packed_tiles, form, plan
         self.image, self.channel, *spatial = (stride // source.itemsize for stride in source.strides)
         strides = (*[0] * (3 - len(spatial)), *spatial, self.channel)
-        self.gather = Gather(bands, strides, form.lanes)
+        self.gather = Gather(packed_tiles, strides, form.lanes)
         self.channels = source.shape[1]
         self.panel = form.left_panel if name == "x" else form.panel
-        self.slots = len(bands.axes[0].slots.coordinates)
+        self.packed_d = len(packed_tiles.axes[0].packing.coordinates)
         self.next = plan.units * plan.tiles * self.panel + form.lanes
         self.point = -(-self.channels // self.panel) * self.next + form.lanes  # see WinogradCall: no shared cache sets
-        self.size = self.slots * form.points * self.point
+        self.size = self.packed_d * form.points * self.point
         self.name = name
 
     def load(self, target: Target) -> None:
         """Its kernel."""
         form, pack = self.form, self.gather.form
-        key = f"winograd spread {self.name} {_sizes(form)} {form.lanes} {pack} {form.stored}"
-        self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["spread"]
+        key = f"winograd transformed {self.name} {_sizes(form)} {form.lanes} {pack} {form.stored}"
+        self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["transformed"]
 
-    def words(self, source: int, spread: int, scratch: int, energies: int, first: int, count: int) -> object:
+    def words(self, source: int, transformed: int, scratch: int, energies: int, first: int, count: int) -> object:
         """The arguments for units `first` … `first + count`; everything is an address or an integer."""
-        bands = self.bands
-        slots_h = len(bands.axes[1].slots.coordinates)
-        return spread_params(self.form.stored).pack(
-            self.gather.address, source, spread, scratch, first, count, *(axis.count for axis in bands.axes),
-            self.image, self.channel, self.channels, bands.channels, self.slots, *map(len, self.places),
-            *(places.ctypes.data for places in self.places),
-            slots_h * bands.row, bands.row, bands.pitch, -(-bands.size // 64) * 64, self.panel, self.next, self.point,
+        packed_tiles = self.packed_tiles
+        packed_h = len(packed_tiles.axes[1].packing.coordinates)
+        return transform_params(self.form.stored).pack(
+            self.gather.address, source, transformed, scratch, first, count,
+            *(axis.count for axis in packed_tiles.axes),
+            self.image, self.channel, self.channels, packed_tiles.channels, self.packed_d, *map(len, self.tile_tables),
+            *(tiles.ctypes.data for tiles in self.tile_tables),
+            packed_h * packed_tiles.row, packed_tiles.row, packed_tiles.leading_dimension,
+            -(-packed_tiles.size // 64) * 64, self.panel, self.next, self.point,
             energies,
         )  # fmt: skip
 
@@ -88,7 +90,7 @@ class WinogradGradientCall:
         self.sum = jit.kernel(f"winograd sum {key}", lambda: emit_sum(target, form), target)["sum"]
         key = f"winograd finish {key} {form.stored}"
         self.finish = jit.kernel(key, lambda: emit_finish(target, form), target)["finish"]
-        self.slots = np.array(plan.x.axes[0].slots.base[0], np.int64)
+        self.depth_index = np.array(plan.x.axes[0].packing.base[0], np.int64)
         self.channels, self.results = spec.in_channels, spec.out_channels
         self.rows = -(-self.channels // form.height) * form.height
         self.panels = -(-self.results // form.panel)
@@ -103,28 +105,28 @@ class WinogradGradientCall:
         plan, address = self.plan, runtime.address
         w = runtime.empty(self.spec.w_shape, self.dtype) if out is None else out
         sums = runtime.empty((self.sums,), _F32)
-        spread = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
-        bands = [-(-operand.bands.size // 64) * 64 for operand in (self.x, self.y)]
-        scratch = runtime.empty((max(bands) * self.threads,), _F32)
+        transformed = [runtime.empty((operand.size,), _F32) for operand in (self.x, self.y)]
+        packed_tiles = [-(-operand.packed_tiles.size // 64) * 64 for operand in (self.x, self.y)]
+        scratch = runtime.empty((max(packed_tiles) * self.threads,), _F32)
         units = self.spec.batch * prod(axis.count for axis in plan.y.axes)
         energies = np.empty((2, units, 2), _F32)
         for first in range(0, units, plan.units):
             count = min(plan.units, units - first)
-            for operand, source, into, found in zip((self.x, self.y), (x, y), spread, energies):
+            for operand, source, into, found in zip((self.x, self.y), (x, y), transformed, energies):
                 words = operand.words(address(source), address(into), address(scratch), address(found), first, count)
                 runtime.launch(operand.entry, words, self.threads)
             for panel in range(0, self.panels, plan.panels):
                 panels = min(plan.panels, self.panels - panel)
-                self._sum(*map(address, (*spread, sums)), panel, panels, count * plan.tiles, first > 0)
+                self._sum(*map(address, (*transformed, sums)), panel, panels, count * plan.tiles, first > 0)
                 if first + count == units:
                     self._finish(address(sums), address(w), panel, panels)
         return w, energies
 
     def _sum(self, x: int, y: int, sums: int, panel: int, panels: int, tiles: int, add: bool) -> None:
-        """The sums of some panels of output channels over the tiles that are spread."""
+        """The sums of some panels of output channels over the tiles that are transformed."""
         plan = self.plan
         words = SUM.pack(
-            x, y + panel * self.y.next * _F32.itemsize, sums, plan.depth_taps, self.slots.ctypes.data,
+            x, y + panel * self.y.next * _F32.itemsize, sums, plan.depth_taps, self.depth_index.ctypes.data,
             self.form.points, panels, self.channels, self.rows, plan.y.axes[0].block, tiles,
             self.x.next, self.y.next, self.x.point, self.y.point, int(add),
         )  # fmt: skip

@@ -144,7 +144,7 @@ def _is_whole(array: np.ndarray) -> bool:
 
 
 def _sample(array: np.ndarray, count: int) -> np.ndarray:
-    """About so many numbers of an array, of all its channels and places."""
+    """About so many numbers of an array, of all its channels and positions."""
     steps = [1] * array.ndim
     sizes = list(array.shape)
     while math.prod(sizes) > 2 * count:
@@ -179,16 +179,18 @@ def _are_learned(filters: np.ndarray) -> np.ndarray:
 def outside(kernel: str, spec: ConvSpec) -> list[tuple[int, np.ndarray]]:
     """By axis of the result, the positions whose windows lie wholly in padding."""
     found = []
-    for axis, (size, taps, step, apart, (low, _), out) in enumerate(
+    for axis, (size, taps, step, dilation, (low, _), out) in enumerate(
         zip(spec.size, spec.taps, spec.stride, spec.dilation, spec.padding, spec.out, strict=True), 2
     ):
-        met = np.arange(out)[:, None] * step - low + np.arange(taps) * apart  # output by tap: the input position
-        inside = (met >= 0) & (met < size)
+        position = (
+            np.arange(out)[:, None] * step - low + np.arange(taps) * dilation
+        )  # output by tap: the input position
+        inside = (position >= 0) & (position < size)
         if kernel == "fprop":
             reached = inside.any(axis=1)
         else:
             reached = np.zeros(size, bool)
-            reached[met[inside]] = True
+            reached[position[inside]] = True
         if not reached.all():
             found.append((axis, np.flatnonzero(~reached)))
     return found

@@ -1,17 +1,18 @@
-"""Convolution of planes: lanes are neighbouring positions of a row, a result channel is computed at a time.
+"""Row-vectorised depthwise convolution: lanes are neighbouring positions of a row, one result channel at a time.
 
-In: a `Form`, which holds what a plan fixes. Out: the kernel `planes`.
+In: a `Form`, which holds what a plan fixes. Out: the kernel `depthwise_rows`.
 
     for item (some channels and blocks of rows of an image):  for group of channels, for block:
-        copy the block's rows of the group's source channels into the band; padding is zeros
+        copy the block's rows of the group's source channels into the packed tile; padding is zeros
         for result channel, for depth, for rows of a tile, for vectors along the row:
             sums = bias
             for source channel, for depth of taps, for group of taps above each other, for column of taps:
-                for source row:  load once;  for each tap of the group:  sums[row − tap's slot] += weight · loaded
+                for source row:  load once;  for each tap of the group:  sums[row − index of tap] += weight · loaded
             results
 
-Rows and columns of the band are in the order of slots (`plan.axes`): neither dilation nor the stride of rows is known
-here. Along the rows the stride is 1: taking every second number of a row costs more than turning squares does.
+Rows and columns of the packed tile are in packed order (`plan.axes`): neither dilation nor the stride of
+rows is known here. Along the rows the stride is 1: taking every second number of a row costs more than transposing
+tiles does.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import NamedTuple
 from ..language.ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
 from ..language.loops import divide
 
-AHEAD = 2048
-"""Bytes of the source that are asked for before they are copied, where arrays come from memory."""
+PREFETCH_DISTANCE = 2048
+"""Bytes of the source that are prefetched before they are copied, where arrays come from memory."""
 
 
 class Form(NamedTuple):
@@ -30,42 +31,45 @@ class Form(NamedTuple):
 
     lanes: int
     rows: int
-    patterns: tuple[tuple[int, ...], ...]  # of groups of taps: slots from the first tap to each
-    runs: int  # of slots along w whose sources are neighbours
+    patterns: tuple[tuple[int, ...], ...]  # of groups of taps: packed indices from the first tap to each
+    runs: int  # of packed indices along w whose sources are neighbours
     relu: bool
-    ahead: bool  # whether memory is asked early for what comes next: source planes behind this one, result rows below
+    prefetch: bool  # whether what comes next is prefetched: source channels behind this one, result rows below
 
 
-def planes_params(stored: Type, number: Type) -> Params:
-    """The words of `planes`. An item is `piece` channels of an image and one of `parts` of its blocks; `made` channels
-    read the same `summed` source channels, whose bands are `band_plane` apart.
+def depthwise_rows_params(stored: Type, number: Type) -> Params:
+    """The words of `depthwise_rows`. An item is `piece` channels of an image and one of `parts` of its blocks;
+    `output_channels` channels read the same `reduced_channels` source channels, whose packed tiles are `packed_plane`
+    apart.
 
-    table_d, table_h, places_d, places_h: as `kernels.pack` has them. run_table: of each run of slots along w, its first
-    slot, how many they are, and the source offset of the first. starts: of each pattern's groups among the `entries`,
-    each (offset in the band, offset among a channel's weights). columns: the slot of each tap along w."""
+    table_d, table_h, block_table_d, block_table_h: as `kernels.pack` has them. run_table: of each run of packed indices
+    along w, its first packed index, how many they are, and the source offset of the first. starts: of each pattern's
+    groups among the `entries`, each (offset in the packed tile, offset among a channel's weights). columns: the packed
+    index of each tap along w."""
     words = [
-        "items", "parts", "pieces", "piece", "channels", "made", "summed", "image", "channel", "scratch_size",
-        "band_plane", "weight_size", "out_plane", "slots_d", "slots_h", "pitch", "blocks_d", "blocks_h",
+        "items", "parts", "pieces", "piece", "channels", "output_channels", "reduced_channels", "image", "channel",
+        "scratch_size",
+        "packed_plane", "weight_size", "out_plane", "packed_d", "packed_h", "leading_dimension", "blocks_d", "blocks_h",
         "block_d", "block_h", "out_d", "out_h", "out_w", "taps_w",
     ]  # fmt: skip
-    tables = ("table_d", "table_h", "places_d", "places_h", "run_table", "starts", "entries", "columns")
+    tables = ("table_d", "table_h", "block_table_d", "block_table_h", "run_table", "starts", "entries", "columns")
     return Params(
         source=ptr(stored), weights=ptr(number), bias=ptr(number), out=ptr(stored), scratch=ptr(number),
         **dict.fromkeys(words, i64), **dict.fromkeys(tables, ptr(i64)),
     )  # fmt: skip
 
 
-def emit_planes(k: Module, form: Form, stored: Type, number: Type) -> None:
-    """Exports `planes`."""
-    with k.kernel("planes", planes_params(stored, number)) as (f, p):
+def emit_depthwise_rows(k: Module, form: Form, stored: Type, number: Type) -> None:
+    """Exports `depthwise_rows`."""
+    with k.kernel("depthwise_rows", depthwise_rows_params(stored, number)) as (f, p):
         p.form, p.zero = form, f.const(vec(number, form.lanes), 0.0)
-        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        packed_tile = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         with f.loop(0, p.scratch_size, form.lanes, sure=True) as i:  # zeros beside the rows stay for every plane
-            band[i].store(p.zero)
+            packed_tile[i].store(p.zero)
         p.copies = [_run(f, p, r, stored) for r in range(form.runs)]
         p.starting = [p.starts[i].load() for i in range(len(form.patterns) + 1)]
         p.last, p.tail = f.max(p.out_w - form.lanes, 0), f.mask(p.out_w, form.lanes, stored)
-        with f.claim(p.next, p.items) as item:
+        with f.dynamic_loop(p.next, p.items) as item:
             some, part = divide(item, p.parts)
             image, piece = divide(some, p.pieces)
             begin = piece * p.piece
@@ -74,81 +78,84 @@ def emit_planes(k: Module, form: Form, stored: Type, number: Type) -> None:
             blocks = p.blocks_d * p.blocks_h
             first_block, last_block = blocks * part // p.parts, blocks * (part + 1) // p.parts
             at = divide(first_block, p.blocks_h)
-            with f.loop(begin // p.made, f.ceil_div(end, p.made), sure=True) as g:
-                planes = source[g * p.summed * p.channel]
-                first, last = f.max(begin, g * p.made), f.min(end, (g + 1) * p.made)
+            with f.loop(begin // p.output_channels, f.ceil_div(end, p.output_channels), sure=True) as g:
+                sources = source[g * p.reduced_channels * p.channel]
+                first, last = f.max(begin, g * p.output_channels), f.min(end, (g + 1) * p.output_channels)
                 d_, h_ = (f.var(i64, value) for value in at)
                 with f.loop(first_block, last_block, sure=True):
                     d, h = d_.value, h_.value
-                    with f.loop(0, p.summed, sure=True) as j:
-                        _copy_block(f, p, planes[j * p.channel], band[j * p.band_plane], d, h)
+                    with f.loop(0, p.reduced_channels, sure=True) as j:
+                        _copy_block(f, p, sources[j * p.channel], packed_tile[j * p.packed_plane], d, h)
                     start = d * p.block_d, h * p.block_h
                     with f.loop(first, last, sure=True) as c:
                         weights, plane = p.weights[c * p.weight_size], out[c * p.out_plane]
                         left = f.select(blocks == 1, end - c, 1) * p.out_plane
-                        _sum_block(f, p, band, weights, p.bias[c], plane, left, start)
+                        _sum_block(f, p, packed_tile, weights, p.bias[c], plane, left, start)
                     h_.value = f.select(h + 1 == p.blocks_h, 0, h + 1)
                     d_.value = f.select(h + 1 == p.blocks_h, d + 1, d)
 
 
-def _copy_block(f: Function, p, plane: Pointer, band: Pointer, d: Value, h: Value) -> None:  # noqa: ANN001
+def _copy_block(f: Function, p, plane: Pointer, packed_tile: Pointer, d: Value, h: Value) -> None:  # noqa: ANN001
     """The source rows of a block: copied, or zeros on the padding; what nobody needs keeps what it has."""
-    at_d, at_h = p.places_d[d * 2], p.places_h[h * 2]
-    line_d, line_h = p.table_d[at_d.load() * p.slots_d], p.table_h[at_h.load() * p.slots_h]
+    at_d, at_h = p.block_table_d[d * 2], p.block_table_h[h * 2]
+    line_d, line_h = p.table_d[at_d.load() * p.packed_d], p.table_h[at_h.load() * p.packed_h]
     source = plane[at_d[1].load() + at_h[1].load()]
-    with f.loop(0, p.slots_d, sure=True) as i:
-        from_d, rows = line_d[i].load(), band[i * p.slots_h * p.pitch]
-        with f.loop(0, p.slots_h, sure=True) as j:
-            from_h, row = line_h[j].load(), rows[j * p.pitch]
+    with f.loop(0, p.packed_d, sure=True) as i:
+        from_d, rows = line_d[i].load(), packed_tile[i * p.packed_h * p.leading_dimension]
+        with f.loop(0, p.packed_h, sure=True) as j:
+            from_h, row = line_h[j].load(), rows[j * p.leading_dimension]
             outside = f.min(from_d, from_h)
             with f.if_(outside >= 0):
                 _copy_row(f, p, source[from_d + from_h], row)
-            with f.if_(outside == -1), f.loop(0, p.pitch, p.form.lanes, sure=True) as t:
+            with f.if_(outside == -1), f.loop(0, p.leading_dimension, p.form.lanes, sure=True) as t:
                 row[t].store(p.zero)
 
 
 class _Run(NamedTuple):
-    """Neighbouring slots whose sources are neighbours: the first, how many, the first one's source; and the mask of one
-    vector of them."""
+    """Neighbouring packed indices whose sources are neighbours: the first, how many, the first one's source; and the
+    mask of one vector of them."""
 
-    slot: Value
+    index: Value
     count: Value
     offset: Value
     mask: Mask | None
 
 
 def _run(f: Function, p, r: int, stored: Type) -> _Run:  # noqa: ANN001
-    slot, count, offset = (p.run_table[r * 3 + i].load() for i in range(3))
-    return _Run(slot, count, offset, f.mask(count, p.form.lanes, stored))
+    index, count, offset = (p.run_table[r * 3 + i].load() for i in range(3))
+    return _Run(index, count, offset, f.mask(count, p.form.lanes, stored))
 
 
 def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: ANN001
     """Its runs, in order: vectors, the last one moved back; of short ones, what follows is zero or copied next."""
     lanes, number = p.form.lanes, row.of
     for run in p.copies:
-        start, to = source[run.offset], row[run.slot]
+        start, to = source[run.offset], row[run.index]
         with f.if_(run.count >= lanes), f.loop(0, run.count, lanes, sure=True) as counter:
             i = f.min(counter, run.count - lanes)
-            if p.form.ahead:
-                start[i].bytes(AHEAD).prefetch()
+            if p.form.prefetch:
+                start[i].bytes(PREFETCH_DISTANCE).prefetch()
             to[i].store(start[i].load(lanes).to(number))
         with f.else_():
             to.store(start.load(lanes, mask=run.mask).to(number))
 
 
 def _sum_block(
-    f: Function, p, band: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
+    f: Function, p, packed_tile: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
 ) -> None:  # fmt: skip
     """All results of a channel's block: depth by depth, some rows at a time, vectors along them.
 
     A vector longer than its row writes on behind it, where this item comes later: the `left` numbers from the plane's
     start, if blocks follow each other in memory. They do not where a block of several depths has some of their rows;
-    there it may write as far as its own rows reach."""
+    there it may write as far as its own rows extend."""
     lanes, first = p.form.lanes, bias.broadcast(p.form.lanes)
     depths, height = f.min(p.block_d, p.out_d - start[0]), f.min(p.block_h, p.out_h - start[1])
     interrupted = f.both(p.block_d > 1, p.blocks_h > 1)
     with f.loop(0, depths, sure=True) as z, f.loop(0, height, p.form.rows, sure=True) as i:
-        rows, row = band[(z * p.slots_h + i) * p.pitch], ((start[0] + z) * p.out_h + start[1] + i) * p.out_w
+        rows, row = (
+            packed_tile[(z * p.packed_h + i) * p.leading_dimension],
+            ((start[0] + z) * p.out_h + start[1] + i) * p.out_w,
+        )
         behind = f.select(interrupted, (height - i) * p.out_w, left - row)
         with f.loop(0, p.out_w, lanes, sure=True) as counter:
             t = f.min(counter, p.last)
@@ -165,36 +172,36 @@ def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> No
         with f.loop(p.starting[number], p.starting[number + 1], sure=True) as e:
             start, weight = rows[p.entries[e * 2].load()], weights[p.entries[e * 2 + 1].load()]
             with f.loop(0, p.taps_w, sure=True) as j:
-                place, factors = start[p.columns[j].load()], weight[j * len(pattern)]
+                pointer, factors = start[p.columns[j].load()], weight[j * len(pattern)]
                 factors = [factors[g].broadcast(p.form.lanes) for g in range(len(pattern))]
                 for r in range(len(sums) + pattern[-1]):
-                    if any(0 <= r - slot < len(sums) for slot in pattern):
-                        value = place.load(p.form.lanes)
-                        for factor, slot in zip(factors, pattern):
-                            if 0 <= r - slot < len(sums):
-                                total = sums[r - slot]
+                    if any(0 <= r - index < len(sums) for index in pattern):
+                        value = pointer.load(p.form.lanes)
+                        for factor, index in zip(factors, pattern):
+                            if 0 <= r - index < len(sums):
+                                total = sums[r - index]
                                 total.value = f.fma(factor, value, total.value)
-                    place = place[p.pitch]
+                    pointer = pointer[p.leading_dimension]
 
 
 def _store_rows(f: Function, p, results: list[Value], out: Pointer, rows: Value, left: Value) -> None:  # noqa: ANN001
     """Those of the rows that exist. What a vector has beyond its row is overwritten by the next one, so that only the
-    last rows of the `left` numbers are stored in part (planes of such rows are in one part)."""
+    last rows of the `left` numbers are stored in part (channels of such rows are in one part)."""
     lanes, behind = p.form.lanes, left - p.form.lanes
     with f.if_((rows >= len(results)) & (p.out_w * (len(results) - 1) <= behind)):
-        place = out
+        pointer = out
         for value in results:
-            if p.form.ahead:
-                place[p.out_w * len(results)].prefetch(write=True)
-            place.store(value)
-            place = place[p.out_w]
+            if p.form.prefetch:
+                pointer[p.out_w * len(results)].prefetch(write=True)
+            pointer.store(value)
+            pointer = pointer[p.out_w]
     with f.else_():
         kept = f.local(out.of, lanes * len(results))
         for r, value in enumerate(results):
             kept[r * lanes].store(value)
         with f.loop(0, f.min(rows, len(results)), sure=True) as r:
-            value, place = kept[r * lanes].load(lanes), out[r * p.out_w]
+            value, pointer = kept[r * lanes].load(lanes), out[r * p.out_w]
             with f.if_(r * p.out_w <= behind):
-                place.store(value)
+                pointer.store(value)
             with f.else_():
-                place.store(value, mask=p.tail)
+                pointer.store(value, mask=p.tail)

@@ -1,13 +1,13 @@
 """Layers of few channels over images whose rows are contiguous: lanes are neighbouring positions of a row.
 
-In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `PlanePlan`. Next: `kernels.planes` emits its
-kernel.
+In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `DepthwiseRowsPlan`. Next: `kernels.depthwise_rows`
+emits its kernel.
 
     y[c][i][t … t + lanes) = Σ over j, taps   w[c][j][tap] · x[j of c's group][row of (i, tap)][column of tap + t …]
 
-The planes of a group are copied into the first cache with their padding, a block of rows at a time, and results leave
-as planes: nothing is turned, and a source number that is loaded serves the taps above each other, each for a result row
-of its own.
+The channels of a group are copied into the first cache with their padding, a block of rows at a time, and results leave
+contiguous: nothing is transposed, and a source number that is loaded serves the taps above each other, each for a
+result row of its own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 from ..rules.spec import ITEM_BYTES, ConvSpec
 from .blocking import AxisBlocks, cut_axis
-from .lanewise import Axis, gather_axes, gather_groups, leaves_out
-from .lanewise import serves as lanes_serve
+from .depthwise_channels import Axis, gather_axes, gather_groups, leaves_out
+from .depthwise_channels import serves as channels_serve
 from .target import Target
 
 LEAST = 4
-"""Rows of a result below which planes leave registers empty."""
+"""Rows of a result below which registers stay empty."""
 
 FULL = 0.8
 """The share of a row's vectors that its positions must fill."""
@@ -34,21 +34,22 @@ PIECE = 16 << 10
 """Bytes of results that a thread takes at a time, where there are enough for all."""
 
 
-class PlanePlan(NamedTuple):
+class DepthwiseRowsPlan(NamedTuple):
     """How one call is computed."""
 
     lanes: int
     rows: int  # of results, below each other, that are summed at once
     block: tuple[int, int, int]  # positions whose source is copied at once; rows are whole
-    patterns: tuple[tuple[int, ...], ...]  # of taps above each other: slots from the first of them to each
-    groups: tuple[tuple[tuple[int, ...], ...], ...]  # for each pattern, the taps (places in the phase) of each group
-    pitch: int  # numbers from one row of the band to the next
+    patterns: tuple[tuple[int, ...], ...]  # of taps above each other: packed indices from the first of them to each
+    groups: tuple[tuple[tuple[int, ...], ...], ...]  # for each pattern, the taps (indices in the phase) of each group
+    leading_dimension: int  # numbers from one row of the packed tile to the next
     piece: int  # channels of an item
     parts: int  # items that share the blocks of those channels
 
 
 def serves(spec: ConvSpec, target: Target) -> bool:
-    """Whether planes are the way for this spec, if rows of the source are contiguous and its channels are not.
+    """Whether vectors along rows are the way for this spec, if rows of the source are contiguous and its channels are
+    not.
 
     >>> serves(ConvSpec.of(8, 32, 32, (112, 112), (3, 3), padding=1, groups=32), Target.named("avx2"))
     True
@@ -64,43 +65,43 @@ def serves(spec: ConvSpec, target: Target) -> bool:
     if axes[2].phases[0].step > 1 or axes[1].result < LEAST or filled < FULL or leaves_out(spec, axes):
         return False
     least = _blocks(axes, (1, min(axes[1].result, 8), axes[2].result))
-    rows = prod(len(axis.slots.coordinates) for axis in least)
+    rows = prod(len(axis.packing.coordinates) for axis in least)
     return rows * gather_groups(spec).source * itemsize <= target.l2 // 2
 
 
 def _few(spec: ConvSpec) -> bool:
     """Whether channels are so few, and taps so many, that neither vectors of channels nor a product does better."""
-    made = gather_groups(spec)
+    channel_groups = gather_groups(spec)
     if spec.taps[-2] < 2 or prod(spec.taps) < 6:  # little is summed from one load
         return False
-    if made.count > 1:
-        return lanes_serve(spec) and made.source <= 4
-    return made.result <= 4 and made.source <= (20 if made.result == 1 else 8)
+    if channel_groups.count > 1:
+        return channels_serve(spec) and channel_groups.source <= 4
+    return channel_groups.result <= 4 and channel_groups.source <= (20 if channel_groups.result == 1 else 8)
 
 
-def plan_planes(spec: ConvSpec, target: Target) -> PlanePlan:
-    """The plan for a spec that planes serve."""
+def plan_depthwise_rows(spec: ConvSpec, target: Target) -> DepthwiseRowsPlan:
+    """The plan for a spec that vectors along rows serve."""
     axes = gather_axes(spec)
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = row_lanes(axes[2].result, target, itemsize)
-    pitch = _pitch(_blocks(axes, (1, 1, axes[2].result))[2], lanes)
-    made = gather_groups(spec)
-    block = choose_block(axes, pitch, target.l1 * 5 // 8 // itemsize // made.source)
+    leading_dimension = _leading_dimension(_blocks(axes, (1, 1, axes[2].result))[2], lanes)
+    channel_groups = gather_groups(spec)
+    block = choose_block(axes, leading_dimension, target.l1 * 5 // 8 // itemsize // channel_groups.source)
     cut = _blocks(axes, block)
     block = tuple(axis.block for axis in cut)
     found = tap_groups(cut[1], TAPS)
     patterns = tuple(dict.fromkeys(pattern for pattern, _ in found))
     groups = tuple(tuple(taps for other, taps in found if other == pattern) for pattern in patterns)
     rows = tile_rows(block[1], patterns, target)
-    channels, plane_bytes = made.count * made.result, prod(axis.result for axis in axes) * itemsize
+    channels, result_bytes = channel_groups.count * channel_groups.result, prod(axis.result for axis in axes) * itemsize
     wanted = 8 * max(1, target.cores)
     enough = -(-channels * spec.batch // wanted)
-    piece = max(1, min(channels, enough, -(-PIECE // plane_bytes)))
-    piece = -(-piece // made.result) * made.result if piece > made.result // 2 else piece
-    # Where images and channels are few, items share their rows; vectors longer than rows reach into the next block.
+    piece = max(1, min(channels, enough, -(-PIECE // result_bytes)))
+    piece = -(-piece // channel_groups.result) * channel_groups.result if piece > channel_groups.result // 2 else piece
+    # Where images and channels are few, items share their rows; vectors longer than rows extend into the next block.
     blocks = cut[0].count * cut[1].count if axes[2].result >= lanes else 1
     parts = min(blocks, -(-wanted // (spec.batch * -(-channels // piece))))
-    return PlanePlan(lanes, rows, block, patterns, groups, pitch, piece, parts)
+    return DepthwiseRowsPlan(lanes, rows, block, patterns, groups, leading_dimension, piece, parts)
 
 
 def row_lanes(positions: int, target: Target, itemsize: int) -> int:
@@ -117,7 +118,7 @@ def row_lanes(positions: int, target: Target, itemsize: int) -> int:
 
 
 def tap_groups(axis: AxisBlocks, most: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Taps along h whose source rows are near each other, at most so many: (slots from the first, taps).
+    """Taps along h whose source rows are near each other, at most so many: (packed indices from the first, taps).
 
     >>> from .axes import forward_phase
     >>> tap_groups(cut_axis([forward_phase(3, 1, 1, 1, 28)], 28, 28), 7)
@@ -125,7 +126,7 @@ def tap_groups(axis: AxisBlocks, most: int) -> list[tuple[tuple[int, ...], tuple
     >>> tap_groups(cut_axis([forward_phase(3, 2, 1, 1, 28)], 55, 28), 7)
     [((0, 1), (0, 2)), ((0,), (1,))]
     """
-    base = axis.slots.base[0]
+    base = axis.packing.base[0]
     runs: list[list[int]] = []
     for tap in sorted(range(len(base)), key=lambda tap: base[tap]):
         if runs and base[tap] - base[runs[-1][-1]] <= 2:
@@ -157,11 +158,11 @@ def tile_rows(block: int, patterns: tuple[tuple[int, ...], ...], target: Target)
     return min(range(min(block, most, 12), 0, -1), key=cost)
 
 
-def choose_block(axes: list[Axis], pitch: int, room: int) -> tuple[int, int, int]:
-    """Positions (d, h, w) of a block, whole rows, whose band has at most `room` numbers if it can."""
+def choose_block(axes: list[Axis], leading_dimension: int, room: int) -> tuple[int, int, int]:
+    """Positions (d, h, w) of a block, whole rows, whose packed tile has at most `room` numbers if it can."""
 
     def needed(d: int, h: int) -> int:
-        return prod(len(axis.slots.coordinates) for axis in _blocks(axes[:2], (d, h))) * pitch
+        return prod(len(axis.packing.coordinates) for axis in _blocks(axes[:2], (d, h))) * leading_dimension
 
     depth, height = axes[0].result, axes[1].result
     pieces = 1
@@ -178,6 +179,6 @@ def _blocks(axes: list[Axis], block: tuple[int, ...]) -> list[AxisBlocks]:
     return [cut_axis(axis.phases, axis.source, size) for axis, size in zip(axes, block)]
 
 
-def _pitch(axis: AxisBlocks, lanes: int) -> int:
-    """Room for the slots of a row, and for what a vector reads or a copy writes behind them."""
-    return (len(axis.slots.coordinates) + lanes - 1) // lanes * lanes + lanes
+def _leading_dimension(axis: AxisBlocks, lanes: int) -> int:
+    """Room for the packed indices of a row, and for what a vector reads or a copy writes behind them."""
+    return (len(axis.packing.coordinates) + lanes - 1) // lanes * lanes + lanes

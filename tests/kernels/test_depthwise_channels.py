@@ -1,12 +1,12 @@
-"""Kernels of lanes and weight gradients as assembly: sums stay in registers, other machines are compiled for."""
+"""Depthwise kernels and weight gradients as assembly: sums stay in registers, other machines are compiled for."""
 
 import re
 
 import pytest
 
 from rushlight.compiler import compiler
-from rushlight.kernels import lanewise, lanewise_wgrad, planes, wgrad
-from rushlight.kernels.lanewise import RowPhase, Tile
+from rushlight.kernels import depthwise_channels, depthwise_channels_wgrad, depthwise_rows, wgrad
+from rushlight.kernels.depthwise_channels import RowPhase, Tile
 from rushlight.language.ir import Module, f32, f64
 from rushlight.plan.target import Target
 from rushlight.plan.wgrad import RegisterBlock
@@ -15,15 +15,26 @@ pytest.importorskip("llvmlite")
 
 ROW = RowPhase((0, 1, 2), (-1, 0, 1), 1, ((1, 2),), ((0, 2),))
 KERNELS = {
-    "in place": (lanewise.emit_in_place, Tile(4, 1, (8, 5, 3, 2, 1), True), f32, f32, [ROW], 24, 24),
-    "packed": (lanewise.emit_packed, Tile(4, 1, (14, 7, 4, 2, 1), False), f32, f32, (2, 2)),
-    "spread": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 2, 4), f32, f32, None),
-    "spread over a register": (lanewise.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 4), f32, f32, None),
-    "skips": (lanewise.emit_packed, Tile(4, 2, (4, 2, 1), False, True), f32, f32, None),
-    "gradient in place": (lanewise_wgrad.emit_in_place, 4, 1, 3, f32, f32, ROW, (24, 24)),
-    "gradient packed": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 9, 1, (2, 2), True),
-    "gradient spread": (lanewise_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
-    "planes": (planes.emit_planes, planes.Form(4, 6, ((0, 1), (0,)), 2, True, True), f32, f32),
+    "in place": (depthwise_channels.emit_in_place, Tile(4, 1, (8, 5, 3, 2, 1), True), f32, f32, [ROW], 24, 24),
+    "packed": (depthwise_channels.emit_packed, Tile(4, 1, (14, 7, 4, 2, 1), False), f32, f32, (2, 2)),
+    "broadcast": (depthwise_channels.emit_packed, Tile(4, 1, (8, 4, 2, 1), False, False, 2, 4), f32, f32, None),
+    "broadcast over a register": (
+        depthwise_channels.emit_packed,
+        Tile(4, 1, (8, 4, 2, 1), False, False, 4),
+        f32,
+        f32,
+        None,
+    ),
+    "skips": (depthwise_channels.emit_packed, Tile(4, 2, (4, 2, 1), False, True), f32, f32, None),
+    "gradient in place": (depthwise_channels_wgrad.emit_in_place, 4, 1, 3, f32, f32, ROW, (24, 24)),
+    "gradient packed": (depthwise_channels_wgrad.emit_packed, 4, 1, f32, f32, 9, 1, (2, 2), True),
+    "gradient broadcast": (depthwise_channels_wgrad.emit_packed, 4, 1, f32, f32, 8, 4, None, True),
+    "depthwise_rows": (
+        depthwise_rows.emit_depthwise_rows,
+        depthwise_rows.Form(4, 6, ((0, 1), (0,)), 2, True, True),
+        f32,
+        f32,
+    ),
     "product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 4), f32, f32, (False, True), True, False),
     "direct product": (wgrad.emit_wgrad, RegisterBlock(6, 2, 2), f64, f64, (False, False), False, True),
 }
@@ -56,23 +67,23 @@ def test_a_tile_of_the_weight_gradient_is_multiply_adds_and_loads():
 
 def test_rows_of_a_depthwise_gradient_stay_in_registers():
     k = Module(Target.named("avx512"))
-    lanewise_wgrad.emit_in_place(k, 16, 2, 3, f32, f32, ROW, (64, 64))
+    depthwise_channels_wgrad.emit_in_place(k, 16, 2, 3, f32, f32, ROW, (64, 64))
     loop = innermost(compiler.assembly(k.text(), k.target), "tile3")
     assert loop.count("vfmadd") == 4 * 9 * 2
     assert not re.search(r"zmm\d+, .*rsp|rsp.*, %?zmm", loop), loop
 
 
-def test_channels_of_a_group_are_spread_without_leaving_the_registers():
+def test_channels_of_a_group_are_broadcast_without_leaving_the_registers():
     k = Module(Target.named("avx2"))
-    lanewise.emit_packed(k, Tile(8, 1, (7, 4, 2, 1), False, False, 4, 2), f32, f32, None)
-    loop = innermost(compiler.assembly(k.text(), k.target), "lanes")
+    depthwise_channels.emit_packed(k, Tile(8, 1, (7, 4, 2, 1), False, False, 4, 2), f32, f32, None)
+    loop = innermost(compiler.assembly(k.text(), k.target), "depthwise_channels")
     assert loop.count("vfmadd") == 7 * 4
     assert loop.count("rsp") <= 4, loop  # two of the sums
 
 
-def test_rows_of_planes_stay_in_registers():
+def test_rows_stay_in_registers():
     k = Module(Target.named("avx2"))
-    planes.emit_planes(k, planes.Form(8, 8, ((0, 1, 2),), 1, False, False), f32, f32)
-    loop = innermost(compiler.assembly(k.text(), k.target), "planes")
+    depthwise_rows.emit_depthwise_rows(k, depthwise_rows.Form(8, 8, ((0, 1, 2),), 1, False, False), f32, f32)
+    loop = innermost(compiler.assembly(k.text(), k.target), "depthwise_rows")
     assert loop.count("vfmadd") == 8 * 3
     assert not re.search(r"ymm\d+, .*rsp|rsp.*, %?ymm", loop), loop

@@ -1,4 +1,4 @@
-"""A convolution of planes, ready to be called: its plan as words and tables, its kernel as an address.
+"""A row-vectorised depthwise layer, ready to be called: its plan as words and tables, its kernel as an address.
 
 In: a ConvSpec and an array like those to come, rows contiguous. Out: a callable that takes arrays of these strides and
 gives results, contiguous as the source's images are.
@@ -12,19 +12,19 @@ from math import prod
 import numpy as np
 
 from ... import runtime
+from ...kernels.depthwise_rows import Form, depthwise_rows_params, emit_depthwise_rows
 from ...kernels.pack import axis_lines
-from ...kernels.planes import Form, emit_planes, planes_params
 from ...plan.blocking import AxisBlocks, cut_axis
-from ...plan.lanewise import gather_axes, gather_groups
-from ...plan.planes import PlanePlan, plan_planes
+from ...plan.depthwise_channels import gather_axes, gather_groups
+from ...plan.depthwise_rows import DepthwiseRowsPlan, plan_depthwise_rows
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
-from .gathered import GatheredWeight, channel_places
+from .gathered import GatheredWeight, first_taps
 from .kernels import kernel, laid, number_types
 
 
-class PlaneCall:
+class DepthwiseRowsCall:
     """One prepared layer; call it with (source, weight, bias, weights_cache)."""
 
     def __init__(
@@ -32,39 +32,42 @@ class PlaneCall:
     ) -> None:
         spec, self.result_dtype = spec._replace(role=role), source.dtype
         self.stored, self.number, self.dtype = number_types(spec.dtype)
-        plan, groups, axes = plan_planes(spec, target), gather_groups(spec), gather_axes(spec)
+        plan, groups, axes = plan_depthwise_rows(spec, target), gather_groups(spec), gather_axes(spec)
         self.plan, self.channels = plan, groups.count * groups.result
         image, channel, *steps = (stride // source.itemsize for stride in source.strides)
         blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(axes, plan.block)]
-        sizes, slots = [axis.result for axis in axes], [len(axis.slots.coordinates) for axis in blocks]
+        sizes, extents = [axis.result for axis in axes], [len(axis.packing.coordinates) for axis in blocks]
         self.shape = (spec.batch, self.channels, *sizes[3 - spec.rank :])
-        # Tiles read rows behind the band where their own are fewer, and a vector behind the last.
-        band_plane = slots[0] * slots[1] * plan.pitch
-        self.scratch_size = groups.source * band_plane + (plan.rows + 1) * plan.pitch
-        entries, table = lay_taps(spec, plan, blocks, band_plane)
+        # Tiles read rows behind the packed tile where their own are fewer, and a vector behind the last.
+        packed_plane = extents[0] * extents[1] * plan.leading_dimension
+        self.scratch_size = groups.source * packed_plane + (plan.rows + 1) * plan.leading_dimension
+        entries, table = lay_taps(spec, plan, blocks, packed_plane)
         taps = tuple(axis.phases[0].taps for axis in axes)
-        key = ("planes", role, spec.groups, plan.groups, taps)
+        key = ("depthwise_rows", role, spec.groups, plan.groups, taps)
         self.weights = GatheredWeight(key, table, self.stored, self.number, target, threads)
         lines = [axis_lines(axis, step) for axis, step in zip(blocks, [0] * (3 - spec.rank) + steps)]
         deep = groups.source * len(axes[0].phases[0].taps)
         starts = np.cumsum([0, *(len(taps) * deep for taps in plan.groups)])
         self.tables = [
             lines[0][0], lines[1][0], lines[0][1], lines[1][1], runs(row_offsets(*lines[2])),
-            starts.astype(np.int64), entries, np.array(blocks[2].slots.base[0], np.int64),
+            starts.astype(np.int64), entries, np.array(blocks[2].packing.base[0], np.int64),
         ]  # fmt: skip
         options = activation == "relu", spec.bytes > target.l3 // 2
         form = Form(plan.lanes, plan.rows, plan.patterns, len(self.tables[4]), *options)
-        self.entry = kernel(target, "planes", emit_planes, form, self.stored, self.number)["planes"]
+        self.entry = kernel(target, "depthwise_rows", emit_depthwise_rows, form, self.stored, self.number)[
+            "depthwise_rows"
+        ]
         pieces = -(-self.channels // plan.piece)
         self.items = spec.batch * pieces * plan.parts
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
         words = [
             self.items, plan.parts, pieces, plan.piece, self.channels, groups.result, groups.source, image, channel,
-            self.scratch_size, band_plane, len(table) // self.channels, prod(sizes), *slots[:2], plan.pitch,
-            blocks[0].count, blocks[1].count, *plan.block[:2], *sizes, len(blocks[2].slots.base[0]),
+            self.scratch_size, packed_plane, len(table) // self.channels, prod(sizes), *extents[:2],
+            plan.leading_dimension,
+            blocks[0].count, blocks[1].count, *plan.block[:2], *sizes, len(blocks[2].packing.base[0]),
         ]  # fmt: skip
         addresses = [runtime.address(table) for table in self.tables]
-        self.words = planes_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
+        self.words = depthwise_rows_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
         self.no_bias = np.zeros(self.channels, self.dtype)
 
     @property
@@ -97,50 +100,53 @@ class PlaneCall:
         """The plan for people."""
         plan = self.plan
         return "\n".join([
-            f"planes: {self.channels} channels, copied in blocks of {plan.block}",
+            f"vectors along rows: {self.channels} channels, copied in blocks of {plan.block}",
             f"tiles of {plan.rows} rows × 1 vector of {plan.lanes}, taps above each other: {plan.patterns}",
             f"{self.items} items ({plan.piece} channels, {plan.parts} parts of the rows), {self.threads_used} threads",
         ])  # fmt: skip
 
 
 def lay_taps(
-    spec: ConvSpec, plan: PlanePlan, blocks: list[AxisBlocks], band_plane: int
+    spec: ConvSpec, plan: DepthwiseRowsPlan, blocks: list[AxisBlocks], packed_plane: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each group of taps of each source channel and depth, its offsets in the band and among a result channel's
-    weights; and where in the weight each packed number comes from: [channel][group][tap along w][tap of the group]."""
+    """For each group of taps of each source channel and depth, its offsets in the packed tile and among a result
+    channel's weights; and where in the weight each packed number comes from: [channel][group][tap along w][tap of the
+    group]."""
     (d, h, w), extents = (axis.phases[0] for axis in blocks), (1, 1, 1, *spec.taps)[-3:]
-    base_d, base_h = (axis.slots.base[0] for axis in blocks[:2])
-    rows, channels = len(blocks[1].slots.coordinates), gather_groups(spec)
-    first, apart = channel_places(spec, np.arange(channels.count * channels.result))
+    base_d, base_h = (axis.packing.base[0] for axis in blocks[:2])
+    rows, channels = len(blocks[1].packing.coordinates), gather_groups(spec)
+    first, stride = first_taps(spec, np.arange(channels.count * channels.result))
     entries: list[tuple[int, int]] = []
     order: list[int] = []
     for groups in plan.groups:
         for j, (i, tap_d), group in product(range(channels.source), enumerate(d.taps), groups):
-            entries.append((j * band_plane + (base_d[i] * rows + base_h[group[0]]) * plan.pitch, len(order)))
-            places = [(tap_d * extents[1] + h.taps[g]) * extents[2] + tap_w for tap_w in w.taps for g in group]
-            order += [j * apart + place for place in places]
+            entries.append(
+                (j * packed_plane + (base_d[i] * rows + base_h[group[0]]) * plan.leading_dimension, len(order))
+            )
+            tap_index = [(tap_d * extents[1] + h.taps[g]) * extents[2] + tap_w for tap_w in w.taps for g in group]
+            order += [j * stride + index for index in tap_index]
     table = first[:, None] + np.array(order)
     return np.array(entries, np.int64), table.reshape(-1)
 
 
-def row_offsets(table: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Where the slots of a whole row come from; negative on the padding."""
-    line, shift = places[0]
+def row_offsets(table: np.ndarray, tap_index: np.ndarray) -> np.ndarray:
+    """Where the packed indices of a whole row come from; negative on the padding."""
+    line, shift = tap_index[0]
     return np.where(table[line] < 0, table[line], table[line] + shift)
 
 
 def runs(offsets: np.ndarray) -> np.ndarray:
-    """The runs of slots whose sources are neighbours: first slot, how many, first source.
+    """The runs of packed indices whose sources are neighbours: first packed index, how many, first source.
 
     >>> runs(np.array([-1, 0, 1, 2, -1, 5, 6])).tolist()
     [[1, 3, 0], [5, 2, 5]]
     """
     found: list[list[int]] = []
-    for slot, offset in enumerate(offsets.tolist()):
+    for index, offset in enumerate(offsets.tolist()):
         if offset < 0:
             continue
-        if found and found[-1][0] + found[-1][1] == slot and found[-1][2] + found[-1][1] == offset:
+        if found and found[-1][0] + found[-1][1] == index and found[-1][2] + found[-1][1] == offset:
             found[-1][1] += 1
         else:
-            found.append([slot, 1, offset])
+            found.append([index, 1, offset])
     return np.array(found, np.int64).reshape(-1, 3)

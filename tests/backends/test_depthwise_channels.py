@@ -9,9 +9,9 @@ import pytest
 from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
-from rushlight.backends.cpu.lanewise import LaneCall
-from rushlight.backends.cpu.lanewise_wgrad import LaneWgradCall
-from rushlight.plan.lanewise import serves
+from rushlight.backends.cpu.depthwise_channels import DepthwiseChannelsCall
+from rushlight.backends.cpu.depthwise_channels_wgrad import DepthwiseChannelsWgradCall
+from rushlight.plan.depthwise_channels import serves
 from rushlight.plan.target import Target
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import guard
@@ -26,13 +26,13 @@ def threads_as_before():
     runtime.set_num_threads(before)
 
 
-def random_lanes(rng: random.Random) -> ConvSpec:
+def random_depthwise_channels(rng: random.Random) -> ConvSpec:
     """A geometry whose groups are small."""
     rank = rng.choice([1, 2, 2, 3])
-    kind = rng.choice(["depthwise", "depthwise", "multiplier", "groups", "square"])
+    kind = rng.choice(["depthwise", "depthwise", "multiplier", "groups", "load_transposed"])
     groups = rng.choice([2, 3, 8, 16, 17, 30, 40, 64] if kind == "depthwise" else [2, 3, 5, 8, 17])
-    inner = {"groups": rng.randint(1, 8), "square": rng.choice([2, 4, 8])}.get(kind, 1)
-    outer = {"depthwise": 1, "square": inner}.get(kind, rng.randint(1, 8))
+    inner = {"groups": rng.randint(1, 8), "load_transposed": rng.choice([2, 4, 8])}.get(kind, 1)
+    outer = {"depthwise": 1, "load_transposed": inner}.get(kind, rng.randint(1, 8))
     axes = [random_axis(rng, [None, 80, 24, 9][rank]) for _ in range(rank)]
     size, taps, stride, dilation, padding = zip(*axes)
     return ConvSpec.of(
@@ -47,7 +47,7 @@ def random_lanes(rng: random.Random) -> ConvSpec:
 def test_any_geometry_gives_the_reference_numbers_on_any_team(kernel, seed):
     rng = random.Random(f"{kernel}{seed}")
     for _ in range(20):
-        spec = random_lanes(rng)
+        spec = random_depthwise_channels(rng)
         assert serves(spec)
         given = arrays(spec, kernel, rng)
         want = getattr(reference, kernel)(spec, *given)
@@ -61,11 +61,11 @@ def test_any_geometry_gives_the_reference_numbers_on_any_team(kernel, seed):
 def test_every_instruction_set(isa):
     rng = random.Random(isa)
     for _ in range(25):
-        spec, kernel = random_lanes(rng), rng.choice(["fprop", "dgrad"])
+        spec, kernel = random_depthwise_channels(rng), rng.choice(["fprop", "dgrad"])
         source, weight, bias, activation = arrays(spec, kernel, rng)
         want = getattr(reference, kernel)(spec, source, weight, bias, activation)
         source = np.ascontiguousarray(source) if rng.random() < 0.5 else channels_last(source)
-        call = LaneCall(kernel, spec, source, activation, Target.named(isa), 2)
+        call = DepthwiseChannelsCall(kernel, spec, source, activation, Target.named(isa), 2)
         np.testing.assert_array_equal(call(source, weight, bias, None), want, err_msg=f"{kernel} {spec}")
 
 
@@ -73,7 +73,7 @@ def test_every_instruction_set(isa):
 def test_weight_gradients_on_any_team(seed):
     rng = random.Random(f"wgrad{seed}")
     for n in range(20):
-        spec = exact(random_lanes(rng))
+        spec = exact(random_depthwise_channels(rng))
         x, y = (arranged(a, rng) for a in operands(spec, n))
         want = reference.wgrad(spec, x, y)
         for threads in (1, 2, 3):
@@ -85,9 +85,9 @@ def test_weight_gradients_on_any_team(seed):
 def test_weight_gradients_on_every_instruction_set(isa):
     rng = random.Random(isa)
     for n in range(25):
-        spec = exact(random_lanes(rng))
+        spec = exact(random_depthwise_channels(rng))
         x, y = (channels_last(a) if rng.random() < 0.6 else a for a in operands(spec, n))
-        found = LaneWgradCall(spec, x, y, Target.named(isa), 2)(x, y)
+        found = DepthwiseChannelsWgradCall(spec, x, y, Target.named(isa), 2)(x, y)
         np.testing.assert_array_equal(found, reference.wgrad(spec, x, y), err_msg=str(spec))
 
 
@@ -126,7 +126,7 @@ def test_no_kernel_leaves_its_arrays(side):
     rng = random.Random(side)
     runtime.set_num_threads(2)
     for _ in range(60):
-        spec, kernel = random_lanes(rng), rng.choice(["fprop", "dgrad"])
+        spec, kernel = random_depthwise_channels(rng), rng.choice(["fprop", "dgrad"])
         source, weight, bias, activation = arrays(spec, kernel, rng)
         want = getattr(reference, kernel)(spec, source, weight, bias, activation)
         source = guarded(source, side, rng.random() < 0.5)

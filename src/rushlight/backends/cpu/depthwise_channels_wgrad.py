@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.lanewise_wgrad import (
+from ...kernels.depthwise_channels_wgrad import (
     emit_finish,
     emit_in_place,
     emit_packed,
@@ -22,16 +22,16 @@ from ...kernels.lanewise_wgrad import (
 )
 from ...kernels.pack import Gather
 from ...plan.axes import interior, plain_phase
-from ...plan.blocking import Bands, cut_axis
-from ...plan.lanewise import gather_axes, gather_groups, plan_lane_wgrad
+from ...plan.blocking import PackedTiles, cut_axis
+from ...plan.depthwise_channels import gather_axes, gather_groups, plan_depthwise_channels_wgrad
 from ...plan.target import Target
 from ...plan.wgrad import tap_range
 from ...rules.spec import ConvSpec
+from .depthwise_channels import row_phase
 from .kernels import kernel, number_types, pack_entry
-from .lanewise import row_phase
 
 
-class LaneWgradCall:
+class DepthwiseChannelsWgradCall:
     """One prepared weight gradient; call it with (x, y)."""
 
     def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
@@ -42,20 +42,20 @@ class LaneWgradCall:
         (self.x_image, self.x_channel, *self.x_steps), (self.y_image, self.y_channel, *self.y_steps) = (
             _strides(array) for array in (x, y)
         )
-        plan = self.plan = plan_lane_wgrad(spec, target, (self.x_channel == 1, self.y_channel == 1))
+        plan = self.plan = plan_depthwise_channels_wgrad(spec, target, (self.x_channel == 1, self.y_channel == 1))
         self.channels = self.groups.count * self.groups.result
         terms = prod(spec.taps) * self.groups.source
         self.tap_groups = 1 if plan.in_place else -(-terms // plan.group)
-        self.listed = 1 if plan.spread else self.groups.source  # channels with slots of their own
+        self.listed = 1 if plan.broadcast else self.groups.source  # channels with packed indices of their own
         self.taps_size = (terms if plan.in_place else self.tap_groups * plan.group) * plan.width
         self.chunk_size = plan.panels * self.taps_size
         self.scratch_size = 0
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
         self.items = plan.chunks * -(-plan.panels // plan.panel_group)
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
-        self.place = self._places()
-        self.finish = kernel(target, "lanes wgrad finish", emit_finish, self.number, self.stored)["finish"]
-        words = len(self.place), plan.chunks, self.chunk_size, runtime.address(self.place)
+        self.indices = self._indices()
+        self.finish = kernel(target, "depthwise channels wgrad finish", emit_finish, self.number, self.stored)["finish"]
+        words = len(self.indices), plan.chunks, self.chunk_size, runtime.address(self.indices)
         self.finish_words = finish_params(self.number, self.stored).pack(0, 0, *words)
         self.result_dtype = x.dtype
 
@@ -78,9 +78,9 @@ class LaneWgradCall:
 
     def _prepare_in_place(self) -> None:
         plan, last = self.plan, self.axes[2]
-        phase, pitches = row_phase(last.phases[0], last.source), (self.x_steps[2], self.y_steps[2])
-        arguments = plan.lanes, plan.vectors, plan.rows, self.stored, self.number, phase, pitches
-        self.entry = kernel(self.target, "lanes wgrad in place", emit_in_place, *arguments)["sums"]
+        phase, leading_dimensions = row_phase(last.phases[0], last.source), (self.x_steps[2], self.y_steps[2])
+        arguments = plan.lanes, plan.vectors, plan.rows, self.stored, self.number, phase, leading_dimensions
+        self.entry = kernel(self.target, "depthwise channels wgrad in place", emit_in_place, *arguments)["sums"]
         steps = [axis.phases[0].step * stride for axis, stride in zip(self.axes, self.x_steps)]
         self.tables = []
         for axis, stride in zip(self.axes[:2], self.x_steps):
@@ -91,49 +91,50 @@ class LaneWgradCall:
         taps = (1, 1, 1, *self.spec.taps)[-3:]
         delta = (self.tables[1][1, 0] - self.tables[1][0, 0]).item() if taps[1] > 1 else 0
         words = self._common(counts, plan.block, steps, self.y_steps)
-        ahead = int(self.spec.bytes > 4 * self.target.l2)
-        words += [*taps[:2], *interior(last.phases[0], last.source), delta, ahead]
+        prefetch = int(self.spec.bytes > 4 * self.target.l2)
+        words += [*taps[:2], *interior(last.phases[0], last.source), delta, prefetch]
         addresses = [runtime.address(table) for table in self.tables]
         self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, *words, *addresses)
 
     def _prepare_packed(self) -> None:
         plan, groups, lanes = self.plan, self.groups, self.target.lanes(self.number.bytes)
         blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(self.axes, plan.block)]
-        slots = [len(axis.slots.coordinates) for axis in blocks]
+        extents_x = [len(axis.packing.coordinates) for axis in blocks]
         channels = plan.useful // groups.result * groups.source
-        pitch = plan.width if plan.spread else -(-channels // plan.lanes) * plan.lanes
-        bands = Bands(tuple(blocks), channels, pitch, (slots[2] + 1) * pitch)
-        job_x = Gather(bands, (*self.x_steps, self.x_channel), lanes)
-        row = bands.row if plan.spread else slots[2] * plan.width
-        band_size = slots[0] * slots[1] * row + plan.width
-        raw_place = 0 if plan.spread else band_size * groups.source
-        y_place = raw_place + bands.size
-        y_steps, job_y, y_size = self.y_steps, None, 0
+        leading_dimension = plan.width if plan.broadcast else -(-channels // plan.lanes) * plan.lanes
+        packed_tiles = PackedTiles(tuple(blocks), channels, leading_dimension, (extents_x[2] + 1) * leading_dimension)
+        descriptor_x = Gather(packed_tiles, (*self.x_steps, self.x_channel), lanes)
+        row = packed_tiles.row if plan.broadcast else extents_x[2] * plan.width
+        packed_size = extents_x[0] * extents_x[1] * row + plan.width
+        raw_offset = 0 if plan.broadcast else packed_size * groups.source
+        y_offset = raw_offset + packed_tiles.size
+        y_steps, descriptor_y, y_size = self.y_steps, None, 0
         if plan.y_packed:
             pieces = [cut_axis([plain_phase(a.result)], a.result, block) for a, block in zip(self.axes, plan.block)]
             extents = [piece.block for piece in pieces]
-            y_bands = Bands(tuple(pieces), plan.useful, plan.width, (extents[2] + 1) * plan.width)
-            job_y = Gather(y_bands, (*self.y_steps, self.y_channel), lanes)
-            y_steps, y_size = [extents[1] * y_bands.row, y_bands.row, plan.width], y_bands.size
-        self.scratch_size = y_place + y_size
-        expand = None if plan.spread else (groups.source, groups.result)
-        spread = max(1, plan.spread)
-        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, spread, expand, plan.y_packed
-        self.entry = kernel(self.target, "lanes wgrad packed", emit_packed, *arguments)["sums"]
+            y_tiles = PackedTiles(tuple(pieces), plan.useful, plan.width, (extents[2] + 1) * plan.width)
+            descriptor_y = Gather(y_tiles, (*self.y_steps, self.y_channel), lanes)
+            y_steps, y_size = [extents[1] * y_tiles.row, y_tiles.row, plan.width], y_tiles.size
+        self.scratch_size = y_offset + y_size
+        expand = None if plan.broadcast else (groups.source, groups.result)
+        broadcast = max(1, plan.broadcast)
+        arguments = plan.lanes, plan.vectors, self.stored, self.number, plan.group, broadcast, expand, plan.y_packed
+        self.entry = kernel(self.target, "depthwise channels wgrad packed", emit_packed, *arguments)["sums"]
         self.packers = [
-            pack_entry(self.target, job.form, self.stored, self.number) if job else None for job in (job_x, job_y)
+            pack_entry(self.target, descriptor.form, self.stored, self.number) if descriptor else None
+            for descriptor in (descriptor_x, descriptor_y)
         ]
-        taps = self._tap_slots(blocks, (slots[1] * row, row, plan.width), band_size)
-        self.tables = [job_x, job_y, taps]
+        taps = self._tap_offsets(blocks, (extents_x[1] * row, row, plan.width), packed_size)
+        self.tables = [descriptor_x, descriptor_y, taps]
         counts = [axis.count for axis in blocks]
         words = [
             *self._common(counts, [axis.block for axis in blocks], [0, 0, 0], y_steps),
             *(packer.address if packer else 0 for packer in self.packers),
             self.x_channel, self.y_channel, channels, groups.count * groups.source, self.tap_groups,
-            self.scratch_size, raw_place, y_place, row, slots[1] * row, band_size,
-            slots[0] * slots[1], slots[2], bands.row, pitch,
+            self.scratch_size, raw_offset, y_offset, row, extents_x[1] * row, packed_size,
+            extents_x[0] * extents_x[1], extents_x[2], packed_tiles.row, leading_dimension,
         ]  # fmt: skip
-        addresses = [job_x.address, job_y.address if job_y else 0, runtime.address(taps)]
+        addresses = [descriptor_x.address, descriptor_y.address if descriptor_y else 0, runtime.address(taps)]
         self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
 
     def _common(self, counts: list[int], block: list[int], x_steps: list[int], y_steps: list[int]) -> list[int]:
@@ -144,18 +145,18 @@ class LaneWgradCall:
             self.x_image, self.y_image, *x_steps, *y_steps,
         ]  # fmt: skip
 
-    def _tap_slots(self, blocks: list, steps: tuple[int, ...], band_size: int) -> np.ndarray:
-        """The slot of each tap and source channel; the last one again where the last group is not full."""
-        bases = [axis.slots.base[0] for axis in blocks]
-        slots = [
-            sum(base * step for base, step in zip(tap, steps)) + j * band_size
+    def _tap_offsets(self, blocks: list, steps: tuple[int, ...], packed_size: int) -> np.ndarray:
+        """The packed index of each tap and source channel; the last one again where the last group is not full."""
+        bases = [axis.packing.base[0] for axis in blocks]
+        extents_x = [
+            sum(base * step for base, step in zip(tap, steps)) + j * packed_size
             for tap in product(*bases)
             for j in range(self.listed)
         ]
-        missing = self.tap_groups * self.plan.group // max(1, self.plan.spread) - len(slots)
-        return np.array(slots + slots[-1:] * missing, np.int64)
+        missing = self.tap_groups * self.plan.group // max(1, self.plan.broadcast) - len(extents_x)
+        return np.array(extents_x + extents_x[-1:] * missing, np.int64)
 
-    def _places(self) -> np.ndarray:
+    def _indices(self) -> np.ndarray:
         """Where each number of the weight is among the sums of a chunk."""
         plan, deep, taps = self.plan, self.groups.source, prod(self.spec.taps)
         channel = np.arange(self.channels)

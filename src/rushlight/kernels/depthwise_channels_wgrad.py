@@ -1,7 +1,7 @@
 """The weight gradient of depthwise layers, channel multipliers and small groups: lanes are result channels.
 
-In: what a `LaneWgradPlan` fixes. Out: the kernels `sums`, in one of two forms, and `finish`, which adds the chunks and
-puts each sum where it belongs in the weight.
+In: what a `DepthwiseChannelsWgradPlan` fixes. Out: the kernels `sums`, in one of two forms, and `finish`, which adds
+the chunks and puts each sum where it belongs in the weight.
 
     for item (chunk of the pixels, panels):  for block of the chunk:  for panel:
         [pack x and y]
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from ..language.ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
 from ..language.loops import divide
-from .lanewise import RowPhase, expand_band, spread_channels
+from .depthwise_channels import RowPhase, broadcast_channels, expand_packed_tile
 
 _CHAINS = 6
 """Sums that must be under way at once to hide the latency of a multiply-add."""
@@ -39,11 +39,13 @@ class _Sums:
             [[f.var(vec(number, lanes), 0.0) for _ in range(vectors)] for _ in range(taps)] for _ in range(self.sets)
         ]
 
-    def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer, spread: int) -> None:
-        """One pixel of one tap, all vectors; of its `spread` channels, each a sum of its own."""
+    def add(self, which: int, tap: int, factors: Sequence[Value], x: Pointer, broadcast: int) -> None:
+        """One pixel of one tap, all vectors; of its `broadcast` channels, each a sum of its own."""
         for v, factor in enumerate(factors):
-            channels = range(spread)
-            for j, value in zip(channels, spread_channels(self.f, x[v * self.lanes], self.lanes, spread, channels)):
+            channels = range(broadcast)
+            for j, value in zip(
+                channels, broadcast_channels(self.f, x[v * self.lanes], self.lanes, broadcast, channels)
+            ):
                 self.add_value(which, tap * len(channels) + j, v, factor, value)
 
     def add_value(self, which: int, tap: int, v: int, factor: Value, value: Value) -> None:
@@ -51,7 +53,7 @@ class _Sums:
         total = self.held[which % self.sets][tap][v]
         total.value = self.f.fma(factor, value, total.value)
 
-    def leave(self, place: Pointer, first: Value) -> None:
+    def leave(self, target: Pointer, first: Value) -> None:
         """Add the sets up, and to what is in memory unless this is the first block."""
         f, width = self.f, self.vectors * self.lanes
         for tap in range(self.taps):
@@ -59,7 +61,7 @@ class _Sums:
                 total = self.held[0][tap][v]
                 for held in self.held[1:]:
                     total.value = total.value + held[tap][v].value
-                here = place[tap * width + v * self.lanes]
+                here = target[tap * width + v * self.lanes]
                 with f.if_(first == 0):
                     total.value = total.value + here.load(self.lanes)
                 here.store(total.value)
@@ -72,17 +74,20 @@ def in_place_params(source: Type, number: Type) -> Params:
     """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside);
     delta_h: from the row of one tap to that of the next."""
     pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number))
-    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h", "ahead"]
+    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h", "prefetch"]
     return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h"), ptr(i64)))
 
 
 def emit_in_place(
     k: Module, lanes: int, vectors: int, rows: int, source: Type, number: Type, phase: RowPhase,
-    pitches: tuple[int, int],
+    leading_dimensions: tuple[int, int],
 ) -> None:  # fmt: skip
-    """Exports `sums`. `rows` of taps are summed at once; `phase` is the last axis, `pitches` the numbers from one
-    position of it to the next in x and y."""
-    tiles = {r: _emit_rows_tile(k, lanes, vectors, source, number, r, phase, pitches) for r in dict.fromkeys((rows, 1))}
+    """Exports `sums`. `rows` of taps are summed at once; `phase` is the last axis, `leading_dimensions` the numbers
+    from one position of it to the next in x and y."""
+    tiles = {
+        r: _emit_rows_tile(k, lanes, vectors, source, number, r, phase, leading_dimensions)
+        for r in dict.fromkeys((rows, 1))
+    }
     width = lanes * vectors
 
     def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
@@ -108,10 +113,10 @@ def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, f
         at = plane["x"][p.tap_h[h * 3].load() + low * p.x_h]
         count = f.max(high - low, 0)
         span = [block["begin_w"], block["end_w"], p.out_w, p.inner_begin, p.inner_end]
-        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h, p.ahead]
+        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h, p.prefetch]
         fresh = fresh.to(i64) if isinstance(fresh, Value) else f.const(i64, fresh)
-        across, place = plane["y"][low * p.y_h], sums[h * p.row_sums]
-        f.call(tiles[height], at, across, place, fresh, plane["count"], count, *span, *steps)
+        across, target = plane["y"][low * p.y_h], sums[h * p.row_sums]
+        f.call(tiles[height], at, across, target, fresh, plane["count"], count, *span, *steps)
 
     def inside(h: Value | int) -> tuple[Value, Value]:
         entry = p.tap_h[h * 3]
@@ -132,18 +137,18 @@ def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, f
         run(1, h, *inside(h), first)
 
 
-def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, pitches) -> Function:  # noqa: ANN001
+def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, leading_dimensions) -> Function:  # noqa: ANN001
     """Some rows of taps over the rows of a block, along which all of them are inside x.
 
-    for d, h:  left border;  interior, some pixels at a time: load once, every (pixel, tap) that meets;  right border
+    for d, h:  left border;  interior, some pixels at a time: load once, every (pixel, tap) there;  right border
     """
     names = ["first", "count_d", "count_h", "begin", "end", "out", "inner_begin", "inner_end"]
-    names += ["x_d", "x_h", "y_d", "y_h", "delta", "ahead"]
-    signature = [("x", ptr(source)), ("y", ptr(source)), ("place", ptr(number)), *((name, i64) for name in names)]
+    names += ["x_d", "x_h", "y_d", "y_h", "delta", "prefetch"]
+    signature = [("x", ptr(source)), ("y", ptr(source)), ("target", ptr(number)), *((name, i64) for name in names)]
     taps = len(phase.taps)
     with k.function(f"tile{rows}", signature, inline=False) as made:
-        f, x, y, place, first, count_d, count_h, begin, end, out, inner_begin, inner_end, *steps = made
-        x_d, x_h, y_d, y_h, delta, ahead = steps
+        f, x, y, target, first, count_d, count_h, begin, end, out, inner_begin, inner_end, *steps = made
+        x_d, x_h, y_d, y_h, delta, prefetch = steps
         sums = _Sums(f, number, lanes, vectors, rows * taps)
         lo = f.max(inner_begin, begin)
         hi = f.max(lo, f.min(inner_end, end))
@@ -151,56 +156,63 @@ def _emit_rows_tile(k, lanes, vectors, source, number, rows, phase, pitches) -> 
         with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
             at, across = x[d * x_d + h * x_h], y[d * y_d + h * y_h]
 
-            def place_pixels(t: Value | int, inside: Sequence, at=at, across=across) -> None:  # noqa: ANN001
-                starts = [at[t * (phase.step * pitches[0]) + r * delta] for r in range(rows)]
-                _meet(f, sums, starts, across[t * pitches[1]], inside, phase, pitches)
+            def accumulate(t: Value | int, inside: Sequence, at=at, across=across) -> None:  # noqa: ANN001
+                starts = [at[t * (phase.step * leading_dimensions[0]) + r * delta] for r in range(rows)]
+                _accumulate(f, sums, starts, across[t * leading_dimensions[1]], inside, phase, leading_dimensions)
 
             if phase.left:
                 with f.if_(begin == 0):
-                    place_pixels(0, phase.left)
+                    accumulate(0, phase.left)
             middle, room = lo, k.target.registers - rows * taps * vectors
             most = next(pixels for pixels in (4, 2, 1) if pixels == 1 or pixels * vectors < room)
             for pixels in dict.fromkeys((most, 1)):
                 stop = middle + (hi - middle) // pixels * pixels
                 with f.loop(middle, stop, pixels) as t:
                     if pixels == most:
-                        with f.if_(ahead != 0):
-                            below = at[t * (phase.step * pitches[0]) + (rows - 1) * delta + x_h]
-                            _fetch_ahead(sums, below, across[t * pitches[1] + y_h], pixels, phase, pitches)
-                    place_pixels(t, everything * pixels)
+                        with f.if_(prefetch != 0):
+                            below = at[t * (phase.step * leading_dimensions[0]) + (rows - 1) * delta + x_h]
+                            _prefetch_next_row(
+                                sums, below, across[t * leading_dimensions[1] + y_h], pixels, phase, leading_dimensions
+                            )
+                    accumulate(t, everything * pixels)
                 middle = stop
             if phase.right:
                 with f.if_(end == out):
-                    place_pixels(inner_end, phase.right)
-        sums.leave(place, first)
+                    accumulate(inner_end, phase.right)
+        sums.leave(target, first)
     return f
 
 
-def _fetch_ahead(sums: _Sums, x: Pointer, y: Pointer, pixels: int, phase: RowPhase, pitches: tuple[int, int]) -> None:
-    """Ask for what the next row of results will be the first to read."""
+def _prefetch_next_row(
+    sums: _Sums, x: Pointer, y: Pointer, pixels: int, phase: RowPhase, leading_dimensions: tuple[int, int]
+) -> None:
+    """Prefetch what the next row of results will be the first to read."""
     for v in range(0, sums.vectors, max(1, 64 // (sums.lanes * x.of.bytes))):
         for position in range(phase.step * pixels):
-            x[(position + min(phase.offsets)) * pitches[0] + v * sums.lanes].prefetch()
+            x[(position + min(phase.offsets)) * leading_dimensions[0] + v * sums.lanes].prefetch()
         for position in range(pixels):
-            y[position * pitches[1] + v * sums.lanes].prefetch()
+            y[position * leading_dimensions[1] + v * sums.lanes].prefetch()
 
 
-def _meet(f, sums, starts, across, inside, phase, pitches) -> None:  # noqa: ANN001
+def _accumulate(f, sums, starts, across, inside, phase, leading_dimensions) -> None:  # noqa: ANN001
     """Some pixels: those of `inside`, each with (first tap, how many)."""
     taps = len(phase.taps)
-    meets: dict[int, list[tuple[int, int]]] = {}
+    pairs_at: dict[int, list[tuple[int, int]]] = {}
     for r, (first, count) in enumerate(inside):
         for j in range(first, first + count):
-            meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
+            pairs_at.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
     factors = [
-        [across[r * pitches[1] + v * sums.lanes].load(sums.lanes).to(sums.number) for v in range(sums.vectors)]
+        [
+            across[r * leading_dimensions[1] + v * sums.lanes].load(sums.lanes).to(sums.number)
+            for v in range(sums.vectors)
+        ]
         for r in range(len(inside))
     ]
     for row, start in enumerate(starts):
-        for position in sorted(meets):
+        for position in sorted(pairs_at):
             for v in range(sums.vectors):
-                value = start[position * pitches[0] + v * sums.lanes].load(sums.lanes).to(sums.number)
-                for r, j in meets[position]:
+                value = start[position * leading_dimensions[0] + v * sums.lanes].load(sums.lanes).to(sums.number)
+                for r, j in pairs_at[position]:
                     sums.add_value(r, row * taps + j, v, factors[r][v], value)
 
 
@@ -208,60 +220,64 @@ def _meet(f, sums, starts, across, inside, phase, pitches) -> None:  # noqa: ANN
 
 
 def packed_params(source: Type, number: Type) -> Params:
-    """The words of `sums` on packed bands. taps: the slot of each tap and source channel, in groups of equal length."""
+    """The words of `sums` on packed tiles. taps: the packed index of each tap and source channel, in groups of equal
+    length."""
     pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number), scratch=ptr(number))
     words = [
         *_BLOCKS, "pack_x", "pack_y", "x_channel", "y_channel", "panel_channels", "source_channels", "tap_groups",
-        "scratch_size", "raw_place", "y_place", "row", "plane", "band_size", "rows", "slots", "raw_row", "raw_pitch",
+        "scratch_size", "raw_offset", "y_offset", "row", "plane", "packed_size", "rows", "packed_w", "raw_row",
+        "raw_leading_dimension",
     ]  # fmt: skip
-    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("job_x", "job_y", "taps"), ptr(i64)))
+    return Params(
+        **pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("descriptor_x", "descriptor_y", "taps"), ptr(i64))
+    )
 
 
 def emit_packed(
-    k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, spread: int,
+    k: Module, lanes: int, vectors: int, source: Type, number: Type, group: int, broadcast: int,
     expand: tuple[int, int] | None, y_packed: bool,
 ) -> None:  # fmt: skip
-    """Exports `sums`. `group`: sums at once; `spread`: channels a group that registers spread over its lanes (1: none);
-    `expand`: channels a group of x and y where the band is widened, else None."""
+    """Exports `sums`. `group`: sums at once; `broadcast`: channels a group that registers broadcast over its lanes (1:
+    none); `expand`: channels a group of x and y where the packed tile is widened, else None."""
     width = lanes * vectors
-    tile = _emit_group_tile(k, lanes, vectors, number, group, spread)
+    tile = _emit_group_tile(k, lanes, vectors, number, group, broadcast)
     with k.kernel("sums", packed_params(source, number)) as (f, p):
-        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
-        raw = band[p.raw_place]
+        packed_tile = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        raw = packed_tile[p.raw_offset]
 
         def panels(block: dict, first: Value, panel: Value, sums: Pointer) -> None:
             from_channel = panel * p.panel_channels
             x, numbers = block["x"][from_channel * p.x_channel], [block[f"number_{axis}"] for axis in "dhw"]
             many = f.min(p.panel_channels, p.source_channels - from_channel)
-            f.call_address(p.pack_x, p.job_x, x, raw, *numbers, many)
+            f.call_address(p.pack_x, p.descriptor_x, x, raw, *numbers, many)
             if expand:
-                expand_band(f, p, lanes, vectors, raw, band, *expand)
+                expand_packed_tile(f, p, lanes, vectors, raw, packed_tile, *expand)
             y = block["y"][panel * p.useful * p.y_channel]
             counts = [block[f"end_{axis}"] - block[f"begin_{axis}"] for axis in "dhw"]
             if y_packed:
                 many = f.min(p.useful, p.channels - panel * p.useful)
-                f.call_address(p.pack_y, p.job_y, y, band[p.y_place], *numbers, many)
-                y = band[p.y_place]
+                f.call_address(p.pack_y, p.descriptor_y, y, packed_tile[p.y_offset], *numbers, many)
+                y = packed_tile[p.y_offset]
             else:
                 for axis in "dhw":
                     y = y[block[f"begin_{axis}"] * getattr(p, f"y_{axis}")]
             steps = [p.plane, p.row, p.y_d, p.y_h, p.y_w]
             with f.loop(0, p.tap_groups) as g:
-                taps = p.taps[g * (group // spread)]
-                f.call(tile, band, y, sums[g * (group * width)], taps, first.to(i64), *counts, *steps)
+                taps = p.taps[g * (group // broadcast)]
+                f.call(tile, packed_tile, y, sums[g * (group * width)], taps, first.to(i64), *counts, *steps)
 
         _each_block(f, p, width, panels)
 
 
-def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: int, spread: int) -> Function:
+def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: int, broadcast: int) -> Function:
     """A group of taps over the pixels of a block: for d, h, w:  y once, every tap's x."""
     names = ["first", "count_d", "count_h", "count_w", "x_d", "x_h", "y_d", "y_h", "y_w"]
-    signature = [("x", ptr(number)), ("y", ptr(number)), ("place", ptr(number)), ("taps", ptr(i64))]
+    signature = [("x", ptr(number)), ("y", ptr(number)), ("target", ptr(number)), ("taps", ptr(i64))]
     width = lanes * vectors
     with k.function("tile", [*signature, *((name, i64) for name in names)], inline=False) as made:
-        f, x, y, place, taps, first, count_d, count_h, count_w, x_d, x_h, y_d, y_h, y_w = made
+        f, x, y, target, taps, first, count_d, count_h, count_w, x_d, x_h, y_d, y_h, y_w = made
         sums = _Sums(f, number, lanes, vectors, group)
-        starts = [x[taps[j].load()] for j in range(group // spread)]
+        starts = [x[taps[j].load()] for j in range(group // broadcast)]
         with f.loop(0, count_d) as d, f.loop(0, count_h) as h:
             moved, across = d * x_d + h * x_h, y[d * y_d + h * y_h]
             middle: Value | int = 0
@@ -272,9 +288,9 @@ def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: i
                         pixel = across[(t + r) * y_w]
                         factors = [pixel[v * lanes].load(lanes) for v in range(vectors)]
                         for j, start in enumerate(starts):
-                            sums.add(r, j, factors, start[moved + t * width][r * width], spread)
+                            sums.add(r, j, factors, start[moved + t * width][r * width], broadcast)
                 middle = stop
-        sums.leave(place, first)
+        sums.leave(target, first)
     return f
 
 
@@ -283,7 +299,7 @@ def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: i
 
 def _each_block(f: Function, p, width: int, body) -> None:  # noqa: ANN001
     """`body(block, first block?, panel, its sums)` for every item of the work."""
-    with f.claim(p.next, p.chunks * p.panel_groups) as item:
+    with f.dynamic_loop(p.next, p.chunks * p.panel_groups) as item:
         chunk, group = divide(item, p.panel_groups)
         begin, end = chunk * p.blocks // p.chunks, (chunk + 1) * p.blocks // p.chunks
         first_panel = group * p.panel_group
@@ -308,19 +324,19 @@ def _block(f: Function, p, number: Value) -> dict:  # noqa: ANN001
 
 
 def finish_params(number: Type, result: Type) -> Params:
-    """The words of `finish`; place: of each number of the weight among the sums of a chunk."""
+    """The words of `finish`; indices: of each number of the weight among the sums of a chunk."""
     words = dict.fromkeys(("count", "chunks", "chunk_size"), i64)
-    return Params(sums=ptr(number), result=ptr(result), **words, place=ptr(i64))
+    return Params(sums=ptr(number), result=ptr(result), **words, indices=ptr(i64))
 
 
 def emit_finish(k: Module, number: Type, result: Type) -> None:
-    """Exports `finish`:  result[i] = Σ over chunks, in order,  sums[chunk][place[i]]."""
+    """Exports `finish`:  result[i] = Σ over chunks, in order,  sums[chunk][indices[i]]."""
     with k.kernel("finish", finish_params(number, result)) as (f, p):
         piece = 1024
-        with f.claim(p.next, f.ceil_div(p.count, piece)) as item:
+        with f.dynamic_loop(p.next, f.ceil_div(p.count, piece)) as item:
             with f.loop(item * piece, f.min((item + 1) * piece, p.count)) as i:
-                place = p.sums[p.place[i].load()]
-                total = f.var(number, place.load())
+                target = p.sums[p.indices[i].load()]
+                total = f.var(number, target.load())
                 with f.loop(1, p.chunks) as chunk:
-                    total.value = total.value + place[chunk * p.chunk_size].load()
+                    total.value = total.value + target[chunk * p.chunk_size].load()
                 p.result[i].store(total.value.to(result))

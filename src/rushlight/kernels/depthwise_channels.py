@@ -1,7 +1,7 @@
 """Kernels in which every lane is a result channel of its own: depthwise, channel multipliers, small groups.
 
-In: what a `LanePlan` fixes. Out: a module with the kernel `lanes`, in one of two forms; `lanewise_call` makes its words
-and tables. Weights come packed as [panel][taps d][taps h][taps w][source channel][lane].
+In: what a `DepthwiseChannelsPlan` fixes. Out: a module with the kernel `depthwise_channels`, in one of two forms;
+`backends.cpu` makes its words and tables. Weights come packed as [panel][taps d][taps h][taps w][source channel][lane].
 
 In place (depthwise, channels-last): nothing is copied; taps outside the source are left out.
 
@@ -9,10 +9,10 @@ In place (depthwise, channels-last): nothing is copied; taps outside the source 
         interior: tiles of pixels;  for the row's taps d, h:  load each source vector once, use it for every tap w
         borders:  single pixels over the taps that are inside
 
-Packed: see `pack`; a tile runs along the slots of a row and over one list of all taps and source channels.
+Packed: see `pack`; a tile runs along the packed indices of a row and over one list of all taps and source channels.
 
     for item (image, block, panel):  pack;  for phases:  for row:  tiles of pixels:
-        for (slot, weight) in taps:  sums[pixel] += band[slot + pixel] · weight
+        for (packed index, weight) in taps:  sums[pixel] += packed tile[packed index + pixel] · weight
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from ..language.loops import divide
 
 
 class Tile(NamedTuple):
-    """What both forms share: the vectors of a tile, the numbers of pixels it may hold, the epilogue; and for bands,
-    whether taps outside the source are skipped instead of multiplied by zero, how many channels of a group are spread
-    over its lanes in registers (1: none are), and how many tiles lie side by side in a panel."""
+    """What both forms share: the vectors of a tile, the numbers of pixels it may hold, the epilogue; and for packed
+    tiles, whether taps outside the source are skipped instead of multiplied by zero, how many channels of a group are
+    broadcast over its lanes in registers (1: none are), and how many tiles lie side by side in a panel."""
 
     lanes: int
     vectors: int
     pixels: tuple[int, ...]
     relu: bool
     skips: bool = False
-    spread: int = 1
-    abreast: int = 1
+    broadcast: int = 1
+    unroll: int = 1
 
     @property
     def width(self) -> int:
         """Lanes of a panel."""
-        return self.vectors * self.lanes * self.abreast
+        return self.vectors * self.lanes * self.unroll
 
 
 class RowPhase(NamedTuple):
@@ -60,14 +60,14 @@ class RowPhase(NamedTuple):
 _IN_PLACE_WORDS = [
     "images", "rows", "height", "first", "pieces", "piece", "row_blocks", "row_block",
     "panels", "panel_group", "panel_groups", "channels", "source_image", "result_image", "result_row", "panel_size",
-    "delta_d", "delta_h", "weight_d", "weight_h", "ahead",
+    "delta_d", "delta_h", "weight_d", "weight_h", "prefetch_rows",
 ]  # fmt: skip
 
 
 def in_place_params(source: Type, number: Type) -> Params:
     """The words of the kernel in place.
 
-    ahead: rows of the source to ask for before they are read, as many as the next row of results has new ones;
+    prefetch_rows: rows of the source to prefetch, as many as the next row of results has new ones;
     table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
     table_w: of a phase (first position, begin and end of the interior, offset of position 0 in the row of results)."""
     pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source))
@@ -76,14 +76,20 @@ def in_place_params(source: Type, number: Type) -> Params:
 
 
 def emit_in_place(
-    k: Module, tile: Tile, source: Type, number: Type, phases: Sequence[RowPhase], pitch: int, result_pitch: int
+    k: Module,
+    tile: Tile,
+    source: Type,
+    number: Type,
+    phases: Sequence[RowPhase],
+    leading_dimension: int,
+    result_leading_dimension: int,
 ) -> None:
-    """The kernel in place. `pitch` and `result_pitch`: numbers from one position of the last axis to the next, of the
-    source and, within a phase, of the result."""
-    with k.kernel("lanes", in_place_params(source, number)) as (f, p):
-        p.pitch, p.result_pitch, p.number = pitch, result_pitch, number
+    """The kernel in place. `leading_dimension` and `result_leading_dimension`: numbers from one position of the last
+    axis to the next, of the source and, within a phase, of the result."""
+    with k.kernel("depthwise_channels", in_place_params(source, number)) as (f, p):
+        p.leading_dimension, p.result_leading_dimension, p.number = leading_dimension, result_leading_dimension, number
         items = p.images * p.row_blocks * p.pieces * p.panel_groups
-        with f.claim(p.next, items) as item:
+        with f.dynamic_loop(p.next, items) as item:
             rest, panels = divide(item, p.panel_groups)
             rest, piece = divide(rest, p.pieces)
             image, block = divide(rest, p.row_blocks)
@@ -96,7 +102,7 @@ def emit_in_place(
 
 
 class _Rows(NamedTuple):
-    """The rows of taps that one row of results meets."""
+    """The rows of taps that one row of results needs."""
 
     count_d: Value
     count_h: Value
@@ -120,22 +126,22 @@ def _in_place_row(f: Function, p, tile: Tile, phases, source, result, row: Value
         everything = [(0, len(phase.taps))]
         start, lo, hi = (entry[i].load() for i in range(3))
 
-        def place(t: Value, inside: Sequence[tuple[int, int]], phase=phase, line=line) -> None:  # noqa: ANN001
-            _place_panels(f, p, tile, rows, phase, t, inside, line[t * p.result_pitch])
+        def compute(t: Value, inside: Sequence[tuple[int, int]], phase=phase, line=line) -> None:  # noqa: ANN001
+            _compute_panels(f, p, tile, rows, phase, t, inside, line[t * p.result_leading_dimension])
 
         if phase.left:
             with f.if_(piece == 0):
-                place(start, phase.left)
+                compute(start, phase.left)
         _tiled(
             f, f.max(lo, begin), f.min(hi, end), tile.pixels,
-            lambda t, pixels: place(t, everything * pixels),  # noqa: B023
+            lambda t, pixels: compute(t, everything * pixels),  # noqa: B023
         )  # fmt: skip
         if phase.right:
             with f.if_(piece == p.pieces - 1):
-                place(hi, phase.right)
+                compute(hi, phase.right)
 
 
-def _place_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: Value, inside, line) -> None:  # noqa: ANN001
+def _compute_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: Value, inside, line) -> None:  # noqa: ANN001
     """The positions from t on, as many as `inside` has entries: which taps of each (first, how many) are inside."""
     most = tile.pixels[0]
     for first in range(0, len(inside), most):
@@ -146,34 +152,34 @@ def _place_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: V
             bias = [p.bias[channel + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
             sums = _start(f, tile, len(some), p.number, bias)
             here = rows._replace(
-                source=rows.source[(t + first) * (phase.step * p.pitch) + channel],
+                source=rows.source[(t + first) * (phase.step * p.leading_dimension) + channel],
                 weights=rows.weights[panel * p.panel_size],
             )
             if phase.taps:
-                with f.loop(0, p.ahead) as row:
-                    _fetch_ahead(p, tile, here.source[(rows.count_h + row) * p.delta_h], phase, len(some))
+                with f.loop(0, p.prefetch_rows) as row:
+                    _prefetch_next_row(p, tile, here.source[(rows.count_h + row) * p.delta_h], phase, len(some))
             _sum_rows(f, p, tile, here, phase, sums, some)
-            _finish(f, tile, sums, line[channel + first * p.result_pitch], p.result_pitch, None)
+            _finish(f, tile, sums, line[channel + first * p.result_leading_dimension], p.result_leading_dimension, None)
 
 
-def _fetch_ahead(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:  # noqa: ANN001
-    """Ask for what the next row of results will read first: a row of the source below those of this one.
+def _prefetch_next_row(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:  # noqa: ANN001
+    """Prefetch what the next row of results will read first: a row of the source below those of this one.
 
     What reads memory in pieces of a pixel is not foreseen well by the machine: a fifth of the time, measured."""
     for position in range(phase.step * pixels):
         for v in range(tile.vectors):
-            below[(position + min(phase.offsets)) * p.pitch + v * tile.lanes].prefetch()
+            below[(position + min(phase.offsets)) * p.leading_dimension + v * tile.lanes].prefetch()
 
 
 def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: list, inside) -> None:  # noqa: ANN001
-    """for taps d, h:  for positions under the tile, in order:  load once;  every (pixel, tap) that meets there"""
-    meets: dict[int, list[tuple[int, int]]] = {}
+    """for taps d, h:  for positions under the tile, in order:  load once;  every (pixel, tap) at it"""
+    pairs_at: dict[int, list[tuple[int, int]]] = {}
     for r, (first, count) in enumerate(inside):
         for j in range(first, first + count):
-            meets.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
-    if not meets:
+            pairs_at.setdefault(r * phase.step + phase.offsets[j], []).append((r, j))
+    if not pairs_at:
         return
-    used = sorted({j for pairs in meets.values() for _, j in pairs})
+    used = sorted({j for pairs in pairs_at.values() for _, j in pairs})
     with f.loop(0, rows.count_d) as d, f.loop(0, rows.count_h) as h:
         source = rows.source[d * p.delta_d + h * p.delta_h]
         weights = rows.weights[d * p.weight_d + h * p.weight_h]
@@ -181,10 +187,10 @@ def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: li
             j: [weights[phase.taps[j] * tile.width + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
             for j in used
         }
-        for position in sorted(meets):
+        for position in sorted(pairs_at):
             for v in range(tile.vectors):
-                value = source[position * p.pitch + v * tile.lanes].load(tile.lanes).to(p.number)
-                for r, j in meets[position]:
+                value = source[position * p.leading_dimension + v * tile.lanes].load(tile.lanes).to(p.number)
+                for r, j in pairs_at[position]:
                     sums[r][v].value = f.fma(value, factors[j][v], sums[r][v].value)
 
 
@@ -193,30 +199,30 @@ def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: li
 _PACKED_WORDS = [
     "pack", "images", "block_d", "block_h", "block_w", "count_d", "count_h", "count_w", "panels", "useful", "channels",
     "first_d", "first_h", "first_w", "source_image", "source_channel", "panel_channels", "source_channels",
-    "panel_size", "phases", "row", "plane", "band_size", "rows", "slots", "raw_row", "raw_pitch",
+    "panel_size", "phases", "row", "plane", "packed_size", "rows", "packed_w", "raw_row", "raw_leading_dimension",
     "result_image", "result_d", "result_h", "result_w", "scratch_size",
 ]  # fmt: skip
 
 
 def packed_params(source: Type, number: Type) -> Params:
-    """The words of the kernel on packed bands.
+    """The words of the kernel on packed tiles.
 
     phase_table: for each combination of phases (begin, end of d, of h, of w, offset of position 0 in the result, steps
-    in the result of d, h, w, first tap, taps, first row of taps, rows, first reach);
-    taps: (slot offset, weight offset); tap_rows: (slot offset, weight offset, first and last position inside of d, of
-    h); reach: for each position of w the first and last of a row's taps inside."""
+    in the result of d, h, w, first tap, taps, first row of taps, rows, first of in_bounds); taps: (packed index offset,
+    weight offset); tap_rows: (packed index offset, weight offset, first and last position inside of d, of h);
+    in_bounds: for each position of w the first and last of a row's taps inside."""
     pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source), scratch=ptr(number))
-    tables = dict.fromkeys(("job", "phase_table", "taps", "tap_rows", "reach"), ptr(i64))
+    tables = dict.fromkeys(("descriptor", "phase_table", "taps", "tap_rows", "in_bounds"), ptr(i64))
     return Params(**pointers, **dict.fromkeys(_PACKED_WORDS, i64), **tables)
 
 
 def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple[int, int] | None) -> None:
-    """The kernel on packed bands. `expand`: channels a group of source and result, or None where lanes are channels."""
-    with k.kernel("lanes", packed_params(source, number)) as (f, p):
-        band = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
-        raw = band[p.band_size * expand[0]] if expand else band
+    """The kernel on packed tiles. `expand`: channels a group of source and result, or None where lanes are channels."""
+    with k.kernel("depthwise_channels", packed_params(source, number)) as (f, p):
+        packed_tile = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
+        raw = packed_tile[p.packed_size * expand[0]] if expand else packed_tile
         items = p.images * p.count_d * p.count_h * p.count_w * p.panels
-        with f.claim(p.next, items) as item:
+        with f.dynamic_loop(p.next, items) as item:
             rest, w = divide(item, p.count_w)
             rest, h = divide(rest, p.count_h)
             rest, d = divide(rest, p.count_d)
@@ -224,29 +230,31 @@ def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple
             from_channel = panel * p.panel_channels
             here = p.source[image * p.source_image + from_channel * p.source_channel]
             many = f.min(p.panel_channels, p.source_channels - from_channel)
-            f.call_address(p.pack, p.job, here, raw, d, h, w, many)
+            f.call_address(p.pack, p.descriptor, here, raw, d, h, w, many)
             if expand:
-                expand_band(f, p, tile.lanes, tile.vectors * tile.abreast, raw, band, *expand)
+                expand_packed_tile(f, p, tile.lanes, tile.vectors * tile.unroll, raw, packed_tile, *expand)
             starts = [
                 getattr(p, f"first_{axis}") + number_ * getattr(p, f"block_{axis}")
                 for axis, number_ in zip("dhw", (d, h, w))
             ]
-            _packed_phases(f, p, tile, source, number, band, image, panel, starts)
+            _packed_phases(f, p, tile, source, number, packed_tile, image, panel, starts)
 
 
-def expand_band(f: Function, p, lanes: int, vectors: int, raw: Pointer, band: Pointer, deep: int, wide: int) -> None:  # noqa: ANN001
-    """for each slot, for j:  band_j[slot][lane] = raw[slot][lane // wide · deep + j]"""
+def expand_packed_tile(
+    f: Function, p, lanes: int, vectors: int, raw: Pointer, packed_tile: Pointer, deep: int, wide: int,  # noqa: ANN001
+) -> None:  # fmt: skip
+    """for each packed index, for j:  band_j[index][lane] = raw[index][lane // wide · deep + j]"""
     width = lanes * vectors
     useful = width // wide * wide
     needed = useful // wide * deep
     pieces = -(-needed // lanes)
-    with f.loop(0, p.rows) as r, f.loop(0, p.slots) as s:
-        at, to = raw[r * p.raw_row + s * p.raw_pitch], band[r * p.row + s * width]
+    with f.loop(0, p.rows) as r, f.loop(0, p.packed_w) as s:
+        at, to = raw[r * p.raw_row + s * p.raw_leading_dimension], packed_tile[r * p.row + s * width]
         held = [at[i * lanes].load(lanes) for i in range(pieces)]
         for j in range(deep):
             for v in range(vectors):
                 which = [min(lane, useful - 1) // wide * deep + j for lane in range(v * lanes, (v + 1) * lanes)]
-                to[j * p.band_size + v * lanes].store(_choose(f, held, which, lanes))
+                to[j * p.packed_size + v * lanes].store(_choose(f, held, which, lanes))
 
 
 def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> Value:
@@ -267,7 +275,7 @@ def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> 
     return result
 
 
-def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> None:  # noqa: ANN001
+def _packed_phases(f, p, tile, source, number, packed_tile, image, panel, starts) -> None:  # noqa: ANN001
     channel, weights = panel * p.useful, p.weight[panel * p.panel_size]
     with f.loop(0, p.phases) as phase:
         entry = p.phase_table[phase * 15]
@@ -278,35 +286,35 @@ def _packed_phases(f, p, tile, source, number, band, image, panel, starts) -> No
             lows.append(f.max(words[2 * i], starts[i]))
             highs.append(f.min(words[2 * i + 1], starts[i] + getattr(p, f"block_{axis}")))
         lists = _Taps(p.taps[words[10] * 2], words[11], p.tap_rows[words[12] * 6], words[13])
-        reach = p.reach[(words[14] - words[4]) * 2]
+        in_bounds = p.in_bounds[(words[14] - words[4]) * 2]
         with (
             f.loop(lows[0], highs[0]) as d,
             f.loop(lows[1], highs[1]) as h,
-            _abreast(f, p, tile, channel) as (lane, left),
+            _unrolled(f, p, tile, channel) as (lane, left),
         ):
             masks = [f.mask(left - v * tile.lanes, tile.lanes, source) for v in range(tile.vectors)]
             bias = [p.bias[channel + lane + v * tile.lanes].load(tile.lanes) for v in range(tile.vectors)]
-            line = band[(d - starts[0]) * p.plane + (h - starts[1]) * p.row + lane]
+            line = packed_tile[(d - starts[0]) * p.plane + (h - starts[1]) * p.row + lane]
             out = base[d * words[7] + h * words[8] + lane]
             factors = weights[lane]
 
-            def place(t: Value, pixels: int) -> None:
+            def compute(t: Value, pixels: int) -> None:
                 sums = _start(f, tile, pixels, number, bias)
-                slot = line[(t - starts[2]) * tile.width]
+                pixel = line[(t - starts[2]) * tile.width]
                 if tile.skips:
-                    _sum_inside(f, tile, lists, slot, factors, sums, (d, h), reach[t * 2])
+                    _sum_inside(f, tile, lists, pixel, factors, sums, (d, h), in_bounds[t * 2])
                 else:
-                    _sum_taps(f, tile, lists.taps, (0, lists.count), slot, factors, sums)
+                    _sum_taps(f, tile, lists.taps, (0, lists.count), pixel, factors, sums)
                 _finish(f, tile, sums, out[t * words[9]], words[9], masks)
 
-            _tiled(f, lows[2], highs[2], tile.pixels, place)
+            _tiled(f, lows[2], highs[2], tile.pixels, compute)
 
 
 @contextmanager
-def _abreast(f: Function, p, tile: Tile, channel: Value) -> Iterator[tuple[Value | int, Value]]:  # noqa: ANN001
+def _unrolled(f: Function, p, tile: Tile, channel: Value) -> Iterator[tuple[Value | int, Value]]:  # noqa: ANN001
     """The tiles side by side in a panel: first lane, channels from there on."""
     left = f.min(p.channels - channel, p.useful)
-    if tile.abreast == 1:
+    if tile.unroll == 1:
         yield 0, left
         return
     with f.loop(0, f.min(left, tile.width), tile.vectors * tile.lanes) as lane:
@@ -322,24 +330,35 @@ class _Taps(NamedTuple):
     row_count: Value
 
 
-def _sum_inside(f: Function, tile: Tile, lists: _Taps, slot, weights, sums: list, where: tuple, reach: Pointer) -> None:  # noqa: ANN001
-    """The rows of taps that meet the source from here, and of each the taps that some pixel of the tile needs."""
-    last = reach[2 * (len(sums) - 1)]
-    begin, end = f.min(reach[0].load(), last[0].load()), f.max(reach[1].load(), last[1].load())
+def _sum_inside(
+    f: Function,
+    tile: Tile,
+    lists: _Taps,
+    pixel: Pointer,
+    weights: Pointer,
+    sums: list,
+    where: tuple,
+    in_bounds: Pointer,
+) -> None:
+    """The rows of taps inside the source from here, and of each the taps that some pixel of the tile needs."""
+    last = in_bounds[2 * (len(sums) - 1)]
+    begin, end = f.min(in_bounds[0].load(), last[0].load()), f.max(in_bounds[1].load(), last[1].load())
     with f.loop(0, lists.row_count) as r:
         entry = lists.rows[r * 6]
-        inside = [entry[2 + 2 * i].load() <= place for i, place in enumerate(where)]
-        inside += [place < entry[3 + 2 * i].load() for i, place in enumerate(where)]
+        inside = [entry[2 + 2 * i].load() <= position for i, position in enumerate(where)]
+        inside += [position < entry[3 + 2 * i].load() for i, position in enumerate(where)]
         with f.if_(f.both(f.both(inside[0], inside[1]), f.both(inside[2], inside[3]))):
-            here, factors = slot[entry[0].load()], weights[entry[1].load()]
+            here, factors = pixel[entry[0].load()], weights[entry[1].load()]
             _sum_taps(f, tile, lists.taps, (begin, end), here, factors, sums)
 
 
-def _sum_taps(f: Function, tile: Tile, taps: Pointer, span: tuple, slot: Pointer, weights: Pointer, sums: list) -> None:
-    """for (slot, weight) of the taps:  one vector of weights, a vector of the band for every pixel"""
+def _sum_taps(
+    f: Function, tile: Tile, taps: Pointer, span: tuple, pixel: Pointer, weights: Pointer, sums: list
+) -> None:
+    """for (packed index, weight) of the taps:  one vector of weights, a vector of the packed tile for every pixel"""
     with f.loop(*span) as tap:
-        at, factor = slot[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
-        for channels in channel_sets(tile.spread, tile.lanes):
+        at, factor = pixel[taps[tap * 2].load()], weights[taps[tap * 2 + 1].load()]
+        for channels in channel_sets(tile.broadcast, tile.lanes):
             factors = {
                 (j, v): factor[j * tile.width + v * tile.lanes].load(tile.lanes)
                 for j in channels
@@ -347,25 +366,27 @@ def _sum_taps(f: Function, tile: Tile, taps: Pointer, span: tuple, slot: Pointer
             }
             for r, row in enumerate(sums):
                 for v, total in enumerate(row):
-                    values = spread_channels(f, at[r * tile.width + v * tile.lanes], tile.lanes, tile.spread, channels)
+                    values = broadcast_channels(
+                        f, at[r * tile.width + v * tile.lanes], tile.lanes, tile.broadcast, channels
+                    )
                     for j, value in zip(channels, values):
                         total.value = f.fma(value, factors[j, v], total.value)
 
 
-def channel_sets(spread: int, lanes: int) -> list[range]:
+def channel_sets(broadcast: int, lanes: int) -> list[range]:
     """The channels of a group whose weights are held together: all, or one by one where a number fills a vector, as it
     then comes from memory and needs no register before it is multiplied."""
-    return [range(j, j + 1) for j in range(lanes)] if spread == lanes else [range(spread)]
+    return [range(j, j + 1) for j in range(lanes)] if broadcast == lanes else [range(broadcast)]
 
 
-def spread_channels(f: Function, at: Pointer, lanes: int, spread: int, channels: Sequence[int]) -> list[Value]:
-    """Channels j of the groups of `spread` that begin at `at`, each over all lanes of its group."""
-    if spread == lanes:
+def broadcast_channels(f: Function, at: Pointer, lanes: int, broadcast: int, channels: Sequence[int]) -> list[Value]:
+    """Channels j of the groups of `broadcast` that begin at `at`, each over all lanes of its group."""
+    if broadcast == lanes:
         return [at[j].broadcast(lanes) for j in channels]
     value = at.load(lanes)
-    if spread == 1:
+    if broadcast == 1:
         return [value]
-    return [f.shuffle(value, None, [lane // spread * spread + j for lane in range(lanes)]) for j in channels]
+    return [f.shuffle(value, None, [lane // broadcast * broadcast + j for lane in range(lanes)]) for j in channels]
 
 
 # -------------------------------------------------------------------- weights
@@ -381,25 +402,25 @@ def emit_gather(k: Module, source: Type, number: Type) -> None:
     chunk = 1024
     with (
         k.kernel("gather", gather_params(source, number)) as (f, p),
-        f.claim(p.next, f.ceil_div(p.count, chunk)) as item,
+        f.dynamic_loop(p.next, f.ceil_div(p.count, chunk)) as item,
     ):
         begin = item * chunk
         with f.loop(begin, f.min(begin + chunk, p.count)) as i:
-            place = p.table[i].load()
-            value = p.source[f.max(place, 0)].load().to(number)
-            p.result[i].store(f.select(place < 0, f.const(number, 0.0), value))
+            index = p.table[i].load()
+            value = p.source[f.max(index, 0)].load().to(number)
+            p.result[i].store(f.select(index < 0, f.const(number, 0.0), value))
 
 
 # -------------------------------------------------------------------- both
 
 
-def _tiled(f: Function, lo: Value, hi: Value, sizes: Sequence[int], place) -> None:  # noqa: ANN001
+def _tiled(f: Function, lo: Value, hi: Value, sizes: Sequence[int], compute) -> None:  # noqa: ANN001
     """Positions lo … hi in tiles, the greatest first."""
     start = lo
     for size in sizes:
         stop = start + f.max(hi - start, 0) // size * size
         with f.loop(start, stop, size) as t:
-            place(t, size)
+            compute(t, size)
         start = f.max(start, stop) if size > 1 else start
 
 

@@ -11,20 +11,20 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.lanewise import RowPhase, Tile, emit_in_place, emit_packed, in_place_params, packed_params
+from ...kernels.depthwise_channels import RowPhase, Tile, emit_in_place, emit_packed, in_place_params, packed_params
 from ...kernels.pack import Gather
 from ...plan.axes import Phase, interior
-from ...plan.blocking import AxisBlocks, Bands, cut_axis
-from ...plan.lanewise import Axis, LanePlan, gather_axes, gather_groups, plan_lanes
+from ...plan.blocking import AxisBlocks, PackedTiles, cut_axis
+from ...plan.depthwise_channels import Axis, DepthwiseChannelsPlan, gather_axes, gather_groups, plan_depthwise_channels
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
-from .gathered import GatheredWeight, channel_places
+from .gathered import GatheredWeight, first_taps
 from .kernels import kernel, laid, number_types, pack_entry
 from .product import ProductCall
 
 
-class LaneCall:
+class DepthwiseChannelsCall:
     """One prepared layer; call it with (source, weight, bias, weights_cache)."""
 
     def __init__(
@@ -37,19 +37,19 @@ class LaneCall:
         self.groups, self.axes = gather_groups(spec), gather_axes(spec)
         image, self.channel_stride, *steps = (stride // source.itemsize for stride in source.strides)
         self.image_stride, self.steps = image, [0] * (3 - len(steps)) + steps
-        plan = self.plan = plan_lanes(spec, target, self.channel_stride == 1)
+        plan = self.plan = plan_depthwise_channels(spec, target, self.channel_stride == 1)
         padded = any(side > 0 for pair in spec.padding for side in pair)
         self.leaves_out = role == "fprop" and padded and (plan.in_place or plan.skips)
         self.channels = self.groups.count * self.groups.result
         self.tile = Tile(
-            plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips, max(1, plan.spread), plan.abreast
+            plan.lanes, plan.vectors, plan.tiles, activation == "relu", plan.skips, max(1, plan.broadcast), plan.unroll
         )
         sizes = [axis.result for axis in self.axes]
         self.shape = (spec.batch, *sizes[3 - spec.rank :], self.channels)
         self.order = (0, spec.rank + 1, *range(1, spec.rank + 1))
         self.result_steps = [prod(sizes[i + 1 :]) * self.channels for i in range(3)]
         self.no_bias = np.zeros(self.channels + plan.width, self.dtype)
-        key = ("lanes", role, spec.groups, plan.in_place, plan.width, plan.useful)
+        key = ("depthwise_channels", role, spec.groups, plan.in_place, plan.width, plan.useful)
         table = weight_table(spec, plan)
         self.weights = GatheredWeight(key, table, self.stored, self.number, target, threads)
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
@@ -101,10 +101,10 @@ class LaneCall:
     def _prepare_in_place(self) -> None:
         plan, spec, (d, h, w) = self.plan, self.spec, self.axes
         phases = [row_phase(phase, w.source) for phase in w.phases]
-        reach = w.phases[0].target_step * self.channels
-        arguments = self.tile, self.stored, self.number, phases, self.steps[2], reach
-        code = kernel(self.target, "lanes in place", emit_in_place, *arguments)
-        self.entry = code["lanes"]
+        in_bounds = w.phases[0].target_step * self.channels
+        arguments = self.tile, self.stored, self.number, phases, self.steps[2], in_bounds
+        code = kernel(self.target, "depthwise channels in place", emit_in_place, *arguments)
+        self.entry = code["depthwise_channels"]
         taps = (1, 1, 1, *spec.taps)[-3:]
         weight_steps = [taps[1] * taps[2] * plan.width, taps[2] * plan.width, plan.width]
         table_d, delta_d = row_table(d, self.steps[0], weight_steps[0])
@@ -120,12 +120,12 @@ class LaneCall:
             spec.batch, rows, h.result, first, pieces, piece, row_blocks, row_block,
             plan.panels, plan.panels, 1, self.channels,
             self.image_stride, self.result_steps[0] * d.result, self.result_steps[1], prod(taps) * plan.width,
-            delta_d[0], delta_h[0], delta_d[1], delta_h[1], self._rows_ahead(h),
+            delta_d[0], delta_h[0], delta_d[1], delta_h[1], self._prefetch_rows(h),
         ]  # fmt: skip
         addresses = [runtime.address(table) for table in self.tables]
         self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
 
-    def _rows_ahead(self, h: Axis) -> int:
+    def _prefetch_rows(self, h: Axis) -> int:
         """Rows of the source that the next row of results adds, where arrays come from beyond the second cache."""
         if self.spec.bytes <= 4 * self.target.l2:
             return 0
@@ -136,72 +136,81 @@ class LaneCall:
     def _prepare_packed(self) -> None:
         plan, groups, spec = self.plan, self.groups, self.spec
         blocks = [cut_axis(axis.phases, axis.source, block) for axis, block in zip(self.axes, plan.block)]
-        slots = [len(axis.slots.coordinates) for axis in blocks]
+        extents = [len(axis.packing.coordinates) for axis in blocks]
         channels = plan.useful // groups.result * groups.source
-        pitch = plan.width if plan.spread else -(-channels // plan.lanes) * plan.lanes
-        bands = Bands(tuple(blocks), channels, pitch, (slots[2] + 1) * pitch)
-        job = Gather(bands, (*self.steps, self.channel_stride), self.target.lanes(self.number.bytes))
-        row = bands.row if plan.spread else slots[2] * plan.width
-        band_size = slots[0] * slots[1] * row + plan.width
-        expand = None if plan.spread else (groups.source, groups.result)
-        self.scratch_size = band_size + 64 if plan.spread else band_size * groups.source + bands.size
-        code = kernel(self.target, "lanes packed", emit_packed, self.tile, self.stored, self.number, expand)
-        self.entry, self.packer = code["lanes"], pack_entry(self.target, job.form, self.stored, self.number)
-        lists = self._combinations(blocks, (slots[1] * row, row, plan.width), band_size)
-        self.tables = [job, *lists]
+        leading_dimension = plan.width if plan.broadcast else -(-channels // plan.lanes) * plan.lanes
+        packed_tiles = PackedTiles(tuple(blocks), channels, leading_dimension, (extents[2] + 1) * leading_dimension)
+        descriptor = Gather(packed_tiles, (*self.steps, self.channel_stride), self.target.lanes(self.number.bytes))
+        row = packed_tiles.row if plan.broadcast else extents[2] * plan.width
+        packed_size = extents[0] * extents[1] * row + plan.width
+        expand = None if plan.broadcast else (groups.source, groups.result)
+        self.scratch_size = packed_size + 64 if plan.broadcast else packed_size * groups.source + packed_tiles.size
+        code = kernel(
+            self.target, "depthwise channels packed", emit_packed, self.tile, self.stored, self.number, expand
+        )
+        self.entry, self.packer = (
+            code["depthwise_channels"],
+            pack_entry(self.target, descriptor.form, self.stored, self.number),
+        )
+        lists = self._combinations(blocks, (extents[1] * row, row, plan.width), packed_size)
+        self.tables = [descriptor, *lists]
         self.items = spec.batch * prod(axis.count for axis in blocks) * plan.panels
         words = [
             self.packer.address, spec.batch, *(axis.block for axis in blocks), *(axis.count for axis in blocks),
             plan.panels, plan.useful, self.channels, *(axis.first for axis in blocks),
             self.image_stride, self.channel_stride, channels, groups.count * groups.source,
             prod(spec.taps) * groups.source * plan.width, len(lists[0]),
-            row, slots[1] * row, band_size, slots[0] * slots[1], slots[2], bands.row, pitch,
+            row, extents[1] * row, packed_size, extents[0] * extents[1], extents[2], packed_tiles.row,
+            leading_dimension,
             self.result_steps[0] * self.axes[0].result, *self.result_steps, self.scratch_size,
         ]  # fmt: skip
-        addresses = [job.address, *(runtime.address(table) for table in lists)]
+        addresses = [descriptor.address, *(runtime.address(table) for table in lists)]
         self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
 
-    def _combinations(self, blocks: list[AxisBlocks], steps: tuple[int, int, int], band_size: int) -> list[np.ndarray]:
+    def _combinations(
+        self, blocks: list[AxisBlocks], steps: tuple[int, int, int], packed_size: int
+    ) -> list[np.ndarray]:
         """The phases of three axes combined; the taps of each, in one list or by rows; what is inside the source."""
-        table, taps, rows, reach = [], [], [], []
-        for places in product(*(enumerate(axis.phases) for axis in blocks)):
-            phases = [phase for _, phase in places]
-            bases = [axis.slots.base[number] for (number, _), axis in zip(places, blocks)]
-            counts = len(taps), len(rows), len(reach)
+        table, taps, rows, in_bounds = [], [], [], []
+        for chosen in product(*(enumerate(axis.phases) for axis in blocks)):
+            phases = [phase for _, phase in chosen]
+            bases = [axis.packing.base[number] for (number, _), axis in zip(chosen, blocks)]
+            counts = len(taps), len(rows), len(in_bounds)
             if self.plan.skips:
-                taps += self._taps(phases, bases, steps, band_size, (2,))
-                for (slot, weight), d, h in self._tap_rows(phases, bases, steps):
-                    rows.append((slot, weight, *d, *h))
-                reach += reaches(phases[2], blocks[2].size, self.listed)
+                taps += self._taps(phases, bases, steps, packed_size, (2,))
+                for (offset, weight), d, h in self._tap_rows(phases, bases, steps):
+                    rows.append((offset, weight, *d, *h))
+                in_bounds += in_bounds_taps(phases[2], blocks[2].size, self.listed)
             else:
-                taps += self._taps(phases, bases, steps, band_size, (0, 1, 2))
+                taps += self._taps(phases, bases, steps, packed_size, (0, 1, 2))
             start = sum(phase.target_start * step for phase, step in zip(phases, self.result_steps))
-            ahead = [phase.target_step * step for phase, step in zip(phases, self.result_steps)]
+            result_steps = [phase.target_step * step for phase, step in zip(phases, self.result_steps)]
             spans = [bound for phase in phases for bound in (phase.begin, phase.end)]
             lengths = len(taps) - counts[0], counts[1], len(rows) - counts[1], counts[2]
-            table.append((*spans, start, *ahead, counts[0], *lengths))
-        return [np.array(entries or [[0] * 6], np.int64) for entries in (table, taps, rows, reach)]
+            table.append((*spans, start, *result_steps, counts[0], *lengths))
+        return [np.array(entries or [[0] * 6], np.int64) for entries in (table, taps, rows, in_bounds)]
 
-    def _taps(self, phases: list, bases: list, steps: tuple, band_size: int, axes: tuple) -> list[tuple[int, int]]:
-        """(slot offset, weight offset) of the taps of some axes with all source channels of a group that bands hold."""
+    def _taps(self, phases: list, bases: list, steps: tuple, packed_size: int, axes: tuple) -> list[tuple[int, int]]:
+        """(packed index offset, weight offset) of the taps of some axes with all source channels of a group that packed
+        tiles hold."""
         deep, width = self.groups.source, self.plan.width
         extents = (1, 1, 1, *self.spec.taps)[-3:]
         found = []
         for chosen in product(*(range(len(phases[axis].taps)) for axis in axes)):
-            slot, tap = 0, 0
+            offset, tap = 0, 0
             for axis, j in zip(axes, chosen):
-                slot += bases[axis][j] * steps[axis]
+                offset += bases[axis][j] * steps[axis]
                 tap = tap * extents[axis] + phases[axis].taps[j]
-            found += [(slot + j * band_size, (tap * deep + j) * width) for j in range(self.listed)]
+            found += [(offset + j * packed_size, (tap * deep + j) * width) for j in range(self.listed)]
         return found
 
     @property
     def listed(self) -> int:
         """Source channels of a group that have entries of their own among the taps."""
-        return 1 if self.plan.spread else self.groups.source
+        return 1 if self.plan.broadcast else self.groups.source
 
     def _tap_rows(self, phases: list, bases: list, steps: tuple) -> list[tuple]:
-        """Rows of taps as ((slot offset, weight offset), positions inside along d, along h)."""
+        """Rows of taps as ((packed index offset, weight offset), positions inside along d, along h)."""
         (d, h, _), extents = phases, (1, 1, 1, *self.spec.taps)[-3:]
         line = extents[2] * self.groups.source * self.plan.width
         return [
@@ -221,13 +230,13 @@ class LaneCall:
         return "\n".join([
             f"lanes: {self.groups.count} groups of {self.groups.source} → {self.groups.result} channels",
             f"source {how}",
-            f"tiles of {plan.tiles} pixels × {plan.vectors} vectors of {plan.lanes}, {plan.abreast} abreast; "
+            f"tiles of {plan.tiles} pixels × {plan.vectors} vectors of {plan.lanes}, {plan.unroll} unroll; "
             f"{plan.panels} panels",
             f"{self.items} items for {self.threads_used} threads",
         ])  # fmt: skip
 
 
-def weight_table(spec: ConvSpec, plan: LanePlan) -> np.ndarray:
+def weight_table(spec: ConvSpec, plan: DepthwiseChannelsPlan) -> np.ndarray:
     """Where in the weight each packed number comes from, −1 for none: [panel][taps][source channel][lane]."""
     groups, count = gather_groups(spec), prod(spec.taps)
     lane = np.arange(plan.width)
@@ -235,8 +244,8 @@ def weight_table(spec: ConvSpec, plan: LanePlan) -> np.ndarray:
     if plan.in_place:  # the last panel is moved back
         channel = np.minimum(np.arange(plan.panels)[:, None] * plan.width, groups.count - plan.width) + lane
     used = (lane < plan.useful) & (channel < groups.count * groups.result)
-    places, apart = channel_places(spec, channel)
-    base = places[:, None, :] + (np.arange(groups.source) * apart)[:, None]
+    chosen, stride = first_taps(spec, channel)
+    base = chosen[:, None, :] + (np.arange(groups.source) * stride)[:, None]
     table = base[:, None] + np.arange(count).reshape(1, -1, 1, 1)
     return np.where(used[:, None, None, :], table, -1).reshape(-1)
 
@@ -267,10 +276,10 @@ def positions_inside(phase: Phase, j: int, size: int) -> tuple[int, int]:
     return -(phase.offsets[j] // phase.step), (size - 1 - phase.offsets[j]) // phase.step + 1
 
 
-def reaches(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
+def in_bounds_taps(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
     """For each position of a phase, which part of a row's list of taps is inside.
 
-    Tiles look at their first and last position only, so those that no tap reaches (in the gaps of a dilation) have the
+    Tiles look at their first and last position only, so those that no tap reads (in the gaps of a dilation) have the
     part of a neighbour: the parts move one way along the row."""
     found = [inside(phase, t, size) for t in range(phase.begin, phase.end)]
     part = next((entry for entry in found if entry[1]), (0, 0))
@@ -290,7 +299,7 @@ def row_phase(phase: Phase, size: int) -> RowPhase:
 
 
 def phase_table(axis: Axis, channels: int) -> np.ndarray:
-    """The phases of the last axis: first position, interior, place of position 0 in the result."""
+    """The phases of the last axis: first position, interior, offset of position 0 in the result."""
     rows = [(p.begin, *interior(p, axis.source), p.target_start * channels) for p in axis.phases]
     return np.array(rows, np.int64)
 

@@ -1,12 +1,13 @@
 """Convolutions whose groups have few channels: every lane of a vector is a result channel of its own.
 
-In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `LanePlan`. Next: `kernels.lanewise` emits its
-kernel.
+In: a ConvSpec (fprop or dgrad, by its role) and a `Target`. Out: a `DepthwiseChannelsPlan`. Next:
+`kernels.depthwise_channels` emits its kernel.
 
     y[pixel, c] = Σ over taps, j   w[tap, j, c] · x[pixel at tap, source channel j of c's group]
 
 With one channel a group (depthwise) the source's channels are the result's, and a channels-last array is read where it
-is, rows of taps at a time. Everything else is packed into bands first, in which lane c holds channel j of its group.
+is, rows of taps at a time. Everything else is packed into packed tiles first, in which lane c holds channel j of its
+group.
 """
 
 from __future__ import annotations
@@ -34,26 +35,26 @@ class Axis(NamedTuple):
     result: int
 
 
-class LanePlan(NamedTuple):
-    """How one call is computed. A panel has `abreast` tiles of `vectors · lanes` lanes, of which `useful` are result
+class DepthwiseChannelsPlan(NamedTuple):
+    """How one call is computed. A panel has `unroll` tiles of `vectors · lanes` lanes, of which `useful` are result
     channels; `tiles` are the numbers of pixels that tiles hold, the greatest first; `block` the positions packed at
     once."""
 
     in_place: bool
     lanes: int
     vectors: int
-    abreast: int
+    unroll: int
     useful: int
     panels: int
     tiles: tuple[int, ...]
     block: tuple[int, int, int]
     skips: bool  # taps outside the source, instead of multiplying their zeros
-    spread: int  # source channels of a group, which registers spread over its lanes; 0 where bands do
+    broadcast: int  # source channels of a group, which registers broadcast over its lanes; 0 where packed tiles do
 
     @property
     def width(self) -> int:
         """Lanes of a panel."""
-        return self.vectors * self.lanes * self.abreast
+        return self.vectors * self.lanes * self.unroll
 
 
 class Groups(NamedTuple):
@@ -68,11 +69,12 @@ class Groups(NamedTuple):
         """Whether channel c of the result reads channel c of the source, and only that."""
         return self.source == 1 and self.result == 1
 
-    def spread(self, lanes: int) -> int:
+    def broadcast(self, lanes: int) -> int:
         """How many channels of a group lie in a register of source channels below the lanes of the group's results,
-        from where each is spread over them; 0 where channels and lanes do not match, so that bands must be widened.
+        from where each is broadcast over them; 0 where channels and lanes do not match, so that packed tiles must be
+        widened.
 
-        >>> Groups(64, 1, 1).spread(8), Groups(32, 4, 4).spread(8), Groups(32, 4, 2).spread(8)
+        >>> Groups(64, 1, 1).broadcast(8), Groups(32, 4, 4).broadcast(8), Groups(32, 4, 2).broadcast(8)
         (1, 4, 0)
         """
         return self.source if self.source == self.result and lanes % self.source == 0 else 0
@@ -102,14 +104,14 @@ def gather_axes(spec: ConvSpec) -> list[Axis]:
     return [Axis((UNIT,), 1, 1)] * (3 - len(axes)) + axes
 
 
-def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
+def plan_depthwise_channels(spec: ConvSpec, target: Target, channels_last: bool) -> DepthwiseChannelsPlan:
     """The plan for a spec; `channels_last`: the source's channels are neighbours."""
     groups, axes = gather_groups(spec), gather_axes(spec)
     channels = groups.count * groups.result
     itemsize = max(4, ITEM_BYTES[spec.dtype])
     lanes = best_lanes(channels, groups.result, target, itemsize)
     in_place = channels_last and groups.identity and channels >= lanes and reads_in_place(spec, axes[2], target)
-    # Two vectors: of memory, to read more at a time; of a narrow band, to have more sums under way.
+    # Two vectors: of memory, to read more at a time; of a narrow packed tile, to have more sums under way.
     skips = not in_place and leaves_out(spec, axes)
     narrow = skips or axes[2].result // max(1, len(axes[2].phases)) < 10
     wide = (in_place or narrow) and target.registers > 16
@@ -117,33 +119,33 @@ def plan_lanes(spec: ConvSpec, target: Target, channels_last: bool) -> LanePlan:
     lines = not in_place and not skips and lanes * itemsize < 64 and groups.source == 1
     vectors = 2 if (wide or lines) and channels >= 2 * lanes else 1
     vectors = max(vectors, -(-groups.result // lanes))
-    abreast = 1 if groups.source == 1 else lines_abreast(vectors * lanes, itemsize, channels)
-    width = vectors * lanes * abreast
+    unroll = 1 if groups.source == 1 else unroll_of_lines(vectors * lanes, itemsize, channels)
+    width = vectors * lanes * unroll
     useful = width if groups.result == 1 else width // groups.result * groups.result
-    spread = groups.spread(lanes)
-    held = 2 * spread if 1 < spread < lanes else 1  # a group's weights, and what its channels are spread in
+    broadcast = groups.broadcast(lanes)
+    held = 2 * broadcast if 1 < broadcast < lanes else 1  # a group's weights, and what its channels are broadcast in
     tiles = tile_sizes(axes[2], vectors, target, in_place, held)
     panels = -(-channels // useful)
-    block = choose_block(spec, axes, width * itemsize * band_copies(groups, lanes), panels, target)
+    block = choose_block(spec, axes, width * itemsize * packed_copies(groups, lanes), panels, target)
     sizes = tiles[1:] if skips else tiles
-    return LanePlan(in_place, lanes, vectors, abreast, useful, panels, sizes, block, skips, spread)
+    return DepthwiseChannelsPlan(in_place, lanes, vectors, unroll, useful, panels, sizes, block, skips, broadcast)
 
 
-def lines_abreast(lanes: int, itemsize: int, channels: int) -> int:
+def unroll_of_lines(lanes: int, itemsize: int, channels: int) -> int:
     """How many tiles of so many lanes make a cache line, where there are as many channels.
 
-    >>> lines_abreast(8, 4, 64), lines_abreast(8, 4, 12), lines_abreast(16, 4, 64)
+    >>> unroll_of_lines(8, 4, 64), unroll_of_lines(8, 4, 12), unroll_of_lines(16, 4, 64)
     (2, 1, 1)
     """
-    abreast = max(1, 64 // (lanes * itemsize))
-    while abreast * lanes > channels and abreast > 1:
-        abreast //= 2
-    return abreast
+    unroll = max(1, 64 // (lanes * itemsize))
+    while unroll * lanes > channels and unroll > 1:
+        unroll //= 2
+    return unroll
 
 
-def band_copies(groups: Groups, lanes: int) -> int:
-    """How many bands of whole panels are held: the packed one, and one more for each channel that is widened."""
-    return 1 if groups.spread(lanes) else 1 + groups.source
+def packed_copies(groups: Groups, lanes: int) -> int:
+    """How many packed tiles of whole panels are held: the packed one, and one more for each channel that is widened."""
+    return 1 if groups.broadcast(lanes) else 1 + groups.source
 
 
 def leaves_out(spec: ConvSpec, axes: list[Axis]) -> bool:
@@ -152,7 +154,7 @@ def leaves_out(spec: ConvSpec, axes: list[Axis]) -> bool:
 
 
 def share_inside(axes: list[Axis]) -> float:
-    """Which share of (result, tap) pairs meets the source and not its padding; counted along the last two axes.
+    """Which share of (result, tap) pairs is inside the source, not its padding; counted along the last two axes.
 
     >>> round(share_inside([Axis((forward_phase(3, 1, 1, 1, 3),), 3, 3)] * 3), 2)
     0.6
@@ -160,12 +162,12 @@ def share_inside(axes: list[Axis]) -> float:
     share = 1.0
     for axis in axes[1:]:
         total = sum((p.end - p.begin) * len(p.offsets) for p in axis.phases)
-        met = sum(
+        inside = sum(
             max(0, min(p.end, (axis.source - 1 - o) // p.step + 1) - max(p.begin, -(o // p.step)))
             for p in axis.phases
             for o in p.offsets
         )
-        share *= met / total if total else 1.0
+        share *= inside / total if total else 1.0
     return share
 
 
@@ -201,20 +203,21 @@ def tile_sizes(axis: Axis, vectors: int, target: Target, in_place: bool, held: i
     """Pixels a tile, from as many as registers hold down to one.
 
     In place a row's weights take registers, and what is left between borders is rarely a multiple of anything: 8, 5, 3
-    lose little on any width. A band has no borders, and `held` registers at a time besides its sums."""
+    lose little on any width. A packed tile has no borders, and `held` registers at a time besides its sums."""
     taps = max(len(phase.taps) for phase in axis.phases) if in_place else held
-    # One for the source, two where it is multiplied apart; without operands in memory more are on their way at once.
+    # One for the source, two where it is multiplied separately; without operands in memory more are on their way at
+    # once.
     spare = {"x86-64": 2, "neon": 4}.get(target.isa, 1)
     most = max(1, (target.registers - spare - taps * vectors) // vectors)
     return tuple(size for size in ((8, 5, 3, 2, 1) if in_place else (14, 7, 6, 4, 2, 1)) if size <= most)
 
 
 def choose_block(
-    spec: ConvSpec, axes: list[Axis], slot_bytes: int, panels: int, target: Target
+    spec: ConvSpec, axes: list[Axis], pixel_bytes: int, panels: int, target: Target
 ) -> tuple[int, int, int]:
-    """Positions (d, h, w) of a block whose band stays in the second cache, and enough of them to share out."""
+    """Positions (d, h, w) of a block whose packed tile stays in the second cache, and enough of them to share out."""
     extents = [max(p.end for p in a.phases) - min(p.begin for p in a.phases) for a in axes]
-    room = max(64, target.l2 // 4 // slot_bytes)
+    room = max(64, target.l2 // 4 // pixel_bytes)
     block = [1, 1, 1]
     for axis in (2, 1, 0):
         pieces = 1
@@ -240,7 +243,7 @@ def _needed(axis: Axis, block: int) -> int:
 # -------------------------------------------------------------------- weight gradient
 
 
-class LaneWgradPlan(NamedTuple):
+class DepthwiseChannelsWgradPlan(NamedTuple):
     """How one weight gradient is computed. Packed, `group` taps are summed at once; in place, `rows` rows of taps."""
 
     in_place: bool
@@ -254,7 +257,7 @@ class LaneWgradPlan(NamedTuple):
     rows: int
     block: tuple[int, int, int]
     chunks: int
-    spread: int  # see LanePlan; a group of taps is then `group // spread` of them
+    broadcast: int  # see LanePlan; a group of taps is then `group // broadcast` of them
 
     @property
     def width(self) -> int:
@@ -262,7 +265,9 @@ class LaneWgradPlan(NamedTuple):
         return self.vectors * self.lanes
 
 
-def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, bool]) -> LaneWgradPlan:
+def plan_depthwise_channels_wgrad(
+    spec: ConvSpec, target: Target, channels_last: tuple[bool, bool]
+) -> DepthwiseChannelsWgradPlan:
     """The plan for a spec (of role fprop); `channels_last`: x, y have neighbouring channels."""
     groups, axes = gather_groups(spec), gather_axes(spec)
     channels = groups.count * groups.result
@@ -283,28 +288,28 @@ def plan_lane_wgrad(spec: ConvSpec, target: Target, channels_last: tuple[bool, b
     room = target.registers - (7 if target.fma else 8)
     most = max(1, min(9, room // vectors))  # each tap has an address in a register, too
     group = -(-sums // -(-sums // most))
-    spread = groups.spread(lanes)
-    if spread > 1:  # taps share an address, the last group may repeat some
-        taps = max(1, (target.registers - 4) // (vectors * spread))
-        group = spread * -(-prod(spec.taps) // -(-prod(spec.taps) // taps))
+    broadcast = groups.broadcast(lanes)
+    if broadcast > 1:  # taps share an address, the last group may repeat some
+        taps = max(1, (target.registers - 4) // (vectors * broadcast))
+        group = broadcast * -(-prod(spec.taps) // -(-prod(spec.taps) // taps))
     rows = max(1, min((1, 1, *spec.taps)[-2], room // (vectors * spec.taps[-1])))
     if in_place:
         block = rows_in_cache(axes, width * itemsize, target)
     else:
-        slot = 2 * width * itemsize * band_copies(groups, lanes)
-        block = choose_block(spec._replace(batch=ITEMS), axes, slot, panels, target)
+        pixel = 2 * width * itemsize * packed_copies(groups, lanes)
+        block = choose_block(spec._replace(batch=ITEMS), axes, pixel, panels, target)
     blocks = spec.batch * prod(-(-axis.result // b) for axis, b in zip(axes, block))
     # Chunks cost a pass over their sums, groups of panels cost reading memory in pieces: chunks while they are cheap.
     cheap = (prod(spec.x_shape) + prod(spec.y_shape)) // (64 * panels * sums * width)
     chunks = max(1, min(blocks, ITEMS, cheap))
     panel_group = max(1, panels * chunks // ITEMS) if in_place else 1
-    return LaneWgradPlan(
-        in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, rows, block, chunks, spread
+    return DepthwiseChannelsWgradPlan(
+        in_place, y_packed, lanes, vectors, useful, panels, panel_group, group, rows, block, chunks, broadcast
     )
 
 
-def rows_in_cache(axes: list[Axis], slot_bytes: int, target: Target) -> tuple[int, int, int]:
+def rows_in_cache(axes: list[Axis], pixel_bytes: int, target: Target) -> tuple[int, int, int]:
     """Blocks of whole rows (pieces of very long ones) whose x and y stay near over the taps."""
     width = min(axes[2].result, 512)
-    row = slot_bytes * width * (1 + axes[2].phases[0].step)
+    row = pixel_bytes * width * (1 + axes[2].phases[0].step)
     return 1, max(1, min(axes[1].result, target.l2 // 8 // row)), width

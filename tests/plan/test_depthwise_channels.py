@@ -5,12 +5,12 @@ from math import prod
 
 import pytest
 
-from rushlight.plan.lanewise import plan_lane_wgrad, plan_lanes, serves
+from rushlight.plan.depthwise_channels import plan_depthwise_channels, plan_depthwise_channels_wgrad, serves
 from rushlight.plan.target import Target
 from rushlight.plan.wgrad import plan_product
 from rushlight.rules.spec import ConvSpec
 from tests.backends.test_compiled import random_spec
-from tests.backends.test_lanewise import random_lanes
+from tests.backends.test_depthwise_channels import random_depthwise_channels
 
 ISAS = ("avx512", "avx2", "x86-64", "neon")
 
@@ -19,9 +19,9 @@ ISAS = ("avx512", "avx2", "x86-64", "neon")
 def test_lane_plans(isa):
     rng, target = random.Random(isa), Target.named(isa)
     for _ in range(200):
-        spec = random_lanes(rng)._replace(role=rng.choice(["fprop", "dgrad"]))
+        spec = random_depthwise_channels(rng)._replace(role=rng.choice(["fprop", "dgrad"]))
         assert serves(spec)
-        plan = plan_lanes(spec, target, rng.random() < 0.5)
+        plan = plan_depthwise_channels(spec, target, rng.random() < 0.5)
         channels = spec.in_channels if spec.role == "dgrad" else spec.out_channels
         assert (plan.panels - 1) * plan.useful < channels <= plan.panels * plan.useful
         assert plan.tiles[-1] == 1
@@ -33,8 +33,8 @@ def test_lane_plans(isa):
 def test_lane_gradient_plans(isa):
     rng, target = random.Random(isa), Target.named(isa)
     for _ in range(200):
-        spec = random_lanes(rng)
-        plan = plan_lane_wgrad(spec, target, (rng.random() < 0.7, rng.random() < 0.7))
+        spec = random_depthwise_channels(rng)
+        plan = plan_depthwise_channels_wgrad(spec, target, (rng.random() < 0.7, rng.random() < 0.7))
         assert (plan.panels - 1) * plan.useful < spec.out_channels <= plan.panels * plan.useful
         sums = plan.rows * spec.taps[-1] if plan.in_place else plan.group
         assert plan.vectors * sums < target.registers or plan.rows == 1 == plan.vectors
