@@ -16,6 +16,7 @@ from rushlight.core import dtypes
 from rushlight.kernels import steps
 from rushlight.plan.target import Target
 from rushlight.rules.expression import (
+    FUNCTIONS,
     ROUNDINGS,
     alike,
     cast,
@@ -273,3 +274,21 @@ def test_what_is_not_compiled_is_refused(code):
 
 def test_functions_have_definitions():
     assert set(steps.FUNCTIONS) <= set(reference.pointwise.__globals__["_OPERATIONS"])
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("code", FLOATS)
+def test_functions(code, isa):
+    """Within a few units of the definition's; how near, `test_mathematics` says."""
+    one = numbers(code, 300, 8)
+    base, power = abs(numbers(code, 300, 9)), numbers(code, 300, 10)
+    names = [name for name in FUNCTIONS if name in steps.FUNCTIONS]
+    formulas = (*[function(name, x) for name in names], x**y, x * function("sigmoid", x))
+    unit = {"f64": 1e-15, "f32": 5e-7, "f16": 1e-3, "bf16": 8e-3}[code]
+    within = np.linspace(-1, 1, 300).astype(one.dtype)
+    for arrays in ((one, power), (base, power), (within, power)):
+        found, wanted = prepared(isa, formulas, arrays)(arrays), reference.pointwise(formulas, *arrays)
+        for formula, a, b in zip(formulas, found, wanted, strict=True):
+            a, b = a.astype(np.float64), b.astype(np.float64)
+            tiny = {"f64": 1e-300, "f32": 1e-37, "f16": 1e-7, "bf16": 1e-37}[code]
+            np.testing.assert_allclose(a, b, rtol=4 * unit, atol=tiny, err_msg=f"{formula} {isa}")

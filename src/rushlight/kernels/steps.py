@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ..language.ir import Function, Type, Value, bf16, f16, f32, f64, i1, i8, i16, i32, i64, like, vec
 from ..rules.expression import Program, Step, bits_of, is_float, is_signed
+from . import mathematics
 
 REGISTERS = {
     "b1": i1, "i8": i8, "u8": i8, "i16": i16, "u16": i16, "i32": i32, "u32": i32, "i64": i64, "u64": i64,
@@ -18,7 +19,7 @@ REGISTERS = {
 }  # fmt: skip
 """What numbers of a dtype are in registers."""
 
-FUNCTIONS: dict[str, Callable[..., Value]] = {"sqrt": lambda f, x: f.sqrt(x)}
+FUNCTIONS: dict[str, Callable[..., Value]] = {**mathematics.FUNCTIONS, **mathematics.FUNCTIONS_OF_TWO}
 """Functions of floating numbers that are compiled."""
 
 

@@ -41,8 +41,8 @@ _BITS = {"and": "&", "or": "|", "xor": "^", "shift_left": "<<", "shift_right": "
 _SYMBOLS = {**_ARITHMETIC, **_COMPARISONS, **_BITS}
 
 FUNCTIONS = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "erf",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "log_sigmoid", "softplus", "erf", "erfc",
 )  # fmt: skip
 """Functions of one floating number."""
 FUNCTIONS_OF_TWO = ("pow", "atan2", "fmod", "remainder", "floor_divide")

@@ -82,8 +82,13 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-def _erf(x: Any) -> Any:
-    return np.vectorize(math.erf, otypes=[x.dtype])(x) if np.size(x) else x
+def _softplus(x: Any) -> Any:
+    """log(1 + exp(x)), written so that it does not overflow."""
+    return np.where(x > 0, x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _by_number(function: Callable[[float], float]) -> Callable[[Any], Any]:
+    return lambda x: np.vectorize(function, otypes=[x.dtype])(x) if np.size(x) else x
 
 
 _OPERATIONS: dict[str, Callable] = {
@@ -96,6 +101,8 @@ _OPERATIONS: dict[str, Callable] = {
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
     "log1p": np.log1p, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin,
     "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
-    "acosh": np.arccosh, "atanh": np.arctanh, "sigmoid": _sigmoid, "erf": _erf,
+    "acosh": np.arccosh, "atanh": np.arctanh, "sigmoid": _sigmoid, "softplus": _softplus,
+    "log_sigmoid": lambda x: -_softplus(-x), "rsqrt": lambda x: 1 / np.sqrt(x), "erf": _by_number(math.erf),
+    "erfc": _by_number(math.erfc),
     "pow": np.power, "atan2": np.arctan2, "fmod": np.fmod, "remainder": np.remainder, "floor_divide": np.floor_divide,
 }  # fmt: skip
