@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from rushlight.rules.layout import is_contiguous
+from rushlight.rules.results import TENSOR, indexed_shape
 
 Shape = tuple[int, ...]
 
@@ -457,24 +458,16 @@ def broadcast(*shapes: Shape) -> Shape:
 
 def taken_shape(shape: Shape, index: tuple) -> Shape:
     """The shape that an advanced index of whole slices and integer arrays takes of an array."""
-    items = list(index)
-    if any(item is Ellipsis for item in items):
-        at = next(i for i, item in enumerate(items) if item is Ellipsis)
-        items[at : at + 1] = [slice(None)] * (len(shape) - len(items) + 1)
-    items += [slice(None)] * (len(shape) - len(items))
-    positions = [i for i, item in enumerate(items) if not isinstance(item, slice)]
-    shapes = [np.shape(items[i]) for i in positions]
+    plain = [(i.start, i.stop, i.step) if isinstance(i, slice) else i if i is Ellipsis else TENSOR for i in index]
+    shapes = [np.shape(item) for item, word in zip(index, plain) if word is TENSOR]
     try:
-        many = broadcast(*shapes)
+        met = broadcast(*shapes)
     except ValueError:
         shown = " ".join(map(str, shapes))
         raise IndexError(
             f"shape mismatch: indexing arrays could not be broadcast together with shapes {shown}"
         ) from None
-    rest = [len(range(*item.indices(n))) for item, n in zip(items, shape) if isinstance(item, slice)]
-    together = positions[-1] - positions[0] + 1 == len(positions)
-    at = positions[0] if together else 0
-    return (*rest[:at], *many, *rest[at:])
+    return indexed_shape(shape, tuple(plain), met)
 
 
 def _offsets(shape: Shape, strides: Shape, start: int, itemsize: int) -> Iterator[int]:

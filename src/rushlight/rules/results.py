@@ -72,7 +72,44 @@ def repeated(inputs: Layouts, times: tuple[int, ...]) -> list[Layout]:
     return [(tuple([n * count for n, count in zip(shape, times)]), kind)]
 
 
+TENSOR = "tensor"
+"""What stands in an index for a tensor, which is an operand."""
+
+
+def indexed(inputs: Layouts, index: tuple) -> list[Layout]:
+    """One result: the part of the first operand at an index, its slices as tuples, its tensors the other operands."""
+    (shape, kind), *tensors = inputs
+    return [(indexed_shape(shape, index, shape_of(tensors) if tensors else ()), kind)]
+
+
 # -- of what they are made
+
+
+def indexed_shape(shape: tuple[int, ...], index: tuple, met: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a part; its tensors meet in the shape `met`, which comes where they are if they stand together.
+
+    >>> indexed_shape((4, 5, 6), (0, ..., (1, None, 2), None), ())
+    (5, 3, 1)
+    >>> indexed_shape((4, 5, 6), ((None, None, None), TENSOR, TENSOR), (7,))
+    (4, 7)
+    """
+    more = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
+    found, axis = [], 0
+    places = [at for at, item in enumerate(index) if item == TENSOR]
+    for at, item in enumerate(index):
+        if at in places[:1] and places[-1] - at + 1 == len(places):
+            found.extend(met)
+        if type(item) is tuple:
+            found.append(len(range(*slice(*item).indices(shape[axis]))))
+        elif item is None:
+            found.append(1)
+        elif item is Ellipsis:
+            found.extend(shape[axis : axis + more])
+            axis += more - 1
+        axis += item is not None
+    found.extend(shape[axis:])
+    together = not places or places[-1] - places[0] + 1 == len(places)
+    return tuple(found) if together else (*met, *found)
 
 
 def without(shape: tuple[int, ...], axes: Sequence[int], keepdim: bool) -> tuple[int, ...]:

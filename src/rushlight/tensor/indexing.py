@@ -6,18 +6,21 @@ PyTorch the ints and slices are applied first, the tensors to what is left; NumP
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
 from rushlight.autograd.modes import mode
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.autograd.version import version_of
 from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
+from rushlight.rules.results import TENSOR, as_first, indexed, of_shape
 from rushlight.runtime.allocation import check_axes, zeros_beside
 from rushlight.tensor.change import change, check_writeable
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_view
+from rushlight.tensor.inplace import COPY, with_axes_of
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import is_number, number_in_dtype
 
@@ -25,53 +28,126 @@ from rushlight.tensor.operands import is_number, number_in_dtype
 def get(self: Tensor, index: object) -> Tensor:
     """The part of the tensor at `index`."""
     basic, advanced = parse(index, memory(self).shape)
-    result = _view(self, basic)
-    return result if advanced is None else take(result, advanced)
+    if advanced is None:
+        return _view(self, basic)
+    return take(self if _is_whole(basic) else _view(self, basic), advanced)
+
+
+def _is_whole(basic: tuple) -> bool:
+    return basic.count(_ALL) == len(basic) - 1  # the last is ...
+
+
+_ALL = slice(None)
 
 
 def _view(self: Tensor, basic: tuple) -> Tensor:
-    array = memory(self)
-    result = wrap_view(array[basic], self)
-    ints = any(type(item) is int for item in basic)
-    record("SelectBackward0" if ints else "SliceBackward0", result, (self,), partial(_view_rule, array.shape, basic))
+    result = wrap_view(memory(self)[basic], self)
+    index, _ = _apart(basic)
+    record(SELECT if int in map(type, basic) else SLICE, (index,), result, (self,))
     return result
 
 
-def _view_rule(shape: tuple[int, ...], basic: tuple, needs: Needs, grad: Tensor) -> Gradients:
-    return (scatter_into_zeros(grad, shape, basic),)
+def _at(array: np.ndarray, *arrays_and_index: object) -> np.ndarray:
+    *arrays, index = arrays_and_index
+    found = array[_together(index, arrays)]
+    if not arrays:
+        return found
+    return np.asarray(found, order="C") if type(found) is np.ndarray else found  # NumPy may put indexed axes last
+
+
+def _view_rule(index: tuple, needs: Needs, grad: Tensor) -> Gradients:
+    return (_into_zeros(grad, needs[0][0], index),)
 
 
 def scatter_into_zeros(part: Tensor, shape: tuple[int, ...], basic: tuple) -> Tensor:
     """Zeros of `shape` with `part` at a basic index; the adjoint of taking that part."""
-    whole = zeros_beside(part._array, shape, part._array.dtype)
-    whole[basic] = part._array
-    result = wrap(whole)
-    record("SliceBackward0", result, (part,), lambda needs, grad: (_part(grad, basic),))
+    return _into_zeros(part, shape, _apart(basic)[0])
+
+
+def _into_zeros(part: Tensor, shape: tuple[int, ...], index: tuple) -> Tensor:
+    result = wrap(_in_zeros(part._array, shape, index))
+    record(SLICE_BACKWARD, (shape, index), result, (part,))
     return result
 
 
-def _part(whole: Tensor, basic: tuple) -> Tensor:
-    return _view(whole, basic)
+def _in_zeros(part: np.ndarray, shape: tuple[int, ...], index: tuple) -> np.ndarray:
+    whole = zeros_beside(part, shape, part.dtype)
+    whole[_together(index)] = part
+    return whole
+
+
+SELECT, SLICE = (
+    define(name, f"{name.title()}Backward0", derivative=_view_rule, results=indexed, lowering=_at)
+    for name in ("select", "slice")
+)
+SLICE_BACKWARD = define(
+    "slice_backward",
+    "SliceBackward0",
+    derivative=lambda shape, index, needs, grad: (_view(grad, _together(index)),),
+    results=of_shape,
+    lowering=_in_zeros,
+)
 
 
 def take(self: Tensor, advanced: tuple) -> Tensor:
     """The elements at an advanced index, copied."""
-    taken = self._array[advanced]  # NumPy may put the indexed axes last in memory
-    result = wrap(np.asarray(taken, order="C") if type(taken) is np.ndarray else taken)
-    record("IndexBackward0", result, (self,), partial(_take_rule, self._array.shape, advanced))
+    return _take(self, *_apart(advanced))
+
+
+def _take(self: Tensor, index: tuple, tensors: tuple[Tensor, ...]) -> Tensor:
+    result = wrap(_at(self._array, *[tensor._array for tensor in tensors], index))
+    record(INDEX, (index,), result, (self, *tensors), tensors)
     return result
 
 
-def _take_rule(shape: tuple[int, ...], advanced: tuple, needs: Needs, grad: Tensor) -> Gradients:
-    return (_add_into_zeros(grad, shape, advanced),)
+def _take_rule(index: tuple, needs: Needs, grad: Tensor, *tensors: Tensor) -> Gradients:
+    return _add_into_zeros(grad, needs[0][0], index, tensors), *[None] * len(tensors)
 
 
-def _add_into_zeros(part: Tensor, shape: tuple[int, ...], advanced: tuple) -> Tensor:
-    whole = zeros_beside(part._array, shape, part._array.dtype)
-    np.add.at(whole, advanced, part._array)
-    result = wrap(whole)
-    record("IndexPutBackward0", result, (part,), lambda needs, grad: (take(grad, advanced),))
+def _add_into_zeros(part: Tensor, shape: tuple[int, ...], index: tuple, tensors: tuple[Tensor, ...]) -> Tensor:
+    result = wrap(_added_in_zeros(part._array, *[tensor._array for tensor in tensors], shape, index))
+    record(INDEX_BACKWARD, (shape, index), result, (part, *tensors), tensors)
     return result
+
+
+def _added_in_zeros(part: np.ndarray, *arrays_and_attributes: object) -> np.ndarray:
+    *arrays, shape, index = arrays_and_attributes
+    whole = zeros_beside(part, shape, part.dtype)
+    np.add.at(whole, _together(index, arrays), part)
+    return whole
+
+
+INDEX = define("index", "IndexBackward0", derivative=_take_rule, results=indexed, lowering=_at)
+INDEX_BACKWARD = define(
+    "index_backward",
+    "IndexPutBackward0",
+    derivative=lambda shape, index, needs, grad, *tensors: (_take(grad, index, tensors), *[None] * len(tensors)),
+    results=of_shape,
+    lowering=_added_in_zeros,
+)
+
+
+# -- an index as a value
+
+
+def _apart(index: tuple) -> tuple[tuple, tuple[Tensor, ...]]:
+    """An index of NumPy's as an attribute, whose slices are tuples, and its arrays as tensors."""
+    plain, tensors = [], []
+    for item in index:
+        if type(item) is slice:
+            plain.append((item.start, item.stop, item.step))
+        elif item is None or item is Ellipsis or type(item) is int:
+            plain.append(item)
+        else:
+            plain.append(TENSOR)
+            tensors.append(wrap(item))
+    return tuple(plain), tuple(tensors)
+
+
+def _together(index: tuple, arrays: Sequence[np.ndarray] = ()) -> tuple:
+    """The index for NumPy."""
+    rest = iter(arrays)
+    return tuple([slice(*i) if type(i) is tuple else next(rest) if i == TENSOR else i for i in index])
 
 
 # -- reading an index
@@ -81,6 +157,8 @@ def parse(index: object, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
     """An index as two for NumPy: a basic one, and an advanced one for what that gives (None if there is none)."""
     if type(index) is int:
         return (_checked(index, 0, shape), ...), None
+    if type(index) is slice and shape:
+        return (_checked_slice(index), ...), None
     items = list(index) if isinstance(index, tuple) else [index]
     items = [_as_item(item) for item in items]
     used = sum(_consumes(item) for item in items)
@@ -222,13 +300,11 @@ def put(self: Tensor, index: object, value: Tensor | float) -> None:
     if not (mode.enabled and (self.requires_grad or value.requires_grad)):
         check_writeable(self)
         target = self._array[basic]
-        target[... if advanced is None else advanced] = _fitting(value, target, advanced)
+        target[... if advanced is None else advanced] = _fitting(value._array, target, advanced)
         version_of(self).bump()
         return
-    if advanced is not None and all(item is Ellipsis or item == slice(None) for item in basic):
-        change(self, _with_part, advanced, value)
-    else:
-        change(_view(self, basic), _with_part, ... if advanced is None else advanced, value)
+    part = self if _is_whole(basic) else _view(self, basic)
+    change(part, _with_part, ... if advanced is None else advanced, value)
 
 
 def _as_value(self: Tensor, value: object) -> Tensor:
@@ -241,10 +317,9 @@ def _as_value(self: Tensor, value: object) -> Tensor:
     raise TypeError(f"can't assign a {type(value).__name__} to a torch.{self.dtype.name} tensor")
 
 
-def _fitting(value: Tensor, target: np.ndarray, advanced: tuple | None) -> np.ndarray:
-    """The value's array in a shape that broadcasts to the part; RuntimeError where it does not."""
-    shape = target.shape if advanced is None or advanced is Ellipsis else _shape_of_part(target, advanced)
-    array = value._array
+def _fitting(array: np.ndarray, target: np.ndarray, advanced: tuple | None) -> np.ndarray:
+    """A value's array in a shape that broadcasts to the part; RuntimeError where it does not."""
+    shape = target.shape if advanced is None or advanced is Ellipsis else taken_shape(target.shape, advanced)
     while array.ndim > len(shape) and array.shape[0] == 1:
         array = array[0]
     if array.ndim > len(shape) or any(a not in (1, b) for a, b in zip(array.shape[::-1], shape[::-1])):
@@ -272,38 +347,56 @@ def _does_not_expand(have: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     )
 
 
-def _shape_of_part(target: np.ndarray, advanced: tuple) -> tuple[int, ...]:
-    return taken_shape(target.shape, advanced)
+def _with_part(self: Tensor, index: object, value: Tensor) -> Tensor:
+    """A copy of the tensor with the part at an index replaced: all of it (...) or an advanced index."""
+    if index is Ellipsis:
+        array = self._array.copy()
+        array[...] = _fitting(value._array, array, index)
+        result = wrap(array)
+        record(COPY, (), result, (self, value))
+        return result
+    return _put(self, value, *_apart(index))
 
 
-def _with_part(self: Tensor, advanced: object, value: Tensor) -> Tensor:
-    """A copy of the tensor with the part at an index replaced."""
-    whole = self._array.copy()
-    whole[advanced] = _fitting(value, whole, advanced)
-    result = wrap(whole)
-    name = "CopyBackwards" if advanced is Ellipsis else "IndexPutBackward0"
-    record(name, result, (self, value), partial(_with_part_rule, advanced))
+def _put(self: Tensor, value: Tensor, index: tuple, tensors: tuple[Tensor, ...], accumulate: bool = False) -> Tensor:
+    arrays = [tensor._array for tensor in (self, value, *tensors)]
+    result = wrap(_replaced(*arrays, index, accumulate))
+    record(INDEX_PUT, (index, accumulate), result, (self, value, *tensors), tensors)
     return result
 
 
-def _with_part_rule(advanced: object, needs: Needs, grad: Tensor) -> Gradients:
+def _replaced(array: np.ndarray, value: np.ndarray, *arrays_and_attributes: object) -> np.ndarray:
+    *arrays, index, accumulate = arrays_and_attributes
+    whole, at = array.copy(), _together(index, arrays)
+    value = _fitting(value, whole, at)
+    if accumulate:
+        np.add.at(whole, at, value)
+    else:
+        whole[at] = value
+    return whole
+
+
+def _put_rule(index: tuple, accumulate: bool, needs: Needs, grad: Tensor, *tensors: Tensor) -> Gradients:
     of_self = of_value = None
     if needs[0]:
         zero = wrap(zeros_beside(grad._array, (), grad._array.dtype))
-        of_self = wrap(np.zeros_like(grad._array)) if advanced is Ellipsis else _with_part(grad, advanced, zero)
+        of_self = grad if accumulate else _put(grad, zero, index, tensors)
     if needs[1]:
-        of_value = grad if advanced is Ellipsis else take(grad, advanced)
-    return of_self, of_value
+        of_value = with_axes_of(needs[1], _take(grad, index, tensors))
+    return of_self, of_value, *[None] * len(tensors)
+
+
+INDEX_PUT = define("index_put", "IndexPutBackward0", derivative=_put_rule, results=as_first, lowering=_replaced)
 
 
 def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with the elements at `indices` replaced, or added to."""
     if self.is_meta and any(isinstance(item, Tensor) and item._array.dtype == np.bool_ for item in indices):
         return self.clone()  # which elements are meant need not be known
-    basic, advanced = parse(tuple(indices), self._array.shape)
-    if not accumulate:
-        return _with_part(self, advanced if advanced is not None else basic, values)
-    return self + _add_into_zeros(values.expand(_shape_of_part(self._array, advanced)), self._array.shape, advanced)
+    # A number is a tensor like the others, which meets them.
+    indices = [item.reshape(1) if isinstance(item, Tensor) and not item.ndim else item for item in indices]
+    advanced = parse(tuple(indices), self._array.shape)[1]
+    return _put(self, values, *_apart(advanced or (...,)), accumulate)
 
 
 def iterate(self: Tensor) -> object:

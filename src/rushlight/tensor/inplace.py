@@ -9,14 +9,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
 from rushlight.autograd.modes import mode
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
 from rushlight.core.memory import worded
+from rushlight.rules.results import Layout, as_first
 from rushlight.tensor import arithmetic, pointwise
 from rushlight.tensor.change import change, check_not_inference, check_writeable, is_recorded
 from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap, wrap_like
+from rushlight.tensor.layout import device_of
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype
 from rushlight.tensor.size import carried
@@ -25,22 +28,35 @@ from rushlight.tensor.size import carried
 
 
 def _copied(self: Tensor, src: Tensor) -> Tensor:
-    array = np.empty_like(elements(self))
-    quiet(np.copyto, array, _in_dtype_of(self, src))
-    result = wrap_like(array, self)
-    record("CopyBackwards", result, (self, src), _copy_rule)
+    result = wrap_like(_copy(elements(self), memory(src)), self)
+    record(COPY, (), result, (self, src))
     return result
 
 
-def _in_dtype_of(self: Tensor, src: Tensor) -> np.ndarray:
-    target, array = memory(self), memory(src)
+def _copy(target: np.ndarray, source: np.ndarray) -> np.ndarray:
+    array = np.empty_like(target)
+    quiet(np.copyto, array, _in_kind_of(target, source))
+    return array
+
+
+def _in_kind_of(target: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """An array on the device and in the dtype of another."""
     if type(array) is not type(target) or type(array) is not np.ndarray:
-        array = carried(array, self.device)
+        array = carried(array, device_of(target))
     return array if array.dtype == target.dtype else pointwise._converted(array, target.dtype)
 
 
 def _copy_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return wrap(np.zeros_like(grad._array)) if needs[0] else None, grad
+    return grad._filled_like(0) if needs[0] else None, with_axes_of(needs[1], grad) if needs[1] else None
+
+
+def with_axes_of(layout: Layout, grad: Tensor) -> Tensor:
+    """The gradient with as many axes as its input, which has leading ones of one entry where it has more."""
+    lead = len(layout[0]) - grad.ndim
+    return grad.reshape((*[1] * lead, *grad.shape)) if lead > 0 else grad
+
+
+COPY = define("copy", "torch::autograd::CopyBackwards", derivative=_copy_rule, results=as_first, lowering=_copy)
 
 
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
@@ -49,7 +65,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         other = self.new_tensor(other)
     if is_recorded(self, other):
         return change(self, _copied, other)
-    return _overwrite(self, _in_dtype_of(self, other))
+    return _overwrite(self, _in_kind_of(memory(self), memory(other)))
 
 
 def _overwrite(self: Tensor, array: np.ndarray) -> Tensor:
@@ -61,15 +77,22 @@ def _overwrite(self: Tensor, array: np.ndarray) -> Tensor:
 
 
 def _filled(self: Tensor, value: Tensor) -> Tensor:
-    array = np.empty_like(elements(self))
-    array[...] = value._array
-    result = wrap_like(array, self)
-    record("FillBackward0", result, (self, value), _fill_rule)
+    result = wrap_like(_fill(elements(self), value._array), self)
+    record(FILL, (), result, (self, value))
     return result
 
 
+def _fill(like: np.ndarray, value: np.ndarray) -> np.ndarray:
+    array = np.empty_like(like)
+    array[...] = value
+    return array
+
+
 def _fill_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return wrap(np.zeros_like(grad._array)) if needs[0] else None, grad.sum() if needs[1] else None
+    return grad._filled_like(0) if needs[0] else None, grad.sum() if needs[1] else None
+
+
+FILL = define("fill", "FillBackward0", derivative=_fill_rule, results=as_first, lowering=_fill)
 
 
 def fill_(self: Tensor, value: float | Tensor) -> Tensor:
