@@ -1,11 +1,14 @@
 """Vector functions: units in the last place, special values, and the same bits from every machine with fma."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
 
-from rushlight.kernels.mathematics import FUNCTIONS
+from rushlight.compiler import compiler
+from rushlight.kernels.mathematics import FUNCTIONS, FUNCTIONS_OF_TWO
+from rushlight.language.ir import Module, f32, f64, ptr
 from rushlight.plan.target import Target
 from tests import instruction_sets
 
@@ -91,6 +94,21 @@ def test_bits_are_those_of_every_machine_that_fuses(name, numbers):
 def test_bits_do_not_depend_on_the_vectors_length(name, numbers, width):
     x = numbers()[-1000:]
     np.testing.assert_array_equal(run(name, ISAS[0], x, width=width), run(name, ISAS[0], x))
+
+
+@pytest.mark.parametrize("isa", instruction_sets.NATIVE)
+def test_no_library_is_called(isa):
+    target = Target.named(isa)
+    k = Module(target)
+    for of in (f32, f64):
+        with k.function(f"all_{of}", [("x", ptr(of))], export=True) as (f, x):
+            for place, function in enumerate(FUNCTIONS.values()):
+                x[64 * place].store(function(f, x[64 * place].load(k.lanes(of))))
+            for place, function in enumerate(FUNCTIONS_OF_TWO.values()):
+                x[-64 * place].store(function(f, x.load(k.lanes(of)), x[64].load(k.lanes(of))))
+            f.ret()
+    called = re.findall(r"\b(?:callq?|jmpq?|bl?)\s+([a-zA-Z_]\w*)", compiler.assembly(k.text(), target))
+    assert set(called) == {"reduce_far"}
 
 
 def test_whole_results():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rushlight.language.ir import bf16, f16, f32, f64, i16, i32, i64, ptr, vec
+from rushlight.language.ir import bf16, f16, f32, f64, i16, i32, i64, i128, ptr, vec
 
 from .machine import RUNNABLE, emit, load, run
 
@@ -129,6 +129,24 @@ def test_arithmetic_of_integers(target):
     assert y[:19].tolist() == expected
 
 
+@targets
+def test_integers_that_overflow(target):
+    y, most = np.zeros(6, np.int64), 2**63 - 1
+
+    def body(f, p):
+        wide = p.a.unsigned_to(i128).wrapping("*", p.b.unsigned_to(i128))
+        answers = [p.a.wrapping("+", p.b), p.b.wrapping("-", p.a), p.a.wrapping("*", 3), (wide >> 64).to(i64)]
+        answers += [wide.to(i64), f.const(i32, -1).unsigned_to(i64)]
+        for i, value in enumerate(answers):
+            p.y[i].store(value)
+
+    run(target, body, (y, most, -2), y=ptr(i64), a=i64, b=i64)
+    product = most * (2**64 - 2)
+    low = product % 2**64
+    assert y.tolist()[:3] == [most - 2, (-2 - most + 2**63) % 2**64 - 2**63, (3 * most + 2**63) % 2**64 - 2**63]
+    assert y.tolist()[3:] == [product >> 64, low - (low >> 63 << 64), 2**32 - 1]
+
+
 def test_constants_need_no_instructions():
     def body(f, p):
         before = len(f._lines)
@@ -208,6 +226,26 @@ def test_functions_call_each_other(target):
     words = params.pack(y.ctypes.data, 3)
     load(k)["k"].call(words.buffer_info()[0])
     assert y.tolist() == [3, 5, 7, 0]
+
+
+@targets
+def test_parts_of_a_module_share_functions(target):
+    defined = []
+
+    def define(module, name):
+        defined.append(name)
+        with module.function(name, [("x", i64)], returns=i64, inline=False) as (thrice, x):
+            thrice.ret(x * 3)
+        return thrice
+
+    y = np.zeros(2, np.int64)
+
+    def body(f, p):
+        for i in range(2):
+            p.y[i].store(f.call(f.module.shared("thrice", define), p.n + i))
+
+    run(target, body, (y, 5), y=ptr(i64), n=i64)
+    assert y.tolist() == [15, 18] and defined == ["thrice"]
 
 
 @targets
