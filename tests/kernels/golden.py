@@ -19,7 +19,7 @@ from rushlight.backends.cpu.draws import Draws
 from rushlight.backends.cpu.pointwise_call import PointwiseCall
 from rushlight.backends.protocol import Task, layout_of
 from rushlight.compiler import jit
-from rushlight.language.ir import Module, f16, f32, f64, i8, i32, i64
+from rushlight.language.ir import Module, f16, f32, f64, i8, i16, i32, i64
 from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
 from rushlight.rules.spec import ConvSpec
@@ -39,9 +39,12 @@ LAYERS = {
 
 _FLOATS = [(f32,), (f64,), (f16,)]
 RANDOM = {
-    **dict.fromkeys(("uniform", "block_normal", "paired_normal", "exponential", "cauchy", "powers"), _FLOATS),
+    **dict.fromkeys(("uniform", "exponential", "cauchy", "powers"), _FLOATS),
+    "block_normal": [*_FLOATS, (f64, True)],
+    "paired_normal": [(f64, False), (f64, True), (f32, True)],
     "geometric": [*_FLOATS, (i64,)],
     "bernoulli": [(i8,), (i32,), (i64,)],
+    "bernoulli_each": [(i32, f32), (i64, f64), (i16, f16)],
     "integers": [(i64, False), (i64, True), (i8, False)],
     "shuffle": [(False,), (True,)],
 }

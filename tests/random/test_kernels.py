@@ -76,6 +76,18 @@ class _Stream:
         self.kernels = kernels
 
 
+@pytest.mark.parametrize("of", FLOATS)
+def test_chances_of_their_own_are_those_of_numpy(kernels, of):
+    for dtype in map(np.dtype, FLOATS + "?il"):
+        for size in (1, 7, 33, 20_000):
+            some, chances = words(2 * size), guarded_copy(np.linspace(0, 1, size).astype(of))
+            some = some[-draws.words_each(chances.dtype) * size :]
+            found, wanted = (guarded_copy(np.full(size, 77, dtype)) for _ in range(2))
+            kernels.bernoulli_each(some, found, chances)
+            draws.bernoulli_each(some, wanted, chances)
+            assert found.tobytes() == wanted.tobytes(), (dtype, size)
+
+
 @pytest.mark.parametrize("long", [False, True])
 @pytest.mark.parametrize("size", [2, 17, 4000])
 def test_shuffles_are_those_of_numpy(kernels, size, long):
@@ -105,7 +117,7 @@ def test_words_are_those_of_python(kernels):
     for _ in range(60):
         count = rng.choice([rng.randrange(1, 5), rng.randrange(1, 700), 624, 1248, 10_000])
         out = guarded_copy(np.empty(count + kernels.slack, np.uint32))
-        used = kernels.words(state, used, out, count)
+        used = kernels.words(state, out)(used, count)
         wanted = generator.getrandbits(32 * count).to_bytes(4 * count, "little")
         assert out[:count].tobytes() == wanted
         assert [*state[:624].tolist(), used] == list(generator.getstate()[1])

@@ -35,6 +35,7 @@ UNIFORM = {"low": f64, "width": f64, "high": f64}
 NORMAL = {"mean": f64, "std": f64}
 BLOCK_NORMAL = {**NORMAL, "log": i64, "sin": i64, "cos": i64}
 PAIRED_NORMAL = {**NORMAL, "log1p": i64, "sin": i64, "cos": i64}
+"""Where the library has `sincos`, which does the work of both, that is `sin`."""
 BERNOULLI = {"probability": f64, "one": i64}
 EXPONENTIAL = {"factor": f64, "log1p": i64}
 CAUCHY = {"median": f64, "sigma": f64, "tan": i64}
@@ -140,6 +141,29 @@ def emit_bernoulli(k: Module, of: Type) -> None:
         _each(f, start, stop, k.lanes(f32), make)
 
 
+def chances(of: Type) -> dict[str, Type]:
+    """The fields of `bernoulli_each`, whose probabilities are of that type."""
+    return {"chances": ptr(of), "one": i64}
+
+
+def emit_bernoulli_each(k: Module, of: Type, chance: Type) -> None:
+    """Exports `bernoulli_each`:  out = the bits `one` where u < chances, else 0."""
+    number = f64 if chance is f64 else f32
+    with _items(k, "bernoulli_each", of, chances(chance)) as (f, p, start, stop):
+
+        def make(lanes: int) -> Callable[[Value], None]:
+            one = _splat(p.one, of, lanes)
+            zero = f.const(one.type, 0)
+
+            def draw(i: Value) -> None:
+                below = _unit(f, p, number, i, lanes) < p.chances[i].load(lanes).to(number)
+                p.out[i].store(f.select(below, one, zero))
+
+            return draw
+
+        _each(f, start, stop, k.lanes(f32), make)
+
+
 def emit_exponential(k: Module, of: Type) -> None:
     """Exports `exponential`:  out = factor · ln(1 − u)."""
     with _items(k, "exponential", of, EXPONENTIAL) as (f, p, start, stop), f.loop(start, stop) as i:
@@ -196,13 +220,13 @@ def _shifted(number: Value, low: Value) -> Value:
     return number.f.emit(number.type, f"add {number.type.text} {number.text}, {low.text}")
 
 
-def emit_block_normal(k: Module, of: Type) -> None:
+def emit_block_normal(k: Module, of: Type, both: bool = False) -> None:
     """Exports `block_normal`, by groups of 16 uniforms: 8 radii and 8 angles. float64 calls the C library; the
     narrower types are float32's vectors."""
     with _items(k, "block_normal", of, BLOCK_NORMAL) as (f, p, start, stop):
         if of is f64:
             with f.loop(start, stop, GROUP) as group, f.loop(0, GROUP // 2) as j:
-                _pair_of_block(f, p, group + j)
+                _pair_of_block(f, p, group + j, both)
             return
         whole = start + (stop - start) // (2 * GROUP) * (2 * GROUP)
         with f.loop(start, whole, 2 * GROUP) as i:
@@ -235,23 +259,30 @@ def _scaled(f: Function, p: Fields, words: tuple[Value, Value], of: Type) -> lis
     return [fused(f, value, std, mean).to(of) for value in standard]
 
 
-def _pair_of_block(f: Function, p: Fields, i: Value) -> None:
+def _pair_of_block(f: Function, p: Fields, i: Value, both: bool) -> None:
     log = f.call_address(p.log, 1.0 - _unit(f, p, f64, i, 0), returns=f64)
-    _store_pair(f, p, log, _unit(f, p, f64, i + GROUP // 2, 0), (p.out[i], p.out[i + GROUP // 2]), f64)
+    _store_pair(f, p, log, _unit(f, p, f64, i + GROUP // 2, 0), (p.out[i], p.out[i + GROUP // 2]), f64, both)
 
 
-def emit_paired_normal(k: Module, of: Type) -> None:
+def emit_paired_normal(k: Module, of: Type, both: bool) -> None:
     """Exports `paired_normal`; `count` is even: the first uniform of two gives the angle, the other the radius."""
     with _items(k, "paired_normal", of, PAIRED_NORMAL) as (f, p, start, stop), f.loop(start, stop, 2) as i:
         log = f.call_address(p.log1p, -_unit(f, p, f64, i + 1, 0), returns=f64)
-        _store_pair(f, p, log, _unit(f, p, f64, i, 0), (p.out[i], p.out[i + 1]), of)
+        _store_pair(f, p, log, _unit(f, p, f64, i, 0), (p.out[i], p.out[i + 1]), of, both)
 
 
-def _store_pair(f: Function, p: Fields, log: Value, angular: Value, places: tuple[Pointer, Pointer], of: Type) -> None:
-    """radius · cos and radius · sin, scaled; of float64 numbers by the C library's functions."""
+def _store_pair(
+    f: Function, p: Fields, log: Value, angular: Value, places: tuple[Pointer, Pointer], of: Type, both: bool
+) -> None:
+    """radius · cos and radius · sin, scaled; of float64 numbers by the C library's functions, or function."""
     radius, angle = f.sqrt(log * -2.0), angular * TWO_PI
-    for place, function in zip(places, (p.cos, p.sin)):
-        direction = f.call_address(function, angle, returns=f64)
+    if both:
+        sine, cosine = f.local(f64, 1), f.local(f64, 1)
+        f.call_address(p.sin, angle, sine, cosine)
+        directions = cosine.load(), sine.load()
+    else:
+        directions = (f.call_address(function, angle, returns=f64) for function in (p.cos, p.sin))
+    for place, direction in zip(places, directions):
         place.store(_narrowed(fused(f, radius * direction, p.std, p.mean), of))
 
 

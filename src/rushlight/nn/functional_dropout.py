@@ -7,9 +7,12 @@ PyTorch draws them.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 
+from rushlight.core.dtypes import dtype
+from rushlight.random.fill import fill_bernoulli
 from rushlight.tensor.core import Tensor
-from rushlight.tensor.creation import empty_like
+from rushlight.tensor.creation import empty_like, ones
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -94,5 +97,14 @@ def _dropped(input: Tensor, noise: Tensor, p: float, training: bool, inplace: bo
     if not input.dtype.is_floating_point:
         kind = input.type().removeprefix("torch.").removesuffix("Tensor")
         raise RuntimeError(f"result type Float can't be cast to the desired output type {kind}")
-    noise = noise.zero_() if p == 1 else noise.bernoulli_(1 - p).div_(1 - p)
+    if p == 1:
+        noise.zero_()
+    else:
+        fill_bernoulli(noise._array, 1 - p, one=_kept(input.dtype, p))
     return input.mul_(noise) if inplace else input * noise
+
+
+@lru_cache(maxsize=256)
+def _kept(kind: dtype, p: float) -> float:
+    """What a number that is kept is multiplied with, in its dtype."""
+    return ones((), dtype=kind).div_(1 - p).item()

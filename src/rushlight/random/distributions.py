@@ -69,24 +69,25 @@ def block_normal(generator: Source, out: np.ndarray, mean: float, std: float) ->
 
 def paired_normal(generator: Source, out: np.ndarray, mean: float, std: float) -> None:
     """Fill `out` with normal numbers made two at a time; an odd one is left in the generator for the next call."""
+    if out.size > BLOCK:
+        first = 0 if generator.waiting_normal is None else 1
+        end = out.size - (out.size - first) % 2
+        _few_normals(generator, out[:first], mean, std)
+        _draw(generator.stream, "paired_normal", out[first:end], 2, mean, std)
+        out = out[end:]
+    _few_normals(generator, out, mean, std)
+
+
+def _few_normals(generator: Source, out: np.ndarray, mean: float, std: float) -> None:
+    """The same by way of standard ones, of which one may have waited, and one may be left to wait."""
     if not out.size:
         return
-    waiting, generator.waiting_normal = generator.waiting_normal, None
-    if waiting is not None:
-        _store_scaled(out[:1], waiting, mean, std)
-        out = out[1:]
-    odd = out.size % 2
-    _draw(generator.stream, "paired_normal", out[: out.size - odd], 2, mean, std)
-    if odd:
-        # Not scaled: x·1 − 0 is x, with its sign where x is 0.
-        pair = np.empty(2, np.float64)
-        _draw(generator.stream, "paired_normal", pair, 2, -0.0, 1.0)
-        _store_scaled(out[-1:], pair[0], mean, std)
-        generator.waiting_normal = float(pair[1])
-
-
-def _store_scaled(out: np.ndarray, normal: float, mean: float, std: float) -> None:
-    draws.store(out, fused_float64(np.array([normal]), std, mean))
+    waiting = [] if generator.waiting_normal is None else [generator.waiting_normal]
+    pairs = np.empty((out.size - len(waiting) + 1) // 2 * 2, np.float64)
+    _draw(generator.stream, "paired_normal", pairs, 2, -0.0, 1.0)  # x·1 − 0 is x, with its sign where x is 0
+    normal = np.concatenate([waiting, pairs]) if waiting else pairs
+    draws.store(out, fused_float64(normal[: out.size], std, mean))
+    generator.waiting_normal = float(normal[-1]) if normal.size > out.size else None
 
 
 def log_normal(generator: Source, out: np.ndarray, mean: float, std: float) -> None:
@@ -111,8 +112,10 @@ def bernoulli(generator: Source, out: np.ndarray, probability: float, one: float
 
 def bernoulli_each(generator: Source, out: np.ndarray, probability: np.ndarray) -> None:
     """The same with a probability for each number; its type decides how a uniform is drawn."""
-    unit = unit_float64 if probability.dtype == np.float64 else unit_float32
-    out[...] = unit(generator.stream, out.size) < probability
+    stream, each = generator.stream, draws.words_each(probability.dtype)
+    stream.prepare(each * out.size)
+    for piece, chances in zip(_pieces(out), _pieces(probability)):
+        _compute(stream, "bernoulli_each", stream.words(each * piece.size), piece, chances)
 
 
 def exponential(generator: Source, out: np.ndarray, rate: float) -> None:
@@ -144,7 +147,7 @@ def permutation(generator: Source, count: int) -> np.ndarray:
 def _draw(stream: WordStream, kind: str, out: np.ndarray, each: int, *parameters: float) -> None:
     """Fill `out` with numbers of a distribution that takes `each` words for one, piece by piece."""
     stream.prepare(each * out.size)
-    for piece in _pieces(out):
+    for piece in (out,) if 0 < out.size <= _PIECE else _pieces(out):
         _compute(stream, kind, stream.words(each * piece.size), piece, *parameters)
 
 

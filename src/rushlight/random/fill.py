@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def fill_uniform(
     """
     source, kind = checked(generator), dtypes.of_numpy(array.dtype)
     _require_floating(kind, "check_uniform_bounds")
-    largest = dtypes.finfo(kind).max
+    largest = _largest(kind)
     for name, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
             raise RuntimeError(f"{name} is out of bounds for {_CPP_NAMES[kind.name]}: {value}")
@@ -235,6 +236,11 @@ def _limits(kind: dtypes.dtype) -> tuple[float, float]:
     return limits.min, limits.max
 
 
+@cache
+def _largest(kind: dtypes.dtype) -> float:
+    return dtypes.finfo(kind).max
+
+
 def _largest_exact(kind: dtypes.dtype) -> int:
     """The last of the integers from 0 on that the dtype holds without a gap."""
     digits = _DIGITS.get(kind.name)
@@ -279,6 +285,9 @@ def _fill(source: Source, array: np.ndarray, draw: Callable[[np.ndarray], None])
     """Let `draw` fill the elements in the order in which they lie in memory, which is PyTorch's order."""
     if type(array) is not np.ndarray:
         return _fill_elsewhere(source, array, draw)
+    if array.flags.c_contiguous:
+        with source.lock:
+            return draw(array.reshape(-1))
     if array.size and any(size > 1 and stride == 0 for size, stride in zip(array.shape, array.strides)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "

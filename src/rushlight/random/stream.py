@@ -40,6 +40,7 @@ class WordStream:
         self._memory: np.ndarray | None = None
         self._used = 0
         self._room: np.ndarray | None = None
+        self._step: Any = None
         self.kernels: Any = None
         self.fresh = True
 
@@ -67,10 +68,11 @@ class WordStream:
             key, self._used = self.export_state()
             self._memory = np.zeros(kernels.state_room, np.uint32)
             self._memory[:STATE_WORDS] = key
-            self._generator = None
+            self._generator = self._room = None
         if self._room is None or self._room.size < count + kernels.slack:
             self._room = np.empty(count + kernels.slack, np.uint32)
-        self._used = kernels.words(self._memory, self._used, self._room, count)
+            self._step = kernels.words(self._memory, self._room)
+        self._used = self._step(self._used, count)
         return self._room[:count]
 
     def _by_python(self, count: int) -> np.ndarray:

@@ -5,6 +5,8 @@ In: a tensor, a distribution's parameters and a generator. Out: the same tensor,
 
 from __future__ import annotations
 
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +22,16 @@ if TYPE_CHECKING:
     from rushlight.random.source import Source
 
 
-@worded
-def _drawn(self: Tensor, name: str, *args: object) -> Tensor:
+@cache
+def _filling() -> ModuleType:
     from rushlight.random import fill
 
-    draw = getattr(fill, name)
+    return fill
+
+
+@worded
+def _drawn(self: Tensor, name: str, *args: object) -> Tensor:
+    draw = getattr(_filling(), name)
     check_writeable(self)
     if mode.enabled and self.requires_grad:
         check_leaf(self)
@@ -38,6 +45,8 @@ def _drawn(self: Tensor, name: str, *args: object) -> Tensor:
 
 def _limits(function: str, given: tuple, named: dict[str, float]) -> dict[str, float]:
     """`from` and `to`, by position or by keyword; Python's grammar does not let a parameter be called `from`."""
+    if not given and not named:
+        return {}
     found = dict(zip(("from", "to"), given))
     if len(given) > 2 or named.keys() - {"from", "to"} or found.keys() & named.keys():
         words = ", ".join([*map(str, given), *[f"{name}={value}" for name, value in named.items()]])

@@ -12,6 +12,7 @@ import struct
 import sys
 import warnings
 from array import array
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -45,25 +46,38 @@ class Draws:
         self._words = kernel(target, "random words", emit_words)["words"]
         self._entries: dict[tuple, tuple] = {}
 
-    def words(self, state: np.ndarray, used: int, out: np.ndarray, count: int) -> int:
-        """Write `count` words into `out` (uint32, room for `slack` more); returns how many of the state's are used.
+    def words(self, state: np.ndarray, out: np.ndarray) -> Callable[[int, int], int]:
+        """What writes words into `out`: given how many of the state's are used, and how many are wanted, it returns how
+        many of the state's are used then. `state` (uint32, of `state_room` words, of which the first 624 are the state)
+        and `out` (uint32, with room for `slack` more) are in its hands."""
+        packed = WORDS.pack(runtime.address(state), runtime.address(out), 0, 0)
+        at_used, at_count = WORDS.index("used"), WORDS.index("count")
 
-        `state` is uint32, of `state_room` words, of which the first 624 are the state."""
-        runtime.launch(self._words, WORDS.pack(runtime.address(state), runtime.address(out), used, count))
-        return used + count if count <= STATE - used else (used + count - 1) % STATE + 1
+        def step(used: int, count: int) -> int:
+            packed[at_used], packed[at_count] = used, count
+            runtime.launch(self._words, packed)
+            return used + count if count <= STATE - used else (used + count - 1) % STATE + 1
+
+        return step
 
     def uniform(self, words: np.ndarray, out: np.ndarray, low: float, high: float) -> None:
         """Numbers in [low, high)."""
-        if out.dtype == np.float64:
+        if out.dtype.char == "d":
             self._check(low, high - low)
-        else:
+        elif (low, high) != (0.0, 1.0):
             low, high = np.float32(low), np.float32(high)
         self._run("uniform", emitted.UNIFORM, words, out, _float_type(out), low, high - low, high)
 
     def bernoulli(self, words: np.ndarray, out: np.ndarray, probability: float, one: float) -> None:
         """`one`, each with the given probability, and zeros."""
-        bits = int.from_bytes(np.array(one, out.dtype).tobytes(), sys.byteorder, signed=True)
-        self._run("bernoulli", emitted.BERNOULLI, words, out, _BITS[out.itemsize], probability, bits)
+        self._run("bernoulli", emitted.BERNOULLI, words, out, _BITS[out.itemsize], probability, _bits(one, out.dtype))
+
+    def bernoulli_each(self, words: np.ndarray, out: np.ndarray, chances: np.ndarray) -> None:
+        """Ones, each with a probability of its own, and zeros."""
+        if not _dense(chances):
+            raise Refusal("the probabilities do not lie one behind the other")
+        of, given = _float_type(chances), (runtime.address(chances), _bits(1.0, out.dtype))
+        self._run("bernoulli_each", emitted.chances(of), words, out, _BITS[out.itemsize], *given, variant=(of,))
 
     def exponential(self, words: np.ndarray, out: np.ndarray, rate: float) -> None:
         """Exponential numbers of the given rate."""
@@ -96,16 +110,20 @@ class Draws:
 
     def block_normal(self, words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
         """Normal numbers in blocks of 16."""
-        if out.dtype == np.float64:
+        if out.dtype.char == "d":
             self._check(mean, std)
-        functions = [_library(name) for name in ("log", "sin", "cos")]
-        self._run("block_normal", emitted.BLOCK_NORMAL, words, out, _float_type(out), mean, std, *functions)
+            both, angular = _angular()
+            given = mean, std, _library("log"), *angular
+            self._run("block_normal", emitted.BLOCK_NORMAL, words, out, f64, *given, variant=(both,))
+        else:
+            self._run("block_normal", emitted.BLOCK_NORMAL, words, out, _float_type(out), mean, std, 0, 0, 0)
 
     def paired_normal(self, words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
         """Normal numbers two at a time."""
         self._check(mean, std)
-        functions = [_library(name) for name in ("log1p", "sin", "cos")]
-        self._run("paired_normal", emitted.PAIRED_NORMAL, words, out, _float_type(out), mean, std, *functions)
+        both, angular = _angular()
+        given = mean, std, _library("log1p"), *angular
+        self._run("paired_normal", emitted.PAIRED_NORMAL, words, out, _float_type(out), *given, variant=(both,))
 
     def shuffle(self, words: np.ndarray, order: np.ndarray, start: int, long: bool) -> None:
         """Exchange place i of `order` with one of those from i on, for as many i as there are words."""
@@ -126,7 +144,7 @@ class Draws:
     def _run(
         self, name: str, fields: dict, words: np.ndarray, out: np.ndarray, of: Type, *values: float, variant: tuple = ()
     ) -> None:
-        if not (out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative):
+        if not _dense(out):
             raise Refusal("the numbers do not lie one behind the other")
         entry, packing = self._entry(name, fields, of, *variant)
         packed = array("q", packing.pack(0, 0, runtime.address(words), runtime.address(out), out.size, *values))
@@ -154,21 +172,54 @@ def _float_type(out: np.ndarray) -> Type:
     return BY_NAME[_FLOATS.get(out.dtype.char, "bf16")]
 
 
+def _dense(numbers: np.ndarray) -> bool:
+    flags = numbers.flags
+    return flags.c_contiguous and flags.aligned and numbers.dtype.isnative
+
+
+def _bits(number: float, dtype: np.dtype) -> int:
+    """The bits of a number of that type."""
+    return int.from_bytes(np.array(number, dtype).tobytes(), sys.byteorder, signed=True)
+
+
 def _signed(number: int) -> int:
     """An integer modulo 2⁶⁴, as int64 holds it."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
+_PROBES = (0.1, 0.625, 0.9999, 3.0, 6.25)
+
+
 @lru_cache(maxsize=16)
 def _library(name: str) -> int:
     """The address of a function of the C library: the one that `math` calls."""
-    try:
-        library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
-        function = getattr(library, name)
-    except (OSError, AttributeError):
-        raise Refusal(f"the C library's {name} is not found") from None
+    function = _found(name)
     function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
-    probes = (0.1, 0.625, 0.9999)
+    probes = [-x / 8 for x in _PROBES] if name == "log1p" else _PROBES
     if [function(x) for x in probes] != [getattr(math, name)(x) for x in probes]:
         raise Refusal(f"the C library's {name} is not Python's")
     return ctypes.cast(function, ctypes.c_void_p).value
+
+
+@lru_cache(maxsize=1)
+def _angular() -> tuple[bool, tuple[int, int]]:
+    """Whether the C library has a `sincos`, which gives the same bits in half of the time; its address, or those of
+    the two."""
+    try:
+        function = _found("sincos")
+    except Refusal:
+        return False, (_library("sin"), _library("cos"))
+    sine, cosine = ctypes.c_double(), ctypes.c_double()
+    function.argtypes, function.restype = [ctypes.c_double, ctypes.c_void_p, ctypes.c_void_p], None
+    for x in _PROBES:
+        function(x, ctypes.byref(sine), ctypes.byref(cosine))
+        if (sine.value, cosine.value) != (math.sin(x), math.cos(x)):
+            return False, (_library("sin"), _library("cos"))
+    return True, (ctypes.cast(function, ctypes.c_void_p).value, 0)
+
+
+def _found(name: str) -> ctypes._CFuncPtr:
+    try:
+        return ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)[name]
+    except (OSError, AttributeError):
+        raise Refusal(f"the C library's {name} is not found") from None

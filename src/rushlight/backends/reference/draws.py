@@ -21,7 +21,7 @@ _HALF_BLOCK = 8
 
 def words_each(dtype: np.dtype) -> int:
     """How many words a uniform number of this type takes: 53 bits of two, or 24 of one."""
-    return 2 if dtype == np.float64 else 1
+    return 2 if dtype.char == "d" else 1
 
 
 def unit_float32(words: np.ndarray) -> np.ndarray:
@@ -56,6 +56,12 @@ def uniform(words: np.ndarray, out: np.ndarray, low: float, high: float) -> None
 def bernoulli(words: np.ndarray, out: np.ndarray, probability: float, one: float) -> None:
     """`one`, each with the given probability, and zeros."""
     out[...] = np.where(unit_float64(words) < probability, out.dtype.type(one), out.dtype.type(0))
+
+
+def bernoulli_each(words: np.ndarray, out: np.ndarray, chances: np.ndarray) -> None:
+    """Ones, each with a probability of its own, whose type decides how a uniform is drawn, and zeros."""
+    unit = unit_float64 if words_each(chances.dtype) == 2 else unit_float32
+    out[...] = unit(words) < chances
 
 
 def exponential(words: np.ndarray, out: np.ndarray, rate: float) -> None:
@@ -139,5 +145,8 @@ def _by_library(function: Callable[[float], float], numbers: np.ndarray) -> np.n
 
 def store(out: np.ndarray, numbers: np.ndarray) -> None:
     """Rounded to the type of `out`, what is too large to infinity; to halves by way of float32, as PyTorch does."""
+    if out.dtype.char == "d":
+        out[...] = numbers
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         out[...] = numbers.astype(np.float32) if out.itemsize == 2 and out.dtype.kind not in "iu" else numbers
