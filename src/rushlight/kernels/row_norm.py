@@ -1,9 +1,9 @@
 """Normalisation of rows: layer norm and RMS norm over the last axes, and their gradients.
 
 In: rows of neighbours, each with a mean and a variance of its own, and a weight and a bias for each column. Out: the
-kernels `rows`, which reads each row thrice from the nearest cache, and `row_grads`, which writes x's gradient and, block
-by block, partial sums of weight's and bias's (added by `bias.emit_totals`). Four rows go together; each is computed as
-if it were alone, so its bits do not depend on others.
+kernels `rows`, which reads each row thrice from the nearest cache, and `row_grads`, which writes x's gradient and,
+block by block, partial sums of weight's and bias's (added by `bias.emit_totals`). Four rows go together; each is
+computed as if it were alone, so its bits do not depend on others.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def batch_norm(
         _check_values_a_channel(shape)
     elif running_mean is None or running_var is None:
         raise RuntimeError("Expected running_mean and running_var to be defined when not training")
-    _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check_channels(shape[1], running_mean, running_var, weight, bias)
     norm = Norm("batch", 1, float(eps))
     if not training:
         return by_given(norm, input, running_mean, running_var, weight, bias)
@@ -84,6 +84,16 @@ def _move(running: Tensor, measured: np.ndarray, momentum: float, factor: float 
         running.copy_(widen(running) * (1 - momentum) + moved)
 
 
+def count_batch(tracked: Tensor) -> None:
+    """Count one more batch."""
+    count = memory(tracked)
+    if type(count) is np.ndarray and count.flags.writeable:
+        count += 1
+        version_of(tracked).bump()
+    else:
+        tracked.add_(1)
+
+
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,
@@ -105,7 +115,7 @@ def instance_norm(
     count = math.prod(shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    _check_channels(input, weight=weight, bias=bias)
+    _check_channels(shape[1], running_mean, running_var, weight, bias)
     norm = Norm("groups", shape[1], float(eps))
     result, statistics = by_own(INSTANCE_NORM, norm, input, weight, bias, keeps_format=False)
     if running_mean is not None:
@@ -250,10 +260,11 @@ def _check_values_a_channel(shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_channels(input: Tensor, **statistics: Tensor | None) -> None:
-    for name, tensor in statistics.items():
-        if tensor is not None and tensor.numel() != input.shape[1]:
-            channels, made_for = input.shape[1], tensor.numel()
+def _check_channels(channels: int, *tensors: Tensor | None) -> None:
+    """RuntimeError where one of these (in the order of `_OF_CHANNELS`) has no number for each channel."""
+    for name, tensor in zip(_OF_CHANNELS, tensors):
+        if tensor is not None and memory(tensor).size != channels:
+            made_for = memory(tensor).size
             raise RuntimeError(
                 message(
                     f"{name} should contain {channels} elements not {made_for}",
@@ -261,3 +272,6 @@ def _check_channels(input: Tensor, **statistics: Tensor | None) -> None:
                     fix=f"a layer for {channels} channels, or an input with {made_for} channels on axis 1",
                 )
             )
+
+
+_OF_CHANNELS = ("running_mean", "running_var", "weight", "bias")

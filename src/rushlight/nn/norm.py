@@ -102,7 +102,7 @@ class _BatchNorm(_RunningNorm):
         self._check_dims(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats:
-            self.num_batches_tracked.add_(1)
+            N.count_batch(self.num_batches_tracked)
             if self.momentum is None:  # the plain mean over all batches
                 momentum = 1.0 / float(self.num_batches_tracked)
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
