@@ -29,7 +29,6 @@ def _softplus(x):
 
 
 _NUMPY = ("sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sinh", "cosh", "tanh", "sin", "cos", "tan")
-_NUMPY += ("floor", "ceil", "trunc", "round")
 REFERENCE = {
     **{name: getattr(np, name) for name in _NUMPY},
     "asin": np.arcsin,

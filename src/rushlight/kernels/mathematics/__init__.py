@@ -14,7 +14,6 @@ from .error import erf, erfc
 from .exponential import cosh, exp, exp2, expm1, sigmoid, sinh, tanh
 from .logarithm import log, log1p, log2, log10, log_sigmoid, softplus
 from .power import pow
-from .rounding import ceil, floor, round, trunc
 from .trigonometric import acos, asin, atan, cos, sin, tan
 
 
@@ -31,7 +30,7 @@ def rsqrt(f: Function, x: Value) -> Value:
 _ALL = (
     sqrt, rsqrt, exp, exp2, expm1, log, log2, log10, log1p,
     sinh, cosh, tanh, sigmoid, softplus, log_sigmoid, erf, erfc,
-    sin, cos, tan, asin, acos, atan, floor, ceil, trunc, round,
+    sin, cos, tan, asin, acos, atan,
 )  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Function, Value], Value]] = {function.__name__: function for function in _ALL}
 """Of one number, by their names in PyTorch."""
