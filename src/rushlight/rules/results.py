@@ -72,6 +72,46 @@ def repeated(inputs: Layouts, times: tuple[int, ...]) -> list[Layout]:
     return [(tuple([n * count for n, count in zip(shape, times)]), kind)]
 
 
+def pieces_of(inputs: Layouts, dim: int, sizes: Sequence[int]) -> list[Layout]:
+    """Pieces of an axis, of these sizes."""
+    shape, kind = inputs[0]
+    return [((*shape[:dim], n, *shape[dim + 1 :]), kind) for n in sizes]
+
+
+def entries_of(inputs: Layouts, dim: int) -> list[Layout]:
+    """The entries of an axis."""
+    shape, kind = inputs[0]
+    return [((*shape[:dim], *shape[dim + 1 :]), kind)] * shape[dim]
+
+
+def joined_of(inputs: Layouts, dim: int, sizes: Sequence[int | None]) -> list[Layout]:
+    """One result of operands behind each other along an axis, where each has that size; None: it is passed over."""
+    shape = next((layout[0] for layout, n in zip(inputs, sizes) if n is not None), inputs[0][0])
+    total = sum(n or 0 for n in sizes)
+    return [((*shape[:dim], total, *shape[dim + 1 :]), promoted(inputs).numpy)]
+
+
+def stacked_of(inputs: Layouts, dim: int) -> list[Layout]:
+    """One result of operands of one shape along a new axis."""
+    shape = inputs[0][0]
+    return [((*shape[:dim], len(inputs), *shape[dim:]), promoted(inputs).numpy)]
+
+
+def windows_of(inputs: Layouts, dim: int, size: int, step: int) -> list[Layout]:
+    """One result with the windows of an axis along a new last one."""
+    shape, kind = inputs[0]
+    if not shape:
+        return [((size,), kind)]
+    return [((*shape[:dim], (shape[dim] - size) // step + 1, *shape[dim + 1 :], size), kind)]
+
+
+def diagonal_of(inputs: Layouts, offset: int, a: int, b: int) -> list[Layout]:
+    """One result with the diagonal of two axes as its last."""
+    shape, kind = inputs[0]
+    n = min(shape[a] - max(-offset, 0), shape[b] - max(offset, 0))
+    return [((*without(shape, (a, b), False), max(n, 0)), kind)]
+
+
 TENSOR = "tensor"
 """What stands in an index for a tensor, which is an operand."""
 

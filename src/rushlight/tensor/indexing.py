@@ -29,8 +29,8 @@ def get(self: Tensor, index: object) -> Tensor:
     """The part of the tensor at `index`."""
     basic, advanced = parse(index, memory(self).shape)
     if advanced is None:
-        return _view(self, basic)
-    return take(self if _is_whole(basic) else _view(self, basic), advanced)
+        return view_at(self, basic)
+    return take(self if _is_whole(basic) else view_at(self, basic), advanced)
 
 
 def _is_whole(basic: tuple) -> bool:
@@ -40,7 +40,8 @@ def _is_whole(basic: tuple) -> bool:
 _ALL = slice(None)
 
 
-def _view(self: Tensor, basic: tuple) -> Tensor:
+def view_at(self: Tensor, basic: tuple) -> Tensor:
+    """The part of the tensor at a basic index, as a view."""
     result = wrap_view(memory(self)[basic], self)
     index, _ = _apart(basic)
     record(SELECT if int in map(type, basic) else SLICE, (index,), result, (self,))
@@ -83,7 +84,7 @@ SELECT, SLICE = (
 SLICE_BACKWARD = define(
     "slice_backward",
     "SliceBackward0",
-    derivative=lambda shape, index, needs, grad: (_view(grad, _together(index)),),
+    derivative=lambda shape, index, needs, grad: (view_at(grad, _together(index)),),
     results=of_shape,
     lowering=_in_zeros,
 )
@@ -303,7 +304,7 @@ def put(self: Tensor, index: object, value: Tensor | float) -> None:
         target[... if advanced is None else advanced] = _fitting(value._array, target, advanced)
         version_of(self).bump()
         return
-    part = self if _is_whole(basic) else _view(self, basic)
+    part = self if _is_whole(basic) else view_at(self, basic)
     change(part, _with_part, ... if advanced is None else advanced, value)
 
 

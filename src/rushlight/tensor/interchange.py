@@ -14,10 +14,12 @@ import numpy as np
 
 from rushlight.autograd import modes
 from rushlight.autograd.graph import record
+from rushlight.autograd.operation import define
 from rushlight.autograd.version import version_of
 from rushlight.backends.devices import find
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.rules.results import as_first
 from rushlight.tensor.core import Tensor, alias, wrap
 from rushlight.tensor.guests import lent, owner
 from rushlight.tensor.layout import MemoryFormat, preserve_format
@@ -261,9 +263,17 @@ def to(self: Tensor, *args: object, **kwargs: object) -> Tensor:
 def moved(input: Tensor, target: device) -> Tensor:
     """A copy on another device, recorded."""
     result = wrap(carried(input._array, target))
-    back = input.device
-    record("ToCopyBackward0", result, (input,), lambda needs, grad: (moved(grad, back),))
+    record(TO_DEVICE, (str(target), str(input.device)), result, (input,))
     return result
+
+
+TO_DEVICE = define(
+    "to_copy.device",
+    "ToCopyBackward0",
+    derivative=lambda target, before, needs, grad: (moved(grad, device(before)),),
+    results=as_first,
+    lowering=lambda array, target, before: carried(array, target),
+)
 
 
 def _read_to(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, MemoryFormat | None, bool, device | None]:

@@ -11,10 +11,12 @@ from operator import index
 
 import numpy as np
 
-from rushlight.autograd.graph import Needs, record
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import strided
 from rushlight.core.errors import message
-from rushlight.runtime.allocation import allocate, check_axes, empty_like_array
+from rushlight.rules.results import Layout, Layouts, as_first
+from rushlight.runtime.allocation import allocate, check_axes, empty_like_array, zeros_beside
 from rushlight.tensor.core import (
     Tensor,
     elements,
@@ -25,7 +27,7 @@ from rushlight.tensor.core import (
     wrap_view,
 )
 from rushlight.tensor.size import backend_of, device
-from rushlight.tensor.views import Region, add, read
+from rushlight.tensor.views import Region, add, part_at, read
 
 
 class MemoryFormat:
@@ -49,6 +51,7 @@ preserve_format = MemoryFormat("preserve_format")
 channels_last = MemoryFormat("channels_last", 4)
 channels_last_3d = MemoryFormat("channels_last_3d", 5)
 CHANNELS_LAST = {4: channels_last, 5: channels_last_3d}
+_FORMATS = {order.name: order for order in (contiguous_format, preserve_format, channels_last, channels_last_3d)}
 
 
 def _check_rank(ndim: int, memory_format: MemoryFormat) -> None:
@@ -209,21 +212,31 @@ def contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) ->
 def clone(input: Tensor, *, memory_format: MemoryFormat | None = preserve_format) -> Tensor:
     """A copy, recorded; in the same memory order unless told."""
     if memory_format is preserve_format or memory_format is None:
-        array = elements(input)
-        copy = empty_like_array(array, array.dtype)
-        copy[...] = array
-        result = wrap_like(copy, input)
+        memory_format = preserve_format
+        result = wrap_like(_copy(elements(input), preserve_format.name), input)
     else:
-        array = memory(input)
-        copy = empty_in_format(array.shape, array.dtype, memory_format, device_of(array))
-        copy[...] = array
-        result = wrap(copy)
-    record("CloneBackward0", result, (input,), _pass)
+        _check_rank(memory(input).ndim, memory_format)
+        result = wrap(_copy(memory(input), memory_format.name))
+    record(CLONE, (memory_format.name,), result, (input,))
     return result
 
 
-def _pass(needs: Needs, grad: Tensor) -> tuple[Tensor]:
-    return (grad,)
+def _copy(array: np.ndarray, order: str) -> np.ndarray:
+    if order == "preserve_format":
+        copy = empty_like_array(array, array.dtype)
+    else:
+        copy = empty_in_format(array.shape, array.dtype, _FORMATS[order], device_of(array))
+    copy[...] = array
+    return copy
+
+
+CLONE = define(
+    "clone",
+    "CloneBackward0",
+    derivative=lambda order, needs, grad: (grad,),
+    results=as_first,
+    lowering=_copy,
+)
 
 
 def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
@@ -249,5 +262,33 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     steps = tuple(s * itemsize for s in stride)
     result = wrap_view(strided(flat[storage_offset:], tuple(size), steps), input)
     region, within = Region.of(result._array, owner), Region.of(array, owner)
-    record("AsStridedBackward0", result, (input,), lambda needs, grad: (read(add(grad, region), within),))
+    record(AS_STRIDED, (region, within), result, (input,))
     return result
+
+
+def _strided(array: np.ndarray, region: Region, within: Region) -> np.ndarray:
+    """The part of memory at `region` as far as `array`, which lies at `within`, holds it; zeros where it does not."""
+    whole, place = within.lay_out(array)
+    place[...] = array
+    return part_at(whole, region)
+
+
+def _as_strided_rule(region: Region, within: Region, needs: Needs, grad: Tensor) -> Gradients:
+    whole = add(grad, region)
+    if within.overlaps():  # an element that is in memory once shares the gradient of its place evenly
+        ones = wrap(zeros_beside(grad._array, *needs[0]))._filled_like(1)
+        whole = whole / add(ones, within).clamp(min=1)
+    return (read(whole, within),)
+
+
+def _strided_layout(inputs: Layouts, region: Region, within: Region) -> list[Layout]:
+    return [(region.view_shape, inputs[0][1])]
+
+
+AS_STRIDED = define(
+    "as_strided",
+    "AsStridedBackward0",
+    derivative=_as_strided_rule,
+    results=_strided_layout,
+    lowering=_strided,
+)

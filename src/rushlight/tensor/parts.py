@@ -9,19 +9,29 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import strided
 from rushlight.core.errors import message
+from rushlight.rules.results import (
+    Layout,
+    diagonal_of,
+    entries_of,
+    joined_of,
+    pieces_of,
+    promoted,
+    stacked_of,
+    windows_of,
+)
 from rushlight.runtime.allocation import check_axes, zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered, wrap_view
-from rushlight.tensor.indexing import scatter_into_zeros
+from rushlight.tensor.indexing import view_at
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
 from rushlight.tensor.numerics import quiet
-from rushlight.tensor.operands import result_type
+from rushlight.tensor.operands import layout_of
 from rushlight.tensor.shape import check_dims, ints, reshape, writeable_as
 from rushlight.tensor.views import Region, add
 
@@ -51,15 +61,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 def _sliced(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    index = (slice(None),) * dim + (slice(start, stop),)
-    array = memory(input)
-    result = wrap_view(array[index], input)
-    record("SliceBackward0", result, (input,), partial(_slice_rule, array.shape, index))
-    return result
-
-
-def _slice_rule(shape: tuple[int, ...], index: tuple, needs: Needs, grad: Tensor) -> Gradients:
-    return (scatter_into_zeros(grad, shape, index),)
+    return view_at(input, (slice(None),) * dim + (slice(start, stop),))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -90,31 +92,44 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
                 f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {at}"
                 f"), but got split_sizes={sizes}"
             )
-    name = "SplitBackward0" if isinstance(size, int) else "SplitWithSizesBackward0"
-    return _pieces(tensor, at, sizes, name)
+    sizes, row = tuple(sizes), SPLIT if isinstance(size, int) else SPLIT_WITH_SIZES
+    pieces = tuple([wrap_view(piece, tensor) for piece in _pieces(memory(tensor), at, sizes)])
+    record(row, (at, sizes), pieces, (tensor,))
+    return pieces
+
+
+def _pieces(array: np.ndarray, dim: int, sizes: tuple[int, ...]) -> list[np.ndarray]:
+    """Views of one axis, one behind the other."""
+    lead, start, found = (slice(None),) * dim, 0, []
+    for n in sizes:
+        found.append(array[(*lead, slice(start, start + n))])
+        start += n
+    return found
+
+
+def _split_rule(dim: int, sizes: tuple[int, ...], needs: Needs, *grads: Tensor | None) -> Gradients:
+    whole = _with_zeros(grads, pieces_of(needs, dim, sizes))
+    return (cat([grad for grad in whole if memory(grad).shape[dim]] or whole, dim),)
+
+
+def _with_zeros(grads: Sequence[Tensor | None], layouts: Sequence[Layout]) -> list[Tensor]:
+    """The gradients of all outputs: zeros for those that had no part in the result."""
+    like = next(memory(grad) for grad in grads if grad is not None)
+    return [
+        wrap(zeros_beside(like, shape, like.dtype)) if grad is None else grad
+        for grad, (shape, _) in zip(grads, layouts)
+    ]
+
+
+SPLIT, SPLIT_WITH_SIZES = (
+    define(name, f"{node}Backward0", derivative=_split_rule, results=pieces_of, lowering=_pieces)
+    for name, node in (("split", "Split"), ("split_with_sizes", "SplitWithSizes"))
+)
 
 
 def split_method(self: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one axis, as `torch.split`."""
     return split(self, split_size, dim)
-
-
-def _pieces(tensor: Tensor, dim: int, sizes: list[int], name: str) -> tuple[Tensor, ...]:
-    """Views of one axis, one behind the other; one node for all."""
-    lead, start, pieces = (slice(None),) * dim, 0, []
-    for n in sizes:
-        pieces.append(wrap_view(memory(tensor)[(*lead, slice(start, start + n))], tensor))
-        start += n
-    record(name, tuple(pieces), (tensor,), partial(_pieces_rule, dim, [memory(p).shape for p in pieces]))
-    return tuple(pieces)
-
-
-def _pieces_rule(dim: int, shapes: list[tuple[int, ...]], needs: Needs, *grads: Tensor | None) -> Gradients:
-    like = next(grad for grad in grads if grad is not None)._array
-    whole = [
-        wrap(zeros_beside(like, shape, like.dtype)) if grad is None else grad for grad, shape in zip(grads, shapes)
-    ]
-    return (cat([grad for grad in whole if grad._array.shape[dim]] or whole, dim),)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -170,16 +185,22 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     at = check_dim(dim, input._array.ndim)
     if not input._array.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    lead = (slice(None),) * at
-    entries = [wrap_view(input._array[(*lead, i, ...)], input) for i in range(input._array.shape[at])]
+    entries = tuple([wrap_view(entry, input) for entry in _entries(input._array, at)])
     if entries:
-        record("UnbindBackward0", tuple(entries), (input,), partial(_unbind_rule, at, entries[0]._array.shape))
-    return tuple(entries)
+        record(UNBIND, (at,), entries, (input,))
+    return entries
 
 
-def _unbind_rule(dim: int, shape: tuple[int, ...], needs: Needs, *grads: Tensor | None) -> Gradients:
-    like = next(grad for grad in grads if grad is not None)._array
-    return (stack([wrap(zeros_beside(like, shape, like.dtype)) if grad is None else grad for grad in grads], dim),)
+def _entries(array: np.ndarray, dim: int) -> list[np.ndarray]:
+    lead = (slice(None),) * dim
+    return [array[(*lead, i, ...)] for i in range(array.shape[dim])]
+
+
+def _unbind_rule(dim: int, needs: Needs, *grads: Tensor | None) -> Gradients:
+    return (stack(_with_zeros(grads, entries_of(needs, dim)), dim),)
+
+
+UNBIND = define("unbind", "UnbindBackward0", derivative=_unbind_rule, results=entries_of, lowering=_entries)
 
 
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -192,35 +213,56 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     tensor([[0, 1, 2],
             [2, 3, 4]])
     """
-    at, array = check_dim(dimension, self._array.ndim), self._array[None] if not self._array.ndim else self._array
-    n = array.shape[at]
+    shape = self._array.shape
+    at = check_dim(dimension, len(shape))
+    n = shape[at] if shape else 1
     if size > n:
         raise RuntimeError(f"maximum size for tensor at dimension {at} is {n} but size is {size}")
     if size < 0:
         raise RuntimeError(f"size is {size} but must be >= 0")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
-    check_axes(array.ndim + 1)
-    shape = [*array.shape, size] if self._array.ndim else [size]
-    strides = [*array.strides, array.strides[at]] if self._array.ndim else [array.itemsize]
-    if self._array.ndim:
-        shape[at], strides[at] = (n - size) // step + 1, strides[at] * step
-    windows = strided(array, shape, strides)
-    result = wrap_view(windows, self)
-    region = Region.of(windows, self._array)
-    record("UnfoldBackward0", result, (self,), lambda needs, grad: (add(grad, region),))
+    check_axes(len(shape) + 1)
+    result = wrap_view(_windows(self._array, at, size, step), self)
+    record(UNFOLD, (at, size, step), result, (self,))
     return result
+
+
+def _windows(array: np.ndarray, at: int, size: int, step: int) -> np.ndarray:
+    if not array.ndim:
+        return strided(array[None], (size,), (array.itemsize,))
+    ((shape, _),) = windows_of([layout_of(array)], at, size, step)
+    strides = [*array.strides, array.strides[at]]
+    strides[at] *= step
+    return strided(array, shape, tuple(strides))
+
+
+def _unfold_rule(at: int, size: int, step: int, needs: Needs, grad: Tensor) -> Gradients:
+    return (add(grad, Region.cut(*needs[0], lambda whole: _windows(whole, at, size, step))),)
+
+
+UNFOLD = define("unfold", "UnfoldBackward0", derivative=_unfold_rule, results=windows_of, lowering=_windows)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes, as the last axis of a view."""
-    a, b = check_dims((dim1, dim2), input._array.ndim)
-    array = np.diagonal(input._array, offset, a, b)
-    writeable_as(array, input._array)
-    result = wrap_view(array, input)
-    region = Region.of(array, input._array)
-    record("DiagonalBackward0", result, (input,), lambda needs, grad: (add(grad, region),))
+    axes = check_dims((dim1, dim2), input._array.ndim)
+    result = wrap_view(_diagonal(input._array, offset, *axes), input)
+    record(DIAGONAL, (offset, *axes), result, (input,))
     return result
+
+
+def _diagonal(array: np.ndarray, offset: int, a: int, b: int) -> np.ndarray:
+    found = np.diagonal(array, offset, a, b)
+    writeable_as(found, array)
+    return found
+
+
+def _diagonal_rule(offset: int, a: int, b: int, needs: Needs, grad: Tensor) -> Gradients:
+    return (add(grad, Region.cut(*needs[0], lambda whole: _diagonal(whole, offset, a, b))),)
+
+
+DIAGONAL = define("diagonal", "DiagonalBackward0", derivative=_diagonal_rule, results=diagonal_of, lowering=_diagonal)
 
 
 # -- joining
@@ -243,20 +285,26 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     at = check_dim(dim, ndim)
     for position, part in enumerate(parts):
         _check_joins(memory(parts[0]).shape, memory(part).shape, at, position)
-    kind = _common_kind(tensors)
-    joined = quiet(np.concatenate, [memory(t).astype(kind, copy=False) for t in parts], axis=at)
-    result = wrap_formatted(joined, parts[0]) if all(map(is_channels_last, parts)) else wrap_unordered(joined)
     skipped = ndim > 1 or len(parts) == 1
-    sizes = [None if skipped and memory(t).shape == (0,) else memory(t).shape[at] for t in tensors]
-    record("CatBackward0", result, tensors, partial(_cat_rule, at, sizes))
+    sizes = tuple([None if skipped and memory(t).shape == (0,) else memory(t).shape[at] for t in tensors])
+    joined = _joined(*map(memory, tensors), at, sizes)
+    result = wrap_formatted(joined, parts[0]) if all(map(is_channels_last, parts)) else wrap_unordered(joined)
+    record(CAT, (at, sizes), result, tensors)
     return result
+
+
+def _joined(*arrays_and_attributes: object) -> np.ndarray:
+    *arrays, dim, sizes = arrays_and_attributes
+    kind = _common_kind(arrays)
+    parts = [array.astype(kind, copy=False) for array, n in zip(arrays, sizes) if n is not None]
+    return quiet(np.concatenate, parts or arrays[:1], axis=dim)
 
 
 concat = concatenate = cat
 
 
-def _common_kind(tensors: Sequence[Tensor]) -> np.dtype:
-    return result_type(*tensors).numpy
+def _common_kind(arrays: Sequence[np.ndarray]) -> np.dtype:
+    return promoted([layout_of(array) for array in arrays]).numpy
 
 
 def _listed(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -289,7 +337,7 @@ def _check_joins(first: tuple[int, ...], shape: tuple[int, ...], dim: int, posit
             )
 
 
-def _cat_rule(dim: int, sizes: list[int | None], needs: Needs, grad: Tensor) -> Gradients:
+def _cat_rule(dim: int, sizes: tuple[int | None, ...], needs: Needs, grad: Tensor) -> Gradients:
     """The slice of each part; none of one that was passed over (its size is None)."""
     slopes, start = [], 0
     for need, n in zip(needs, sizes):
@@ -299,6 +347,9 @@ def _cat_rule(dim: int, sizes: list[int | None], needs: Needs, grad: Tensor) -> 
             slopes.append(_sliced(grad, dim, start, start + n) if need else None)
             start += n
     return tuple(slopes)
+
+
+CAT = define("cat", "CatBackward0", derivative=_cat_rule, results=joined_of, lowering=_joined)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -314,10 +365,24 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             )
     at = check_dim(dim, len(first) + 1)
     check_axes(len(first) + 1)
-    kind = _common_kind(tensors)
-    result = wrap(np.stack([t._array.astype(kind, copy=False) for t in tensors], axis=at))
-    record("StackBackward0", result, tensors, lambda needs, grad: unbind(grad, at))
+    result = wrap(_stacked(*[t._array for t in tensors], at))
+    record(STACK, (at,), result, tensors)
     return result
+
+
+def _stacked(*arrays_and_dim: object) -> np.ndarray:
+    *arrays, dim = arrays_and_dim
+    kind = _common_kind(arrays)
+    return np.stack([array.astype(kind, copy=False) for array in arrays], axis=dim)
+
+
+STACK = define(
+    "stack",
+    "StackBackward0",
+    derivative=lambda dim, needs, grad: unbind(grad, dim),
+    results=stacked_of,
+    lowering=_stacked,
+)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:

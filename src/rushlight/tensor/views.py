@@ -8,12 +8,14 @@ lies in the base's memory, which the two arrays tell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from rushlight.autograd.graph import Edge, Node, edge_of, record
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
+from rushlight.backends.array import steps
 from rushlight.rules.results import as_first
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, wrap
@@ -43,6 +45,13 @@ class Region(NamedTuple):
         start, at = base.__array_interface__["data"][0], view.__array_interface__["data"][0]
         return cls(base.shape, base.strides, start - low, view.shape, view.strides, at - low, high - low)
 
+    @classmethod
+    def cut(cls, shape: tuple[int, ...], kind: np.dtype, cut: Callable) -> Region:
+        """The region of the view that `cut` takes of a contiguous array of this shape and dtype."""
+        # One element stands for all: where they would be is asked, not what they are.
+        whole = np.lib.stride_tricks.as_strided(np.empty((), kind), shape, steps(shape, kind.itemsize))
+        return cls.of(cut(whole), whole)
+
     def lay_out(self, like: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fresh memory of an array's dtype, on its device, seen as the base and as the view."""
         kind = like.dtype
@@ -71,7 +80,7 @@ class Region(NamedTuple):
 
 def read(base: Tensor, region: Region) -> Tensor:
     """The part of `base` at `region`, as a copy."""
-    result = wrap(_read(base._array, region))
+    result = wrap(part_at(base._array, region))
     record(READ, (region,), result, (base,))
     return result
 
@@ -83,7 +92,8 @@ def add(part: Tensor, region: Region) -> Tensor:
     return result
 
 
-def _read(base: np.ndarray, region: Region) -> np.ndarray:
+def part_at(base: np.ndarray, region: Region) -> np.ndarray:
+    """The part of an array at `region`, as a copy."""
     whole, part = region.lay_out(base)
     whole[...] = base
     return part.copy()
@@ -103,7 +113,7 @@ READ = define(
     "AsStridedBackward0",
     derivative=lambda region, needs, grad: (add(grad, region),),
     results=lambda inputs, region: [(region.view_shape, inputs[0][1])],
-    lowering=_read,
+    lowering=part_at,
 )
 ADD_AT = define(
     "add_at",
