@@ -20,6 +20,7 @@ from rushlight.compiler import jit
 from rushlight.language.ir import Module, Params, f32, i64, ptr
 from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
+from rushlight.rules.normalization import Norm
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import cpus
 from tests import instruction_sets
@@ -128,6 +129,26 @@ def test_pooling(kind, isa, monkeypatch):
         for layer in islice(layers, 10):
             ledger.arrays.clear()
             assert layer.fault() is None, layer
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_normalization(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    numbers = np.random.default_rng(0)
+    cases = [((3, 6, 7, 5), Norm("batch")), ((3, 6, 7, 5), Norm("groups", 2)), ((300, 33), Norm("batch"))]
+    cases += [((2, 1100, 3), Norm("batch")), ((2, 12, 700), Norm("groups", 12)), ((70, 33), Norm("last"))]
+    with recording() as ledger:
+        for shape, norm in cases:
+            for lying in (lambda a: a, lambda a: laid_out(a, "channels last")) if len(shape) > 2 else (lambda a: a,):
+                ledger.arrays.clear()
+                x, grad = (lying(numbers.standard_normal(shape).astype(np.float32)) for _ in range(2))
+                weight = numbers.standard_normal(norm.scales(shape)).astype(np.float32)
+                y, statistics = compiled.norm(norm, x, weight)
+                found = (y, *compiled.norm_grad(norm, False, (True,) * 3, x, grad, statistics, weight))
+                want = reference.norm_grad(norm, False, (True,) * 3, x, grad, reference.norm(norm, x)[1], weight)
+                assert all(map(ledger.covers, (*found, statistics)))
+                for some, right in zip(found, (reference.norm(norm, x, weight)[0], *want)):
+                    np.testing.assert_allclose(some, right, 1e-4, 1e-4 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -22,6 +23,7 @@ from rushlight.compiler import jit
 from rushlight.language.ir import Module, f16, f32, f64, i8, i16, i32, i64
 from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
+from rushlight.rules.normalization import Norm
 from rushlight.rules.spec import ConvSpec
 
 FILE = Path(__file__).with_name("golden.json")
@@ -78,10 +80,27 @@ def hashes(isa: str) -> dict[str, str]:
                     cpu._choose("fprop", typed, x, None)
                     cpu._choose("dgrad", typed, y, None)
                     cpu._choose_wgrad(typed, x, y)
+        with mock.patch.object(cpu, "_calls", OrderedDict()):
+            _normalize()
         _draw(Draws(target))
         for formulas, arrays in _pointwise():
             PointwiseCall(Task("pointwise", (formulas, None)), [layout_of(array) for array in arrays], target)
     return dict(sorted(found.items()))
+
+
+def _normalize() -> None:
+    """Normalisation of channels in both orders of memory, and of rows, with their gradients."""
+    for kind in (np.float32, np.float64, np.float16):
+        for x in (
+            np.empty((2, 12, 40), kind),
+            np.empty((2, 40, 12), kind).swapaxes(1, 2),
+            np.empty((2, 12, 5000), kind),
+        ):
+            for norm in (Norm("batch"), Norm("groups", 4), Norm("last"), Norm("last", centred=False)):
+                weight = np.empty(norm.scales(x.shape), kind)
+                residual = x if norm.kind == "batch" else None
+                cpu._norm(norm._replace(activation="relu" if residual is x else None), x, weight, weight, residual)
+                cpu._norm_grad(norm, False, (True, True, True), x, x, x, weight)
 
 
 def _draw(kernels: Draws) -> None:
