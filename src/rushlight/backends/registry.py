@@ -56,6 +56,10 @@ class Ordered:
 
     def pointwise(self, expressions: tuple, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
         """`pointwise` of the first engine that takes it."""
+        try:  # small operations notice how they are called
+            return self.engines[0].pointwise(expressions, *arrays, out=out)
+        except Refusal:
+            pass
         return self._first("pointwise", expressions, arrays, {} if out is None else {"out": out})
 
     def __getattr__(self, name: str) -> Callable:

@@ -1,16 +1,16 @@
 """Expressions on strided and broadcast arrays: the loops of a `plan.pointwise.Plan`, a vector at a time.
 
 In: a program of steps, and how each operand moves along the inner axis. Out: the kernels `run`, which threads share,
-`direct`, which does all on the calling thread and takes NumPy's array objects themselves (to find an address in Python
-takes as long as to add a few thousand numbers), and `mode`, which writes down the thread's floating-point mode for the
-others. Sizes and strides are words, so shapes do not compile anew. Subnormals are computed with, as NumPy does.
+and `mode`, which writes down the calling thread's floating-point mode for the others. Sizes and strides are words, so
+shapes do not compile anew. Subnormals are computed with, as NumPy does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr
+from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Value, i64, ptr
 from ..language.loops import divide
 from ..plan.pointwise import APART, SAME, TURNED, UNIT
 from ..rules.expression import Program, bits_of
@@ -46,7 +46,7 @@ _SIZES = (
 
 
 def pointwise_params(form: Form) -> Params:
-    """The words of all three kernels: addresses first, then sizes, strides of the inner and the middle axis; behind
+    """The words of both kernels: addresses first, then sizes, strides of the inner and the middle axis; behind
     them for each other axis, innermost first, its size and strides."""
     count = range(len(form.moves))
     addresses = {f"a{n}": ptr(in_memory(dtype)) for n, dtype in enumerate(form.dtypes)}
@@ -54,27 +54,21 @@ def pointwise_params(form: Form) -> Params:
     return Params(**addresses, **dict.fromkeys(_SIZES, i64), **strides)
 
 
-def emit_pointwise(k: Module, form: Form, at: int) -> None:
-    """Exports `run`, `direct` and `mode`; `at` is where in an array object its data's address stands."""
+def emit_pointwise(k: Module, form: Form) -> Callable[..., None]:
+    """Exports `run` and `mode`. Gives what does all items: `do(f, words, places)`, in another function."""
     params = pointwise_params(form)
     item = _emit_item(k, form, params)
     count = len(form.moves)
     with k.kernel("run", params, flushed=False) as (f, p), f.in_mode(p.mode), f.dynamic_loop(p.next, p.items) as index:
         f.call(item, p.words, *[getattr(p, f"a{n}") for n in range(count)], index)
-    objects = [(f"object{n}", ptr(i64)) for n in range(count)]
-    with k.function("direct", [("words", ptr(i64)), *objects], export=True, distinct=False) as (f, words, *arrays):
-        p = params.read(f, words)
-        places = [_data(f, array, at, in_memory(dtype)) for array, dtype in zip(arrays, form.dtypes)]
-        with f.loop(0, p.items) as index:
-            f.call(item, words, *places, index)
     with k.kernel("mode", params, flushed=False) as (f, p):
         p.words[params.index("mode")].store(f.mode_word())
 
+    def do(f: Function, words: Pointer, places: list[Pointer]) -> None:
+        with f.loop(0, params.read(f, words).items) as index:
+            f.call(item, words, *places, index)
 
-def _data(f: Function, array: Pointer, at: int, of: Type) -> Pointer:
-    """The address in an array object."""
-    address = array.bytes(at).to(ptr(of)).load()
-    return Pointer(f, address.text, of)
+    return do
 
 
 def _emit_item(k: Module, form: Form, params: Params) -> Function:

@@ -91,7 +91,7 @@ def drawing(algorithm: str) -> Callable:
 
 def pointwise(
     expressions: tuple[Expression, ...], *arrays: np.ndarray, out: Sequence[np.ndarray] | None = None
-) -> list[np.ndarray]:
+) -> Sequence[np.ndarray]:
     """The value of each expression, element by element; Refusal for what is not compiled."""
     if len(arrays) == 1:  # a loop over arrays takes twice as long
         (a,) = arrays

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -12,12 +11,14 @@ import numpy as np
 from ... import runtime
 from ...core.dtypes import code_of
 from ...kernels.pointwise import Form, emit_pointwise, pointwise_params
-from ...kernels.steps import missing
+from ...kernels.steps import in_memory, missing
+from ...language.ir import Module
 from ...plan.pointwise import plan_pointwise
 from ...plan.target import Target
 from ...rules.expression import lowered
 from ...rules.layout import broadcast_strides
-from ...runtime.memory import FIRST_FIELD, empty_small
+from ...runtime import native_call
+from ...runtime.memory import empty_small
 from ..protocol import Layout, Refusal, Task, results_of, strides_of
 from .kernels import kernel
 
@@ -42,9 +43,11 @@ class PointwiseCall:
             raise Refusal(lacking)
         self.outputs = results_of(task, layouts)
         shape = self.outputs[0].shape
-        self.size, self.words = prod(shape), None
+        self.size, self.words, self.direct = prod(shape), None, None
         self.numbers = not all(layout.shape for layout in layouts)  # which may be NumPy's scalars: they are no arrays
         self.allocations = [_allocation(layout) for layout in self.outputs]
+        one = len(self.allocations) == 1 and self.allocations[0][3] is None
+        self.allocation = self.allocations[0][:3] if one else None  # the usual case, without a loop
         if not self.size:
             return
         strides = [out.strides for out in self.outputs]
@@ -54,7 +57,7 @@ class PointwiseCall:
         itemsizes = [layout.dtype.itemsize for layout in (*self.outputs, *layouts)]
         plan = plan_pointwise(shape, strides, itemsizes, len(self.outputs))
         form = Form(program, plan.moves)
-        code = kernel(target, "pointwise", emit_pointwise, form, FIRST_FIELD)
+        code = kernel(target, "pointwise", _emit, form, native_call.available())
         self.entry, self.mode = code["run"], code["mode"]
         self.words = pointwise_params(form).pack(
             *[0] * len(strides), 0, plan.items, plan.inner_chunks, plan.middle_chunks, plan.inner, plan.middle,
@@ -63,27 +66,24 @@ class PointwiseCall:
         )  # fmt: skip
         for size, steps in plan.axes:
             self.words.extend([size, *steps])
-        self.small = self.size < FEW and FIRST_FIELD >= 0
-        self.where = self.words.buffer_info()[0]
-        self.direct = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, *[ctypes.py_object] * len(strides))(
-            code["direct"].address
-        )
-        self.direct.code = code["direct"].call  # what runs must stay in memory
-        self.at_mode = 2 + len(strides)
+        if self.size < FEW and native_call.available():
+            self.bound = native_call.Bound(code["direct"], np.frombuffer(self.words, np.int64))
+            self.direct = self.bound.call
 
-    def __call__(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+    def __call__(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> Sequence[np.ndarray]:
         """The results, of memory of their own where none is given."""
         if out is None:
-            out = [
-                allocate(shape, dtype) if back is None else allocate(shape, dtype).transpose(back)
-                for allocate, shape, dtype, back in self.allocations
-            ]
+            if self.allocation is not None:
+                allocate, shape, dtype = self.allocation
+                out = (allocate(shape, dtype),)
+            else:
+                out = [_allocated(*allocation) for allocation in self.allocations]
         if self.words is None:
             return out
         if self.numbers:
             arrays = list(map(np.asarray, arrays))
-        if self.small:
-            self.direct(self.where, *out, *arrays)
+        if self.direct is not None:
+            self.direct(*out, *arrays)
         else:
             self._launch((*out, *arrays))
         return out
@@ -102,6 +102,18 @@ class PointwiseCall:
     ) -> None:
         """Write the results."""
         self(inputs, outputs)
+
+
+def _emit(k: Module, form: Form, direct: bool) -> None:
+    do = emit_pointwise(k, form)
+    if direct:
+        with native_call.function(k, "direct", [in_memory(dtype) for dtype in form.dtypes]) as (f, words, places):
+            do(f, words, places)
+
+
+def _allocated(allocate: Callable, shape: tuple[int, ...], dtype: np.dtype, back: list[int] | None) -> np.ndarray:
+    array = allocate(shape, dtype)
+    return array if back is None else array.transpose(back)
 
 
 def _allocation(layout: Layout) -> tuple:
