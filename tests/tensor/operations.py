@@ -111,6 +111,7 @@ SAMPLES = {
     "reshape": (lambda t, x: x.reshape(3, -1), (2, 3)),
     "reshape_transposed": (lambda t, x: x.t().reshape(6), (2, 3)),
     "view": (lambda t, x: x.view(6), (2, 3)),
+    "view_of_bytes": (lambda t, x: x * x.detach().view(t.uint8).sign().view(x.dtype).isfinite(), (2, 3)),
     "flatten": (lambda t, x: x.flatten(1), (2, 3, 2)),
     "unflatten": (lambda t, x: x.unflatten(1, (2, -1)), (2, 6)),
     "squeeze": (lambda t, x: x.squeeze(), (2, 1, 3)),

@@ -72,6 +72,14 @@ def repeated(inputs: Layouts, times: tuple[int, ...]) -> list[Layout]:
     return [(tuple([n * count for n, count in zip(shape, times)]), kind)]
 
 
+def reinterpreted(inputs: Layouts, kind: Any) -> list[Layout]:
+    """One result of the same bytes, read as another dtype."""
+    shape, before = inputs[0]
+    if before.itemsize == kind.itemsize:
+        return [(shape, kind)]
+    return [((*shape[:-1], shape[-1] * before.itemsize // kind.itemsize), kind)]
+
+
 def pieces_of(inputs: Layouts, dim: int, sizes: Sequence[int]) -> list[Layout]:
     """Pieces of an axis, of these sizes."""
     shape, kind = inputs[0]

@@ -16,7 +16,7 @@ from rushlight.autograd.graph import record
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.rules.results import as_first, of_shape, permuted, repeated, with_axis, without_axes
+from rushlight.rules.results import as_first, of_shape, permuted, reinterpreted, repeated, with_axis, without_axes
 from rushlight.runtime.allocation import MOST_AXES, empty_like_array, too_many_axes, zeros_beside
 from rushlight.tensor.core import (
     Tensor,
@@ -123,7 +123,18 @@ def view(
 def _reinterpreted(self: Tensor, dtype: dtypes.dtype) -> Tensor:
     if self.requires_grad:
         raise RuntimeError("view(dtype) of a tensor that requires grad is not supported")
-    return wrap_view(self._array.view(dtype.numpy), self)
+    result = wrap_view(self._array.view(dtype.numpy), self)
+    record(VIEW_DTYPE, (dtype.numpy,), result, (self,))
+    return result
+
+
+VIEW_DTYPE = define(
+    "view.dtype",
+    "ViewBackward1",
+    derivative=None,
+    results=reinterpreted,
+    lowering=lambda array, kind: array.view(kind),
+)
 
 
 def _not_a_view(self: Tensor) -> str:
