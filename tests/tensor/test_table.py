@@ -74,3 +74,34 @@ def test_names_are_free_of_doubt():
     assert all(name == row.name for name, row in OPERATIONS.items())
     with pytest.raises(ValueError, match="two operations add"):
         torch.autograd.operation.define("add", "", derivative=None, results=None, lowering=None)
+
+
+INTEGERS = {
+    "exp": lambda t, x: t.exp(x),
+    "abs": lambda t, x: -x.abs().sign(),
+    "steps": lambda t, x: x.floor() + x.ceil() + x.trunc() + x.round(decimals=-1),
+    "clamp": lambda t, x: x.clamp(1, 2.5) + x.clamp(min=x.flip(0)),
+    "nan_to_num": lambda t, x: x.nan_to_num(),
+    "casts": lambda t, x: x.bool().double().int().half().to(t.uint8),
+    "index": lambda t, x: x[x[0].abs() % 2, 1:][None],
+    "put": lambda t, x: x.index_put((x[0].abs() % 2,), x[0, 0], accumulate=True),
+    "cat": lambda t, x: t.cat([x, x.bool(), x.half()]),
+    "stack": lambda t, x: t.stack([x.bool(), x]),
+    "views": lambda t, x: x.t().unfold(0, 2, 1).diagonal(0, 1, 2).expand(4, -1, -1).reshape(-1).repeat(2).roll(1),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_rows_tell_what_operations_do_with_integers(name):
+    with watched(check):
+        INTEGERS[name](torch, torch.tensor([[3, -2, 0], [7, 1, -5]]))
+
+
+def test_a_move_names_the_devices():
+    told, x = [], torch.ones(2, 3, requires_grad=True)
+    with watched(lambda op, outputs, inputs: told.append((op, outputs))):
+        x.to("meta")
+    ((op, (moved,)),) = told
+    assert str(op) == "to_copy.device(meta, cpu)"
+    assert op.operation.results([x._layout()], *op.attributes) == [moved._layout()]
+    assert op.operation.lowering(memory(x), *op.attributes).backend.name == "meta"

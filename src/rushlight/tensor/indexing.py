@@ -262,6 +262,8 @@ def _checked(item: int, axis: int, shape: tuple[int, ...]) -> int:
 
 
 def _checked_slice(item: slice) -> slice:
+    if item == _ALL:
+        return item
     parts = [p if p is None else int(p) for p in (item.start, item.stop, item.step)]
     if parts[2] is not None and parts[2] <= 0:
         sentence = "slice step cannot be zero" if parts[2] == 0 else "step must be greater than zero"
