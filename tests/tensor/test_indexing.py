@@ -139,3 +139,10 @@ def test_iteration(t):
         iter(t.tensor(1))
     assert 3 in t.arange(4) and 7 not in t.arange(4)
     assert len(t.zeros(3, 2)) == 3
+
+
+def test_index_put_takes_one_dtype():
+    import rushlight
+
+    with pytest.raises(RuntimeError, match="Index put requires the source and destination dtypes match, got Float"):
+        rushlight.zeros(2).index_put((rushlight.tensor([0]),), rushlight.ones(1, dtype=rushlight.float64))

@@ -22,7 +22,7 @@ from rushlight.tensor.change import change, check_writeable
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_view
 from rushlight.tensor.inplace import COPY, with_axes_of
 from rushlight.tensor.numerics import quiet
-from rushlight.tensor.operands import is_number, number_in_dtype
+from rushlight.tensor.operands import is_number, number_in_dtype, word
 
 
 def get(self: Tensor, index: object) -> Tensor:
@@ -396,6 +396,14 @@ def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = F
     """A copy with the elements at `indices` replaced, or added to."""
     if self.is_meta and any(isinstance(item, Tensor) and item._array.dtype == np.bool_ for item in indices):
         return self.clone()  # which elements are meant need not be known
+    if values.dtype is not self.dtype:
+        raise RuntimeError(
+            message(
+                f"Index put requires the source and destination dtypes match, got {word(self.dtype)} for the "
+                f"destination and {word(values.dtype)} for the source.",
+                fix=f"values.to({self.dtype})",
+            )
+        )
     # A number is a tensor like the others, which meets them.
     indices = [item.reshape(1) if isinstance(item, Tensor) and not item.ndim else item for item in indices]
     advanced = parse(tuple(indices), self._array.shape)[1]
