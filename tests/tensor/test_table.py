@@ -33,7 +33,12 @@ LAYERS = {
     "reflect": (lambda t, x: F.pad(x, (1, 2), "reflect"), (2, 3, 4)),
     "circular": (lambda t, x: F.pad(x, (1, 2, 1, 0), "circular"), (2, 3, 4, 3)),
 }
-ALL = {**SAMPLES, **LAYERS}
+# Differentiable once, or of several results, or of other numbers than PyTorch's.
+OTHERS = {
+    "nuclear": (lambda t, x: x.norm("nuc", (0, 2), keepdim=True), (3, 2, 4)),
+    "sum_of_integers": (lambda t, x: (x * 9).int().sum(0) + (x > 0).prod(1) + (x > 0).cumsum(0), (3, 3)),
+}
+ALL = {**SAMPLES, **LAYERS, **OTHERS}
 seen = set()
 
 

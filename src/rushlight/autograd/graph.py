@@ -179,6 +179,8 @@ def record(
         mode.watcher(Op(operation, attributes), outputs if type(outputs) is tuple else (outputs,), inputs)
     if not mode.enabled or operation.derivative is None:
         return None
+    if operation.differentiable is not None:
+        inputs = inputs[: operation.differentiable]
     edges = [None if tensor is None else edge_of(tensor) for tensor in inputs]
     for edge in edges:
         if edge is not None:

@@ -25,13 +25,14 @@ class Operation:
     """A row of the table.
 
     `derivative(*attributes, needs, *grads, *saved)` gives a gradient for each input in terms of operations, so that it
-    can be differentiated again; it is None where results are no floating-point numbers. `results(inputs, *attributes)`
+    can be differentiated again; it is None where results are no floating-point numbers. Only the first `differentiable`
+    inputs are its business, where that is a number: masks and indices stand behind them. `results(inputs, *attributes)`
     gives the shape and dtype of each result from those of the inputs (None stands for an operand that is left out), by
     integers alone. `lowering(*arrays, *attributes)` computes the results' arrays by NumPy's functions, which any
     device's arrays answer: the definition of the numbers.
     """
 
-    __slots__ = ("derivative", "lowering", "name", "node", "results")
+    __slots__ = ("derivative", "differentiable", "lowering", "name", "node", "results")
 
     def __init__(
         self,
@@ -40,12 +41,14 @@ class Operation:
         derivative: Callable[..., Gradients] | None,
         results: Callable[..., list[Layout]] | None = None,
         lowering: Callable[..., Any] | None = None,
+        differentiable: int | None = None,
     ) -> None:
         self.name = name
         self.node = node  # PyTorch's name of its node, as `grad_fn` shows it
         self.derivative = derivative
         self.results = results
         self.lowering = lowering
+        self.differentiable = differentiable
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -62,11 +65,12 @@ def define(
     derivative: Callable[..., Gradients] | None,
     results: Callable[..., list[Layout]],
     lowering: Callable[..., Any],
+    differentiable: int | None = None,
 ) -> Operation:
     """A new row of the table; ValueError where the name is taken."""
     if name in OPERATIONS:
         raise ValueError(f"there are two operations {name}")
-    row = OPERATIONS[name] = Operation(name, node, derivative, results, lowering)
+    row = OPERATIONS[name] = Operation(name, node, derivative, results, lowering, differentiable)
     return row
 
 

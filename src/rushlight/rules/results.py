@@ -48,6 +48,19 @@ def reduced(inputs: Layouts, axes: tuple[int, ...], keepdim: bool, *attributes: 
     return [(without(shape, axes, keepdim), kind)]
 
 
+def truths(inputs: Layouts, axes: tuple[int, ...], keepdim: bool) -> list[Layout]:
+    """One bool for the elements along axes, as an uint8 where they are such."""
+    shape, kind = inputs[0]
+    return [(without(shape, axes, keepdim), kind if kind == dtypes.uint8.numpy else dtypes.bool.numpy)]
+
+
+def positions(inputs: Layouts, axis: int | None, keepdim: bool) -> list[Layout]:
+    """One position, an int64, along an axis, or among all elements."""
+    shape = inputs[0][0]
+    axes = range(len(shape)) if axis is None else (axis,)
+    return [(without(shape, axes, keepdim), dtypes.int64.numpy)]
+
+
 def without_axes(inputs: Layouts, axes: tuple[int, ...]) -> list[Layout]:
     """One result without those axes."""
     return reduced(inputs, axes, False)

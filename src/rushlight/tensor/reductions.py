@@ -15,13 +15,16 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, in_single, record
+from rushlight.autograd.graph import in_single, record
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
+from rushlight.rules.results import as_first, positions, reduced, truths
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.arithmetic import maximum, minimum
+from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet
@@ -63,7 +66,7 @@ def _widened(input: Tensor, dtype: dtypes.dtype | None) -> Tensor:
         return input.to(dtype)
     if input.dtype.category == FLOATING or memory(input).dtype == np.int64:
         return input
-    return wrap(input._array.astype(np.int64))
+    return input._cast(np.dtype(np.int64))
 
 
 def expand_reduced(grad: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
@@ -87,18 +90,22 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes
     array = elements(input)
     axes = _axes(dim, array.ndim)
     result = wrap_unordered(_reduce(np.add.reduce, array, axes, keepdim))
-    name = "SumBackward0" if dim is None else "SumBackward1"
-    record(name, result, (input,), partial(_sum_rule, array.shape, axes, keepdim))
+    record(SUM if dim is None else SUM_DIM, (axes, keepdim), result, (input,))
     return result
 
 
-def _sum_rule(shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
-    return (expand_reduced(grad, shape, axes, keepdim),)
+def _sum_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
+    return (expand_reduced(grad, needs[0][0], axes, keepdim),)
+
+
+_of_sum = {"derivative": _sum_rule, "results": reduced, "lowering": partial(_reduce, np.add.reduce)}
+SUM = define("sum", "SumBackward0", **_of_sum)
+SUM_DIM = define("sum.dim", "SumBackward1", **_of_sum)
 
 
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The sum, NaN counting as 0."""
-    return sum(input.masked_fill(wrap(np.isnan(input._array)), 0), dim, keepdim, dtype=dtype)
+    return sum(input.masked_fill(input.isnan(), 0), dim, keepdim, dtype=dtype)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
@@ -107,22 +114,28 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
     _check_floating("mean", input)
     array = elements(input)
     axes = _axes(dim, array.ndim)
-    count = math.prod([array.shape[axis] for axis in axes])
     result = wrap_unordered(_reduce(_mean, array, axes, keepdim))
-    name = "MeanBackward0" if dim is None else "MeanBackward1"
-    record(name, result, (input,), partial(_mean_rule, array.shape, axes, keepdim, count))
+    record(MEAN if dim is None else MEAN_DIM, (axes, keepdim), result, (input,))
     return result
 
 
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many elements become one."""
+    return math.prod([shape[axis] for axis in axes])
+
+
 def _mean(array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
-    count = math.prod([array.shape[a] for a in axis])
-    return np.add.reduce(array, axis=axis, keepdims=keepdims) / array.dtype.type(count)
+    return np.add.reduce(array, axis=axis, keepdims=keepdims) / array.dtype.type(_count(array.shape, axis))
 
 
-def _mean_rule(
-    shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool, count: int, needs: Needs, grad: Tensor
-) -> Gradients:
-    return (expand_reduced(grad, shape, axes, keepdim) / count,)
+def _mean_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
+    shape = needs[0][0]
+    return (expand_reduced(grad, shape, axes, keepdim) / _count(shape, axes),)
+
+
+_of_mean = {"derivative": _mean_rule, "results": reduced, "lowering": partial(_reduce, _mean)}
+MEAN = define("mean", "MeanBackward0", **_of_mean)
+MEAN_DIM = define("mean.dim", "MeanBackward1", **_of_mean)
 
 
 def _check_floating_spread(input: Tensor) -> None:
@@ -151,20 +164,28 @@ def var(
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     _check_floating_spread(input)
-    correction = int(unbiased) if correction is None else correction
-    axes = _axes(dim, memory(input).ndim)
-    count = math.prod([memory(input).shape[axis] for axis in axes])
-    free = builtins.max(count - correction, 0)
-    if free == 0:
-        _warn_of_freedom()
-    result = wrap_unordered(_reduce(partial(_variance, free), input._array, axes, keepdim))
-    record("VarBackward0", result, (input,), partial(_var_rule, axes, keepdim, free), (input,))
+    attributes = _spread_of(memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction)
+    result = wrap_unordered(_variance(input._array, *attributes))
+    record(VAR, attributes, result, (input,), (input,))
     return result
 
 
-def _variance(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+def _spread_of(shape: tuple[int, ...], dim: Dims, keepdim: bool, correction: float) -> tuple:
+    """The attributes of a variance: the axes, whether they stay, and the degrees of freedom."""
+    axes = _axes(dim, len(shape))
+    free = builtins.max(_count(shape, axes) - correction, 0)
+    if free == 0:
+        _warn_of_freedom()
+    return axes, keepdim, free
+
+
+def _variance(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: float) -> np.ndarray:
+    return _reduce(partial(_mean_square, free), array, axes, keepdim)
+
+
+def _mean_square(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
     wide = array.astype(np.float64)
-    centred = wide - np.sum(wide, axis=axis, keepdims=True) / builtins.max(math.prod([array.shape[a] for a in axis]), 1)
+    centred = wide - np.sum(wide, axis=axis, keepdims=True) / builtins.max(_count(array.shape, axis), 1)
     total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
     return as_array(np.divide(total, free)).astype(array.dtype)
 
@@ -174,13 +195,16 @@ def _warn_of_freedom() -> None:
         "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel "
         "divided by output numel).",
         UserWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 
 def _var_rule(axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
     expanded = expand_reduced(grad, memory(input).shape, axes, keepdim)
     return (expanded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
+
+
+VAR = define("var", "VarBackward0", derivative=_var_rule, results=reduced, lowering=_variance)
 
 
 def std(
@@ -190,20 +214,25 @@ def std(
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     _check_floating_spread(input)
-    variance = var(input.detach().double(), dim, unbiased, keepdim, correction=correction)
-    result = variance.sqrt().to(input.dtype)
-    correction = int(unbiased) if correction is None else correction
-    rule = partial(_std_rule, _axes(dim, memory(input).ndim), keepdim, correction)
-    record("StdBackward0", result, (input,), rule, (input, result))
+    attributes = _spread_of(memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction)
+    result = wrap_unordered(_deviation(input._array, *attributes))
+    record(STD, attributes, result, (input,), (input, result))
     return result
 
 
+def _deviation(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: float) -> np.ndarray:
+    variance = _variance(quiet(array.astype, np.float64, copy=False), axes, keepdim, free)
+    return as_array(quiet(as_array(quiet(np.sqrt, variance)).astype, array.dtype))
+
+
 def _std_rule(
-    axes: tuple, keepdim: bool, correction: int, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
+    axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
-    count = math.prod([memory(input).shape[axis] for axis in axes])
     slope = (grad / (result * 2)).masked_fill(result.detach() == 0, 0)
-    return _var_rule(axes, keepdim, builtins.max(count - correction, 0), needs, slope, input)
+    return _var_rule(axes, keepdim, free, needs, slope, input)
+
+
+STD = define("std", "StdBackward0", derivative=_std_rule, results=reduced, lowering=_deviation)
 
 
 def std_mean(
@@ -229,7 +258,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     input = _widened(input, dtype)
     axes = _axes(dim, memory(input).ndim)
     result = wrap_unordered(_reduce(np.multiply.reduce, input._array, axes, keepdim))
-    record("ProdBackward0", result, (input,), partial(_prod_rule, axes, keepdim), (input,))
+    record(PROD, (axes, keepdim), result, (input,), (input,))
     return result
 
 
@@ -246,6 +275,15 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     behind = flip(cat([one, cumprod(flip(flat, -1), -1)[..., :-1]], -1), -1)
     others = (before * behind).reshape([shape[a] for a in order]).permute(np.argsort(order).tolist())
     return (expand_reduced(grad, shape, axes, keepdim) * others,)
+
+
+PROD = define(
+    "prod",
+    "ProdBackward0",
+    derivative=_prod_rule,
+    results=reduced,
+    lowering=partial(_reduce, np.multiply.reduce),
+)
 
 
 # -- extremes
@@ -282,40 +320,74 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
         return _extreme_of_all(name, input)
     at = check_dim(dim, memory(input).ndim)
     _check_not_empty(name, input, at)
-    indices = _position_along(np.argmax if name == "max" else np.argmin, input, at, keepdim)
-    values = _picked(input, indices, at, keepdim, f"{name.title()}Backward0")
-    return _PAIRS[name](values, indices)
+    indices = _position_along("argmax" if name == "max" else "argmin", input, at, keepdim)
+    return _PAIRS[name](picked(PICKED[name], input, indices, at, keepdim), indices)
 
 
-def _picked(input: Tensor, indices: Tensor, dim: int, keepdim: bool, name: str) -> Tensor:
-    """The elements at `indices` along one axis."""
+def picked(row: Operation, input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Tensor:
+    """The elements at `indices` along one axis, which stays with `keepdim`; `row` is one of `PICKED`."""
     if memory(input).ndim == 0:
         return input.clone()
-    where = indices._array if keepdim else np.expand_dims(indices._array, dim)
-    found = np.take_along_axis(input._array, where, dim)
-    result = wrap(found if keepdim else found.squeeze(dim))
-    record(name, result, (input,), partial(_picked_rule, memory(input).shape, wrap(where), dim))
+    result = wrap(_picked(input._array, indices._array, dim, keepdim))
+    record(row, (dim, keepdim), result, (input, indices), (indices,))
     return result
 
 
-def _picked_rule(shape: tuple[int, ...], where: Tensor, dim: int, needs: Needs, grad: Tensor) -> Gradients:
-    zeros = wrap(zeros_beside(memory(grad), shape, memory(grad).dtype))
-    return (zeros.scatter_add(dim, where, grad.reshape(memory(where).shape)),)
+def _picked(array: np.ndarray, indices: np.ndarray, dim: int, keepdim: bool) -> np.ndarray:
+    if keepdim:
+        return np.take_along_axis(array, indices, dim)
+    return np.take_along_axis(array, np.expand_dims(indices, dim), dim).squeeze(dim)
+
+
+def _picked_rule(dim: int, keepdim: bool, needs: Needs, grad: Tensor, indices: Tensor) -> Gradients:
+    if not keepdim:
+        grad, indices = grad.unsqueeze(dim), indices.unsqueeze(dim)
+    zeros = wrap(zeros_beside(memory(grad), needs[0][0], memory(grad).dtype))
+    return (zeros.scatter_add(dim, indices, grad),)
+
+
+PICKED = {
+    name: define(
+        f"{name}.dim",
+        f"{name.title()}Backward0",
+        derivative=_picked_rule,
+        results=lambda inputs, dim, keepdim: [(inputs[1][0], inputs[0][1])],
+        lowering=_picked,
+        differentiable=1,
+    )
+    for name in ("max", "min", "sort", "topk")
+}
 
 
 def _extreme_of_all(name: str, input: Tensor) -> Tensor:
     _check_not_empty(name, input, None)
-    result = wrap(quiet(np.max if name == "max" else np.min, input._array))
-    record(f"{name.title()}Backward1", result, (input,), _shared_rule, (input, result))
+    row = EXTREMES[name]
+    result = wrap(row.lowering(input._array))
+    record(row, (), result, (input,), (input, result))
     return result
 
 
 def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
     """Equal extremes share the gradient equally, as in PyTorch."""
-    x, best = input._array, result._array
-    mask = (x == best) | (quiet(np.isnan, x) & quiet(np.isnan, best))
-    share = (mask / mask.sum()).astype(memory(grad).dtype)
-    return (grad * wrap(share),)
+    mask = (input == result) | (input.isnan() & result.isnan())
+    return (grad * _shares(mask, mask.sum(), grad),)
+
+
+def _shares(mask: Tensor, count: Tensor, grad: Tensor) -> Tensor:
+    """1 / count where the mask is true, in the dtype of a gradient."""
+    return (mask.double() / count).to(grad.dtype)
+
+
+EXTREMES = {
+    name: define(
+        name,
+        f"{name.title()}Backward1",
+        derivative=_shared_rule,
+        results=lambda inputs: [((), inputs[0][1])],
+        lowering=partial(quiet, function),
+    )
+    for name, function in (("max", np.max), ("min", np.min))
+}
 
 
 def max(
@@ -341,30 +413,39 @@ def min(
 
 def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """The largest elements along axes; equal ones share the gradient."""
-    return _amount(np.max, "AmaxBackward0", input, dim, keepdim)
+    return _amount(AMAX, input, dim, keepdim)
 
 
 def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """The smallest elements along axes; equal ones share the gradient."""
-    return _amount(np.min, "AminBackward0", input, dim, keepdim)
+    return _amount(AMIN, input, dim, keepdim)
 
 
-def _amount(function: Callable, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+def _amount(row: Operation, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, memory(input).ndim)
     for axis in [None] if _is_whole(dim) else axes:
-        _check_not_empty(name[:4].lower(), input, axis)
-    result = wrap_unordered(quiet(function, elements(input), axis=axes, keepdims=keepdim))
-    record(name, result, (input,), partial(_amount_rule, axes, keepdim), (input, result))
+        _check_not_empty(row.name, input, axis)
+    result = wrap_unordered(row.lowering(elements(input), axes, keepdim))
+    record(row, (axes, keepdim), result, (input,), (input, result))
     return result
+
+
+def _extreme_along(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    return quiet(function, array, axis=axes, keepdims=keepdim)
 
 
 def _amount_rule(
     axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
     shape = memory(input).shape
-    mask = input._array == expand_reduced(result.detach(), shape, axes, keepdim)._array
-    share = (mask / mask.sum(axis=axes, keepdims=True)).astype(memory(grad).dtype)
-    return (expand_reduced(grad, shape, axes, keepdim) * wrap(share),)
+    mask = input == expand_reduced(result.detach(), shape, axes, keepdim)
+    return (expand_reduced(grad, shape, axes, keepdim) * _shares(mask, mask.sum(axes, True), grad),)
+
+
+AMAX, AMIN = (
+    define(name, node, derivative=_amount_rule, results=reduced, lowering=partial(_extreme_along, function))
+    for name, node, function in (("amax", "AmaxBackward0", np.max), ("amin", "AminBackward0", np.min))
+)
 
 
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -373,57 +454,97 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     return _MinMax(amin(input, axes, keepdim), amax(input, axes, keepdim))
 
 
-def _position(function: Callable, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
-    array = input._array
+def _position(name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    array = memory(input)
     if array.dtype == np.bool_:
         raise RuntimeError(message(f"\"{name}_cpu\" not implemented for 'Bool'", fix=".int() first"))
-    if dim is None:
-        _check_not_empty(name, input, None)
-        found = as_array(function(array.ravel()))
-        return wrap((found.reshape((1,) * array.ndim) if keepdim else found).astype(np.int64))
-    at = check_dim(dim, array.ndim)
+    at = None if dim is None else check_dim(dim, array.ndim)
     _check_not_empty(name, input, at)
-    return _position_along(function, input, at, keepdim)
+    return _position_along(name, input, at, keepdim)
 
 
-def _position_along(function: Callable, input: Tensor, at: int, keepdim: bool) -> Tensor:
-    array = input._array
+def _position_along(name: str, input: Tensor, at: int | None, keepdim: bool) -> Tensor:
+    row = POSITIONS[name]
+    result = wrap(row.lowering(input._array, at, keepdim))
+    record(row, (at, keepdim), result, (input,))
+    return result
+
+
+def _found_at(function: Callable, array: np.ndarray, at: int | None, keepdim: bool) -> np.ndarray:
+    if at is None:
+        found = as_array(function(array.ravel()))
+        return (found.reshape((1,) * array.ndim) if keepdim else found).astype(np.int64)
     if array.ndim == 0:
-        return wrap(zeros_beside(array, (), np.dtype(np.int64)))
-    return wrap(as_array(function(array, axis=at, keepdims=keepdim)).astype(np.int64))
+        return zeros_beside(array, (), np.dtype(np.int64))
+    return as_array(function(array, axis=at, keepdims=keepdim)).astype(np.int64)
+
+
+POSITIONS = {
+    name: define(name, "", derivative=None, results=positions, lowering=partial(_found_at, function))
+    for name, function in (("argmax", np.argmax), ("argmin", np.argmin))
+}
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the largest element is: in the flattened tensor, or along an axis."""
-    return _position(np.argmax, "argmax", input, dim, keepdim)
+    return _position("argmax", input, dim, keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the smallest element is: in the flattened tensor, or along an axis."""
-    return _position(np.argmin, "argmin", input, dim, keepdim)
+    return _position("argmin", input, dim, keepdim)
 
 
 # -- truth
 
 
-def _truth(function: Callable, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
-    result = as_array(function(input._array, axis=_axes(dim, memory(input).ndim), keepdims=keepdim))
-    return wrap(result.astype(np.uint8) if memory(input).dtype == np.uint8 else result)
+def _truth(row: Operation, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    axes = _axes(dim, memory(input).ndim)
+    result = wrap(row.lowering(input._array, axes, keepdim))
+    record(row, (axes, keepdim), result, (input,))
+    return result
+
+
+def _true(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    result = as_array(function(array, axis=axes, keepdims=keepdim))
+    return result.astype(np.uint8) if array.dtype == np.uint8 else result
+
+
+ALL, ANY = (
+    define(name, "", derivative=None, results=truths, lowering=partial(_true, function))
+    for name, function in (("all", np.all), ("any", np.any))
+)
 
 
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether every element is true (not 0)."""
-    return _truth(np.all, input, dim, keepdim)
+    return _truth(ALL, input, dim, keepdim)
 
 
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether some element is true (not 0)."""
-    return _truth(np.any, input, dim, keepdim)
+    return _truth(ANY, input, dim, keepdim)
 
 
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0."""
-    return wrap(as_array(np.count_nonzero(input._array, axis=_axes(dim, memory(input).ndim)), np.int64))
+    axes = _axes(dim, memory(input).ndim)
+    result = wrap(_nonzeros(input._array, axes))
+    record(COUNT_NONZERO, (axes,), result, (input,))
+    return result
+
+
+def _nonzeros(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return as_array(np.count_nonzero(array, axis=axes), np.int64)
+
+
+COUNT_NONZERO = define(
+    "count_nonzero",
+    "",
+    derivative=None,
+    results=lambda inputs, axes: [(reduced(inputs, axes, False)[0][0], np.dtype(np.int64))],
+    lowering=_nonzeros,
+)
 
 
 # -- running sums and products
@@ -432,16 +553,16 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 def cumsum(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running sum along an axis."""
     input = _widened(input, dtype)
-    result = wrap_unordered(_running(np.cumsum, input, dim))
-    record("CumsumBackward0", result, (input,), partial(_cumsum_rule, dim))
+    at = check_dim(dim, memory(input).ndim)
+    result = wrap_unordered(_running(np.cumsum, input._array, at))
+    record(CUMSUM, (at,), result, (input,))
     return result
 
 
-def _running(function: Callable, input: Tensor, dim: int) -> np.ndarray:
-    array, at = input._array, check_dim(dim, memory(input).ndim)
+def _running(function: Callable, array: np.ndarray, at: int) -> np.ndarray:
     if array.ndim == 0:
         return array.copy()
-    if input.dtype in HALVES:
+    if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
         return quiet(quiet(function, array.astype(np.float32), axis=at).astype, array.dtype)
     return quiet(function, array, axis=at, dtype=array.dtype)
 
@@ -450,11 +571,17 @@ def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
     return (cumsum(grad.flip(dim), dim).flip(dim) if memory(grad).ndim else grad,)
 
 
+CUMSUM = define(
+    "cumsum", "CumsumBackward0", derivative=_cumsum_rule, results=as_first, lowering=partial(_running, np.cumsum)
+)
+
+
 def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running product along an axis."""
     input = _widened(input, dtype)
-    result = wrap_unordered(_running(np.cumprod, input, dim))
-    record("CumprodBackward0", result, (input,), partial(_cumprod_rule, dim), (input,))
+    at = check_dim(dim, memory(input).ndim)
+    result = wrap_unordered(_running(np.cumprod, input._array, at))
+    record(CUMPROD, (at,), result, (input,), (input,))
     return result
 
 
@@ -474,6 +601,11 @@ def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradie
                 total = term if total is None else total + term
         slopes.append(total)
     return (stack(slopes, dim),) if slopes else (grad,)
+
+
+CUMPROD = define(
+    "cumprod", "CumprodBackward0", derivative=_cumprod_rule, results=as_first, lowering=partial(_running, np.cumprod)
+)
 
 
 # -- norms
@@ -511,18 +643,17 @@ def norm(
 
 def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, memory(input).ndim)
-    result = wrap_unordered(_reduce(partial(_p_norm_of_array, p), input._array, axes, keepdim))
-    record(
-        "LinalgVectorNormBackward0",
-        result,
-        (input,),
-        in_single(partial(_p_norm_rule, p, axes, keepdim)),
-        (input, result),
-    )
+    p = p.item() if isinstance(p, Tensor) else p
+    result = wrap_unordered(_norm_along(input._array, p, axes, keepdim))
+    record(VECTOR_NORM, (p, axes, keepdim), result, (input,), (input, result))
     return result
 
 
-def _p_norm_of_array(p: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+def _norm_along(array: np.ndarray, p: float, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    return _reduce(partial(_norm_in_one_dtype, p), array, axes, keepdim)
+
+
+def _norm_in_one_dtype(p: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
     if p == 0:
         return np.sum(array != 0, axis=axis, keepdims=keepdims, dtype=array.dtype)
     if p == 2:
@@ -542,6 +673,15 @@ def _p_norm_rule(
     return (slope.masked_fill(total.detach() == 0, 0),)
 
 
+VECTOR_NORM = define(
+    "linalg_vector_norm",
+    "LinalgVectorNormBackward0",
+    derivative=in_single(_p_norm_rule),
+    results=lambda inputs, p, axes, keepdim: reduced(inputs, axes, keepdim),
+    lowering=_norm_along,
+)
+
+
 def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     """The sum of the singular values of matrices, along two axes; differentiable once."""
     axes = _axes(dim, memory(input).ndim)
@@ -554,26 +694,54 @@ def _nuclear_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
                 f"p='nuc' over the axes {list(axes)}",
             )
         )
-    wide = np.float64 if memory(input).dtype == np.float64 else np.float32
-    matrices = np.moveaxis(input._array, axes, (-2, -1)).astype(wide)
+    total, turned = map(wrap, _sum_of_singular_values(input._array, axes, keepdim))
+    record(MATRIX_NORM, (axes, keepdim), total, (input,), (input, turned))
+    return total
+
+
+def _sum_of_singular_values(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The nuclear norms, and their slopes at the matrices."""
+    wide = np.float64 if array.dtype == np.float64 else np.float32
+    matrices = np.moveaxis(array, axes, (-2, -1)).astype(wide)
     left, values, right = np.linalg.svd(matrices, full_matrices=False)
-    total = as_array(values.sum(-1), memory(input).dtype)
-    result = wrap(np.expand_dims(total, tuple(sorted(axes))) if keepdim else total)
-    turned = np.moveaxis(left @ right, (-2, -1), axes).astype(memory(input).dtype)
-    record("LinalgMatrixNormBackward0", result, (input,), partial(_nuclear_rule, axes, keepdim, turned), (input,))
-    return result
+    total = as_array(values.sum(-1), array.dtype)
+    total = np.expand_dims(total, tuple(sorted(axes))) if keepdim else total
+    return total, np.moveaxis(left @ right, (-2, -1), axes).astype(array.dtype)
 
 
 def _nuclear_rule(
-    axes: tuple[int, ...], keepdim: bool, turned: np.ndarray, needs: Needs, grad: Tensor, input: Tensor
+    axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, turned: Tensor
 ) -> Gradients:
-    found = wrap(expand_reduced(grad.detach(), turned.shape, axes, keepdim)._array * turned)
-    record("LinalgMatrixNormBackwardBackward0", found, (grad, input), _not_twice)
+    found = wrap(_nuclear_slope(grad._array, None, turned._array, axes, keepdim))
+    record(MATRIX_NORM_BACKWARD, (axes, keepdim), found, (grad, input, turned))
     return (found,)
 
 
-def _not_twice(needs: Needs, grad: Tensor) -> Gradients:
+def _nuclear_slope(
+    grad: np.ndarray, array: np.ndarray | None, turned: np.ndarray, axes: tuple[int, ...], keepdim: bool
+) -> np.ndarray:
+    return memory(expand_reduced(wrap(grad), turned.shape, axes, keepdim)) * turned
+
+
+def _not_twice(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
     raise RuntimeError("the nuclear norm is differentiable once")
+
+
+MATRIX_NORM = define(
+    "linalg_matrix_norm",
+    "LinalgMatrixNormBackward0",
+    derivative=_nuclear_rule,
+    results=reduced,
+    lowering=lambda array, axes, keepdim: _sum_of_singular_values(array, axes, keepdim)[0],
+)
+MATRIX_NORM_BACKWARD = define(
+    "linalg_matrix_norm_backward",
+    "LinalgMatrixNormBackwardBackward0",
+    derivative=_not_twice,
+    results=lambda inputs, axes, keepdim: [(inputs[2][0], inputs[0][1])],
+    lowering=_nuclear_slope,
+    differentiable=2,
+)
 
 
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
@@ -581,15 +749,23 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     input = input if input.dtype.is_floating_point else input.to(dtypes.get_default_dtype())
     if not memory(input).size:
         return input.exp().sum(dim, keepdim).log()
-    peak = amax(input.detach(), dim, True)
-    peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
-    total = (input.detach() - peak).exp().sum(dim, True).log() + peak
     axes = _axes(dim, memory(input).ndim)
-    result = total if keepdim else total.squeeze(axes).clone()
-    record("LogsumexpBackward0", result, (input,), partial(_logsumexp_rule, axes, keepdim), (input, result))
+    result = wrap_unordered(_logsumexp(input._array, axes, keepdim))
+    record(LOGSUMEXP, (axes, keepdim), result, (input,), (input, result))
     return result
+
+
+@composed
+def _logsumexp(input: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
+    peak = amax(input, axes, True)
+    peak = peak.masked_fill(wrap(~np.isfinite(peak._array)), 0)
+    total = (input - peak).exp().sum(axes, True).log() + peak
+    return total if keepdim else total.squeeze(axes)
 
 
 def _logsumexp_rule(axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
     shape = memory(input).shape
     return (expand_reduced(grad, shape, axes, keepdim) * (input - expand_reduced(result, shape, axes, keepdim)).exp(),)
+
+
+LOGSUMEXP = define("logsumexp", "LogsumexpBackward0", derivative=_logsumexp_rule, results=reduced, lowering=_logsumexp)

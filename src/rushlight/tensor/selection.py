@@ -31,7 +31,7 @@ from rushlight.tensor.operands import (
     result_type,
     word,
 )
-from rushlight.tensor.reductions import _PAIRS, _picked
+from rushlight.tensor.reductions import _PAIRS, PICKED, picked
 from rushlight.tensor.shape import ravel
 from rushlight.tensor.size import carried
 
@@ -418,7 +418,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     """The elements sorted along an axis and where they were, as `(values, indices)`."""
     indices = argsort(input, dim, descending)
     at = check_dim(dim, input._array.ndim)
-    return _PAIRS["sort"](_picked(input, indices, at, True, "SortBackward0"), indices)
+    return _PAIRS["sort"](picked(PICKED["sort"], input, indices, at, True), indices)
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor]:
@@ -432,7 +432,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         return _PAIRS["topk"](input.clone(), wrap(zeros_beside(input._array, (), np.dtype(np.int64))))
     order = argsort(input, at, largest)._array
     indices = wrap(contiguous(order[(slice(None),) * at + (slice(k),)]))
-    return _PAIRS["topk"](_picked(input, indices, at, True, "TopkBackward0"), indices)
+    return _PAIRS["topk"](picked(PICKED["topk"], input, indices, at, True), indices)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
