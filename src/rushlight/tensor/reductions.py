@@ -368,16 +368,31 @@ def _extreme_of_all(name: str, input: Tensor) -> Tensor:
 
 
 def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
-    """Equal extremes share the gradient equally, as in PyTorch."""
-    mask = (input == result) | (input.isnan() & result.isnan())
-    return (grad * _shares(mask, mask.sum(), grad),)
+    return (grad * _shares(input, result, None, grad),)
 
 
-def _shares(mask: Tensor, count: Tensor, grad: Tensor) -> Tensor:
-    """1 / count where the mask is true, in the dtype of a gradient."""
-    return (mask.double() / count).to(grad.dtype)
+def _shares(input: Tensor, extremes: Tensor, axes: tuple[int, ...] | None, grad: Tensor) -> Tensor:
+    """What of a gradient of extremes goes to each element: equal extremes share it equally, as in PyTorch."""
+    attributes = axes, memory(grad).dtype
+    result = wrap(_shared(input._array, extremes._array, *attributes))
+    record(SHARES, attributes, result, (input, extremes))
+    return result
 
 
+def _shared(array: np.ndarray, extremes: np.ndarray, axes: tuple[int, ...] | None, kind: np.dtype) -> np.ndarray:
+    mask = array == extremes
+    if axes is None:
+        mask = mask | (quiet(np.isnan, array) & quiet(np.isnan, extremes))
+    return quiet(np.divide, mask, mask.sum(axis=axes, keepdims=True)).astype(kind)
+
+
+SHARES = define(
+    "extreme_shares",
+    "",
+    derivative=None,
+    results=lambda inputs, axes, kind: [(inputs[0][0], kind)],
+    lowering=_shared,
+)
 EXTREMES = {
     name: define(
         name,
@@ -438,8 +453,8 @@ def _amount_rule(
     axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
     shape = memory(input).shape
-    mask = input == expand_reduced(result.detach(), shape, axes, keepdim)
-    return (expand_reduced(grad, shape, axes, keepdim) * _shares(mask, mask.sum(axes, True), grad),)
+    shares = _shares(input, expand_reduced(result.detach(), shape, axes, keepdim), axes, grad)
+    return (expand_reduced(grad, shape, axes, keepdim) * shares,)
 
 
 AMAX, AMIN = (
