@@ -105,7 +105,23 @@ SUM_DIM = define("sum.dim", "SumBackward1", **_of_sum)
 
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The sum, NaN counting as 0."""
-    return sum(input.masked_fill(input.isnan(), 0), dim, keepdim, dtype=dtype)
+    input = _widened(input, dtype)
+    axes = _axes(dim, memory(input).ndim)
+    result = wrap_unordered(_nansum(input._array, axes, keepdim))
+    record(NANSUM, (axes, keepdim), result, (input,), (input,))
+    return result
+
+
+@composed
+def _nansum(input: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
+    return sum(input.masked_fill(input.isnan(), 0), axes, keepdim)
+
+
+def _nansum_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
+    return (expand_reduced(grad, needs[0][0], axes, keepdim).masked_fill(input.isnan(), 0),)
+
+
+NANSUM = define("nansum", "NansumBackward0", derivative=_nansum_rule, results=reduced, lowering=_nansum)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
