@@ -14,7 +14,19 @@ from itertools import pairwise
 from rushlight.language.ir import Function, Module, Value, f64, i64, i128, ptr
 
 from .coefficients import ASIN, ATAN, COS, SIN
-from .formats import DOUBLE, MIDDLE, SINGLE, flipped, format_of, in_double, polynomial, rounded, sign_bit, square_of
+from .formats import (
+    DOUBLE,
+    MIDDLE,
+    SINGLE,
+    flipped,
+    format_of,
+    in_double,
+    polynomial,
+    product_error,
+    rounded,
+    sign_bit,
+    square_of,
+)
 
 _FAR = 8e5
 # π/2 in parts, all but the last of 33 bits: n, below 2²⁰, times one of them is exact.
@@ -72,51 +84,60 @@ def _tan(f: Function, x: Value, precision: int) -> Value:
 
 def _sine_cosine(f: Function, x: Value, precision: int) -> tuple[Value, Value, Value]:
     """Sine and cosine of r, and n."""
-    r, n = _reduced(f, f.abs(x), precision)
-    square = square_of(f, f.abs(r)) if precision == DOUBLE else r * r
+    size = f.abs(x)
+    whole, n = rounded(f, size * (2 / math.pi))
+    if precision == DOUBLE:
+        r, rest, n = _far_or(f, size, *_remainder(f, size, whole), n)
+        square = square_of(f, f.abs(r))
+        sine = r + f.fma(square * polynomial(f, square, SIN[precision]), r, rest)
+        small = f.fma(square * square, polynomial(f, square, COS[precision]), -(r * rest))
+        return sine, f.fma(square, -0.5, 1.0) + small, n
+    first, second = _HALF_PI[precision]
+    r = f.fma(whole, -second, f.fma(whole, -first, size))
+    r, _, n = _far_or(f, size, r, f.const(r.type, 0.0), n)
+    square = r * r
     sine = f.fma(square * polynomial(f, square, SIN[precision]), r, r)
     cosine = f.fma(square * square, polynomial(f, square, COS[precision]), f.fma(square, -0.5, 1.0))
     return sine, cosine, n
 
 
-def _reduced(f: Function, size: Value, precision: int) -> tuple[Value, Value]:
-    whole, n = rounded(f, size * (2 / math.pi))
-    first, *others = _HALF_PI[precision]
-    r = f.fma(whole, -first, size)
-    if precision == DOUBLE:
-        second, third, fourth = others
-        product = whole * second
-        near = r - product
-        lost = (r - near) - product
-        r = near + f.fma(whole, -fourth, f.fma(whole, -third, lost))
-    else:
-        r = f.fma(whole, -others[0], r)
-    far, r, n = size > _FAR, f.var(r.type, r), f.var(n.type, n)
+def _remainder(f: Function, size: Value, whole: Value) -> tuple[Value, Value]:
+    """size − whole·π/2, and what rounding it loses."""
+    first, second, third, fourth = _HALF_PI[DOUBLE]
+    above, product = f.fma(whole, -first, size), whole * second
+    near = above - product
+    lost = (above - near) - product
+    small = f.fma(whole, -fourth, f.fma(whole, -third, lost))
+    r = near + small
+    return r, (near - r) + small
+
+
+def _far_or(f: Function, size: Value, *near: Value) -> list[Value]:
+    """r, the rest and n, which are right where size is not beyond `_FAR`; where it is, what is right there."""
+    far = size > _FAR
+    found = [f.var(value.type, value) for value in near]
     with f.if_(f.any_lane(far) if size.type.lanes else far):
-        _reduce_far(f, size, r, n)
-    return r.value, n.value
-
-
-def _reduce_far(f: Function, size: Value, r: Value, n: Value) -> None:
-    """Replace r and n where size is beyond `_FAR`."""
-    function, lanes = f.module.shared("reduce_far", _define_far), size.type.lanes or 1
-    sizes, rs, ns = f.local(f64, lanes), f.local(f64, lanes), f.local(i64, lanes)
-    for place, value in ((sizes, size), (rs, r.value), (ns, n.value)):
-        place.store(value)
-    with f.loop(0, lanes) as lane:
-        x = sizes[lane].load()
-        with f.if_(x > _FAR):
-            f.call(function, x, rs[lane], ns[lane])
-    r.value, n.value = rs.load(size.type.lanes), ns.load(size.type.lanes)
+        function, lanes = f.module.shared("reduce_far", _define_far), size.type.lanes or 1
+        sizes, *places = (f.local(of, lanes) for of in (f64, f64, f64, i64))
+        for place, value in zip((sizes, *places), (size, *near)):
+            place.store(value)
+        with f.loop(0, lanes) as lane:
+            x = sizes[lane].load()
+            with f.if_(x > _FAR):
+                f.call(function, x, *(place[lane] for place in places))
+        for variable, place in zip(found, places):
+            variable.value = place.load(size.type.lanes)
+    return [variable.value for variable in found]
 
 
 def _define_far(module: Module, name: str) -> Function:
-    """x → r and n (its last two bits), for one finite number x ≥ 2¹⁹; NaN for infinity.
+    """x → r, what rounding it loses, and n (its last two bits), for one finite number x ≥ 2¹⁹; NaN for infinity.
 
     x = m·2ᵉ with an integer m. Of 2/π = Σ bᵢ·2⁻ⁱ the bits up to p = e − 2 make multiples of 4 of x, which n does not
     see. So n + r/(π/2) is, modulo 4, 4·m·F modulo 1, where F is the fraction of the bits from p + 1 on; of them 192
     are taken, and of the product modulo 1 its upper 128 bits: n in the first two, and r, signed."""
-    with module.function(name, [("x", f64), ("r", ptr(f64)), ("n", ptr(i64))], inline=False) as (f, x, r, n):
+    parameters = [("x", f64), ("r", ptr(f64)), ("rest", ptr(f64)), ("n", ptr(i64))]
+    with module.function(name, parameters, inline=False) as (f, x, r, rest, n):
         words = [0] + [_TWO_OVER_PI >> 64 * (19 - i) & (1 << 64) - 1 for i in range(20)]
         table = module.table(f, i64, [word - (word >> 63 << 64) for word in words])
         bits = x.bits(i64)
@@ -128,13 +149,16 @@ def _define_far(module: Module, name: str) -> Function:
         product = (wide.wrapping("*", first.unsigned_to(i128)) << 64).wrapping("+", _product(wide, second))
         product = product.wrapping("+", _product(wide, third) >> 64)
         quadrant = product.wrapping("+", 1 << 125) >> 126
-        rest = product.wrapping("-", quadrant << 126)
-        high, low = (rest >> 64).to(i64), rest.to(i64)
+        fraction = product.wrapping("-", quadrant << 126)
+        high, low = (fraction >> 64).to(i64), fraction.to(i64)
         n.store(quadrant.to(i64))
         near = high.to(f64)
         lost = (high - near.to(i64)).to(f64) + (low >> 1).to(f64) * 2.0**-63
-        turned = f.fma(near, _PI_2, f.fma(near, _PI_2_REST, lost * _PI_2)) * 2.0**-62
-        r.store(turned + (x - x))
+        turned = near * _PI_2
+        small = f.fma(near, _PI_2_REST, lost * _PI_2) + product_error(f, near, f.const(f64, _PI_2), turned)
+        total = turned + small
+        r.store(total * 2.0**-62 + (x - x))
+        rest.store(((turned - total) + small) * 2.0**-62)
         f.ret()
     return f
 
