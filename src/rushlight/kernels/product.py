@@ -25,7 +25,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from ..language.ir import Function, Module, Params, Pointer, Value, Variable, i64, ptr, vec
+from ..language.ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
+from .microkernel import Microkernel, broadcast, lines, store, vectors
 
 if TYPE_CHECKING:
     from ..language.types import Type
@@ -44,27 +45,30 @@ FRAME = Params(
 
 
 def emit_tiles(
-    k: Module, number: Type, result: Type, lanes: int, vectors: int, heights: Sequence[int], prefetches: bool = False
+    k: Module, number: Type, result: Type, lanes: int, count: int, heights: Sequence[int], prefetches: bool = False
 ) -> None:
     """Exports `tile<height>` for each height: `tile(a, b, c, frame)`; all tiles share one slow way out. Where one
     `prefetches`, it looks at the frame's `prefetch`."""
-    finish = _emit_finish(k, number, result, lanes, vectors)
+    finish = _emit_finish(k, number, result, lanes, count)
     for height in heights:
-        _emit_tile(k, number, result, lanes, vectors, height, finish, prefetches)
+        _emit_tile(k, number, result, lanes, count, height, finish, prefetches)
 
 
 def _emit_tile(
-    k: Module, number: Type, result: Type, lanes: int, vectors: int, height: int, finish: Function, prefetches: bool
+    k: Module, number: Type, result: Type, lanes: int, count: int, height: int, finish: Function, prefetches: bool
 ) -> None:
     """for each of `count` tiles:  c[m][0:width] = bias + Σ a[m·pixel + run offset + i] · b[i][0:width]"""
     with _tiles(k, number, result, height) as (f, p, a, b, c):
-        sums = _initial_sums(f, p, number, lanes, vectors, height)
+        load_a, load_b = broadcast(height, lanes, lambda pixel: pixel.bytes(p.pixel)), vectors(count, lanes)
+        tile = Microkernel(f, number, lanes, height, count, load_a, load_b, _bias(f, p, number, lanes, count))
         with _runs(f, p, a, b) as (start, weights, length):
             panel = f.var(ptr(number), weights)
             with _pieces(f, p, number, height, start, length) if prefetches else nullcontext((0, length)) as piece:
                 with f.loop(*piece, sure=True) as i:
-                    _multiply(f, start[i], panel, p.pixel, sums, lanes)
-        _leave(f, p, c, sums, number, lanes, finish)
+                    pixel, row = start[i], panel.value
+                    tile.step(pixel, row)
+                    panel.value = row[count * lanes]
+        _leave(f, p, c, list(map(list, tile.values())), number, lanes, finish)
 
 
 @contextmanager
@@ -99,48 +103,27 @@ def _runs(f: Function, p, a: Pointer, b: Pointer) -> Iterator[tuple[Pointer, Poi
             yield line.bytes(run[0].load()), weights.bytes(run[2].load() * p.tap), run[1].load() * p.k
 
 
-def _initial_sums(f: Function, p, number: Type, lanes: int, vectors: int, height: int) -> list:  # noqa: ANN001
-    start = [f.var(vec(number, lanes), 0.0) for _ in range(vectors)]
+def _bias(f: Function, p, number: Type, lanes: int, count: int) -> list[Value]:  # noqa: ANN001
+    """The bias of each column, 0 where there is none."""
+    start = [f.var(vec(number, lanes), 0.0) for _ in range(count)]
     with f.if_(p.bias != 0):
         bias = pointer(f, p.bias, number)
-        for j in range(vectors):
+        for j in range(count):
             mask = f.mask(p.columns - j * lanes, lanes, number)
             start[j].value = bias[j * lanes].load(lanes, mask=mask)
-    first = [variable.value for variable in start]
-    return [[f.var(vec(number, lanes), value) for value in first] for _ in range(height)]
+    return [variable.value for variable in start]
 
 
-def _multiply(f: Function, pixel: Pointer, panel: Variable, step: Value, sums: list, lanes: int) -> None:
-    """One k: a vector of weights for each register column, one number for each pixel."""
-    weights = panel.value
-    factors = [weights[j * lanes].load(lanes) for j in range(len(sums[0]))]
-    for row in sums:
-        x = pixel.broadcast(lanes)
-        for total, factor in zip(row, factors):
-            total.value = f.fma(x, factor, total.value)
-        pixel = pixel.bytes(step)
-    panel.value = weights[len(factors) * lanes]
-
-
-def _leave(f: Function, p, c: Pointer, sums: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+def _leave(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
     """Store at once where nothing else is to be done, else by way of memory."""
-    values = [[total.value for total in row] for row in sums]
     if c.of != number:
         _leave_slowly(f, p, c, values, number, lanes, finish)
         return
     with f.if_(p.plain != 0):
-        line = c
         with f.if_(p.add == 0):
-            for row in values:
-                for j, value in enumerate(row):
-                    line[j * lanes].store(value)
-                line = line[p.result]
+            store(values, lines(c, p.result, len(values)))
         with f.else_():
-            line = c
-            for row in values:
-                for j, value in enumerate(row):
-                    line[j * lanes].store(value + line[j * lanes].load(lanes))
-                line = line[p.result]
+            store(values, lines(c, p.result, len(values)), add=True)
     with f.else_():
         _leave_slowly(f, p, c, values, number, lanes, finish)
 
@@ -169,14 +152,16 @@ def _emit_dot(k: Module, number: Type, result: Type, width: int, height: int, fi
     """c[m][j] = bias[j] + Σ over lanes (Σ over vectors of i  a[m·pixel + run offset + i] · b[j·channel + i])"""
     with _tiles(k, number, result, height) as (f, p, a, b, c):
         lanes = k.lanes(number)
-        sums = [[f.var(vec(number, lanes), 0.0) for _ in range(width)] for _ in range(height)]
+        load_a = vectors(height, lanes, lambda pixel: pixel.bytes(p.pixel))
+        load_b = vectors(width, lanes, lambda weights: weights[p.channel])
+        tile = Microkernel(f, number, lanes, height, width, load_a, load_b, [0.0] * width)
         with _runs(f, p, a, b) as (start, weights, length):
             left = length % lanes
             with f.loop(0, length - left, lanes) as i:
-                _multiply_dots(f, start[i], weights[i], p, sums, lanes, None)
+                tile.step(start[i], weights[i])
             with f.if_(left > 0):
                 i = length - left
-                _multiply_dots(f, start[i], weights[i], p, sums, lanes, f.mask(left, lanes, number))
+                tile.step(start[i], weights[i], f.mask(left, lanes, number))
         buffer = f.local(number, 4 * height)
         for j in range(width):
             bias = f.var(number, 0.0)
@@ -184,20 +169,8 @@ def _emit_dot(k: Module, number: Type, result: Type, width: int, height: int, fi
                 bias.value = pointer(f, p.bias, number)[j].load()
             first = bias.value
             for m in range(height):
-                buffer[m * 4 + j].store(f.sum_lanes(sums[m][j].value) + first)
+                buffer[m * 4 + j].store(f.sum_lanes(tile.sums[m][j].value) + first)
         f.call(finish, buffer, c, f.const(i64, height), p.result, p.columns, p.add, p.relu)
-
-
-def _multiply_dots(f: Function, pixel: Pointer, weights: Pointer, p, sums: list, lanes: int, mask) -> None:  # noqa: ANN001
-    factors = []
-    for _ in sums[0]:
-        factors.append(weights.load(lanes, mask=mask))
-        weights = weights[p.channel]
-    for row in sums:
-        x = pixel.load(lanes, mask=mask)
-        for total, factor in zip(row, factors):
-            total.value = f.fma(x, factor, total.value)
-        pixel = pixel.bytes(p.pixel)
 
 
 def _emit_finish(k: Module, number: Type, result: Type, lanes: int, vectors: int) -> Function:

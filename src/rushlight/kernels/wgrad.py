@@ -19,8 +19,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, element, i64, ptr, vec
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
 from ..language.loops import divide
+from .microkernel import Microkernel, broadcast, lines, store, vectors
 
 if TYPE_CHECKING:
     from ..plan.wgrad import RegisterBlock
@@ -115,8 +116,8 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | 
     with k.function("tile", signature, inline=False) as (f, base, right, target, frame, tiles, count, first, row_step):
         words = [frame[i].load() for i in range(_FRAME)]
         extents, step_left, step_right = words[:4], words[4:8], words[8:]
-        lanes, type = register.lanes, vec(number, register.lanes)
-        rows = [[f.var(type) for _ in range(register.vectors)] for _ in range(register.height)]
+        lanes, height, count_ = register.lanes, register.height, register.vectors
+        sums = Microkernel(f, number, lanes, height, count_, broadcast(height, lanes), vectors(count_, lanes))
 
         def nest(level: int, left: Pointer, right: Pointer) -> None:
             a, b = f.var(ptr(number), left), f.var(ptr(number), right)
@@ -125,7 +126,7 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | 
                 if level < 3:
                     nest(level + 1, *here)
                 else:
-                    _rank_one(f, register, rows, *here)
+                    sums.step(*here)
                 a.value = here[0][step_left[level]]
                 b.value = here[1][step_right[level]]
 
@@ -135,55 +136,34 @@ def _emit_tile(k: Module, register: RegisterBlock, number: Type, result: Type | 
                 above, before = f.max(frame[_FRAME].load() - entry[1].load(), 0), frame[_FRAME + 1].load()
                 own = f.both(above < register.height, before < register.width)
             with f.if_(own) if result else nullcontext():
-                sums = target[entry[1].load() * row_step if result else t * (register.height * register.width)]
-                targets = [(n, sums[r * row_step + v * lanes]) for r, row in enumerate(rows) for v, n in enumerate(row)]
-                for total, _ in targets:
-                    total.value = 0.0
+                to = target[entry[1].load() * row_step if result else t * (height * register.width)]
+                sums.clear()
                 nest(0, base[entry[0].load()], right)
                 if result:
-                    _leave(f, register, rows, sums, row_step, above, before)
-                else:
-                    _add_up(f, targets, first)
+                    _leave(f, register, sums, to, row_step, above, before)
+                else:  # what earlier blocks left is only needed now: it need not be waited for before
+                    with f.if_(first != 0):
+                        store(sums.values(), lines(to, row_step, height))
+                    with f.else_():
+                        store(sums.values(), lines(to, row_step, height), add=True)
     return f
 
 
 def _leave(
-    f: Function, register: RegisterBlock, rows: list, to: Pointer, step: Value, above: Value, before: Value
+    f: Function, register: RegisterBlock, sums: Microkernel, to: Pointer, step: Value, above: Value, before: Value
 ) -> None:
     """A tile of the result; its rows `above` and the columns `before` are another item's."""
     lanes = register.lanes
     with f.if_((above | before) == 0):
-        for r, line in enumerate(rows):
-            for v, total in enumerate(line):
-                to[r * step + v * lanes].store(total.value.to(to.of))
+        store(sums.values(), lines(to, step, register.height))
     with f.else_():
-        kept = f.local(element(rows[0][0].type), register.width * (register.height + 1))
-        for r, line in enumerate(rows):
-            for v, total in enumerate(line):
-                kept[r * register.width + v * lanes].store(total.value)
+        kept = f.local(sums.number, register.width * (register.height + 1))
+        store(sums.values(), lines(kept, register.width, register.height))
         with f.loop(above, register.height) as r:
             for v in range(register.vectors):
                 value = kept[before + r * register.width + v * lanes].load(lanes).to(to.of)
                 mask = f.mask(register.width - before - v * lanes, lanes, to.of)
                 to[before + r * step + v * lanes].store(value, mask=mask)
-
-
-def _add_up(f: Function, targets: list[tuple], first: Value) -> None:
-    """What earlier blocks summed is only needed now: it need not be waited for before."""
-    with f.if_(first != 0):
-        for total, target_ in targets:
-            target_.store(total.value)
-    with f.else_():
-        for total, target_ in targets:
-            target_.store(target_.load(total.type.lanes) + total.value)
-
-
-def _rank_one(f: Function, register: RegisterBlock, rows: list, left: Pointer, right: Pointer) -> None:
-    columns = [right[v * register.lanes].load(register.lanes) for v in range(register.vectors)]
-    for r, row in enumerate(rows):
-        factor = left[r].broadcast(register.lanes)
-        for total, column in zip(row, columns):
-            total.value = f.fma(factor, column, total.value)
 
 
 def _emit_product(

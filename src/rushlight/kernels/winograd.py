@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from ..language.ir import Function, Module, Pointer, Type, Value, f32, i64, ptr, vec
 from ..plan.winograd import Matrix, Step, Transform, Winograd, by_columns, by_rows
+from .microkernel import Microkernel, broadcast, lines, store, vectors
 from .winograd_watch import there, watched
 
 
@@ -147,32 +148,24 @@ def emit_data(k: Module, form: Form) -> Function:
 
 
 def emit_product(k: Module, form: Form, count: int) -> Function:
-    """`product(transformed, width, filter, channels, sums, add)`: `count` tiles × one panel, reduced the channels.
+    """`product(transformed, width, filter, channels, sums, add)`: `count` tiles × one panel, summed over the channels.
 
     sums[tile][0:panel] (+)= Σ_c transformed[tile·width + c] · filter[c][0:panel]      # adds to sums where add ≠ 0
     """
-    vector = vec(f32, form.lanes)
     signature = [
         ("transformed", ptr(f32)), ("width", i64), ("filter", ptr(f32)), ("channels", i64), ("sums", ptr(f32)),
         ("add", i64),
     ]  # fmt: skip
     with k.function(f"winograd_product{count}", signature, inline=False) as made:
         f, transformed, width, filter, channels, sums, add = made
-        tiles, vectors = range(count), range(form.vectors)
-        total = {(t, v): f.var(vector, 0.0) for t in tiles for v in vectors}
+        load_a, load_b = broadcast(count, form.lanes, lambda tile: tile[width]), vectors(form.vectors, form.lanes)
+        product = Microkernel(f, f32, form.lanes, count, form.vectors, load_a, load_b, [0.0] * form.vectors)
         with f.if_(add != 0):
-            for (t, v), variable in total.items():
-                variable.value = sums[t * form.panel + v * form.lanes].load(form.lanes)
+            product.load(lines(sums, form.panel, count))
         with f.loop(0, channels, sure=True) as c:
             weights, tile = filter[c * form.panel], transformed[c]
-            factors = [weights[v * form.lanes].load(form.lanes) for v in vectors]
-            for t in tiles:
-                number = tile.broadcast(form.lanes)
-                for v in vectors:
-                    total[t, v].value = f.fma(number, factors[v], total[t, v].value)
-                tile = tile[width]
-        for (t, v), variable in total.items():
-            sums[t * form.panel + v * form.lanes].store(variable.value)
+            product.step(tile, weights)
+        store(product.values(), lines(sums, form.panel, count))
     return f
 
 

@@ -19,9 +19,10 @@ from functools import cache
 from math import lcm
 from typing import NamedTuple
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
+from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr
 from ..plan.target import Target
 from ..plan.winograd import Winograd, by_columns
+from .microkernel import Microkernel, broadcast, lines, store, vectors
 from .pack import emit_pack
 from .winograd import both_ways, emit_transform
 
@@ -145,29 +146,23 @@ def emit_sum(target: Target, form: GradientForm) -> Module:
 
 def _emit_product(k: Module, form: GradientForm) -> Function:
     """sums[0:height][panel] (+)= Σ_z Σ_t x[z·depth_x + t·left_panel + 0:height] · y[z·depth_y + t·panel + 0:panel]."""
-    vector = vec(f32, form.lanes)
     signature = [
         ("x", ptr(f32)), ("y", ptr(f32)), ("depth_x", i64), ("depth_y", i64),
         ("depths", i64), ("tiles", i64), ("sums", ptr(f32)), ("add", i64),
     ]  # fmt: skip
     with k.function("winograd_outer", signature, inline=False) as made:
         f, x, y, depth_x, depth_y, depths, tiles, sums, add = made
-        indices = [(m, v) for m in range(form.height) for v in range(form.vectors)]
-        total = {pointer: f.var(vector, 0.0) for pointer in indices}
+        load_a, load_b = broadcast(form.height, form.lanes), vectors(form.vectors, form.lanes)
+        product = Microkernel(f, f32, form.lanes, form.height, form.vectors, load_a, load_b, [0.0] * form.vectors)
         with f.loop(0, depths, sure=True) as z:
             left, right = f.var(ptr(f32), x[z * depth_x]), f.var(ptr(f32), y[z * depth_y])
             with f.loop(0, tiles, sure=True):
-                factors = [right.value[v * form.lanes].load(form.lanes) for v in range(form.vectors)]
-                for m in range(form.height):
-                    number = left.value[m].broadcast(form.lanes)
-                    for v in range(form.vectors):
-                        total[m, v].value = f.fma(number, factors[v], total[m, v].value)
-                left.value, right.value = left.value[form.left_panel], right.value[form.panel]
+                here = left.value, right.value
+                product.step(*here)
+                left.value, right.value = here[0][form.left_panel], here[1][form.panel]
         with f.if_(add != 0):
-            for (m, v), variable in total.items():
-                variable.value = variable.value + sums[m * form.panel + v * form.lanes].load(form.lanes)
-        for (m, v), variable in total.items():
-            sums[m * form.panel + v * form.lanes].store(variable.value)
+            product.load(lines(sums, form.panel, form.height), add=True)
+        store(product.values(), lines(sums, form.panel, form.height))
     return f
 
 

@@ -9,7 +9,7 @@ In: a `Form`, the pack form of the source. Out: a module with the kernel "winogr
         for panel in part, for depth in block:                # its weights transformed first, unless all were before
             for ξ: for tap in depth taps, for rows of tiles: product → sums[ξ][tile][panel]
             for each tile: result → out;  where a window is all zeros, the bias alone
-Every output is reduced the channels in their order within one product, the depth taps in theirs: the bits
+Every output is summed over the channels in their order within one product, the depth taps in theirs: the bits
 do not depend on how tiles are grouped into items.
 """
 
