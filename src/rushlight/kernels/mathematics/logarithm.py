@@ -47,11 +47,11 @@ def tail(f: Function, t: Value, precision: int) -> Value:
     return t * t * f.fma(t, polynomial(f, t, LOG[precision]), -0.5)
 
 
-def _joined(f: Function, k: Value, t: Value) -> Value:
+def joined(f: Function, k: Value, t: Value, precision: int = 0) -> Value:
     """k·ln 2 + log(1 + t)."""
-    precision = format_of(t).precision
-    high, low = LN2[precision]
-    return f.fma(k, high, t + f.fma(k, low, tail(f, t, precision)))
+    own = format_of(t).precision
+    high, low = LN2[own]
+    return f.fma(k, high, t + f.fma(k, low, tail(f, t, precision or own)))
 
 
 def finished(f: Function, y: Value, x: Value, pole: float = 0.0) -> Value:
@@ -62,7 +62,7 @@ def finished(f: Function, y: Value, x: Value, pole: float = 0.0) -> Value:
 
 def log(f: Function, x: Value) -> Value:
     """The natural logarithm."""
-    return finished(f, _joined(f, *normal_parts(f, x)), x)
+    return finished(f, joined(f, *normal_parts(f, x)), x)
 
 
 def log2(f: Function, x: Value) -> Value:
@@ -106,7 +106,7 @@ def log1p_finite(f: Function, x: Value) -> Value:
     # Of u/2, since 2⁻ᵏ might be no float otherwise; where even 2¹⁻ᵏ is none, nothing was lost that counts.
     k, t, biased = parts(f, u * 0.5)
     unit = (2 * form.bias - biased << form.mantissa).bits(element(x.type))
-    return _joined(f, k + 1.0, f.fma(lost * 0.5, unit, t))
+    return joined(f, k + 1.0, f.fma(lost * 0.5, unit, t))
 
 
 def softplus(f: Function, x: Value) -> Value:

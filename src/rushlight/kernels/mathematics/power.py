@@ -27,7 +27,7 @@ from .formats import (
     scaled,
     where,
 )
-from .logarithm import log, normal_parts
+from .logarithm import finished, joined, normal_parts, parts
 
 _TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 Pair = tuple[Value, Value]  # a number as a float64 and what is missing
@@ -58,7 +58,8 @@ def _whole_and_odd(f: Function, y: Value) -> tuple[Value, Value]:
 
 def _single(f: Function, x: Value, y: Value) -> Value:
     """x ≥ 0 to the power y, of float32 numbers in float64."""
-    power = clamped(f, y * log(f, x), -160.0, 140.0)
+    k, t, _ = parts(f, x)
+    power = clamped(f, y * finished(f, joined(f, k, t, MIDDLE), x), -160.0, 140.0)
     z, n = exp_parts(f, power, MIDDLE)
     return z * power_of_two(n, z)
 
