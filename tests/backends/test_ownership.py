@@ -134,6 +134,7 @@ def test_pooling(kind, isa, monkeypatch):
 @pytest.mark.parametrize("isa", ISAS)
 def test_normalization(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    monkeypatch.setattr("rushlight.backends.cpu.passes.Passes.together", False)
     numbers = np.random.default_rng(0)
     cases = [((3, 6, 7, 5), Norm("batch")), ((3, 6, 7, 5), Norm("groups", 2)), ((300, 33), Norm("batch"))]
     cases += [((2, 1100, 3), Norm("batch")), ((2, 12, 700), Norm("groups", 12)), ((70, 33), Norm("last"))]

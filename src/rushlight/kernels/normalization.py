@@ -324,6 +324,26 @@ def _over_group(f: Function, p: Fields, outer: Value, group: Value, term: Callab
     return f.sum_lanes(total.value)
 
 
+def given_params(kind: Type) -> Params:
+    """The words of `given`: `total` means."""
+    return Params(mean=ptr(kind), variance=ptr(kind), statistics=ptr(f64), eps=f64, total=i64)
+
+
+def emit_given(k: Module, kind: Type) -> None:
+    """Exports `given`:  statistics of means and variances that are given."""
+    with k.kernel("given", given_params(kind)) as (f, p):
+        lanes = k.lanes(f64)
+        with f.dynamic_loop(p.next, f.ceil_div(p.total, BLOCK)) as block:
+            start = block * BLOCK
+            stop = f.min(start + BLOCK, p.total)
+            with f.loop(start, stop, lanes) as c:
+                mask, of = f.mask(stop - c, lanes, f64), f.mask(stop - c, lanes, kind)
+                mean, variance = (some[c].load(lanes, mask=of).to(f64) for some in (p.mean, p.variance))
+                scale = 1.0 / f.sqrt(variance + p.eps.splat(lanes))
+                for n, value in enumerate((mean, variance, scale)):
+                    p.statistics[p.total * n + c].store(value, mask=mask)
+
+
 # -------------------------------------------------------------------- results
 
 

@@ -235,9 +235,10 @@ def _scaled_empty(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> 
 
 def _check_kinds(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> None:
     """Weight and bias have the input's type; beside halves they may both be float32."""
-    given = [tensor for tensor in (weight, bias) if tensor is not None]
-    if all(tensor.dtype is input.dtype for tensor in given):
+    kind = memory(input).dtype
+    if (weight is None or memory(weight).dtype == kind) and (bias is None or memory(bias).dtype == kind):
         return
+    given = [tensor for tensor in (weight, bias) if tensor is not None]
     word = {tensor.dtype.name: TYPE_NAMES[CODES[tensor.dtype.name]][1] for tensor in (input, *given)}
     fix = f".to({input.dtype}) of the layer, or of its weight and bias"
     if given[0].dtype is input.dtype:

@@ -105,18 +105,11 @@ class _BatchNorm(_RunningNorm):
             N.count_batch(self.num_batches_tracked)
             if self.momentum is None:  # the plain mean over all batches
                 momentum = 1.0 / float(self.num_batches_tracked)
-        by_batch = self.training or (self.running_mean is None and self.running_var is None)
-        keep = not self.training or self.track_running_stats
-        return N.batch_norm(
-            input,
-            self.running_mean if keep else None,
-            self.running_var if keep else None,
-            self.weight,
-            self.bias,
-            by_batch,
-            momentum,
-            self.eps,
-        )
+        mean, variance = self.running_mean, self.running_var
+        by_batch = self.training or (mean is None and variance is None)
+        if self.training and not self.track_running_stats:
+            mean = variance = None
+        return N.batch_norm(input, mean, variance, self.weight, self.bias, by_batch, momentum, self.eps)
 
 
 _BATCH_DOC = """Normalises each channel over the batch{positions}: (x − mean) / √(var + eps), scaled and shifted.

@@ -258,10 +258,12 @@ def norm_apply(
 def _norm_apply(
     norm: Norm, x: np.ndarray, mean: np.ndarray, variance: np.ndarray, *others: np.ndarray | None
 ) -> Callable | None:
-    key = ("norm_apply", norm, x.dtype, x.shape, x.strides, *map(_kind, others), runtime.team_size())
+    kinds = mean.dtype, variance.dtype, *map(_kind, others)
+    key = ("norm_apply", norm, x.dtype, x.shape, x.strides, *kinds, runtime.team_size())
     call = _calls.get(key)
-    if call is None and norm.kind != "last" and _normalizes(x, *others):
-        call = _remember(key, lambda: _class("normalization.ApplyCall")(norm, x, *others, Target.host(), key[-1]))
+    given = x, mean, variance, *others
+    if call is None and norm.kind != "last" and mean.dtype == variance.dtype and _normalizes(*given):
+        call = _remember(key, lambda: _class("normalization.ApplyCall")(norm, *given, Target.host(), key[-1]))
     return call
 
 

@@ -7,7 +7,6 @@ channels innermost. Each pass over memory is a launch (`kernels.normalization`).
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from ...kernels.channel_pieces import PITCH
 from ...kernels.normalization import (
     emit_apply,
     emit_gather,
+    emit_given,
     emit_moments,
     emit_settle,
     emit_slopes,
@@ -31,6 +31,7 @@ from ...plan.target import Target
 from ...rules.normalization import Norm
 from ..protocol import Refusal, scale_dtype
 from .kernels import addressable, kernel, number_types
+from .passes import Launch, Passes
 
 _FEW = 20_000
 """Numbers, up to which one thread is quicker than a team."""
@@ -39,18 +40,6 @@ _FEW_MEANS = 2_000
 """Means and channels of all pieces, up to which one thread is quicker."""
 
 _DOUBLE = np.dtype(np.float64)
-
-
-class Launch:
-    """A kernel whose words are known but for the addresses, which come first."""
-
-    __slots__ = ("entry", "rest", "threads")
-
-    def __init__(self, entry: Any, rest: tuple[int, ...], threads: int) -> None:
-        self.entry, self.rest, self.threads = entry, array("q", rest), threads
-
-    def __call__(self, *addresses: int) -> None:
-        runtime.launch(self.entry, array("q", (0, 0, *addresses)) + self.rest, self.threads)
 
 
 class Pieces:
@@ -170,13 +159,14 @@ class _Applying:
             has,
             c.norm.activation,
         )
-        self.launch = Launch(entry, c.pieces.words, c.pieces.threads)
+        self.launch = Launch(entry, c.pieces.words, c.pieces.threads), 7
         self.scales = 16 * c.pieces.means  # bytes from means to scales
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, statistics: int, weight: Any, bias: Any, residual: Any) -> None:
-        self.launch(
-            runtime.address(x), runtime.address(y), start_of(residual), statistics, statistics + self.scales,
-            start_of(weight), start_of(bias),
+    def addresses(self, x: int, y: int, statistics: int, weight: Any, bias: Any, residual: Any) -> tuple[int, ...]:
+        """Of a launch."""
+        return (
+            x, y, start_of(residual), statistics, statistics + self.scales, start_of(dense(weight)),
+            start_of(dense(bias)),
         )  # fmt: skip
 
 
@@ -195,10 +185,11 @@ class NormCall:
             layout = layout._replace(channels=groups, positions=layout.positions * each)
         self.pieces = pieces = Pieces(layout, groups, c.numbers, threads)
         entry = c.kernel("norm moments", "moments", emit_moments, c.stored, c.number, layout.inner, pieces.short)
-        self.moments = Launch(entry, pieces.words, pieces.threads)
+        moments = Launch(entry, pieces.words, pieces.threads)
         entry = c.kernel("norm settle", "settle", emit_settle, pieces.grouped)
-        self.settle = Launch(entry, (bits(norm.eps), *pieces.settling), pieces.few)
+        settle = Launch(entry, (bits(norm.eps), *pieces.settling), pieces.few)
         self.apply = _Applying(c, weight, bias, residual)
+        self.passes = Passes(target, (moments, 3), (settle, 3), self.apply.launch)
         self.shape = (3, *norm.statistics(x.shape))
 
     def empty(self) -> tuple[np.ndarray, ...]:
@@ -218,10 +209,9 @@ class NormCall:
         partial = self.pieces.sums()
         first = runtime.address(partial)
         second = first + 8 * self.pieces.partial
-        start = runtime.address(statistics)
-        self.moments(runtime.address(x), first, second)
-        self.settle(first, second, start)
-        self.apply(x, y, start, dense(weight), dense(bias), residual)
+        start, of_x = runtime.address(statistics), runtime.address(x)
+        applied = self.apply.addresses(of_x, runtime.address(y), start, weight, bias, residual)
+        self.passes((of_x, first, second), (first, second, start), applied)
         return outs
 
 
@@ -229,11 +219,23 @@ class ApplyCall:
     """One prepared normalisation by given statistics; call it with x, mean, variance, weight, bias and residual: y."""
 
     def __init__(
-        self, norm: Norm, x: np.ndarray, weight: Any, bias: Any, residual: Any, target: Target, threads: int
+        self,
+        norm: Norm,
+        x: np.ndarray,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        weight: Any,
+        bias: Any,
+        residual: Any,
+        target: Target,
+        threads: int,
     ) -> None:
         self.channels = c = Channels(norm, x, target, threads)
         self.apply = _Applying(c, weight, bias, residual)
-        self.shape, self.eps = (3, *norm.statistics(x.shape)), norm.eps
+        self.shape = (3, *norm.statistics(x.shape))
+        entry = c.kernel("norm given", "given", emit_given, scale_type(mean, variance))
+        given = Launch(entry, (bits(norm.eps), c.pieces.means), 1)
+        self.passes = Passes(target, (given, 3), self.apply.launch)
 
     def empty(self) -> tuple[np.ndarray, ...]:
         """Memory for the result."""
@@ -256,11 +258,10 @@ class ApplyCall:
         c, (y,) = self.channels, outs
         if not c.laid or residual is not None:
             x, residual = c.arranged(x), None if residual is None else c.arranged(residual)
-        statistics = runtime.empty(self.shape, _DOUBLE)
-        statistics[0] = mean
-        with np.errstate(all="ignore"):
-            np.divide(1.0, np.sqrt(np.add(variance, self.eps, dtype=_DOUBLE)), out=statistics[2])
-        self.apply(x, y, runtime.address(statistics), dense(weight), dense(bias), residual)
+        statistics, mean, variance = runtime.empty(self.shape, _DOUBLE), dense(mean), dense(variance)
+        start = runtime.address(statistics)
+        applied = self.apply.addresses(runtime.address(x), runtime.address(y), start, weight, bias, residual)
+        self.passes((runtime.address(mean), runtime.address(variance), start), applied)
         return outs
 
 
@@ -282,19 +283,21 @@ class GradCall:
         self.scale_dtype, has = scale_dtype(x.dtype, weight), weight is not None
         scale = scale_type(weight) if has else c.number
         self.summed = any(wanted[1:]) or not fixed
+        launches = []
         if self.summed:
             entry = c.kernel("norm slopes", "slopes", emit_slopes, c.stored, c.number, inner, pieces.short, grouped)
-            self.slopes = Launch(entry, pieces.words, pieces.threads)
+            launches.append((Launch(entry, pieces.words, pieces.threads), 5))
             entry = c.kernel("norm gather", "gather", emit_gather, scale, grouped, has)
-            self.gather = Launch(entry, pieces.settling, pieces.few)
+            launches.append((Launch(entry, pieces.settling, pieces.few), 8))
         if any(wanted[1:]):
             entry = c.kernel("bias totals", "totals", emit_totals, f64, scale)
-            self.totals = Launch(entry, (c.layout.outers, c.layout.channels), 1)
+            launches += [(Launch(entry, (c.layout.outers, c.layout.channels), 1), 2)] * sum(wanted[1:])
         if wanted[0]:
             entry = c.kernel(
                 "norm spread", "spread", emit_spread, c.stored, c.number, scale, inner, grouped, has, fixed
             )
-            self.spread = Launch(entry, pieces.words, pieces.threads)
+            launches.append((Launch(entry, pieces.words, pieces.threads), 8))
+        self.passes = Passes(target, *launches)
 
     def empty(self) -> tuple[np.ndarray, ...]:
         """Memory for what is wanted."""
@@ -313,8 +316,8 @@ class GradCall:
         x, grad, weight = c.arranged(x), c.arranged(grad), dense(weight)
         statistics = dense(statistics)
         means = pieces.means
-        start = runtime.address(statistics)
-        scales, level, slope = start + 16 * means, 0, 0
+        start, of_x, of_grad, of_weight = map(start_of, (statistics, x, grad, weight))
+        scales, level, slope, addresses = start + 16 * means, 0, 0, []
         if self.summed:
             partial = pieces.sums()
             first = runtime.address(partial)
@@ -325,17 +328,13 @@ class GradCall:
             slope = level + 8 * means
             weights = slope + 8 * means
             biases = weights + 8 * count
-            self.slopes(runtime.address(x), runtime.address(grad), start, first, second)
-            self.gather(first, second, scales, start_of(weight), level, slope, weights, biases)
-            left = list(outs[self.wanted[0] :])
-            for asked, sums in zip(self.wanted[1:], (weights, biases)):
-                if asked:
-                    self.totals(sums, runtime.address(left.pop(0)))
+            addresses.append((of_x, of_grad, start, first, second))
+            addresses.append((first, second, scales, of_weight, level, slope, weights, biases))
+            asked = [sums for sums, wanted in zip((weights, biases), self.wanted[1:]) if wanted]
+            addresses += [(sums, runtime.address(out)) for sums, out in zip(asked, outs[self.wanted[0] :])]
         if self.wanted[0]:
-            self.spread(
-                runtime.address(x), runtime.address(grad), runtime.address(outs[0]), start, scales, start_of(weight),
-                level, slope,
-            )  # fmt: skip
+            addresses.append((of_x, of_grad, runtime.address(outs[0]), start, scales, of_weight, level, slope))
+        self.passes(*addresses)
         return outs
 
 

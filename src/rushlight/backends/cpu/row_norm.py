@@ -19,7 +19,8 @@ from ...plan.target import Target
 from ...rules.normalization import Norm
 from ..protocol import Refusal, scale_dtype
 from .kernels import kernel, number_types
-from .normalization import Launch, bits, dense, scale_type, start_of
+from .normalization import bits, dense, scale_type, start_of
+from .passes import Launch, Passes
 
 _FEW = 20_000
 """Numbers, up to which one thread is quicker than a team."""
@@ -72,10 +73,7 @@ class RowNormCall:
         x, weight, bias = np.ascontiguousarray(x), *(dense(a) for a in (weight, bias))
         residual = None if residual is None else np.ascontiguousarray(residual, dtype)
         y, statistics = outs
-        self.launch(
-            runtime.address(x), runtime.address(y), start_of(residual), runtime.address(statistics), start_of(weight),
-            start_of(bias),
-        )  # fmt: skip
+        self.launch(tuple([start_of(a) for a in (x, y, residual, statistics, weight, bias)]))
         return outs
 
 
@@ -102,12 +100,13 @@ class RowGradCall:
             target, "norm row grads", emit_row_grads, r.stored, r.number, scale, r.short, norm.centred, has, wanted
         )["row_grads"]  # fmt: skip
         block = rows_of_sum(r.rows, r.width)
-        self.launch = Launch(entry, (bits(1 / r.width), r.rows, r.width, block), r.threads)
+        launches = [(Launch(entry, (bits(1 / r.width), r.rows, r.width, block), r.threads), 7)]
         self.blocks = -(-r.rows // block)
         if any(wanted[1:]):
             entry = kernel(target, "bias totals", emit_totals, r.number, scale)["totals"]
             few = 1 if self.blocks * r.width <= _FEW else threads
-            self.totals = Launch(entry, (self.blocks, r.width), few)
+            launches += [(Launch(entry, (self.blocks, r.width), few), 2)] * sum(wanted[1:])
+        self.passes = Passes(target, *launches)
 
     def empty(self) -> tuple[np.ndarray, ...]:
         """Memory for what is wanted."""
@@ -127,10 +126,6 @@ class RowGradCall:
         weight = dense(weight)
         y = left.pop(0) if self.wanted[0] else None
         partial = [runtime.empty((self.blocks * r.width,), r.number_dtype) if a else None for a in self.wanted[1:]]
-        self.launch(
-            runtime.address(x), runtime.address(grad), start_of(y), runtime.address(statistics), start_of(weight),
-            *map(start_of, partial),
-        )  # fmt: skip
-        for sums, out in zip([some for some in partial if some is not None], left):
-            self.totals(runtime.address(sums), runtime.address(out))
+        sums = [(start_of(some), start_of(out)) for some, out in zip([s for s in partial if s is not None], left)]
+        self.passes(tuple([start_of(a) for a in (x, grad, y, statistics, weight, *partial)]), *sums)
         return outs
