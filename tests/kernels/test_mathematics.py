@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+pytest.importorskip("llvmlite")
+
 from rushlight.compiler import compiler
 from rushlight.kernels.mathematics import FUNCTIONS, FUNCTIONS_OF_TWO
 from rushlight.language.ir import Module, f32, f64, ptr
