@@ -75,7 +75,7 @@ def test_loads_nothing_heavy():
 
 
 def test_tensors_load_nothing_heavy():
-    assert loaded_by("import rushlight as t; t.ones(2, requires_grad=True).exp().sum().backward()") == set()
+    assert loaded_by("import rushlight as t; (t.ones(2, requires_grad=True) * 2).sum().backward()") == set()
 
 
 def test_every_public_name_is_there():

@@ -204,6 +204,7 @@ LATER = {
         "backends/registry.py": "rushlight.backends.cpu",
         "backends/cpu/__init__.py": "rushlight.backends.cpu.sums",
         "runtime/pauses.py": "rushlight.compiler.jit rushlight.language.ir rushlight.plan.target",
+        "tensor/numerics.py": "rushlight.tensor.elementwise",
         "runtime/team_program.py": "rushlight.compiler.jit rushlight.plan.target",
     },
     "reading and writing of files, each of which does without the other; pictures, which text does without": {

@@ -36,7 +36,7 @@ def check_numbers(name, device):
         if wanted is None:
             assert found is None
         else:
-            np.testing.assert_allclose(found, wanted, rtol=1e-6)
+            np.testing.assert_allclose(found, wanted, rtol=1e-5)  # exp and its kin are NumPy's there
 
 
 def _run(name, device):

@@ -10,12 +10,26 @@ import itertools
 import math
 from collections.abc import Callable
 from contextvars import Context
+from typing import NamedTuple
 
 import numpy as np
 
-from rushlight.backends.array import ARRAYS
+from rushlight.backends.array import ARRAYS, Array
 from rushlight.core import memory
 from rushlight.core.errors import message
+from rushlight.rules.expression import (
+    Expression,
+    equal,
+    inputs,
+    logical_and,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    not_equal,
+    where,
+)
+from rushlight.rules.expression import function as function_of
 from rushlight.runtime.allocation import empty_like_array
 
 # Contexts in which NumPy gives no floating-point warnings (PyTorch gives none). `np.errstate` around every operation
@@ -40,8 +54,14 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
     >>> quiet(np.divide, 1.0, 0.0)
     np.float64(inf)
     """
-    if function in _KEEP_DTYPE and not kwargs and getattr(args[0], "nbytes", 0) >= _LARGE:
-        kwargs = _recycled(args)
+    known = _EXPRESSIONS.get(function)
+    if known is not None and not kwargs:
+        if known.rounds or _is_large(args):
+            result = _compiled(known, args)
+            if result is not None:
+                return result
+        if function in _KEEP_DTYPE and getattr(args[0], "nbytes", 0) >= _LARGE:
+            kwargs = _recycled(args)
     try:
         context = _contexts.pop()
     except IndexError:
@@ -55,6 +75,67 @@ def quiet(function: Callable, *args: object, **kwargs: object) -> object:
         raise wrong from None
     finally:
         _contexts.append(context)
+
+
+# -- functions that the engine has as expressions
+
+
+class _Known(NamedTuple):
+    """A function of NumPy's, or one made of them, as an expression."""
+
+    expressions: tuple[Expression]
+    floating: bool
+    """Whether it is of floating numbers only."""
+    rounds: bool
+    """Whether the last bit may differ from NumPy's: then the engine computes it always, whatever the size."""
+
+
+def expressed(function: Callable, expression: Expression, floating: bool = True, rounds: bool = True) -> Callable:
+    """Let `quiet(function, …)` of the host's arrays be computed by the engine, as this expression."""
+    _EXPRESSIONS[function] = _Known((expression,), floating, rounds)
+    return function
+
+
+_MANY = 1 << 13
+"""Elements from which on the engine is quicker than NumPy at what both give the same bits of: 2 µs are as good as 8,000
+additions."""
+
+
+def _is_large(args: tuple) -> bool:
+    return any(type(arg) is np.ndarray and arg.size >= _MANY for arg in args)
+
+
+def _compiled(known: _Known, args: tuple) -> np.ndarray | None:
+    for arg in args:
+        if type(arg) is Array:
+            return None
+    from rushlight.tensor.elementwise import computed
+
+    return computed(known.expressions, known.floating, args)
+
+
+_x, _y, _z = inputs(3)
+_EXPRESSIONS: dict[Callable, _Known] = {}
+for _ufunc, _expression in {
+    np.add: _x + _y, np.subtract: _x - _y, np.multiply: _x * _y, np.negative: -_x, np.absolute: abs(_x),
+    np.less: _x < _y, np.less_equal: _x <= _y, np.greater: _x > _y, np.greater_equal: _x >= _y,
+    np.equal: equal(_x, _y), np.not_equal: not_equal(_x, _y), np.where: where(_x, _y, _z),
+    np.bitwise_and: _x & _y, np.bitwise_or: _x | _y, np.bitwise_xor: _x ^ _y, np.invert: ~_x,
+    np.logical_and: logical_and(_x, _y), np.logical_or: logical_or(_x, _y), np.logical_xor: logical_xor(_x, _y),
+    np.maximum: maximum(_x, _y), np.minimum: minimum(_x, _y), np.isnan: not_equal(_x, _x),
+}.items():  # fmt: skip
+    expressed(_ufunc, _expression, floating=_ufunc in (np.negative, np.isnan), rounds=False)
+for _ufunc, _expression in {
+    np.divide: _x / _y, np.sqrt: function_of("sqrt", _x), np.floor: function_of("floor", _x),
+    np.ceil: function_of("ceil", _x), np.trunc: function_of("trunc", _x), np.rint: function_of("round", _x),
+}.items():  # fmt: skip
+    expressed(_ufunc, _expression, rounds=False)
+for _ufunc, _name in {
+    np.exp: "exp", np.exp2: "exp2", np.expm1: "expm1", np.log: "log", np.log2: "log2", np.log10: "log10",
+    np.log1p: "log1p", np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "asin", np.arccos: "acos",
+    np.arctan: "atan", np.sinh: "sinh", np.cosh: "cosh", np.tanh: "tanh",
+}.items():  # fmt: skip
+    expressed(_ufunc, function_of(_name, _x))
 
 
 # Fresh memory for a large result costs several times the arithmetic: each page is handed out at its first touch.

@@ -17,11 +17,13 @@ from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
+from rushlight.rules.expression import function as function_of
+from rushlight.rules.expression import inputs
 from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
 from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
-from rushlight.tensor.numerics import quiet
+from rushlight.tensor.numerics import expressed, quiet
 from rushlight.tensor.operands import Operand, array_in_dtype, constant_like, in_dtype, layout_of, result_type
 
 
@@ -68,6 +70,9 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
+(_X,) = inputs(1)
+expressed(_sigmoid, function_of("sigmoid", _X))
+
 exp = _define("exp", np.exp, lambda n, g, y: (g * y,), from_output=True, doc="e to the power of each element.")
 exp2 = _define(
     "exp2",
@@ -85,7 +90,11 @@ sqrt = _define(
     "sqrt", np.sqrt, lambda n, g, y: (g / (y * 2),), from_output=True, doc="The square root of each element."
 )
 rsqrt = _define(
-    "rsqrt", lambda x: 1 / np.sqrt(x), lambda n, g, y: (g * y * y * y * -0.5,), from_output=True, doc="1 / sqrt(x)."
+    "rsqrt",
+    expressed(lambda x: 1 / np.sqrt(x), function_of("rsqrt", _X), rounds=False),
+    lambda n, g, y: (g * y * y * y * -0.5,),
+    from_output=True,
+    doc="1 / sqrt(x).",
 )
 sin = _define("sin", np.sin, lambda n, g, x: (g * x.cos(),), doc="The sine of each element (radians).")
 cos = _define("cos", np.cos, lambda n, g, x: (-g * x.sin(),), doc="The cosine of each element (radians).")
@@ -109,6 +118,7 @@ sigmoid = _define(
     from_output=True,
     doc="1 / (1 + exp(-x)), without overflow.",
 )
+expressed(np.reciprocal, 1 / _X, rounds=False)
 reciprocal = _define(
     "reciprocal", np.reciprocal, lambda n, g, y: (-g * y * y,), from_output=True, doc="1 / x; integers give floats."
 )
@@ -123,6 +133,7 @@ def _erf_by_number(x: np.ndarray) -> np.ndarray:
 
 
 _erf_by_number.keeps_layout = True  # as the meta device may know
+expressed(_erf, function_of("erf", _X))
 
 
 erf = _define(
