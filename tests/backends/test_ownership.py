@@ -217,7 +217,7 @@ def prepared(title, body):
         out = runtime.empty((count,), np.dtype("f4"))
         runtime.launch(
             jit.kernel(f"ownership test, {title}", build, Target.host())["given"],
-            params.pack(runtime.address(out), 8),
+            params.pack(out=out, items=8),
             1,
         )
 

@@ -29,7 +29,7 @@ def constant(value):
 
 def answer(code):
     y = np.zeros(1, np.float32)
-    words = PARAMS.pack(y.ctypes.data)
+    words = PARAMS.pack(y=y)
     code["store"].call(words.buffer_info()[0])
     return y[0]
 
@@ -164,7 +164,7 @@ def test_memory_is_bounded_and_code_in_use_stays(monkeypatch):
         jit.kernel(f"k {index}", lambda index=index: constant(float(index)), HOST)
     assert len(jit._loaded) == 3
     y = np.zeros(1, np.float32)
-    words = PARAMS.pack(y.ctypes.data)
+    words = PARAMS.pack(y=y)
     del first, entry
     gc.collect()
     call(words.buffer_info()[0])

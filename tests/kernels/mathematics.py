@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from rushlight import runtime
 from rushlight.compiler import compiler
 from rushlight.compiler.executable import Mapping
 from rushlight.compiler.jit import Code
@@ -79,7 +78,7 @@ def run(name, isa, x, y=None, width=1.0):
     """The function of every number, computed with the instructions of `isa`."""
     z = np.empty_like(x)
     y = x if y is None else y
-    words = PARAMS.pack(*(runtime.address(array) for array in (x, y, z)), x.size)
+    words = PARAMS.pack(x=x, y=y, z=z, n=x.size)
     _entry(name, f32 if x.dtype == np.float32 else f64, isa, width).call(words.buffer_info()[0])
     return z
 

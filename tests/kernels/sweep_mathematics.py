@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 
-from rushlight import runtime
 from rushlight.kernels.mathematics import FUNCTIONS
 from rushlight.language.ir import Module, Params, f32, f64, i32, i64, ptr
 from rushlight.plan.target import Target
@@ -54,7 +53,7 @@ def sweep(name, isas, chunks):
         exact = run(name, native, wide) if name in ("erf", "erfc") else REFERENCE[name](wide)
         for isa in isas:
             found = run(name, isa, x)
-            words = PARAMS.pack(*(runtime.address(array) for array in (found, exact, off)), CHUNK)
+            words = PARAMS.pack(found=found, exact=exact, off=off, n=CHUNK)
             measure.call(words.buffer_info()[0])
             place = off.argmax()
             if off[place] > worst[isa][0]:

@@ -35,5 +35,5 @@ def run(target, body, arrays, **fields):
     """Compile `body` and run it on arrays (by address) and integers, in the order of the fields."""
     values = [value if isinstance(value, int) else value.ctypes.data for value in arrays]
     code = load(emit(target, body, **fields))
-    words = Params(**fields).pack(*values)
+    words = Params(**fields).pack(**dict(zip(fields, values, strict=True)))
     code["k"].call(words.buffer_info()[0])

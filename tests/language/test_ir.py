@@ -3,9 +3,29 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from rushlight.language.ir import Module, Params, f16, f32, f64, i1, i32, i64, ptr, vec
+from rushlight.language.ir import (
+    Array,
+    Axes,
+    AxisTables,
+    Fields,
+    Module,
+    Params,
+    Real,
+    Table,
+    Word,
+    f16,
+    f32,
+    f64,
+    i1,
+    i32,
+    i64,
+    index_of,
+    ptr,
+    vec,
+)
 from rushlight.language.types import element, literal
 from rushlight.plan.target import Target
 
@@ -94,7 +114,7 @@ def test_types_know_their_shape():
 
 def test_params_are_two_counters_and_the_fields():
     params = Params(x=ptr(f32), n=i64, scale=f64)
-    assert list(params.pack(4096, 7, 1)) == [0, 0, 4096, 7, 1]
+    assert list(params.pack(x=4096, n=7, scale=0.5)) == [0, 0, 4096, 7, 0x3FE0000000000000]
     with pytest.raises(TypeError, match="i64, f64 and pointers"):
         Params(x=f32)
 
@@ -119,3 +139,46 @@ def test_transposes_follow_every_lane():
 def test_the_language_needs_no_compiler():
     script = "import sys, rushlight.language.ir; print('llvmlite' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "False\n"
+
+
+class FrameFields(Fields):
+    x: Array
+    rows: Table
+    factor: Real
+    block: Axes
+    tables: AxisTables
+    n: Word
+    lanes: int
+
+
+def test_fields_of_a_class_are_packed_by_name():
+    params, x, table = Params(FrameFields, x=f32), np.zeros(3, np.float32), np.zeros(2, np.int64)
+    given = dict(x=x, rows=None, factor=1.0, block=(1, 2, 3), tables=[table] * 3, n=np.int64(7))
+    words = params.pack(**given)
+    at = table.ctypes.data
+    assert list(words) == [0, 0, x.ctypes.data, 0, 0x3FF0000000000000, 1, 2, 3, at, at, at, 7]
+    assert index_of(FrameFields, "block") == 5 and index_of(FrameFields, "n") == 11 and len(words) == 2 + params.count
+
+
+@pytest.mark.parametrize("wrong, said", [
+    (dict(n=None), "n is i64, not NoneType"),
+    (dict(n=1.5), "n is i64, not float"),
+    (dict(factor="1"), "factor is f64, not str"),
+    (dict(x=np.zeros(3)), "x points to f32, not to an array of <f8"),
+    (dict(rows=np.zeros(3, np.int32)), "rows points to i64, not to an array of <i4"),
+    (dict(block=(1, 2)), "argument 2 is shorter"),
+    (dict(m=3), "values of no field: m"),
+])  # fmt: skip
+def test_fields_are_checked(wrong, said):
+    given = dict(x=None, rows=None, factor=1.0, block=(1, 2, 3), tables=(0, 0, 0), n=7)
+    with pytest.raises((TypeError, ValueError), match=said):
+        Params(FrameFields, x=f32).pack(**{**given, **wrong})
+
+
+def test_missing_fields_and_types_are_named():
+    with pytest.raises(TypeError, match="without a value: rows, block"):
+        Params(FrameFields, x=f32).pack(x=0, factor=1.0, tables=(0, 0, 0), n=7)
+    with pytest.raises(TypeError, match="element types of nothing; wanted: x"):
+        Params(FrameFields)
+    with pytest.raises(TypeError, match="element types of rows, x; wanted: x"):
+        Params(FrameFields, x=f32, rows=i64)

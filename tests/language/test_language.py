@@ -223,7 +223,7 @@ def test_functions_call_each_other(target):
         table = k.table(f, f32, [1.5, 2.5, 3.5])
         with f.loop(0, p.n) as i:
             f.call(fill, p.y[i], f.call(twice, table[i].load()))
-    words = params.pack(y.ctypes.data, 3)
+    words = params.pack(y=y, n=3)
     load(k)["k"].call(words.buffer_info()[0])
     assert y.tolist() == [3, 5, 7, 0]
 

@@ -36,7 +36,7 @@ def entry():
 
 def run(threads, items=1000):
     hits, x = np.zeros(items, np.int64), np.full(items, 1e-40, np.float32)
-    words = PARAMS.pack(runtime.address(hits), runtime.address(x), items)
+    words = PARAMS.pack(hits=hits, x=x, items=items)
     runtime.launch(entry(), words, threads)
     assert (hits == 1).all() and (x == 0).all()
     return words[1]
@@ -55,7 +55,7 @@ def test_every_item_once(any_team, threads):
 
 def test_words_may_be_launched_again(any_team):
     hits, x = np.zeros(100, np.int64), np.zeros(100, np.float32)
-    words = PARAMS.pack(runtime.address(hits), runtime.address(x), 100)
+    words = PARAMS.pack(hits=hits, x=x, items=100)
     for _ in range(3):
         runtime.launch(entry(), words, 2)
     assert (hits == 3).all()
@@ -202,7 +202,7 @@ def test_thousands_of_launches_lose_nothing(any_team):
     def work(seed):
         hits, x, kernel = np.zeros(8, np.int64), np.zeros(8, np.float32), entry()
         for index in range(launches):
-            words = PARAMS.pack(runtime.address(hits), runtime.address(x), index * seed % 9)
+            words = PARAMS.pack(hits=hits, x=x, items=index * seed % 9)
             runtime.launch(kernel, words, 2 + index % 3)
             if words[1] > 2 + index % 3:
                 failures.append("more threads than asked for")

@@ -68,12 +68,12 @@ def measure_peak(threads: int, rounds: int = 5) -> Peak:
     lanes, turns, items = target.lanes(4), 2_000_000, threads
     out = np.zeros(lanes * items, np.float32)
     fma = jit.kernel("peak_fma", lambda: emit_fma(target), target)["peak_fma"]
-    took = min(_time(launch, fma, _FMA.pack(out.ctypes.data, turns, items), threads) for _ in range(6 * rounds))
+    took = min(_time(launch, fma, _FMA.pack(out=out, turns=turns, items=items), threads) for _ in range(6 * rounds))
     macs = turns * items * _CHAINS * lanes / took
     source, copied = np.ones(_COPIED, np.float32), np.zeros(_COPIED, np.float32)
     copy = jit.kernel("peak_copy", lambda: emit_copy(target), target)["peak_copy"]
-    words = (source.ctypes.data, copied.ctypes.data, _COPIED // _BLOCK)
-    took = min(_time(launch, copy, _COPY.pack(*words), threads) for _ in range(rounds))
+    words = _COPY.pack(source=source, out=copied, blocks=_COPIED // _BLOCK)
+    took = min(_time(launch, copy, words, threads) for _ in range(rounds))
     return Peak(macs, 2 * source.nbytes / took)
 
 

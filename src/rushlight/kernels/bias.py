@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, f64, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Fields,
+    Function,
+    Mask,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    f64,
+    vec,
+)
 from ..language.loops import divide
 from ..plan.bias import LINES
 
@@ -26,22 +40,53 @@ BLOCK = 256
 """Channels whose totals a thread takes at once."""
 
 
-def bias_params(source: Type, number: Type) -> Params:
+class SumsFields(Fields):
     """The words of `sums`: image i begins at y[offsets[i]]; the other words are a BiasPlan's."""
-    words = ["items", "images", "group", "positions", "pieces", "piece", "width", "spans", "span", "step", "extra"]
-    return Params(y=ptr(source), sums=ptr(number), offsets=ptr(i64), **dict.fromkeys(words, i64))
+
+    y: Array
+    sums: Array
+    offsets: Table
+    items: Word
+    images: Word
+    group: Word
+    positions: Word
+    pieces: Word
+    piece: Word
+    width: Word
+    spans: Word
+    span: Word
+    step: Word
+    extra: Word
+
+    # Beside the words, while the kernel is emitted.
+    number: Type
+    lanes: int
 
 
-def totals_params(number: Type, result: Type) -> Params:
+class TotalsFields(Fields):
     """The words of `totals`: `rows` rows of sums, a number a channel."""
-    return Params(sums=ptr(number), result=ptr(result), rows=i64, channels=i64)
+
+    sums: Array
+    result: Array
+    rows: Word
+    channels: Word
+
+
+def bias_params(source: Type, number: Type) -> Params[SumsFields]:
+    """The words of `sums` for these types."""
+    return Params(SumsFields, y=source, sums=number)
+
+
+def totals_params(number: Type, result: Type) -> Params[TotalsFields]:
+    """The words of `totals` for these types."""
+    return Params(TotalsFields, sums=number, result=result)
 
 
 class _Item:
     """What a thread takes: which chunk, images `first` to `last`, `count` positions from `start` on, the part of the
     width from `left` to `right`."""
 
-    def __init__(self, f: Function, p: Fields, item: Value) -> None:
+    def __init__(self, f: Function, p: SumsFields, item: Value) -> None:
         self.chunk, part = divide(item, p.spans)
         group, piece = divide(self.chunk, p.pieces)
         self.first = group * p.group
@@ -79,7 +124,7 @@ def emit_rows(k: Module, source: Type, number: Type) -> None:
             _sum_column(f, p, source, item, whole, sums)
 
 
-def _each_rows(f: Function, p: Fields, rows: Pointer, count: Value, do: Callable[[list[Pointer]], None]) -> None:
+def _each_rows(f: Function, p: SumsFields, rows: Pointer, count: Value, do: Callable[[list[Pointer]], None]) -> None:
     """`do` for all rows: four at a time, then one."""
     many = count // ROWS * ROWS
     with f.loop(0, many, ROWS) as r:
@@ -88,7 +133,7 @@ def _each_rows(f: Function, p: Fields, rows: Pointer, count: Value, do: Callable
         do([rows[r * p.step]])
 
 
-def _add_rows(f: Function, p: Fields, rows: list[Pointer], left: Value, whole: Value, sums: Pointer) -> None:
+def _add_rows(f: Function, p: SumsFields, rows: list[Pointer], left: Value, whole: Value, sums: Pointer) -> None:
     """The whole vectors of some rows, added to the sums."""
     block = UNROLL * p.lanes
     many = left + (whole - left) // block * block
@@ -99,12 +144,12 @@ def _add_rows(f: Function, p: Fields, rows: list[Pointer], left: Value, whole: V
         _add(p, rows, c, sums)
 
 
-def _add(p: Fields, rows: list[Pointer], c: Value, sums: Pointer, mask: Mask | None = None) -> None:
+def _add(p: SumsFields, rows: list[Pointer], c: Value, sums: Pointer, mask: Mask | None = None) -> None:
     """One vector of some rows, added to the sums."""
     sums[c].store(sums[c].load(p.lanes) + _tree([row[c].load(p.lanes, mask=mask).to(p.number) for row in rows]))
 
 
-def _sum_column(f: Function, p: Fields, source: Type, item: _Item, c: Value, sums: Pointer) -> None:
+def _sum_column(f: Function, p: SumsFields, source: Type, item: _Item, c: Value, sums: Pointer) -> None:
     """The channels behind the last whole vector, whose sums stay in a register: a part of one is dear to store."""
     left = item.right - c
     mask, total = f.mask(left, p.lanes, source), f.var(vec(p.number, p.lanes), 0.0)
@@ -147,7 +192,7 @@ def emit_lines(k: Module, source: Type, number: Type) -> None:
                 sums[c].store(f.sum_lanes(vectors[c * p.lanes].load(p.lanes)).to(number))
 
 
-def _sum_run(f: Function, p: Fields, line: Pointer, count: Value, mask: Mask) -> Value:
+def _sum_run(f: Function, p: SumsFields, line: Pointer, count: Value, mask: Mask) -> Value:
     """Σ over `count` neighbours, lane by lane; `mask` is of those behind the last whole vector."""
     block = UNROLL * p.lanes
     totals = [f.var(vec(p.number, p.lanes), 0.0) for _ in range(UNROLL)]
@@ -186,7 +231,7 @@ def emit_totals(k: Module, number: Type, result: Type) -> None:
             _total(f, p, c, [end - c], lanes)
 
 
-def _total(f: Function, p: Fields, c: Value, lefts: list[Value | None], lanes: int) -> None:
+def _total(f: Function, p: TotalsFields, c: Value, lefts: list[Value | None], lanes: int) -> None:
     """The totals of some vectors of channels; all lanes count where nothing is said to be left."""
     of, result = p.sums.of, p.result.of
     masks = [[None if left is None else f.mask(left, lanes, kind) for kind in (of, result)] for left in lefts]

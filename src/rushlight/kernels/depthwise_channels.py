@@ -21,7 +21,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..language.ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Axes,
+    Fields,
+    Function,
+    Mask,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    vec,
+)
 from ..language.loops import divide
 
 
@@ -57,22 +71,54 @@ class RowPhase(NamedTuple):
 
 # -------------------------------------------------------------------- in place
 
-_IN_PLACE_WORDS = [
-    "images", "rows", "height", "first", "pieces", "piece", "row_blocks", "row_block",
-    "panels", "panel_group", "panel_groups", "channels", "source_image", "result_image", "result_row", "panel_size",
-    "delta_d", "delta_h", "weight_d", "weight_h", "prefetch_rows",
-]  # fmt: skip
 
-
-def in_place_params(source: Type, number: Type) -> Params:
+class InPlaceFields(Fields):
     """The words of the kernel in place.
 
     prefetch_rows: rows of the source to prefetch, as many as the next row of results has new ones;
     table_d, table_h: a result row's taps inside the source, as (how many, source offset, weight offset) of the first;
     table_w: of a phase (first position, begin and end of the interior, offset of position 0 in the row of results)."""
-    pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source))
-    tables = dict.fromkeys(("table_d", "table_h", "table_w"), ptr(i64))
-    return Params(**pointers, **dict.fromkeys(_IN_PLACE_WORDS, i64), **tables)
+
+    source: Array
+    weight: Array
+    bias: Array
+    result: Array
+    images: Word
+    rows: Word
+    height: Word
+    first: Word
+    pieces: Word
+    piece: Word
+    row_blocks: Word
+    row_block: Word
+    panels: Word
+    panel_group: Word
+    panel_groups: Word
+    channels: Word
+    source_image: Word
+    result_image: Word
+    result_row: Word
+    panel_size: Word
+    delta_d: Word
+    delta_h: Word
+    weight_d: Word
+    weight_h: Word
+    prefetch_rows: Word
+    table_d: Table
+    table_h: Table
+    table_w: Table
+
+    # Beside the words, while the kernel is emitted.
+    number: Type
+    leading_dimension: int
+    result_leading_dimension: int
+    first_panel: Value
+    last_panel: Value
+
+
+def in_place_params(source: Type, number: Type) -> Params[InPlaceFields]:
+    """The words of the kernel in place for these types."""
+    return Params(InPlaceFields, source=source, weight=number, bias=number, result=source)
 
 
 def emit_in_place(
@@ -110,7 +156,7 @@ class _Rows(NamedTuple):
     weights: Pointer
 
 
-def _in_place_row(f: Function, p, tile: Tile, phases, source, result, row: Value, piece: Value) -> None:  # noqa: ANN001
+def _in_place_row(f: Function, p: InPlaceFields, tile: Tile, phases, source, result, row: Value, piece: Value) -> None:  # noqa: ANN001
     d, h = divide(row, p.height)
     entry_d, entry_h = p.table_d[d * 3], p.table_h[h * 3]
     rows = _Rows(
@@ -141,7 +187,9 @@ def _in_place_row(f: Function, p, tile: Tile, phases, source, result, row: Value
                 compute(hi, phase.right)
 
 
-def _compute_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t: Value, inside, line) -> None:  # noqa: ANN001
+def _compute_panels(
+    f: Function, p: InPlaceFields, tile: Tile, rows: _Rows, phase: RowPhase, t: Value, inside: Sequence, line: Pointer
+) -> None:
     """The positions from t on, as many as `inside` has entries: which taps of each (first, how many) are inside."""
     most = tile.pixels[0]
     for first in range(0, len(inside), most):
@@ -162,7 +210,7 @@ def _compute_panels(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, t:
             _finish(f, tile, sums, line[channel + first * p.result_leading_dimension], p.result_leading_dimension, None)
 
 
-def _prefetch_next_row(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:  # noqa: ANN001
+def _prefetch_next_row(p: InPlaceFields, tile: Tile, below: Pointer, phase: RowPhase, pixels: int) -> None:
     """Prefetch what the next row of results will read first: a row of the source below those of this one.
 
     What reads memory in pieces of a pixel is not foreseen well by the machine: a fifth of the time, measured."""
@@ -171,7 +219,7 @@ def _prefetch_next_row(p, tile: Tile, below: Pointer, phase: RowPhase, pixels: i
             below[(position + min(phase.offsets)) * p.leading_dimension + v * tile.lanes].prefetch()
 
 
-def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: list, inside) -> None:  # noqa: ANN001
+def _sum_rows(f: Function, p: InPlaceFields, tile: Tile, rows: _Rows, phase: RowPhase, sums: list, inside) -> None:  # noqa: ANN001
     """for taps d, h:  for positions under the tile, in order:  load once;  every (pixel, tap) at it"""
     pairs_at: dict[int, list[tuple[int, int]]] = {}
     for r, (first, count) in enumerate(inside):
@@ -196,24 +244,54 @@ def _sum_rows(f: Function, p, tile: Tile, rows: _Rows, phase: RowPhase, sums: li
 
 # -------------------------------------------------------------------- packed
 
-_PACKED_WORDS = [
-    "pack", "images", "block_d", "block_h", "block_w", "count_d", "count_h", "count_w", "panels", "useful", "channels",
-    "first_d", "first_h", "first_w", "source_image", "source_channel", "panel_channels", "source_channels",
-    "panel_size", "phases", "row", "plane", "packed_size", "rows", "packed_w", "raw_row", "raw_leading_dimension",
-    "result_image", "result_d", "result_h", "result_w", "scratch_size",
-]  # fmt: skip
 
-
-def packed_params(source: Type, number: Type) -> Params:
+class PackedFields(Fields):
     """The words of the kernel on packed tiles.
 
     phase_table: for each combination of phases (begin, end of d, of h, of w, offset of position 0 in the result, steps
     in the result of d, h, w, first tap, taps, first row of taps, rows, first of in_bounds); taps: (packed index offset,
     weight offset); tap_rows: (packed index offset, weight offset, first and last position inside of d, of h);
     in_bounds: for each position of w the first and last of a row's taps inside."""
-    pointers = dict(source=ptr(source), weight=ptr(number), bias=ptr(number), result=ptr(source), scratch=ptr(number))
-    tables = dict.fromkeys(("descriptor", "phase_table", "taps", "tap_rows", "in_bounds"), ptr(i64))
-    return Params(**pointers, **dict.fromkeys(_PACKED_WORDS, i64), **tables)
+
+    source: Array
+    weight: Array
+    bias: Array
+    result: Array
+    scratch: Array
+    packer: Word
+    images: Word
+    block: Axes
+    count: Axes
+    panels: Word
+    useful: Word
+    channels: Word
+    first: Axes
+    source_image: Word
+    source_channel: Word
+    panel_channels: Word
+    source_channels: Word
+    panel_size: Word
+    phases: Word
+    row: Word
+    plane: Word
+    packed_size: Word
+    rows: Word
+    packed_w: Word
+    raw_row: Word
+    raw_leading_dimension: Word
+    result_image: Word
+    result_step: Axes
+    scratch_size: Word
+    descriptor: Table
+    phase_table: Table
+    taps: Table
+    tap_rows: Table
+    in_bounds: Table
+
+
+def packed_params(source: Type, number: Type) -> Params[PackedFields]:
+    """The words of the kernel on packed tiles for these types."""
+    return Params(PackedFields, source=source, weight=number, bias=number, result=source, scratch=number)
 
 
 def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple[int, int] | None) -> None:
@@ -221,27 +299,24 @@ def emit_packed(k: Module, tile: Tile, source: Type, number: Type, expand: tuple
     with k.kernel("depthwise_channels", packed_params(source, number)) as (f, p):
         packed_tile = p.scratch[p.ticket.fetch_add(1) * p.scratch_size]
         raw = packed_tile[p.packed_size * expand[0]] if expand else packed_tile
-        items = p.images * p.count_d * p.count_h * p.count_w * p.panels
+        items = p.images * p.count.d * p.count.h * p.count.w * p.panels
         with f.dynamic_loop(p.next, items) as item:
-            rest, w = divide(item, p.count_w)
-            rest, h = divide(rest, p.count_h)
-            rest, d = divide(rest, p.count_d)
+            rest, w = divide(item, p.count.w)
+            rest, h = divide(rest, p.count.h)
+            rest, d = divide(rest, p.count.d)
             image, panel = divide(rest, p.panels)
             from_channel = panel * p.panel_channels
             here = p.source[image * p.source_image + from_channel * p.source_channel]
             many = f.min(p.panel_channels, p.source_channels - from_channel)
-            f.call_address(p.pack, p.descriptor, here, raw, d, h, w, many)
+            f.call_address(p.packer, p.descriptor, here, raw, d, h, w, many)
             if expand:
                 expand_packed_tile(f, p, tile.lanes, tile.vectors * tile.unroll, raw, packed_tile, *expand)
-            starts = [
-                getattr(p, f"first_{axis}") + number_ * getattr(p, f"block_{axis}")
-                for axis, number_ in zip("dhw", (d, h, w))
-            ]
+            starts = [first + number_ * size for first, number_, size in zip(p.first, (d, h, w), p.block)]
             _packed_phases(f, p, tile, source, number, packed_tile, image, panel, starts)
 
 
 def expand_packed_tile(
-    f: Function, p, lanes: int, vectors: int, raw: Pointer, packed_tile: Pointer, deep: int, wide: int,  # noqa: ANN001
+    f: Function, p: PackedFields, lanes: int, vectors: int, raw: Pointer, packed_tile: Pointer, deep: int, wide: int,
 ) -> None:  # fmt: skip
     """for each packed index, for j:  band_j[index][lane] = raw[index][lane // wide · deep + j]"""
     width = lanes * vectors
@@ -275,16 +350,16 @@ def _choose(f: Function, vectors: list[Value], which: list[int], lanes: int) -> 
     return result
 
 
-def _packed_phases(f, p, tile, source, number, packed_tile, image, panel, starts) -> None:  # noqa: ANN001
+def _packed_phases(f, p: PackedFields, tile, source, number, packed_tile, image, panel, starts) -> None:  # noqa: ANN001
     channel, weights = panel * p.useful, p.weight[panel * p.panel_size]
     with f.loop(0, p.phases) as phase:
         entry = p.phase_table[phase * 15]
         words = [entry[i].load() for i in range(15)]
         base = p.result[image * p.result_image + words[6] + channel]
         lows, highs = [], []
-        for i, axis in enumerate("dhw"):
+        for i, size in enumerate(p.block):
             lows.append(f.max(words[2 * i], starts[i]))
-            highs.append(f.min(words[2 * i + 1], starts[i] + getattr(p, f"block_{axis}")))
+            highs.append(f.min(words[2 * i + 1], starts[i] + size))
         lists = _Taps(p.taps[words[10] * 2], words[11], p.tap_rows[words[12] * 6], words[13])
         in_bounds = p.in_bounds[(words[14] - words[4]) * 2]
         with (
@@ -311,7 +386,7 @@ def _packed_phases(f, p, tile, source, number, packed_tile, image, panel, starts
 
 
 @contextmanager
-def _unrolled(f: Function, p, tile: Tile, channel: Value) -> Iterator[tuple[Value | int, Value]]:  # noqa: ANN001
+def _unrolled(f: Function, p: PackedFields, tile: Tile, channel: Value) -> Iterator[tuple[Value | int, Value]]:
     """The tiles side by side in a panel: first lane, channels from there on."""
     left = f.min(p.channels - channel, p.useful)
     if tile.unroll == 1:
@@ -392,9 +467,18 @@ def broadcast_channels(f: Function, at: Pointer, lanes: int, broadcast: int, cha
 # -------------------------------------------------------------------- weights
 
 
-def gather_params(source: Type, number: Type) -> Params:
+class GatherFields(Fields):
     """The words of the kernel `gather`."""
-    return Params(source=ptr(source), result=ptr(number), count=i64, table=ptr(i64))
+
+    source: Array
+    result: Array
+    count: Word
+    table: Table
+
+
+def gather_params(source: Type, number: Type) -> Params[GatherFields]:
+    """The words of the kernel `gather` for these types."""
+    return Params(GatherFields, source=source, result=number)
 
 
 def emit_gather(k: Module, source: Type, number: Type) -> None:

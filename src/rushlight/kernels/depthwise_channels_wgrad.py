@@ -15,18 +15,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Axes,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    i64,
+    ptr,
+    vec,
+)
 from ..language.loops import divide
 from .depthwise_channels import RowPhase, broadcast_channels, expand_packed_tile
 
 _CHAINS = 6
 """Sums that must be under way at once to hide the latency of a multiply-add."""
-
-_BLOCKS = [
-    "chunks", "panels", "panel_groups", "panel_group", "useful", "channels", "taps_size", "blocks",
-    "count_d", "count_h", "count_w", "block_d", "block_h", "block_w", "out_d", "out_h", "out_w",
-    "x_image", "y_image", "x_d", "x_h", "x_w", "y_d", "y_h", "y_w",
-]  # fmt: skip
 
 
 class _Sums:
@@ -70,12 +79,44 @@ class _Sums:
 # -------------------------------------------------------------------- in place
 
 
-def in_place_params(source: Type, number: Type) -> Params:
-    """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside);
-    delta_h: from the row of one tap to that of the next."""
-    pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number))
-    words = [*_BLOCKS, "taps_d", "taps_h", "inner_begin", "inner_end", "delta_h", "prefetch"]
-    return Params(**pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("tap_d", "tap_h"), ptr(i64)))
+class InPlaceFields(Fields):
+    """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside); delta_h:
+    from the row of one tap to that of the next."""
+
+    x: Array
+    y: Array
+    sums: Array
+    chunks: Word
+    panels: Word
+    panel_groups: Word
+    panel_group: Word
+    useful: Word
+    channels: Word
+    taps_size: Word
+    blocks: Word
+    count: Axes
+    block: Axes
+    out: Axes
+    x_image: Word
+    y_image: Word
+    x_step: Axes
+    y_step: Axes
+    taps_d: Word
+    taps_h: Word
+    inner_begin: Word
+    inner_end: Word
+    delta_h: Word
+    prefetch: Word
+    tap_d: Table
+    tap_h: Table
+
+    # Beside the words, while the kernel is emitted.
+    row_sums: int
+
+
+def in_place_params(source: Type, number: Type) -> Params[InPlaceFields]:
+    """The words of `sums` in place for these types."""
+    return Params(InPlaceFields, x=source, y=source, sums=number)
 
 
 def emit_in_place(
@@ -97,7 +138,12 @@ def emit_in_place(
             entry = p.tap_d[d * 3]
             begin = f.max(entry[1].load(), block["begin_d"])
             count = f.max(f.min(entry[2].load(), block["end_d"]) - begin, 0)
-            plane = {"x": x[entry[0].load() + begin * p.x_d], "y": y[begin * p.y_d], "count": count, "block": block}
+            plane = {
+                "x": x[entry[0].load() + begin * p.x_step.d],
+                "y": y[begin * p.y_step.d],
+                "count": count,
+                "block": block,
+            }
             _plane(f, p, tiles, rows, plane, sums[d * p.taps_h * (len(phase.taps) * width)], first)
 
     with k.kernel("sums", in_place_params(source, number)) as (f, p):
@@ -105,17 +151,17 @@ def emit_in_place(
         _each_block(f, p, width, panels)
 
 
-def _plane(f: Function, p, tiles: dict, rows: int, plane: dict, sums: Pointer, first: Value) -> None:  # noqa: ANN001
+def _plane(f: Function, p: InPlaceFields, tiles: dict, rows: int, plane: dict, sums: Pointer, first: Value) -> None:
     """The taps of one depth: `rows` rows of them where all are inside x, else row by row."""
     block = plane["block"]
 
     def run(height: int, h: Value | int, low: Value, high: Value, fresh: Value | int) -> None:
-        at = plane["x"][p.tap_h[h * 3].load() + low * p.x_h]
+        at = plane["x"][p.tap_h[h * 3].load() + low * p.x_step.h]
         count = f.max(high - low, 0)
-        span = [block["begin_w"], block["end_w"], p.out_w, p.inner_begin, p.inner_end]
-        steps = [p.x_d, p.x_h, p.y_d, p.y_h, p.delta_h, p.prefetch]
+        span = [block["begin_w"], block["end_w"], p.out.w, p.inner_begin, p.inner_end]
+        steps = [p.x_step.d, p.x_step.h, p.y_step.d, p.y_step.h, p.delta_h, p.prefetch]
         fresh = fresh.to(i64) if isinstance(fresh, Value) else f.const(i64, fresh)
-        across, target = plane["y"][low * p.y_h], sums[h * p.row_sums]
+        across, target = plane["y"][low * p.y_step.h], sums[h * p.row_sums]
         f.call(tiles[height], at, across, target, fresh, plane["count"], count, *span, *steps)
 
     def inside(h: Value | int) -> tuple[Value, Value]:
@@ -219,18 +265,54 @@ def _accumulate(f, sums, starts, across, inside, phase, leading_dimensions) -> N
 # -------------------------------------------------------------------- packed
 
 
-def packed_params(source: Type, number: Type) -> Params:
+class PackedFields(Fields):
     """The words of `sums` on packed tiles. taps: the packed index of each tap and source channel, in groups of equal
     length."""
-    pointers = dict(x=ptr(source), y=ptr(source), sums=ptr(number), scratch=ptr(number))
-    words = [
-        *_BLOCKS, "pack_x", "pack_y", "x_channel", "y_channel", "panel_channels", "source_channels", "tap_groups",
-        "scratch_size", "raw_offset", "y_offset", "row", "plane", "packed_size", "rows", "packed_w", "raw_row",
-        "raw_leading_dimension",
-    ]  # fmt: skip
-    return Params(
-        **pointers, **dict.fromkeys(words, i64), **dict.fromkeys(("descriptor_x", "descriptor_y", "taps"), ptr(i64))
-    )
+
+    x: Array
+    y: Array
+    sums: Array
+    scratch: Array
+    chunks: Word
+    panels: Word
+    panel_groups: Word
+    panel_group: Word
+    useful: Word
+    channels: Word
+    taps_size: Word
+    blocks: Word
+    count: Axes
+    block: Axes
+    out: Axes
+    x_image: Word
+    y_image: Word
+    x_step: Axes
+    y_step: Axes
+    packer_x: Word
+    packer_y: Word
+    x_channel: Word
+    y_channel: Word
+    panel_channels: Word
+    source_channels: Word
+    tap_groups: Word
+    scratch_size: Word
+    raw_offset: Word
+    y_offset: Word
+    row: Word
+    plane: Word
+    packed_size: Word
+    rows: Word
+    packed_w: Word
+    raw_row: Word
+    raw_leading_dimension: Word
+    descriptor_x: Table
+    descriptor_y: Table
+    taps: Table
+
+
+def packed_params(source: Type, number: Type) -> Params[PackedFields]:
+    """The words of `sums` on packed tiles for these types."""
+    return Params(PackedFields, x=source, y=source, sums=number, scratch=number)
 
 
 def emit_packed(
@@ -249,19 +331,19 @@ def emit_packed(
             from_channel = panel * p.panel_channels
             x, numbers = block["x"][from_channel * p.x_channel], [block[f"number_{axis}"] for axis in "dhw"]
             many = f.min(p.panel_channels, p.source_channels - from_channel)
-            f.call_address(p.pack_x, p.descriptor_x, x, raw, *numbers, many)
+            f.call_address(p.packer_x, p.descriptor_x, x, raw, *numbers, many)
             if expand:
                 expand_packed_tile(f, p, lanes, vectors, raw, packed_tile, *expand)
             y = block["y"][panel * p.useful * p.y_channel]
             counts = [block[f"end_{axis}"] - block[f"begin_{axis}"] for axis in "dhw"]
             if y_packed:
                 many = f.min(p.useful, p.channels - panel * p.useful)
-                f.call_address(p.pack_y, p.descriptor_y, y, packed_tile[p.y_offset], *numbers, many)
+                f.call_address(p.packer_y, p.descriptor_y, y, packed_tile[p.y_offset], *numbers, many)
                 y = packed_tile[p.y_offset]
             else:
-                for axis in "dhw":
-                    y = y[block[f"begin_{axis}"] * getattr(p, f"y_{axis}")]
-            steps = [p.plane, p.row, p.y_d, p.y_h, p.y_w]
+                for axis, step in zip("dhw", p.y_step):
+                    y = y[block[f"begin_{axis}"] * step]
+            steps = [p.plane, p.row, p.y_step.d, p.y_step.h, p.y_step.w]
             with f.loop(0, p.tap_groups) as g:
                 taps = p.taps[g * (group // broadcast)]
                 f.call(tile, packed_tile, y, sums[g * (group * width)], taps, first.to(i64), *counts, *steps)
@@ -297,7 +379,7 @@ def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: i
 # -------------------------------------------------------------------- both
 
 
-def _each_block(f: Function, p, width: int, body) -> None:  # noqa: ANN001
+def _each_block(f: Function, p: InPlaceFields | PackedFields, width: int, body) -> None:  # noqa: ANN001
     """`body(block, first block?, panel, its sums)` for every item of the work."""
     with f.dynamic_loop(p.next, p.chunks * p.panel_groups) as item:
         chunk, group = divide(item, p.panel_groups)
@@ -311,22 +393,32 @@ def _each_block(f: Function, p, width: int, body) -> None:  # noqa: ANN001
                 body(block, number == begin, panel, sums[panel * p.taps_size])
 
 
-def _block(f: Function, p, number: Value) -> dict:  # noqa: ANN001
-    rest, w = divide(number, p.count_w)
-    rest, h = divide(rest, p.count_h)
-    image, d = divide(rest, p.count_d)
+def _block(f: Function, p: InPlaceFields | PackedFields, number: Value) -> dict:
+    rest, w = divide(number, p.count.w)
+    rest, h = divide(rest, p.count.h)
+    image, d = divide(rest, p.count.d)
     block = {"x": p.x[image * p.x_image], "y": p.y[image * p.y_image]}
-    for axis, number_ in zip("dhw", (d, h, w)):
-        start = number_ * getattr(p, f"block_{axis}")
+    for axis, number_, size, out in zip("dhw", (d, h, w), p.block, p.out):
+        start = number_ * size
         block[f"number_{axis}"], block[f"begin_{axis}"] = number_, start
-        block[f"end_{axis}"] = f.min(start + getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}"))
+        block[f"end_{axis}"] = f.min(start + size, out)
     return block
 
 
-def finish_params(number: Type, result: Type) -> Params:
+class FinishFields(Fields):
     """The words of `finish`; indices: of each number of the weight among the sums of a chunk."""
-    words = dict.fromkeys(("count", "chunks", "chunk_size"), i64)
-    return Params(sums=ptr(number), result=ptr(result), **words, indices=ptr(i64))
+
+    sums: Array
+    result: Array
+    count: Word
+    chunks: Word
+    chunk_size: Word
+    indices: Table
+
+
+def finish_params(number: Type, result: Type) -> Params[FinishFields]:
+    """The words of `finish` for these types."""
+    return Params(FinishFields, sums=number, result=result)
 
 
 def emit_finish(k: Module, number: Type, result: Type) -> None:

@@ -19,7 +19,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..language.ir import Function, Mask, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Fields,
+    Function,
+    Mask,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    i64,
+    vec,
+)
 from ..language.loops import divide
 
 PREFETCH_DISTANCE = 2048
@@ -37,7 +51,7 @@ class Form(NamedTuple):
     prefetch: bool  # whether what comes next is prefetched: source channels behind this one, result rows below
 
 
-def depthwise_rows_params(stored: Type, number: Type) -> Params:
+class DepthwiseRowsFields(Fields):
     """The words of `depthwise_rows`. An item is `piece` channels of an image and one of `parts` of its blocks;
     `output_channels` channels read the same `reduced_channels` source channels, whose packed tiles are `packed_plane`
     apart.
@@ -46,17 +60,57 @@ def depthwise_rows_params(stored: Type, number: Type) -> Params:
     along w, its first packed index, how many they are, and the source offset of the first. starts: of each pattern's
     groups among the `entries`, each (offset in the packed tile, offset among a channel's weights). columns: the packed
     index of each tap along w."""
-    words = [
-        "items", "parts", "pieces", "piece", "channels", "output_channels", "reduced_channels", "image", "channel",
-        "scratch_size",
-        "packed_plane", "weight_size", "out_plane", "packed_d", "packed_h", "leading_dimension", "blocks_d", "blocks_h",
-        "block_d", "block_h", "out_d", "out_h", "out_w", "taps_w",
-    ]  # fmt: skip
-    tables = ("table_d", "table_h", "block_table_d", "block_table_h", "run_table", "starts", "entries", "columns")
-    return Params(
-        source=ptr(stored), weights=ptr(number), bias=ptr(number), out=ptr(stored), scratch=ptr(number),
-        **dict.fromkeys(words, i64), **dict.fromkeys(tables, ptr(i64)),
-    )  # fmt: skip
+
+    source: Array
+    weights: Array
+    bias: Array
+    out: Array
+    scratch: Array
+    items: Word
+    parts: Word
+    pieces: Word
+    piece: Word
+    channels: Word
+    output_channels: Word
+    reduced_channels: Word
+    image: Word
+    channel: Word
+    scratch_size: Word
+    packed_plane: Word
+    weight_size: Word
+    out_plane: Word
+    packed_d: Word
+    packed_h: Word
+    leading_dimension: Word
+    blocks_d: Word
+    blocks_h: Word
+    block_d: Word
+    block_h: Word
+    out_d: Word
+    out_h: Word
+    out_w: Word
+    taps_w: Word
+    table_d: Table
+    table_h: Table
+    block_table_d: Table
+    block_table_h: Table
+    run_table: Table
+    starts: Table
+    entries: Table
+    columns: Table
+
+    # Beside the words, while the kernel is emitted.
+    form: Form
+    zero: Value
+    last: Value
+    copies: list
+    starting: list
+    tail: Mask
+
+
+def depthwise_rows_params(stored: Type, number: Type) -> Params[DepthwiseRowsFields]:
+    """The words of `depthwise_rows` for these types."""
+    return Params(DepthwiseRowsFields, source=stored, weights=number, bias=number, out=stored, scratch=number)
 
 
 def emit_depthwise_rows(k: Module, form: Form, stored: Type, number: Type) -> None:
@@ -95,7 +149,7 @@ def emit_depthwise_rows(k: Module, form: Form, stored: Type, number: Type) -> No
                     d_.value = f.select(h + 1 == p.blocks_h, d + 1, d)
 
 
-def _copy_block(f: Function, p, plane: Pointer, packed_tile: Pointer, d: Value, h: Value) -> None:  # noqa: ANN001
+def _copy_block(f: Function, p: DepthwiseRowsFields, plane: Pointer, packed_tile: Pointer, d: Value, h: Value) -> None:
     """The source rows of a block: copied, or zeros on the padding; what nobody needs keeps what it has."""
     at_d, at_h = p.block_table_d[d * 2], p.block_table_h[h * 2]
     line_d, line_h = p.table_d[at_d.load() * p.packed_d], p.table_h[at_h.load() * p.packed_h]
@@ -121,12 +175,12 @@ class _Run(NamedTuple):
     mask: Mask | None
 
 
-def _run(f: Function, p, r: int, stored: Type) -> _Run:  # noqa: ANN001
+def _run(f: Function, p: DepthwiseRowsFields, r: int, stored: Type) -> _Run:
     index, count, offset = (p.run_table[r * 3 + i].load() for i in range(3))
     return _Run(index, count, offset, f.mask(count, p.form.lanes, stored))
 
 
-def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: ANN001
+def _copy_row(f: Function, p: DepthwiseRowsFields, source: Pointer, row: Pointer) -> None:
     """Its runs, in order: vectors, the last one moved back; of short ones, what follows is zero or copied next."""
     lanes, number = p.form.lanes, row.of
     for run in p.copies:
@@ -141,7 +195,8 @@ def _copy_row(f: Function, p, source: Pointer, row: Pointer) -> None:  # noqa: A
 
 
 def _sum_block(
-    f: Function, p, packed_tile: Pointer, weights: Pointer, bias: Pointer, out: Pointer, left: Value, start: tuple,  # noqa: ANN001
+    f: Function, p: DepthwiseRowsFields, packed_tile: Pointer, weights: Pointer, bias: Pointer, out: Pointer,
+    left: Value, start: tuple,
 ) -> None:  # fmt: skip
     """All results of a channel's block: depth by depth, some rows at a time, vectors along them.
 
@@ -166,7 +221,7 @@ def _sum_block(
             _store_rows(f, p, results, out[row + t], height - i, behind - t)
 
 
-def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> None:  # noqa: ANN001
+def _sum_tile(f: Function, p: DepthwiseRowsFields, sums: list, rows: Pointer, weights: Pointer) -> None:
     """All taps of some rows of vectors."""
     for number, pattern in enumerate(p.form.patterns):
         with f.loop(p.starting[number], p.starting[number + 1], sure=True) as e:
@@ -184,7 +239,9 @@ def _sum_tile(f: Function, p, sums: list, rows: Pointer, weights: Pointer) -> No
                     pointer = pointer[p.leading_dimension]
 
 
-def _store_rows(f: Function, p, results: list[Value], out: Pointer, rows: Value, left: Value) -> None:  # noqa: ANN001
+def _store_rows(
+    f: Function, p: DepthwiseRowsFields, results: list[Value], out: Pointer, rows: Value, left: Value
+) -> None:
     """Those of the rows that exist. What a vector has beyond its row is overwritten by the next one, so that only the
     last rows of the `left` numbers are stored in part (channels of such rows are in one part)."""
     lanes, behind = p.form.lanes, left - p.form.lanes

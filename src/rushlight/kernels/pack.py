@@ -19,8 +19,8 @@ each axis.
 
 How the source lies in memory decides which of five functions serves (`form_of`):
 * rows: channels are neighbours (channels-last): every packed index is a copy of a piece of memory;
-* panels: the same into several packed tiles with a stride of `next`, one for every `panel` channels, in one pass over
-  the source (for the other forms that is a call a panel);
+* panels: the same into several packed tiles with a stride of `panel_step`, one for every `panel` channels, in one pass
+  over the source (for the other forms that is a call a panel);
 * columns: positions along w are neighbours (contiguous PyTorch layout): tiles of lanes × lanes are transposed in
   registers, and each position's vector of channels goes to its packed index;
 * across: the same where positions along h are neighbours, those along w are not (contiguous arrays whose axes are
@@ -34,7 +34,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..language.ir import Function, Mask, Module, Params, Pointer, Value, i64, ptr, vec
+from ..language.ir import (
+    Axes,
+    AxisTables,
+    Fields,
+    Function,
+    Mask,
+    Module,
+    Params,
+    Pointer,
+    Value,
+    Word,
+    i64,
+    ptr,
+    vec,
+)
 
 if TYPE_CHECKING:
     from ..language.types import Type
@@ -42,24 +56,55 @@ if TYPE_CHECKING:
 
 FORMS = ("rows", "panels", "columns", "across", "scattered")
 
-# The words of a descriptor. `block_table`, for each axis a pair a block: its line in the axis' table, and what its
-# source offsets lie further on (blocks without padding share one line, so that tables are small whatever the size). A
-# line is, along d and h, [index]: the offset of the packed index's source row in numbers, −1 for zeros, −2 where nobody
-# needs it; along w `line` words:
-#   panels, scattered: [index] the same;
-#   rows: [index] the same; of a run whose sources have the stride `leading_dimension`, the first and how many;
-#   columns: first source offset, how many positions, how many zeros, [packed_w] the offsets of the zeros in the row of
-#   the packed tile, [position] the offsets of the positions, padded with that of the last one to whole vectors.
-# Where panels may `overlap`, the last one is moved back so that it is as long as the others. `plane`, `row` and
-# `leading_dimension` are the distances of packed indices along d, h and w, `room` is what a packed index has room for.
-# Of `across`, h and w are exchanged in all of these.
-DESCRIPTOR = Params(
-    packed_d=i64, packed_h=i64, packed_w=i64, plane=i64, row=i64, leading_dimension=i64, room=i64, stride_c=i64,
-    line=i64,
-    table_d=ptr(i64), table_h=ptr(i64), table_w=ptr(i64),
-    block_table_d=ptr(i64), block_table_h=ptr(i64), block_table_w=ptr(i64),
-    panel=i64, next=i64, overlap=i64,
-)  # fmt: skip
+
+class DescriptorFields(Fields):
+    """The words of a descriptor.
+
+    `block_table`, for each axis a pair a block: its line in the axis' table, and what its source offsets lie further on
+    (blocks without padding share one line, so that tables are small whatever the size). A line is, along d and h,
+    [index]: the offset of the packed index's source row in numbers, −1 for zeros, −2 where nobody needs it; along w
+    `line` words:
+      panels, scattered: [index] the same;
+      rows: [index] the same; of a run whose sources have the stride `leading_dimension`, the first and how many;
+      columns: first source offset, how many positions, how many zeros, [packed.w] the offsets of the zeros in the row
+      of the packed tile, [position] the offsets of the positions, padded with that of the last one to whole vectors.
+    Where panels may `overlap`, the last one is moved back so that it is as long as the others. `plane`, `row` and
+    `leading_dimension` are the distances of packed indices along d, h and w, `room` is what a packed index has room
+    for. Of `across`, h and w are exchanged in all of these.
+    """
+
+    packed: Axes
+    plane: Word
+    row: Word
+    leading_dimension: Word
+    room: Word
+    stride_c: Word
+    line: Word
+    table: AxisTables
+    block_table: AxisTables
+    panel: Word
+    panel_step: Word
+    overlap: Word
+
+    # Beside the words, while the kernel is emitted.
+    number: Type
+    lanes: int
+    channels: Value
+    source: Pointer
+    packed_tile: Pointer
+    left: Value
+    tail: Mask
+    source_tail: Mask
+    offsets: Pointer
+    count: Value
+    zeros: Value
+    first: Value
+    last: Value
+    here: Mask
+
+
+DESCRIPTOR = Params(DescriptorFields)
+
 
 _SPARSE = 4
 """Positions that are read for nothing a needed one, from which on single numbers are cheaper than tiles."""
@@ -101,16 +146,12 @@ class Gather:
         elif self.form == "rows":
             tables[2] = np.hstack([tables[2], runs(tables[2], packed_tiles.leading_dimension, lanes)])
         self._tables = tables + block_tables
-        addresses = [table.ctypes.data for table in self._tables]
+        panel, panel_step, overlap = panels or (0, 0, 0)
         packed = DESCRIPTOR.pack(
-            *extents,
-            *steps,
-            packed_tiles.leading_dimension,
-            strides[3],
-            tables[2].shape[1],
-            *addresses,
-            *(panels or (0, 0, 0)),
-        )
+            packed=extents, plane=steps[0], row=steps[1], leading_dimension=steps[2],
+            room=packed_tiles.leading_dimension, stride_c=strides[3], line=tables[2].shape[1],
+            table=tables, block_table=block_tables, panel=panel, panel_step=panel_step, overlap=overlap,
+        )  # fmt: skip
         self.words = np.frombuffer(packed, np.int64)
         self.address = self.words.ctypes.data
 
@@ -208,26 +249,24 @@ def emit_pack(k: Module, form: str, source: Type, number: Type, export: bool = F
             block_h, block_w = block_w, block_h
         p = DESCRIPTOR.read(f, descriptor)
         p.number, p.lanes, p.channels, p.packed_tile = number, k.lanes(number), channels, packed_tile
-        entries = [p.block_table_d[block_d * 2], p.block_table_h[block_h * 2], p.block_table_w[block_w * 2]]
+        entries = [p.block_table.d[block_d * 2], p.block_table.h[block_h * 2], p.block_table.w[block_w * 2]]
         line_d, line_h, line_w = (entry[0].load() for entry in entries)
         p.source = source_[entries[0][1].load() + entries[1][1].load() + entries[2][1].load()]
         p.left = channels % p.lanes  # of the last, partial vector of channels, whose masks are made once
         p.tail, p.source_tail = (f.mask(p.left, p.lanes, of) for of in (number, source))
-        p.table_d = p.table_d[line_d * p.packed_d]
-        p.table_h = p.table_h[line_h * p.packed_h]
-        p.table_w = p.table_w[line_w * p.line]
+        p.table = AxisTables(p.table.d[line_d * p.packed.d], p.table.h[line_h * p.packed.h], p.table.w[line_w * p.line])
         body(f, p)
     return f
 
 
-def _each_row(f: Function, p, fill, clear) -> None:  # noqa: ANN001
+def _each_row(f: Function, p: DescriptorFields, fill, clear) -> None:  # noqa: ANN001
     """For every row of the packed tile: `fill(source row, packed_tile row)`, or `clear(packed_tile row)` on the
     padding."""
-    with f.loop(0, p.packed_d) as d:
-        from_d = p.table_d[d].load()
+    with f.loop(0, p.packed.d) as d:
+        from_d = p.table.d[d].load()
         plane = p.packed_tile[d * p.plane]
-        with f.loop(0, p.packed_h) as h:
-            from_h, line = p.table_h[h].load(), plane[h * p.row]
+        with f.loop(0, p.packed.h) as h:
+            from_h, line = p.table.h[h].load(), plane[h * p.row]
             skipped = f.min(from_d, from_h)
             with f.if_(skipped >= 0):
                 fill(p.source[from_d + from_h], line)
@@ -235,7 +274,7 @@ def _each_row(f: Function, p, fill, clear) -> None:  # noqa: ANN001
                 clear(line)
 
 
-def _vectors(f: Function, p, body) -> None:  # noqa: ANN001
+def _vectors(f: Function, p: DescriptorFields, body) -> None:  # noqa: ANN001
     """`body(channel, partial)` for whole vectors of channels, then for what is left."""
     whole = p.channels - p.left
     with f.loop(0, whole, p.lanes) as c:
@@ -244,35 +283,35 @@ def _vectors(f: Function, p, body) -> None:  # noqa: ANN001
         body(whole, True)
 
 
-def _clear_pixel(f: Function, p, pixel: Pointer) -> None:  # noqa: ANN001
+def _clear_pixel(f: Function, p: DescriptorFields, pixel: Pointer) -> None:
     zero = f.const(vec(p.number, p.lanes), 0.0)
     _vectors(f, p, lambda c, partial: pixel[c].store(zero, mask=p.tail if partial else None))
 
 
-def _clear_row(f: Function, p, line: Pointer) -> None:  # noqa: ANN001
-    with f.loop(0, p.packed_w) as j:
+def _clear_row(f: Function, p: DescriptorFields, line: Pointer) -> None:
+    with f.loop(0, p.packed.w) as j:
         _clear_pixel(f, p, line[j * p.leading_dimension])
 
 
-def _pack_rows(f: Function, p) -> None:  # noqa: ANN001
+def _pack_rows(f: Function, p: DescriptorFields) -> None:
     """for each packed index:  packed tile[index][0:channels] = source[position of the packed index][0:channels]
 
     A run of packed indices that lie in the source as in the packed tile is one copy."""
     dense = p.channels == p.leading_dimension
-    begin, count = (f.select(dense, p.table_w[p.packed_w + i].load(), 0) for i in (0, 1))
+    begin, count = (f.select(dense, p.table.w[p.packed.w + i].load(), 0) for i in (0, 1))
 
     def fill(source: Pointer, line: Pointer) -> None:
         with f.if_(count > 0):
             last = count * p.leading_dimension - p.lanes
-            start, to = source[p.table_w[begin].load()], line[begin * p.leading_dimension]
+            start, to = source[p.table.w[begin].load()], line[begin * p.leading_dimension]
             with f.loop(0, last, p.lanes) as i:
                 to[i].store(start[i].load(p.lanes).to(p.number))
             to[last].store(start[last].load(p.lanes).to(p.number))
-        with f.loop(0, p.packed_w - count) as i:
+        with f.loop(0, p.packed.w - count) as i:
             j = f.select(i < begin, i, i + count)
-            offset, pixel = p.table_w[j].load(), line[j * p.leading_dimension]
+            offset, pixel = p.table.w[j].load(), line[j * p.leading_dimension]
             # The channels of one group are a line or two, far from the next packed index's.
-            later = p.table_w[f.min(j + _PREFETCH_DISTANCE, p.packed_w - 1)].load()
+            later = p.table.w[f.min(j + _PREFETCH_DISTANCE, p.packed.w - 1)].load()
             source[f.max(later, 0)].prefetch()
             with f.if_(offset >= 0):
                 _copy(f, p, source[offset], pixel)
@@ -282,7 +321,7 @@ def _pack_rows(f: Function, p) -> None:  # noqa: ANN001
     _each_row(f, p, fill, lambda line: _clear_row(f, p, line))
 
 
-def _copy(f: Function, p, source: Pointer, pixel: Pointer) -> None:  # noqa: ANN001
+def _copy(f: Function, p: DescriptorFields, source: Pointer, pixel: Pointer) -> None:
     def move(c: Value, partial: bool) -> None:
         value = source[c].load(p.lanes, mask=p.source_tail if partial else None).to(p.number)
         pixel[c].store(value, mask=p.tail if partial else None)
@@ -290,7 +329,7 @@ def _copy(f: Function, p, source: Pointer, pixel: Pointer) -> None:  # noqa: ANN
     _vectors(f, p, move)
 
 
-def _pack_panels(f: Function, p) -> None:  # noqa: ANN001
+def _pack_panels(f: Function, p: DescriptorFields) -> None:
     """for each packed index, panel:  packed_tile[panel][index][0:panel] = source[its position][channels of the panel]
 
     A panel is a vector wide at least, and packed indices have room for whole vectors."""
@@ -304,7 +343,7 @@ def _pack_panels(f: Function, p) -> None:  # noqa: ANN001
     def each(pixel: Pointer, body) -> None:  # noqa: ANN001
         """`body(channel, target, mask of the source)` for every vector of every panel; junk may follow the channels."""
         with f.loop(plain, panels) as panel:
-            first, target = f.min(panel * p.panel, most), pixel[panel * p.next]
+            first, target = f.min(panel * p.panel, most), pixel[panel * p.panel_step]
             there = p.channels - first
             full = f.select(there >= whole, p.panel, f.min(p.panel, there) // lanes * lanes)
             with f.loop(0, full, lanes) as i:
@@ -318,35 +357,35 @@ def _pack_panels(f: Function, p) -> None:  # noqa: ANN001
             here, there = source.value, target.value
             with f.loop(0, whole, lanes, sure=True) as i:
                 there[i].store(here[i].load(lanes).to(p.number))
-            source.value, target.value = here[p.panel], there[p.next]
+            source.value, target.value = here[p.panel], there[p.panel_step]
         each(pixel, lambda c, target, mask: target.store(start[c].load(lanes, mask=mask).to(p.number)))
 
     def clear(pixel: Pointer) -> None:
         with f.loop(0, plain) as panel, f.loop(0, whole, lanes, sure=True) as i:
-            pixel[panel * p.next][i].store(zero)
+            pixel[panel * p.panel_step][i].store(zero)
         each(pixel, lambda c, target, mask: target.store(zero))
 
     def fill(source: Pointer, line: Pointer) -> None:
-        with f.loop(0, p.packed_w) as j:
-            offset, pixel = p.table_w[j].load(), line[j * p.leading_dimension]
+        with f.loop(0, p.packed.w) as j:
+            offset, pixel = p.table.w[j].load(), line[j * p.leading_dimension]
             with f.if_(offset >= 0):
                 copy(source[offset], pixel)
             with f.if_(offset == -1):
                 clear(pixel)
 
     def clear_row(line: Pointer) -> None:
-        with f.loop(0, p.packed_w) as j:
+        with f.loop(0, p.packed.w) as j:
             clear(line[j * p.leading_dimension])
 
     _each_row(f, p, fill, clear_row)
 
 
-def _pack_scattered(f: Function, p) -> None:  # noqa: ANN001
+def _pack_scattered(f: Function, p: DescriptorFields) -> None:
     """for each packed index, each channel:  packed_tile[index][c] = source[its position + c·stride_c]"""
 
     def fill(source: Pointer, line: Pointer) -> None:
-        with f.loop(0, p.packed_w) as j:
-            offset, pixel = p.table_w[j].load(), line[j * p.leading_dimension]
+        with f.loop(0, p.packed.w) as j:
+            offset, pixel = p.table.w[j].load(), line[j * p.leading_dimension]
             with f.if_(offset >= 0), f.loop(0, p.channels) as c:
                 pixel[c].store(source[offset + c * p.stride_c].load().to(p.number))
             with f.if_(offset == -1):
@@ -355,12 +394,12 @@ def _pack_scattered(f: Function, p) -> None:  # noqa: ANN001
     _each_row(f, p, fill, lambda line: _clear_row(f, p, line))
 
 
-def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
+def _pack_columns(f: Function, p: DescriptorFields) -> None:
     """for lanes channels × lanes positions:  transpose;  packed_tile[offset of the position][channels] = its vector
 
     Channels are the outer loop, so that each channel's rows are read in the order of memory."""
-    p.offsets, p.count, p.zeros = p.table_w[p.packed_w + 3], p.table_w[1].load(), p.table_w[2].load()
-    p.first = p.table_w[0].load()
+    p.offsets, p.count, p.zeros = p.table.w[p.packed.w + 3], p.table.w[1].load(), p.table.w[2].load()
+    p.first = p.table.w[0].load()
     p.last, p.here = f.max(p.count - p.lanes, 0), f.mask(p.count, p.lanes, p.source.of)
 
     def clear(line: Pointer) -> None:
@@ -374,7 +413,7 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
 
     def pad(source: Pointer, line: Pointer) -> None:
         with f.loop(0, p.zeros) as z:
-            _clear_pixel(f, p, line[p.table_w[z + 3].load()])
+            _clear_pixel(f, p, line[p.table.w[z + 3].load()])
 
     _each_row(f, p, pad, clear)
     # Junk may follow the last channels where a packed index has room for a whole vector; else few are stored at a time.
@@ -386,7 +425,9 @@ def _pack_columns(f: Function, p) -> None:  # noqa: ANN001
         tiles(c, few, f.mask(f.min(p.channels - c, few), p.lanes, p.number))
 
 
-def _transpose_tile(f: Function, p, source: Pointer, line: Pointer, c: Value, rows: int, mask: Mask | None) -> None:  # noqa: ANN001
+def _transpose_tile(
+    f: Function, p: DescriptorFields, source: Pointer, line: Pointer, c: Value, rows: int, mask: Mask | None
+) -> None:
     """One row of the packed tile, `rows` channels from c on; the chunk's last channel stands in for those beyond it.
 
     The last tile is moved back to where it is whole, so that only rows shorter than a tile need their mask. Such a

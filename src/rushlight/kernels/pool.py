@@ -13,7 +13,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, i32, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Fields,
+    Function,
+    Mask,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    i32,
+    i64,
+    vec,
+)
 from ..language.loops import divide
 
 MOST = 4
@@ -26,14 +41,43 @@ ROWS = 4
 """Rows of a plane that a thread takes at once."""
 
 
-def pool_params(number: Type, winner: Type) -> Params:
+class PoolFields(Fields):
     """The words of `pool`. `to_image`, … are the strides of results, `from_image`, … of entries; `winners` lie as what
     they belong to does. For planes, windows from `begin` to `end` of a row lie inside, with a stride of `step`
     entries."""
-    words = ["images", "channels", "depth", "height", "width", "from_image", "from_channel"]
-    words += ["to_image", "to_channel", "to_depth", "to_height", "to_width", "begin", "end", "step"]
-    tables = dict.fromkeys(["depths", "heights", "widths"], ptr(i64))
-    return Params(source=ptr(number), result=ptr(number), winners=ptr(winner), **tables, **dict.fromkeys(words, i64))
+
+    source: Array
+    result: Array
+    winners: Array
+    depths: Table
+    heights: Table
+    widths: Table
+    images: Word
+    channels: Word
+    depth: Word
+    height: Word
+    width: Word
+    from_image: Word
+    from_channel: Word
+    to_image: Word
+    to_channel: Word
+    to_depth: Word
+    to_height: Word
+    to_width: Word
+    begin: Word
+    end: Word
+    step: Word
+
+    # Beside the words, while the kernel is emitted.
+    number: Type
+    winner: Type
+    lanes: int
+    wanted: bool
+
+
+def pool_params(number: Type, winner: Type) -> Params[PoolFields]:
+    """The words of `pool` for these types."""
+    return Params(PoolFields, source=number, result=number, winners=winner)
 
 
 def emit_pool(k: Module, number: Type, winner: Type, inner: str, wanted: bool) -> None:
@@ -66,7 +110,7 @@ def emit_scatter(k: Module, number: Type, winner: Type) -> None:
 
 
 @contextmanager
-def _rows(f: Function, p: Fields, winners: bool = False) -> Iterator[tuple]:
+def _rows(f: Function, p: PoolFields, winners: bool = False) -> Iterator[tuple]:
     """Each row of results once: where its image's entries begin, where it begins, and its lists along d and h."""
     with f.dynamic_loop(p.next, p.images * p.depth * p.height) as item:
         rest, h = divide(item, p.height)
@@ -78,7 +122,7 @@ def _rows(f: Function, p: Fields, winners: bool = False) -> Iterator[tuple]:
 
 
 @contextmanager
-def _plane_rows(f: Function, p: Fields) -> Iterator[tuple]:
+def _plane_rows(f: Function, p: PoolFields) -> Iterator[tuple]:
     """The same where every channel is a plane of its own."""
     with f.dynamic_loop(p.next, p.images * p.channels * p.depth * p.height, ROWS) as item:
         rest, h = divide(item, p.height)
@@ -113,7 +157,7 @@ def _first_tap(lists: list) -> Value:
 # -------------------------------------------------------------------- blocks of channels
 
 
-def _channels(f: Function, p: Fields, block) -> None:  # noqa: ANN001
+def _channels(f: Function, p: PoolFields, block) -> None:  # noqa: ANN001
     """`block(first channels of vectors, mask)` for all channels. Where whole vectors end behind the last channel they
     begin earlier, and compute some results twice."""
     last = p.channels - p.lanes
@@ -127,7 +171,9 @@ def _channels(f: Function, p: Fields, block) -> None:  # noqa: ANN001
             block([f.const(i64, 0)], f.mask(p.channels, p.lanes, p.number))
 
 
-def _maxima(f: Function, p: Fields, source: Pointer, index: Value, lists: list, at: list, mask: Mask | None) -> None:
+def _maxima(
+    f: Function, p: PoolFields, source: Pointer, index: Value, lists: list, at: list, mask: Mask | None
+) -> None:
     """best[c], winner[c] over the entries of one position, for the vectors of channels that begin at `at`."""
     best = _Best(f, p, lists, len(at))
     with _entries(f, lists) as (offset, number):
@@ -137,7 +183,7 @@ def _maxima(f: Function, p: Fields, source: Pointer, index: Value, lists: list, 
         best.store(v, index + c, mask)
 
 
-def _won(f: Function, p: Fields, source: tuple, index: Value, lists: list, at: list, mask: Mask | None) -> None:
+def _won(f: Function, p: PoolFields, source: tuple, index: Value, lists: list, at: list, mask: Mask | None) -> None:
     """result[c] = Σ over the windows of one position: source[c] where it is the winner."""
     totals = [f.var(vec(p.number, p.lanes), 0.0) for _ in at]
     with _entries(f, lists) as (offset, number):
@@ -154,7 +200,7 @@ def _won(f: Function, p: Fields, source: tuple, index: Value, lists: list, at: l
 class _Best:
     """The best of the entries seen, in `count` vectors, with the taps that it came through."""
 
-    def __init__(self, f: Function, p: Fields, lists: list, count: int = 1) -> None:
+    def __init__(self, f: Function, p: PoolFields, lists: list, count: int = 1) -> None:
         self.f, self.p = f, p
         self.best = [f.var(vec(p.number, p.lanes), float("-inf")) for _ in range(count)]
         if p.wanted:
@@ -186,19 +232,19 @@ class _Best:
             self.p.winners[index].store(self.winner[0].value[0].to(self.p.winner))
 
 
-def _wide(p: Fields) -> Type:
+def _wide(p: PoolFields) -> Type:
     """Integers of the numbers' size, so that comparisons of one choose among the other."""
     return i64 if p.number.bits == 64 else i32
 
 
-def _as_stored(number: Value, p: Fields) -> Value:
+def _as_stored(number: Value, p: PoolFields) -> Value:
     return number.to(p.winner).to(_wide(p))
 
 
 # -------------------------------------------------------------------- rows of planes
 
 
-def _positions(f: Function, p: Fields, source: Pointer, index: Value, lists: list) -> None:
+def _positions(f: Function, p: PoolFields, source: Pointer, index: Value, lists: list) -> None:
     """A row of a plane: vectors of positions where windows lie inside, numbers at its ends.
 
     Single numbers are compared in vectors, too: the choice among numbers is a branch, and nobody can predict it."""
@@ -237,14 +283,38 @@ def _pairs(f: Function, entry: Pointer, lanes: int) -> Value:
 # -------------------------------------------------------------------- the gradient of planes
 
 
-def plane_params(number: Type, winner: Type) -> Params:
+class PlaneFields(Fields):
     """The words of `scatter` for planes: results of `rows_depth`·`rows` rows of `row` numbers; `offsets` says how far
     from its window's first index a tap lies, `step_depth`, … the distances of those indices."""
-    words = ["images", "channels", "from_image", "from_channel", "to_image", "to_channel"]
-    words += ["depth", "height", "width", "from_depth", "from_height", "step_depth", "step_height", "step_width"]
-    words += ["rows_depth", "rows", "row", "to_depth", "to_height"]
-    pointers = {"source": ptr(number), "winners": ptr(winner), "result": ptr(number), "offsets": ptr(i64)}
-    return Params(**pointers, **dict.fromkeys(words, i64))
+
+    source: Array
+    winners: Array
+    result: Array
+    offsets: Table
+    images: Word
+    channels: Word
+    from_image: Word
+    from_channel: Word
+    to_image: Word
+    to_channel: Word
+    depth: Word
+    height: Word
+    width: Word
+    from_depth: Word
+    from_height: Word
+    step_depth: Word
+    step_height: Word
+    step_width: Word
+    rows_depth: Word
+    rows: Word
+    row: Word
+    to_depth: Word
+    to_height: Word
+
+
+def plane_params(number: Type, winner: Type) -> Params[PlaneFields]:
+    """The words of `scatter` for planes, for these types."""
+    return Params(PlaneFields, source=number, result=number, winners=winner)
 
 
 def emit_plane_scatter(k: Module, number: Type, winner: Type) -> None:

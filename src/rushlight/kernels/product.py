@@ -25,23 +25,62 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from ..language.ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Axes,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Value,
+    Word,
+    i64,
+    ptr,
+    size_of,
+    vec,
+)
 from .microkernel import Microkernel, broadcast, lines, store, vectors
 
 if TYPE_CHECKING:
     from ..language.types import Type
 
-# What a tile is told besides its three addresses. It sums over `pairs` of taps of the first two axes, (offset in bytes,
-# number of their first tap), and for each over `runs` along the third, (offset in bytes, taps, number of the first):
-# runs of taps · `k` numbers, whose weights begin the sum of both tap numbers · `tap` bytes on. `pixel` is the distance
-# of pixels in the packed tile in bytes, `result` in the result in numbers; `bias` is 0 where there is none. `add` says
-# to add to what is there; where not `plain`, there are fewer `columns` than a tile has, a `relu` besides, or the first
-# columns are another item's: `skip` so many. `channel` is the distance of channels among the weights of a dot tile.
-# Where `prefetch` is not 0, the source comes from far: while a tile is summed, the next one's pixels are prefetched.
-FRAME = Params(
-    pairs=ptr(i64), pair_count=i64, runs=ptr(i64), run_count=i64, k=i64, tap=i64, pixel=i64, result=i64,
-    bias=i64, columns=i64, skip=i64, plain=i64, add=i64, relu=i64, channel=i64, prefetch=i64,
-)  # fmt: skip
+
+class FrameFields(Fields):
+    """What a tile is told besides its three addresses.
+
+    It sums over `pairs` of taps of the first two axes, (offset in bytes, number of their first tap), and for each over
+    `runs` along the third, (offset in bytes, taps, number of the first): runs of taps · `k` numbers, whose weights
+    begin the sum of both tap numbers · `tap` bytes on. `pixel` is the distance of pixels in the packed tile in bytes,
+    `result` in the result in numbers; `bias` is 0 where there is none. `add` says to add to what is there; where not
+    `plain`, there are fewer `columns` than a tile has, a `relu` besides, or the first columns are another item's:
+    `skip` so many. `channel` is the distance of channels among the weights of a dot tile. Where `prefetch` is not 0,
+    the source comes from far: while a tile is summed, the next one's pixels are prefetched.
+    """
+
+    pairs: Table
+    pair_count: Word
+    runs: Table
+    run_count: Word
+    k: Word
+    tap: Word
+    pixel: Word
+    result: Word
+    bias: Word
+    columns: Word
+    skip: Word
+    plain: Word
+    add: Word
+    relu: Word
+    channel: Word
+    prefetch: Word
+
+    # Beside the words, while the kernel is emitted.
+    number: Type
+
+
+FRAME = Params(FrameFields)
 
 
 def emit_tiles(
@@ -82,7 +121,7 @@ def _tiles(k: Module, number: Type, result: Type, height: int) -> Iterator[tuple
 
 
 @contextmanager
-def _pieces(f: Function, p, number: Type, height: int, start: Pointer, length: Value) -> Iterator[tuple]:  # noqa: ANN001
+def _pieces(f: Function, p: FrameFields, number: Type, height: int, start: Pointer, length: Value) -> Iterator[tuple]:
     """A run whole, or in pieces of a line, with each of which the next tile's pixels are prefetched that far."""
     line = f.select(p.prefetch != 0, 64 // number.bytes, length)
     with f.loop(0, length, line, sure=True) as first:
@@ -93,7 +132,7 @@ def _pieces(f: Function, p, number: Type, height: int, start: Pointer, length: V
 
 
 @contextmanager
-def _runs(f: Function, p, a: Pointer, b: Pointer) -> Iterator[tuple[Pointer, Pointer, Value]]:  # noqa: ANN001
+def _runs(f: Function, p: FrameFields, a: Pointer, b: Pointer) -> Iterator[tuple[Pointer, Pointer, Value]]:
     """Every run: where its first number is, its weights, its length."""
     with f.loop(0, p.pair_count) as i:
         pair = p.pairs[i * 2]
@@ -103,7 +142,7 @@ def _runs(f: Function, p, a: Pointer, b: Pointer) -> Iterator[tuple[Pointer, Poi
             yield line.bytes(run[0].load()), weights.bytes(run[2].load() * p.tap), run[1].load() * p.k
 
 
-def _bias(f: Function, p, number: Type, lanes: int, count: int) -> list[Value]:  # noqa: ANN001
+def _bias(f: Function, p: FrameFields, number: Type, lanes: int, count: int) -> list[Value]:
     """The bias of each column, 0 where there is none."""
     start = [f.var(vec(number, lanes), 0.0) for _ in range(count)]
     with f.if_(p.bias != 0):
@@ -114,7 +153,7 @@ def _bias(f: Function, p, number: Type, lanes: int, count: int) -> list[Value]: 
     return [variable.value for variable in start]
 
 
-def _leave(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+def _leave(f: Function, p: FrameFields, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:
     """Store at once where nothing else is to be done, else by way of memory."""
     if c.of != number:
         _leave_slowly(f, p, c, values, number, lanes, finish)
@@ -128,7 +167,9 @@ def _leave(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, f
         _leave_slowly(f, p, c, values, number, lanes, finish)
 
 
-def _leave_slowly(f: Function, p, c: Pointer, values: list, number: Type, lanes: int, finish: Function) -> None:  # noqa: ANN001
+def _leave_slowly(
+    f: Function, p: FrameFields, c: Pointer, values: list, number: Type, lanes: int, finish: Function
+) -> None:
     width = lanes * len(values[0])
     buffer = f.local(number, width * (len(values) + 1))
     for m, row in enumerate(values):
@@ -202,52 +243,111 @@ def pointer(f: Function, address: Value, of: Type) -> Pointer:
 
 # -------------------------------------------------------------------- loops
 
-# A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap. Results
-# near the borders need fewer taps: `class_d` and `class_h` number the kinds of rows; `pairs` has (address, count) for
-# each pair of kinds; `segments` has (begin, end, address of runs, count) a piece of w.
-PHASE = Params(
-    begin_d=i64, end_d=i64, begin_h=i64, end_h=i64, begin_w=i64, end_w=i64, y_offset=i64, tap=i64,
-    class_d=ptr(i64), class_h=ptr(i64), classes_h=i64, pairs=ptr(i64), segments=ptr(i64), segment_count=i64,
-)  # fmt: skip
-PHASE_WORDS = len(PHASE.fields) + 2
+
+class PhaseFields(Fields):
+    """A phase: the results of each axis that it has (in units of t), where its first result lies, its first tap.
+
+    Results near the borders need fewer taps: `class_d` and `class_h` number the kinds of rows; `pairs` has (address,
+    count) for each pair of kinds; `segments` has (begin, end, address of runs, count) a piece of w.
+    """
+
+    begin_d: Word
+    end_d: Word
+    begin_h: Word
+    end_h: Word
+    begin_w: Word
+    end_w: Word
+    y_offset: Word
+    tap: Word
+    class_d: Table
+    class_h: Table
+    classes_h: Word
+    pairs: Table
+    segments: Table
+    segment_count: Word
 
 
-def loops_params(source: Type, number: Type, result: Type) -> Params:
+PHASE = Params(PhaseFields)
+PHASE_WORDS = size_of(PhaseFields)
+
+
+class LoopsFields(Fields):
     """The words of the kernel `product`. Distances are in numbers.
 
-    items: images × parts × blocks; `a_*`: from one result to the next in the packed tile (or in the source itself,
-    where `pack` is 0); `y_*`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`, `limit` its
-    entries; `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for `emit_dots`.
-    Where `fuse` is not 0, it is `weights_panel` (`kernels.weights`), which packs each panel as it is needed, for its
-    words `weight_descriptor`, into `scratch_offset` of a thread's scratch; `packed_tile` is how much of that a thread
-    has.
+    items: images × parts × blocks; `source_step`: from one result to the next in the packed tile (or in the source
+    itself, where `packer` is 0), `result_step`: in the result; `rows`: K of a whole panel; `steps`: see `tile_steps`,
+    `limit` its entries; `last`: the last panel's first channel; `dots`: whether its weights are a row a channel, for
+    `emit_dots`. Where `fuse` is not 0, it is `weights_panel` (`kernels.weights`), which packs each panel as it is
+    needed, for its words `weight_descriptor`, into `scratch_offset` of a thread's scratch; `packed_size` is how much of
+    that a thread has.
     """
-    return Params(
-        x=ptr(source), w=ptr(number), y=ptr(result), bias=i64, scratch=ptr(number), packed_size=i64,
-        pack=i64, descriptor=ptr(i64),
-        items=i64, batch=i64, parts=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
-        block_d=i64, block_h=i64, block_w=i64, first_d=i64, first_h=i64, first_w=i64,
-        x_image=i64, x_channel=i64, y_image=i64,
-        a_d=i64, a_h=i64, a_w=i64, y_d=i64, y_h=i64, y_w=i64,
-        groups=i64, group_in=i64, group_out=i64, chunk=i64, chunks=i64,
-        panels=i64, width=i64, tail=i64, last=i64, dots=i64, rows=i64, taps=i64,
-        phases=i64, phase=ptr(i64), steps=ptr(i64), tail_steps=ptr(i64), limit=i64, relu=i64, prefetch=i64,
-        fuse=i64, weight_descriptor=ptr(i64), scratch_offset=i64,
-    )  # fmt: skip
+
+    x: Array
+    w: Array
+    y: Array
+    bias: Word
+    scratch: Array
+    packed_size: Word
+    packer: Word
+    descriptor: Table
+    items: Word
+    batch: Word
+    parts: Word
+    blocks: Axes
+    block: Axes
+    first: Axes
+    x_image: Word
+    x_channel: Word
+    y_image: Word
+    source_step: Axes
+    result_step: Axes
+    groups: Word
+    group_in: Word
+    group_out: Word
+    chunk: Word
+    chunks: Word
+    panels: Word
+    width: Word
+    tail: Word
+    last: Word
+    dots: Word
+    rows: Word
+    taps: Word
+    phases: Word
+    phase: Table
+    steps: Table
+    tail_steps: Table
+    limit: Word
+    relu: Word
+    prefetch: Word
+    fuse: Word
+    weight_descriptor: Table
+    scratch_offset: Word
+
+    # Beside the words, while the kernel is emitted.
+    number: Type
+    size: int
+    frame: Pointer
+    panel: Pointer
+
+
+def loops_params(source: Type, number: Type, result: Type) -> Params[LoopsFields]:
+    """The words of the kernel `product` for these types."""
+    return Params(LoopsFields, x=source, w=number, y=result, scratch=number)
 
 
 def emit_loops(k: Module, source: Type, number: Type, result: Type) -> None:
     """Exports the kernel `product`."""
     with k.kernel("product", loops_params(source, number, result)) as (f, p):
         p.number, p.size = number, number.bytes
-        p.frame = f.local(i64, len(FRAME.fields) + 2)
+        p.frame = f.local(i64, size_of(FrameFields))
         packed_tile = p.scratch[p.ticket.fetch_add(1) * p.packed_size]
         p.panel = packed_tile[p.scratch_offset]
         with f.dynamic_loop(p.next, p.items) as item:
             _item(f, p, packed_tile, item)
 
 
-def panel_offset(p, group: Value, panel: Value) -> Value:  # noqa: ANN001
+def panel_offset(p: LoopsFields, group: Value, panel: Value) -> Value:
     """Where a panel begins among the packed weights: each has a row that takes what nobody needs, and the last of a
     group its own width."""
     rows = p.rows + 1
@@ -263,10 +363,10 @@ def unravel(f: Function, index: Value, *extents: Value) -> list[Value]:
     return [index, *reversed(digits)]
 
 
-def _item(f: Function, p, packed_tile: Pointer, item: Value) -> None:  # noqa: ANN001
+def _item(f: Function, p: LoopsFields, packed_tile: Pointer, item: Value) -> None:
     """One item: its image, block and units (a unit is a panel of a group)."""
-    part, n, *block = unravel(f, item, p.batch, p.blocks_d, p.blocks_h, p.blocks_w)
-    sizes, firsts = (p.block_d, p.block_h, p.block_w), (p.first_d, p.first_h, p.first_w)
+    part, n, *block = unravel(f, item, p.batch, *p.blocks)
+    sizes, firsts = p.block, p.first
     start = [first + b * size for first, b, size in zip(firsts, block, sizes)]
     image, target = p.x[n * p.x_image], p.y[n * p.y_image]
     units = p.groups * p.panels
@@ -283,32 +383,32 @@ def _item(f: Function, p, packed_tile: Pointer, item: Value) -> None:  # noqa: A
                 _phase(f, p, phase, a, target, work, first_panel, last_panel)
 
 
-def _source(f: Function, p, packed_tile: Pointer, image: Pointer, work: dict) -> tuple[Pointer, Value]:  # noqa: ANN001
+def _source(f: Function, p: LoopsFields, packed_tile: Pointer, image: Pointer, work: dict) -> tuple[Pointer, Value]:
     """Where the block's source lies for the microkernels, packed if need be; and how many channels the chunk has."""
     channel = work["chunk"] * p.chunk
     channels = f.min(p.chunk, p.group_in - channel)
     source = image[(work["group"] * p.group_in + channel) * p.x_channel]
-    with f.if_(p.pack != 0):
-        f.call_address(p.pack, p.descriptor, source, packed_tile, *work["block"], channels)
+    with f.if_(p.packer != 0):
+        f.call_address(p.packer, p.descriptor, source, packed_tile, *work["block"], channels)
     if source.of != p.number:
         return packed_tile, channels
     direct = source
-    for t, step in zip(work["start"], (p.a_d, p.a_h, p.a_w)):
+    for t, step in zip(work["start"], p.source_step):
         direct = direct[t * step]
-    return f.select(p.pack != 0, packed_tile, direct), channels
+    return f.select(p.packer != 0, packed_tile, direct), channels
 
 
-def _phase(f: Function, p, phase, a, target, work: dict, first_panel, last_panel) -> None:  # noqa: ANN001
+def _phase(f: Function, p: LoopsFields, phase, a, target, work: dict, first_panel, last_panel) -> None:  # noqa: ANN001
     """The panels of one phase over the block; the first reads the source from where it comes."""
-    start, sizes = work["start"], (p.block_d, p.block_h, p.block_w)
+    start, sizes = work["start"], p.block
     begins, ends = (phase.begin_d, phase.begin_h, phase.begin_w), (phase.end_d, phase.end_h, phase.end_w)
     low = [f.max(begin, t) for begin, t in zip(begins, start)]
     high = [f.min(end, t + size) for end, t, size in zip(ends, start, sizes)]
     target = target[phase.y_offset]
     frame = _frame(p)
     frame["k"].store(work["channels"])
-    frame["pixel"].store(p.a_w * p.size)
-    frame["result"].store(p.y_w)
+    frame["pixel"].store(p.source_step.w * p.size)
+    frame["result"].store(p.result_step.w)
     row = p.taps * work["chunk"] * p.chunk + phase.tap * work["channels"]
     with f.loop(first_panel, last_panel) as panel:
         b, c, steps = _panel(f, p, frame, work, panel, row, target, panel == first_panel)
@@ -317,20 +417,23 @@ def _phase(f: Function, p, phase, a, target, work: dict, first_panel, last_panel
             kind = phase.class_d[d - phase.begin_d].load() * phase.classes_h + phase.class_h[h - phase.begin_h].load()
             frame["pairs"].store(phase.pairs[kind * 2].load())
             frame["pair_count"].store(phase.pairs[kind * 2 + 1].load())
-            line, there = a[(d - start[0]) * p.a_d + (h - start[1]) * p.a_h], c[d * p.y_d + h * p.y_h]
+            line, there = (
+                a[(d - start[0]) * p.source_step.d + (h - start[1]) * p.source_step.h],
+                c[d * p.result_step.d + h * p.result_step.h],
+            )
             with f.loop(0, phase.segment_count, sure=True) as number:
                 segment = phase.segments[number * 4]
                 lo, hi = f.max(low[2], segment[0].load()), f.min(high[2], segment[1].load())
                 frame["runs"].store(segment[2].load())
                 frame["run_count"].store(segment[3].load())
-                _row(f, p, line[(lo - start[2]) * p.a_w], b, there[lo * p.y_w], steps, hi - lo)
+                _row(f, p, line[(lo - start[2]) * p.source_step.w], b, there[lo * p.result_step.w], steps, hi - lo)
 
 
-def _frame(p) -> dict[str, Pointer]:  # noqa: ANN001
-    return {name: p.frame[2 + at] for at, name in enumerate(FRAME.fields)}
+def _frame(p: LoopsFields) -> dict[str, Pointer]:
+    return {name: p.frame[2 + at] for at, name in enumerate(FRAME.types)}
 
 
-def _panel(f: Function, p, frame, work, panel, row, target, is_first) -> tuple:  # noqa: ANN001
+def _panel(f: Function, p: LoopsFields, frame, work, panel, row, target, is_first) -> tuple:  # noqa: ANN001
     """A panel's weights, results, microkernels, and its words of the frame. What a panel that was moved back shares
     with the one before it is written again by an item that has both, and left to the other by one that begins here."""
     group, is_tail = work["group"], panel == p.panels - 1
@@ -356,7 +459,7 @@ def _panel(f: Function, p, frame, work, panel, row, target, is_first) -> tuple: 
     return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
 
 
-def _row(f: Function, p, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, count: Value) -> None:  # noqa: ANN001
+def _row(f: Function, p: LoopsFields, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, count: Value) -> None:
     """One row of results, tile by tile: as `steps` says for so many pixels that are left, (height, address, count)."""
     left, a_, c_ = f.var(i64, count), f.var(a.type, a), f.var(c.type, c)
     with f.while_(left) as some:
@@ -365,5 +468,5 @@ def _row(f: Function, p, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, cou
         here, there = a_.value, c_.value
         f.call_address(address, here, b, there, p.frame, tiles)
         pixels = tiles * height
-        a_.value, c_.value = here[pixels * p.a_w], there[pixels * p.y_w]
+        a_.value, c_.value = here[pixels * p.source_step.w], there[pixels * p.result_step.w]
         left.value = some - pixels

@@ -17,11 +17,24 @@ It iterates over three axes of the weight, lanes, `inner` (neighbours in memory)
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..language.ir import Function, Module, Params, Pointer, Value, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Value,
+    Word,
+    i64,
+    ptr,
+    vec,
+)
 from ..language.types import Type
 from .product import panel_offset, unravel
 
@@ -32,19 +45,44 @@ _PIECE, _ROWS = 512, 16
 """What is packed of a panel at a time: numbers of a lane in fprop; channels in dgrad, each a row of all panels."""
 
 
-def weights_params(source: Type, number: Type) -> Params:
+class WeightsFields(Fields):
     """The words of the kernel `weights`. An item is a panel of a group and a `piece` of the channels that are reduced;
     the last piece has the few channels besides that would not fill a vector.
 
     Those of a channel are `inner` neighbours, or `inner_channel` of a run through all channels; runs are `stride_outer`
     apart. `not_finite` becomes 1 where some weight is infinite or NaN."""
-    return Params(
-        w=ptr(source), packed=ptr(number), not_finite=ptr(number),
-        items=i64, panels=i64, pieces=i64, piece=i64, lanes=i64, reduced_channels=i64, chunk=i64, taps=i64,
-        inner=i64, inner_channel=i64, outer_channel=i64, stride_group=i64, stride_lane=i64, stride_outer=i64,
-        stride_channel=i64, width=i64, tail=i64, last=i64, rows=i64,
-        row_inner=ptr(i64), row_outer=ptr(i64), scale=ptr(i64), tap_index=ptr(i64),
-    )  # fmt: skip
+
+    w: Array
+    packed: Array
+    not_finite: Array
+    items: Word
+    panels: Word
+    pieces: Word
+    piece: Word
+    lanes: Word
+    reduced_channels: Word
+    chunk: Word
+    taps: Word
+    inner: Word
+    inner_channel: Word
+    outer_channel: Word
+    stride_group: Word
+    stride_lane: Word
+    stride_outer: Word
+    stride_channel: Word
+    width: Word
+    tail: Word
+    last: Word
+    rows: Word
+    row_inner: Table
+    row_outer: Table
+    scale: Table
+    tap_index: Table
+
+
+def weights_params(source: Type, number: Type) -> Params[WeightsFields]:
+    """The words of `weights` for these types."""
+    return Params(WeightsFields, w=source, packed=number, not_finite=number)
 
 
 class WeightOrder(NamedTuple):
@@ -108,20 +146,22 @@ def row_tables(order: WeightOrder, lanes: int) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(table) for table in tables)
 
 
-def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int) -> list[int]:
-    """The words after the three pointers."""
+def weight_words(order: WeightOrder, tables: tuple[np.ndarray, ...], lanes: int) -> dict[str, Any]:
+    """All words but the three pointers."""
     taps, ci, co = order.taps, order.in_channels, order.out_channels
     forward = order.kernel == "fprop"
-    across, stride_lane = (co, ci * taps) if forward else (ci, taps)
     piece = max(lanes, _PIECE // taps // lanes * lanes) if forward else _ROWS
     pieces = max(1, -(-(order.reduced_channels - lanes + 1) // piece))
-    items = order.groups * order.panels * pieces
-    addresses = [table.ctypes.data for table in tables]
-    return [
-        items, order.panels, pieces, piece, across, order.reduced_channels, order.chunk, taps,
-        *((0, taps, 0) if forward else (taps, 0, 1)), co * ci * taps, stride_lane, ci * taps,
-        taps if forward else ci * taps, order.width, order.tail, order.last, order.rows, *addresses,
-    ]  # fmt: skip
+    inner, inner_channel, outer_channel = (0, taps, 0) if forward else (taps, 0, 1)
+    row_inner, row_outer, scale, tap_index = tables
+    return dict(
+        items=order.groups * order.panels * pieces, panels=order.panels, pieces=pieces, piece=piece,
+        lanes=co if forward else ci, reduced_channels=order.reduced_channels, chunk=order.chunk, taps=taps,
+        inner=inner, inner_channel=inner_channel, outer_channel=outer_channel, stride_group=co * ci * taps,
+        stride_lane=ci * taps if forward else taps, stride_outer=ci * taps,
+        stride_channel=taps if forward else ci * taps, width=order.width, tail=order.tail, last=order.last,
+        rows=order.rows, row_inner=row_inner, row_outer=row_outer, scale=scale, tap_index=tap_index,
+    )  # fmt: skip
 
 
 def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, dots: bool) -> None:
@@ -144,10 +184,10 @@ def emit_weights(k: Module, source: Type, number: Type, lanes: int, form: str, d
         )
 
 
-def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) -> Function:
+def _emit_panel(k: Module, params: Params[WeightsFields], lanes: int, form: str, dots: bool) -> Function:
     """Channels `first` to `stop` (pieces and chunks are whole vectors of them) of one panel, which is at `target`. A
     few rows before `first` may be written, too, with what belongs there."""
-    number = params.fields["packed"].of
+    number = params.types["packed"].of
     signature = [("words", ptr(i64)), *((name, i64) for name in ("group", "panel", "first", "stop"))]
     signature.append(("target", ptr(number)))
     with k.function("weights_panel", signature, inline=False, export=True, distinct=False) as made:
@@ -176,7 +216,7 @@ def _emit_panel(k: Module, params: Params, lanes: int, form: str, dots: bool) ->
     return f
 
 
-def _noted(f: Function, p, values: list[Value]) -> list[Value]:  # noqa: ANN001
+def _noted(f: Function, p: WeightsFields, values: list[Value]) -> list[Value]:
     """These vectors; `p.sum` remembers whether some number of them is not finite: their sum is not, then. (Nor may it
     be where they are very large; what is done about it does no harm.)"""
     total = values
@@ -186,7 +226,9 @@ def _noted(f: Function, p, values: list[Value]) -> list[Value]:  # noqa: ANN001
     return values
 
 
-def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop: Value, lanes: int) -> None:  # noqa: ANN001
+def _channel(
+    f: Function, p: WeightsFields, start: Pointer, target: Pointer, first: Value, stop: Value, lanes: int
+) -> None:
     """A row of a transposed panel, whose vectors hold reduced channels: tiles of them × taps, transposed."""
     with f.if_(p.stride_channel == 1), f.loop(first, stop, lanes, sure=True) as c:
         some = f.mask(stop - c, lanes, start.of)
@@ -205,7 +247,7 @@ def _channel(f: Function, p, start: Pointer, target: Pointer, first: Value, stop
                 line[p.tap_index[t + q].load() * stride].store(transposed[q * lanes].load(lanes), mask=mask)
 
 
-def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, lanes: int) -> None:  # noqa: ANN001
+def _copy(f: Function, p: WeightsFields, start: Pointer, target: Pointer, width, there, outer, lanes: int) -> None:  # noqa: ANN001
     """Lanes are neighbours in memory (a single tap's dgrad): a row a channel."""
     mask = f.mask(there, lanes, start.of)
     with f.loop(*outer, sure=True) as o:
@@ -215,7 +257,7 @@ def _copy(f: Function, p, start: Pointer, target: Pointer, width, there, outer, 
         target[o * width].store(value)
 
 
-def _line(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+def _line(f: Function, p: WeightsFields, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
     """One tap: tiles of lanes × channels, transposed into rows that follow each other; the last tile is moved back."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
     with f.loop(*span, lanes, sure=True) as first:
@@ -228,7 +270,10 @@ def _line(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span,
             row = row[width]
 
 
-def _transpose(f: Function, p, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
+def _transpose(
+    f: Function, p: WeightsFields, start: Pointer, target: Pointer, width: Value, lane: Value, o: Value, span: tuple,
+    lanes: int,
+) -> None:  # fmt: skip
     """Tiles of lanes × inner, transposed, into the rows that the tables say; the last lane stands in for those
     beyond."""
     sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]

@@ -17,9 +17,25 @@ first cache while the tiles pass by.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    AxisTables,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    i64,
+    ptr,
+    vec,
+    word_group,
+)
 from ..language.loops import divide
 from .microkernel import Microkernel, broadcast, lines, store, vectors
 
@@ -30,61 +46,111 @@ _AXES = "ndhw"
 _FRAME = 3 * len(_AXES)
 
 
-def product_params(source: Type, number: Type, direct: bool) -> Params:
-    """The words of `product`. `left_*` and `right_*` with an axis are the strides of one result step, in numbers.
+@word_group
+class PixelAxes(NamedTuple):
+    """A number for the images and for each spatial axis."""
 
-    Of a packed operand these are the packed tile's, whose panels of `*_panel` channels lie `*_next` apart; of one that
-    is read in place the array's. `*_image`, `*_group` and `*_channel` are always the array's. `direct` sums are the
-    weight."""
-    fields: dict[str, Type] = {"left": ptr(source), "right": ptr(source)}
-    fields |= {"sums": ptr(source if direct else number), "scratch": ptr(number)}
-    words = [
-        "scratch_size",
-        "left_size",
-        "chunks",
-        "groups",
-        "right_parts",
-        "left_parts",
-        "tiles",
-        "taps",
-        "panels",
-        "row",
-        "weight",
-    ]
-    words += ["images", "blocks"]
-    words += [f"{name}_{axis}" for name in ("out", "block", "count") for axis in _AXES]
-    for side in ("left", "right"):
-        words += [f"{side}_{axis}" for axis in _AXES]
-        words += [
-            f"{side}_image",
-            f"{side}_group",
-            f"{side}_channel",
-            f"{side}_part",
-            f"{side}_channels",
-            f"{side}_pack",
-            f"{side}_panel",
-            f"{side}_next",
-            f"{side}_extent",
-        ]
-    fields |= dict.fromkeys(words, i64)
-    tables = [
-        "tile_table",
-        "tap_table",
-        "taps_d",
-        "taps_h",
-        "taps_w",
-        "panel_table",
-        "left_descriptor",
-        "right_descriptor",
-    ]
-    return Params(**fields, **dict.fromkeys(tables, ptr(i64)))
+    n: Value
+    d: Value
+    h: Value
+    w: Value
 
 
-def finish_params(number: Type, result: Type) -> Params:
-    """The words of `finish`: see `_emit_finish`."""
-    words = ["items", "panels", "parts", "part", "group", "chunks", "chunk_size", "item_size", "rows", "result_group"]
-    fields = {"sums": ptr(number), "result": ptr(result), **dict.fromkeys(words, i64)}
-    return Params(**fields, row_table=ptr(i64), panel_table=ptr(i64))
+@word_group
+class OperandWords(NamedTuple):
+    """An operand: the distances of one result step along each axis; of image, group and channel; the channels of a
+    part and all; who packs it (0: nobody), panels of `panel` channels `panel_step` apart, `extent` channels at once.
+
+    The distances along axes are those of the packed tile where it is packed, else the array's; `image`, `group` and
+    `channel` are always the array's."""
+
+    n: Value
+    d: Value
+    h: Value
+    w: Value
+    image: Value
+    group: Value
+    channel: Value
+    part: Value
+    channels: Value
+    packer: Value
+    panel: Value
+    panel_step: Value
+    extent: Value
+
+
+class ProductFields(Fields):
+    """The words of `product`; distances are in numbers.
+
+    tap_tables: of each tap along an axis (offset, first and last result inside); tile_table, tap_table, panel_table: as
+    `backends.cpu.product_wgrad` makes them. Sums that are direct are the weight."""
+
+    left: Array
+    right: Array
+    sums: Array
+    scratch: Array
+    scratch_size: Word
+    left_size: Word
+    chunks: Word
+    groups: Word
+    right_parts: Word
+    left_parts: Word
+    tiles: Word
+    taps: Word
+    panels: Word
+    row: Word
+    weight: Word
+    images: Word
+    blocks: Word
+    out: PixelAxes
+    block: PixelAxes
+    count: PixelAxes
+    left_side: OperandWords
+    right_side: OperandWords
+    tile_table: Table
+    tap_table: Table
+    tap_tables: AxisTables
+    panel_table: Table
+    left_descriptor: Table
+    right_descriptor: Table
+
+    # Beside the words, while the kernel is emitted.
+    frame: Pointer
+    scratch_left: Pointer
+    scratch_right: Pointer
+    here: Pointer
+    tile_width: int
+    size: int
+    next_panel: Value
+
+
+class FinishFields(Fields):
+    """The words of `finish`: see `_emit_straight`."""
+
+    sums: Array
+    result: Array
+    items: Word
+    panels: Word
+    parts: Word
+    part: Word
+    group: Word
+    chunks: Word
+    chunk_size: Word
+    item_size: Word
+    rows: Word
+    result_group: Word
+    row_table: Table
+    panel_table: Table
+
+
+def product_params(source: Type, number: Type, direct: bool) -> Params[ProductFields]:
+    """The words of `product` for these types; `direct` sums are the weight."""
+    return Params(ProductFields, left=source, right=source, sums=source if direct else number, scratch=number)
+
+
+def finish_params(number: Type, result: Type) -> Params[FinishFields]:
+    """The words of `finish` for these types."""
+    return Params(FinishFields, sums=number, result=result)
 
 
 def emit_wgrad(
@@ -198,42 +264,47 @@ def _emit_product(
                 _emit_block(f, p, tile, packed, direct, block, block == begin, group, left_part, right_part)
 
 
-def _emit_block(f, p, tile, packed, direct, block, first, group, left_part, right_part) -> None:  # noqa: ANN001
-    rest, w = divide(block, p.count_w)
-    rest, h = divide(rest, p.count_h)
-    n, d = divide(rest, p.count_d)
+def _emit_block(
+    f: Function, p: ProductFields, tile: Function, packed: tuple[bool, bool], direct: bool, block: Value, first: Value,
+    group: Value, left_part: Value, right_part: Value,
+) -> None:  # fmt: skip
+    rest, w = divide(block, p.count.w)
+    rest, h = divide(rest, p.count.h)
+    n, d = divide(rest, p.count.d)
     numbers = (n, d, h, w)
-    origin = [number * getattr(p, f"block_{axis}") for number, axis in zip(numbers, _AXES)]
-    extent = [f.min(getattr(p, f"block_{axis}"), getattr(p, f"out_{axis}") - o) for axis, o in zip(_AXES, origin)]
+    origin = [number * size for number, size in zip(numbers, p.block)]
+    extent = [f.min(size, out - o) for size, out, o in zip(p.block, p.out, origin)]
     operands, others = [], []
-    for side, is_packed, scratch, part in (
-        ("left", packed[0], p.scratch_left, left_part),
-        ("right", packed[1], p.scratch_right, right_part),
+    for is_left, array, side, descriptor, scratch, part in (
+        (True, p.left, p.left_side, p.left_descriptor, p.scratch_left, left_part),
+        (False, p.right, p.right_side, p.right_descriptor, p.scratch_right, right_part),
     ):
-        get = lambda name: getattr(p, f"{side}_{name}")  # noqa: B023, E731
         # The last part is moved back so that it is as long as the others.
-        channel = f.min(part * get("part"), get("channels") - get("part"))
+        channel = f.min(part * side.part, side.channels - side.part)
         if direct:
-            p.here = p.here[channel * (p.row if side == "left" else 1)]
-            others.append(part * get("part") - channel)
-        start = getattr(p, side)[origin[0] * get("image") + group * get("group") + channel * get("channel")]
-        if not is_packed:
-            for o, axis in zip(origin[1:], _AXES[1:]):
-                start = start[o * get(axis)]
+            p.here = p.here[channel * (p.row if is_left else 1)]
+            others.append(part * side.part - channel)
+        start = array[origin[0] * side.image + group * side.group + channel * side.channel]
+        if not packed[0 if is_left else 1]:
+            for o, step in zip(origin[1:], (side.d, side.h, side.w)):
+                start = start[o * step]
             operands.append(start)
             continue
-        with f.loop(0, extent[0]) as i, f.loop(0, get("part"), get("extent")) as c:
+        with f.loop(0, extent[0]) as i, f.loop(0, side.part, side.extent) as c:
             # The last panel of a result's own tiles is moved back so that it is as long as the others.
-            first_channel = f.min(c, get("part") - get("panel")) if direct else c
-            packed_tile = scratch[i * get("n") + c // get("panel") * get("next")]
-            source = start[i * get("image") + first_channel * get("channel")]
-            count = f.min(get("extent"), get("part") - first_channel)
-            f.call_address(get("pack"), get("descriptor"), source, packed_tile, *numbers[1:], count)
+            first_channel = f.min(c, side.part - side.panel) if direct else c
+            packed_tile = scratch[i * side.n + c // side.panel * side.panel_step]
+            source = start[i * side.image + first_channel * side.channel]
+            count = f.min(side.extent, side.part - first_channel)
+            f.call_address(side.packer, descriptor, source, packed_tile, *numbers[1:], count)
         operands.append(scratch)
     _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, others)
 
 
-def _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, others) -> None:  # noqa: ANN001
+def _emit_tiles(
+    f: Function, p: ProductFields, tile: Function, packed: tuple[bool, bool], direct: bool, operands: list[Pointer],
+    origin: list[Value], extent: list[Value], first: Value, others: list[Value],
+) -> None:  # fmt: skip
     """All tiles of a block: for each panel of the right operand, tap by tap. Of a `direct` result the first rows and
     columns of a part are those of `others`, as many as the part was moved back."""
     with f.loop(0, p.panels) as panel:
@@ -241,22 +312,22 @@ def _emit_tiles(f, p, tile, packed, direct, operands, origin, extent, first, oth
         for i, count in enumerate(others):
             skipped = f.min(f.max(count - column, 0), p.tile_width) if i else count
             p.frame[_FRAME + i].store(skipped)
-        right = operands[1][panel * p.right_next if packed[1] else column]
+        right = operands[1][panel * p.right_side.panel_step if packed[1] else column]
         tiles, sums = f.var(ptr(i64), p.tile_table), f.var(p.here.type, p.here)
         sums.value = p.here[column if direct else panel * p.next_panel]
         with f.loop(0, p.taps) as tap:
             entry = p.tap_table[tap * 4]
             left, across, counts = operands[0], right, [extent[0]]
-            for index, axis in enumerate(_AXES[1:], 1):
-                target_ = getattr(p, f"taps_{axis}")[entry[index - 1].load() * 3]
+            left_steps, right_steps = list(p.left_side[: len(_AXES)]), list(p.right_side[: len(_AXES)])
+            for index, table in enumerate(p.tap_tables, 1):
+                target_ = table[entry[index - 1].load() * 3]
                 begin = f.max(target_[1].load(), origin[index])
                 counts.append(f.max(f.min(target_[2].load(), origin[index] + extent[index]) - begin, 0))
                 moved = begin - origin[index]
-                left = left[target_[0].load() + moved * getattr(p, f"left_{axis}")]
-                across = across[moved * getattr(p, f"right_{axis}")]
-            steps = [[getattr(p, f"{side}_{axis}") for axis in _AXES] for side in ("left", "right")]
-            _flatten(f, counts, steps)
-            for i, word in enumerate([*counts, *steps[0], *steps[1]]):
+                left = left[target_[0].load() + moved * left_steps[index]]
+                across = across[moved * right_steps[index]]
+            _flatten(f, counts, [left_steps, right_steps])
+            for i, word in enumerate([*counts, *left_steps, *right_steps]):
                 p.frame[i].store(word)
             here, table, count = sums.value, tiles.value, entry[3].load()
             f.call(tile, left, across, here, p.frame, table, count, first.to(i64), p.row)
@@ -278,7 +349,7 @@ def _flatten(f: Function, counts: list, steps: list[list]) -> None:
         counts[outer] = f.select(joined, f.min(counts[outer], 1), counts[outer])
 
 
-def _chunk_sums(f: Function, p, targets: list[Pointer], lanes: int, number: Type) -> list[Value]:  # noqa: ANN001
+def _chunk_sums(f: Function, p: FinishFields, targets: list[Pointer], lanes: int, number: Type) -> list[Value]:
     """The sums at some offsets, chunk after chunk."""
     totals = [f.var(vec(number, lanes), target_.load(lanes)) for target_ in targets]
     with f.loop(1, p.chunks) as chunk:
@@ -320,7 +391,7 @@ def _emit_transposed(k: Module, register: RegisterBlock, number: Type, result: T
                     target[(column + v + r) * p.rows + row].store(value.to(result), mask=mask)
 
 
-def _finish_item(f: Function, p, item: Value, width: int) -> tuple:  # noqa: ANN001
+def _finish_item(f: Function, p: FinishFields, item: Value, width: int) -> tuple:
     """First column of the item, the first that is its own and the end of those (parts and panels that were moved back
     begin with another's), its sums, and the weight of its group."""
     rest, panel = divide(item, p.panels)

@@ -19,7 +19,22 @@ from functools import cache
 from math import lcm
 from typing import NamedTuple
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr
+from ..language.ir import (
+    Array,
+    Axes,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    f32,
+    i64,
+    ptr,
+)
 from ..plan.target import Target
 from ..plan.winograd import Winograd, by_columns
 from .microkernel import Microkernel, broadcast, lines, store, vectors
@@ -27,34 +42,84 @@ from .pack import emit_pack
 from .winograd import both_ways, emit_transform
 
 
-@cache
-def transform_params(stored: Type) -> Params:
+class TransformFields(Fields):
     """The words of "transform".
 
     Units `first` … `first + count` of (image, block); `point` numbers from one ξ to the next, `hop` from one panel of
     `panel` channels to the next; `chunk` is a multiple of `panel`. `energies` are two numbers a unit."""
-    return Params(
-        descriptor=ptr(i64), source=ptr(stored), transformed=ptr(f32), scratch=ptr(f32),
-        first=i64, count=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64,
-        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64,
-        packed_d=i64, rows=i64, columns=i64, tile_table_h=ptr(i64), tile_table_w=ptr(i64),
-        packed_plane=i64, packed_row=i64, leading_dimension=i64, packed_size=i64, panel=i64, hop=i64, point=i64,
-        energies=ptr(f32),
-    )  # fmt: skip
+
+    descriptor: Table
+    source: Array
+    transformed: Array
+    scratch: Array
+    first: Word
+    count: Word
+    blocks: Axes
+    image_stride: Word
+    channel_stride: Word
+    channels: Word
+    chunk: Word
+    packed_d: Word
+    rows: Word
+    columns: Word
+    tile_table_h: Table
+    tile_table_w: Table
+    packed_plane: Word
+    packed_row: Word
+    leading_dimension: Word
+    packed_size: Word
+    panel: Word
+    hop: Word
+    point: Word
+    energies: Array
 
 
-SUM = Params(
-    x=ptr(f32), y=ptr(f32), sums=ptr(f32), taps=i64, depth_index=ptr(i64), points=i64, panels=i64, channels=i64,
-    rows=i64,
-    depths=i64, tiles=i64, next_x=i64, next_y=i64, point_x=i64, point_y=i64, add=i64,
-)  # fmt: skip
-"""`rows` are the channels rounded up: the rows of a panel's sums."""
+class SumFields(Fields):
+    """The words of "sum"; `rows` are the channels rounded up: the rows of a panel's sums."""
+
+    x: Array
+    y: Array
+    sums: Array
+    taps: Word
+    depth_index: Table
+    points: Word
+    panels: Word
+    channels: Word
+    rows: Word
+    depths: Word
+    tiles: Word
+    next_x: Word
+    next_y: Word
+    point_x: Word
+    point_y: Word
+    add: Word
+
+
+class FinishFields(Fields):
+    """The words of "finish"."""
+
+    sums: Array
+    w: Array
+    channels: Word
+    results: Word
+    panels: Word
+    point: Word
+    stride: Word
+
+
+SUM = Params(SumFields, x=f32, y=f32, sums=f32)
 
 
 @cache
-def finish_params(stored: Type) -> Params:
-    """The words of "finish"."""
-    return Params(sums=ptr(f32), w=ptr(stored), channels=i64, results=i64, panels=i64, point=i64, stride=i64)
+def transform_params(stored: Type) -> Params[TransformFields]:
+    """The words of "transformed" for arrays of this type."""
+    return Params(TransformFields, source=stored, transformed=f32, scratch=f32, energies=f32)
+
+
+@cache
+def finish_params(stored: Type) -> Params[FinishFields]:
+    """The words of "finish" for a weight of this type."""
+    return Params(FinishFields, sums=f32, w=stored)
 
 
 class GradientForm(NamedTuple):
@@ -99,9 +164,9 @@ def emit_operand(target: Target, form: GradientForm, operand: str, pack_form: st
         packed_tile = p.scratch[p.ticket.fetch_add(1) * p.packed_size]
         with f.dynamic_loop(p.next, p.count) as item:
             unit = p.first + item
-            w, above = unit % p.blocks_w, unit // p.blocks_w
-            h, above = above % p.blocks_h, above // p.blocks_h
-            d, image = above % p.blocks_d, above // p.blocks_d
+            w, above = unit % p.blocks.w, unit // p.blocks.w
+            h, above = above % p.blocks.h, above // p.blocks.h
+            d, image = above % p.blocks.d, above // p.blocks.d
             target_ = p.transformed[item * p.rows * p.columns * p.panel]
             total, largest = f.var(f32, 0.0), f.var(f32, 0.0)
             with f.loop(0, p.channels, p.chunk, sure=True) as c:
@@ -197,7 +262,7 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
 
 
 def _transpose_tile(
-    f: Function, p, form: GradientForm, transposed: Pointer, w: Pointer, count: Value, results: Value,  # noqa: ANN001
+    f: Function, p: FinishFields, form: GradientForm, transposed: Pointer, w: Pointer, count: Value, results: Value,
 ) -> None:  # fmt: skip
     """Tiles of `lanes` taps × `lanes` output channels, transposed, so that a channel's taps are neighbours."""
     lanes, numbers = form.lanes, count * form.taps

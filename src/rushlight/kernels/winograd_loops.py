@@ -18,7 +18,24 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Axes,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Real,
+    Table,
+    Type,
+    Value,
+    Word,
+    f32,
+    f64,
+    i64,
+    vec,
+)
 from ..plan.target import Target
 from .pack import emit_pack
 from .winograd import Form, emit_data, emit_empty, emit_product, emit_result
@@ -36,8 +53,7 @@ from .winograd_watch import (
 )
 
 
-@cache
-def layer_params(stored: Type) -> Params:
+class LayerFields(Fields):
     """The words of "winograd".
 
     `capacity` is the number of tiles that transformed data and sums have room for, `thread_size` the scratch of one
@@ -54,21 +70,77 @@ def layer_params(stored: Type) -> Params:
     a block is loud and where a weight is not finite. `windows` is where, in a thread's scratch, it says which windows
     hold anything. Result u reads the source at `u·stride − low`, `+ dilation`, …, of `size` positions; `kernel` are the
     taps of all classes together."""
-    return Params(
-        descriptor=ptr(i64), source=ptr(stored), filter=ptr(f32), bias=ptr(f32), out=ptr(stored), scratch=ptr(f32),
-        low=f64,
-        images=i64, group=i64, blocks_d=i64, blocks_h=i64, blocks_w=i64, parts=i64,
-        image_stride=i64, channel_stride=i64, channels=i64, chunk=i64, width=i64, reduced_channels=i64,
-        output_channels=i64,
-        packed_d=i64, depths=i64, block_d=i64, taps_d=i64, base_d=ptr(i64), depth_table=ptr(i64), rows=i64, columns=i64,
-        tile_table_h=ptr(i64), tile_table_w=ptr(i64), extent_h=i64, extent_w=i64, step_h=i64, step_w=i64,
-        out_h=i64, out_w=i64, panels=i64, group_panels=i64, out_image=i64, out_d=i64, out_row=i64, out_pixel=i64,
-        packed_row=i64, leading_dimension=i64, packed_size=i64, capacity=i64, point=i64, weight=i64, thread_size=i64,
-        statistics=ptr(f64), windows=i64,
-        kernel_h=i64, stride_h=i64, low_h=i64, dilation_h=i64, size_h=i64,
-        kernel_w=i64, stride_w=i64, low_w=i64, dilation_w=i64, size_w=i64,
-        fuse=i64, weight_descriptor=ptr(i64), weight_blocks=i64, weight_offset=i64, transposed_offset=i64,
-    )  # fmt: skip
+
+    descriptor: Table
+    source: Array
+    filter: Array
+    bias: Array
+    out: Array
+    scratch: Array
+    low: Real
+    images: Word
+    group: Word
+    blocks: Axes
+    parts: Word
+    image_stride: Word
+    channel_stride: Word
+    channels: Word
+    chunk: Word
+    width: Word
+    reduced_channels: Word
+    output_channels: Word
+    packed_d: Word
+    depths: Word
+    block_d: Word
+    taps_d: Word
+    base_d: Table
+    depth_table: Table
+    rows: Word
+    columns: Word
+    tile_table_h: Table
+    tile_table_w: Table
+    extent_h: Word
+    extent_w: Word
+    step_h: Word
+    step_w: Word
+    out_h: Word
+    out_w: Word
+    panels: Word
+    group_panels: Word
+    out_image: Word
+    out_d: Word
+    out_row: Word
+    out_pixel: Word
+    packed_row: Word
+    leading_dimension: Word
+    packed_size: Word
+    capacity: Word
+    point: Word
+    weight: Word
+    thread_size: Word
+    statistics: Array
+    windows: Word
+    kernel_h: Word
+    stride_h: Word
+    low_h: Word
+    dilation_h: Word
+    size_h: Word
+    kernel_w: Word
+    stride_w: Word
+    low_w: Word
+    dilation_w: Word
+    size_w: Word
+    fuse: Word
+    weight_descriptor: Table
+    weight_blocks: Word
+    weight_offset: Word
+    transposed_offset: Word
+
+
+@cache
+def layer_params(stored: Type) -> Params[LayerFields]:
+    """The words of "winograd" for arrays of this type."""
+    return Params(LayerFields, source=stored, filter=f32, bias=f32, out=stored, scratch=f32, statistics=f64)
 
 
 def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
@@ -86,14 +158,14 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
         sums = transformed[p.packed_d * point * form.points]
         p.own, p.transposed, p.held = mine[p.weight_offset], mine[p.transposed_offset], mine[p.windows].to(i64)
         p.groups, statistics = p.channels // p.reduced_channels, Statistics(f)
-        blocks = p.blocks_d * p.blocks_h * p.blocks_w
+        blocks = p.blocks.d * p.blocks.h * p.blocks.w
         groups = f.ceil_div(p.images, p.group)
         ends = p.statistics[p.images * blocks * len(STATISTICS)]
         with f.dynamic_loop(p.next, groups * blocks * p.parts) as item:
             part, rest = item % p.parts, item // p.parts
             block, group = rest % blocks, rest // blocks
-            w, upper = block % p.blocks_w, block // p.blocks_w
-            h, d = upper % p.blocks_h, upper // p.blocks_h
+            w, upper = block % p.blocks.w, block // p.blocks.w
+            h, d = upper % p.blocks.h, upper // p.blocks.h
             first = group * p.group
             count = f.min(p.images - first, p.group)
             origin = (d, h, w)
@@ -125,7 +197,7 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
 
 
 def _spread(
-    f: Function, p, form: Form, calls: tuple, source: Pointer, packed_tile: Pointer,  # noqa: ANN001
+    f: Function, p: LayerFields, form: Form, calls: tuple, source: Pointer, packed_tile: Pointer,
     transformed: Pointer, origin: tuple,
     statistics: Statistics, windows: Pointer,
 ) -> None:  # fmt: skip
@@ -165,8 +237,8 @@ def _spread(
 
 
 def _look(
-    f: Function, p, form: Form, calls: list, chunk: tuple, start: Pointer, energy: Value, steps: list[Value],  # noqa: ANN001
-    taps: list[Value], watched: Value, statistics: Statistics, windows: Pointer,
+    f: Function, p: LayerFields, form: Form, calls: list, chunk: tuple, start: Pointer, energy: Value,
+    steps: list[Value], taps: list[Value], watched: Value, statistics: Statistics, windows: Pointer,
 ) -> None:  # fmt: skip
     """What the chunk's channels of a tile hold, group by group, where the tile is in the image."""
     pixels, bits = calls
@@ -192,8 +264,8 @@ def _look(
 
 
 def _panel(
-    f: Function, p, form: Form, calls: tuple, transformed: Pointer, sums: Pointer, panel: Value, out: Pointer,  # noqa: ANN001
-    count: Value, origin: tuple,
+    f: Function, p: LayerFields, form: Form, calls: tuple, transformed: Pointer, sums: Pointer, panel: Value,
+    out: Pointer, count: Value, origin: tuple,
 ) -> None:  # fmt: skip
     """All depths and tiles of one panel of output channels."""
     products, result, empty = calls
@@ -220,7 +292,7 @@ def _panel(
             _results(f, p, form, (result, empty), sums[first * form.panel], base, channels, (h, w), (held, z))
 
 
-def _watch_weights(f: Function, p, form: Form, sums: Pointer, channels: Value, found: Pointer) -> None:  # noqa: ANN001
+def _watch_weights(f: Function, p: LayerFields, form: Form, sums: Pointer, channels: Value, found: Pointer) -> None:
     """Finds 1 where the sums of an item's first tile, whose data are finite, are not."""
     with f.loop(0, form.panel, form.lanes) as v:
         total = f.var(vec(f32, form.lanes), 0.0)
@@ -232,8 +304,8 @@ def _watch_weights(f: Function, p, form: Form, sums: Pointer, channels: Value, f
 
 
 def _products(
-    f: Function, p, form: Form, products: list, transformed: Pointer, weight: Pointer, sums: Pointer, add: Value,  # noqa: ANN001
-    tiles: Value,
+    f: Function, p: LayerFields, form: Form, products: list, transformed: Pointer, weight: Pointer, sums: Pointer,
+    add: Value, tiles: Value,
 ) -> None:  # fmt: skip
     """All tiles: many rows at a time while there are many, then the smallest count that takes the rest."""
     most, whole = products[0]
@@ -250,7 +322,7 @@ def _products(
 
 
 def _results(
-    f: Function, p, form: Form, calls: tuple, sums: Pointer, out: Pointer, channels: tuple, origin: tuple,  # noqa: ANN001
+    f: Function, p: LayerFields, form: Form, calls: tuple, sums: Pointer, out: Pointer, channels: tuple, origin: tuple,
     held: tuple,
 ) -> None:  # fmt: skip
     """The tiles of one image's block that have results; `channels` are how many, and their bias; `held` which windows

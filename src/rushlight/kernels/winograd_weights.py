@@ -17,27 +17,66 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-from ..language.ir import Function, Module, Params, Pointer, Type, Value, f32, i64, ptr, vec
+from ..language.ir import (
+    Array,
+    Fields,
+    Function,
+    Module,
+    Params,
+    Pointer,
+    Table,
+    Type,
+    Value,
+    Word,
+    f32,
+    i64,
+    ptr,
+    vec,
+)
 from ..plan.target import Target
 from ..plan.winograd import Step, Transform
 from .weights import PREFETCH_DISTANCE, load_transposed
 from .winograd import Form, both_ways
 
 
-@cache
-def filter_params(stored: Type) -> Params:
+class FilterFields(Fields):
     """The words of "filter"; distances are in numbers.
 
     `panels` counts those of all groups; `channels` and `results` are those of one; `point` is the distance from one ξ
     to the next; `block` channels are transposed at a time, in a thread's part of `scratch`, which is `room`; `order`
     has the index of each tap of each depth tap among the `taps`, −1 for none; the others are a `TransposeLoop`."""
-    return Params(
-        w=ptr(stored), filter=ptr(f32), scratch=ptr(f32), room=i64, order=ptr(i64),
-        channels=i64, results=i64, panels=i64, group_panels=i64, depth_taps=i64, taps=i64, point=i64,
-        blocks=i64, block=i64, group=i64, lane=i64, channel=i64,
-        inner=i64, inner_channel=i64, inner_step=i64, inner_row=i64,
-        outer=i64, outer_channel=i64, outer_step=i64, outer_row=i64,
-    )  # fmt: skip
+
+    w: Array
+    filter: Array
+    scratch: Array
+    room: Word
+    order: Table
+    channels: Word
+    results: Word
+    panels: Word
+    group_panels: Word
+    depth_taps: Word
+    taps: Word
+    point: Word
+    blocks: Word
+    block: Word
+    group: Word
+    lane: Word
+    channel: Word
+    inner: Word
+    inner_channel: Word
+    inner_step: Word
+    inner_row: Word
+    outer: Word
+    outer_channel: Word
+    outer_step: Word
+    outer_row: Word
+
+
+@cache
+def filter_params(stored: Type) -> Params[FilterFields]:
+    """The words of "filter" for a weight of this type."""
+    return Params(FilterFields, w=stored, filter=f32, scratch=f32)
 
 
 class TransposeLoop(NamedTuple):
@@ -108,7 +147,8 @@ def _emit_panel(k: Module, form: Form, transform: Function) -> Function:
 
 
 def _transpose_tile(
-    f: Function, p, source: Pointer, v: Value, there: Value, transposed: Pointer, count: Value, form: Form,  # noqa: ANN001
+    f: Function, p: FilterFields, source: Pointer, v: Value, there: Value, transposed: Pointer, count: Value,
+    form: Form,
 ) -> None:  # fmt: skip
     """A vector of the panel for all channels and taps of a block: lanes v, v + 1, … of the `there` that exist; lanes
     beyond hold any number. Where lanes are no neighbours, those of a run are."""

@@ -39,7 +39,20 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from . import lanes as _lanes
-from .params import Fields, Params
+from .params import (
+    Array,
+    Axes,
+    AxisTables,
+    F,
+    Fields,
+    Params,
+    Real,
+    Table,
+    Word,
+    index_of,
+    size_of,
+    word_group,
+)
 from .types import (
     BY_NAME,
     Type,
@@ -66,8 +79,38 @@ if TYPE_CHECKING:
     from ..plan.target import Target
 
 __all__ = [
-    "BY_NAME", "Fields", "Function", "Mask", "Module", "Params", "Pointer", "Value", "Variable",
-    "bf16", "element", "f16", "f32", "f64", "i1", "i8", "i16", "i32", "i64", "i128", "like", "ptr", "vec",
+    "BY_NAME",
+    "Array",
+    "Axes",
+    "AxisTables",
+    "Fields",
+    "Function",
+    "Mask",
+    "Module",
+    "Params",
+    "Pointer",
+    "Real",
+    "Table",
+    "Value",
+    "Variable",
+    "Word",
+    "bf16",
+    "element",
+    "f16",
+    "f32",
+    "f64",
+    "i1",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "index_of",
+    "like",
+    "ptr",
+    "size_of",
+    "vec",
+    "word_group",
 ]  # fmt: skip
 
 Operand = Value | Pointer | int | float  # what an operation takes; Python numbers are constants
@@ -521,7 +564,7 @@ class Module:
             self.exports.append(name)
 
     @contextmanager
-    def kernel(self, name: str, params: Params, flushed: bool = True) -> Iterator[tuple[Function, Fields]]:
+    def kernel(self, name: str, params: Params[F], flushed: bool = True) -> Iterator[tuple[Function, F]]:
         """Define an exported kernel `void name(words)`: any number of threads call it at once, and share the work.
 
         Subnormals are zero inside, unless not `flushed`."""

@@ -103,7 +103,7 @@ def _fetch_add(address: int, number: int) -> int:
         return k
 
     before = ctypes.c_int64()
-    words = params.pack(address, number, ctypes.addressof(before))
+    words = params.pack(counter=address, number=number, before=ctypes.addressof(before))
     jit.kernel("fetch and add", build, target)["fetch_add"].call(words.buffer_info()[0])
     return before.value
 

@@ -47,6 +47,6 @@ def set_flush_denormal(mode: bool) -> bool:
         entry = jit.kernel("flush subnormals", build, target)["flush"]
     except (RuntimeError, ValueError, OSError):  # no compiler, no target, no memory for code
         return False
-    words = _PARAMS.pack(int(mode))
+    words = _PARAMS.pack(flush=mode)
     entry.call(words.buffer_info()[0])
     return True

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ... import runtime
-from ...kernels.bias import bias_params, emit_lines, emit_rows, emit_totals, totals_params
+from ...kernels.bias import SumsFields, TotalsFields, bias_params, emit_lines, emit_rows, emit_totals, totals_params
+from ...language.ir import index_of
 from ...plan.bias import Layout, layout_of, plan_bias
 from ...plan.target import Target
 from .kernels import kernel, number_types
 
 _FEW = 20_000
 """Numbers, up to which one thread is quicker than a team."""
+
+_Y, _SUMS = (index_of(SumsFields, name) for name in ("y", "sums"))
+_TOTALLED, _RESULT = (index_of(TotalsFields, name) for name in ("sums", "result"))
 
 
 class BiasCall:
@@ -30,8 +34,9 @@ class BiasCall:
         self.offsets = _offsets(layout)
         items = plan.chunks * plan.spans
         self.words = bias_params(stored, number).pack(
-            0, 0, runtime.address(self.offsets), items, plan.images, plan.group, plan.positions, plan.pieces,
-            plan.piece, plan.width, plan.spans, plan.span, plan.step, plan.extra,
+            y=None, sums=None, offsets=self.offsets, items=items, images=plan.images, group=plan.group,
+            positions=plan.positions, pieces=plan.pieces, piece=plan.piece, width=plan.width, spans=plan.spans,
+            span=plan.span, step=plan.step, extra=plan.extra,
         )  # fmt: skip
         title, emit = ("bias rows", emit_rows) if plan.inner == "channels" else ("bias lines", emit_lines)
         self.entry = kernel(target, title, emit, stored, number)["sums"]
@@ -40,7 +45,9 @@ class BiasCall:
         self.sums = None if rows == 1 and stored is number else (rows * self.channels,)
         if self.sums:
             self.totals = kernel(target, "bias totals", emit_totals, number, stored)["totals"]
-            self.totals_words = totals_params(number, stored).pack(0, 0, rows, self.channels)
+            self.totals_words = totals_params(number, stored).pack(
+                sums=None, result=None, rows=rows, channels=self.channels
+            )
             self.totals_threads = threads if self.sums[0] > _FEW else 1
 
     def __call__(self, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -49,11 +56,11 @@ class BiasCall:
         result = runtime.empty((self.channels,), self.dtype) if out is None else out
         sums = runtime.empty(self.sums, self.sums_dtype) if self.sums else result
         words = self.words[:]
-        words[2], words[3] = runtime.address(y), runtime.address(sums)
+        words[_Y], words[_SUMS] = runtime.address(y), runtime.address(sums)
         runtime.launch(self.entry, words, self.threads)
         if self.sums:
             words = self.totals_words[:]
-            words[2], words[3] = runtime.address(sums), runtime.address(result)
+            words[_TOTALLED], words[_RESULT] = runtime.address(sums), runtime.address(result)
             runtime.launch(self.totals, words, self.totals_threads)
         return result
 

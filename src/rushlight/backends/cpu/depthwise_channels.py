@@ -11,8 +11,17 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.depthwise_channels import RowPhase, Tile, emit_in_place, emit_packed, in_place_params, packed_params
+from ...kernels.depthwise_channels import (
+    PackedFields,
+    RowPhase,
+    Tile,
+    emit_in_place,
+    emit_packed,
+    in_place_params,
+    packed_params,
+)
 from ...kernels.pack import Gather
+from ...language.ir import index_of
 from ...plan.axes import Phase, interior
 from ...plan.blocking import AxisBlocks, PackedTiles, cut_axis
 from ...plan.depthwise_channels import Axis, DepthwiseChannelsPlan, gather_axes, gather_groups, plan_depthwise_channels
@@ -22,6 +31,11 @@ from ..protocol import Layout
 from .gathered import GatheredWeight, first_taps
 from .kernels import kernel, laid, number_types, pack_entry
 from .product import ProductCall
+
+# The first ones are the same of both kernels.
+_SOURCE, _WEIGHT, _BIAS, _RESULT, _SCRATCH = (
+    index_of(PackedFields, name) for name in ("source", "weight", "bias", "result", "scratch")
+)
 
 
 class DepthwiseChannelsCall:
@@ -80,11 +94,12 @@ class DepthwiseChannelsCall:
             padded = self.no_bias.copy()
             padded[: self.channels] = bias
             bias = padded
-        words[2], words[3], words[4], words[5] = address(source), address(packed), address(bias), address(result)
+        words[_SOURCE], words[_WEIGHT], words[_BIAS] = address(source), address(packed), address(bias)
+        words[_RESULT] = address(result)
         if not self.plan.in_place:
             if scratch is None:
                 scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
-            words[6] = address(scratch)
+            words[_SCRATCH] = address(scratch)
         runtime.launch(self.entry, words, self.threads_used)
         return result
 
@@ -116,14 +131,16 @@ class DepthwiseChannelsCall:
         row_block, piece = share_rows(spec.batch, rows, extent)
         row_blocks, pieces = -(-rows // row_block), -(-extent // piece)
         self.items = spec.batch * row_blocks * pieces
-        words = [
-            spec.batch, rows, h.result, first, pieces, piece, row_blocks, row_block,
-            plan.panels, plan.panels, 1, self.channels,
-            self.image_stride, self.result_steps[0] * d.result, self.result_steps[1], prod(taps) * plan.width,
-            delta_d[0], delta_h[0], delta_d[1], delta_h[1], self._prefetch_rows(h),
-        ]  # fmt: skip
-        addresses = [runtime.address(table) for table in self.tables]
-        self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
+        self.words = in_place_params(self.stored, self.number).pack(
+            source=None, weight=None, bias=None, result=None,
+            images=spec.batch, rows=rows, height=h.result, first=first, pieces=pieces, piece=piece,
+            row_blocks=row_blocks, row_block=row_block, panels=plan.panels, panel_group=plan.panels, panel_groups=1,
+            channels=self.channels, source_image=self.image_stride, result_image=self.result_steps[0] * d.result,
+            result_row=self.result_steps[1], panel_size=prod(taps) * plan.width,
+            delta_d=delta_d[0], delta_h=delta_h[0], weight_d=delta_d[1], weight_h=delta_h[1],
+            prefetch_rows=self._prefetch_rows(h),
+            table_d=self.tables[0], table_h=self.tables[1], table_w=self.tables[2],
+        )  # fmt: skip
 
     def _prefetch_rows(self, h: Axis) -> int:
         """Rows of the source that the next row of results adds, where arrays come from beyond the second cache."""
@@ -155,17 +172,19 @@ class DepthwiseChannelsCall:
         lists = self._combinations(blocks, (extents[1] * row, row, plan.width), packed_size)
         self.tables = [descriptor, *lists]
         self.items = spec.batch * prod(axis.count for axis in blocks) * plan.panels
-        words = [
-            self.packer.address, spec.batch, *(axis.block for axis in blocks), *(axis.count for axis in blocks),
-            plan.panels, plan.useful, self.channels, *(axis.first for axis in blocks),
-            self.image_stride, self.channel_stride, channels, groups.count * groups.source,
-            prod(spec.taps) * groups.source * plan.width, len(lists[0]),
-            row, extents[1] * row, packed_size, extents[0] * extents[1], extents[2], packed_tiles.row,
-            leading_dimension,
-            self.result_steps[0] * self.axes[0].result, *self.result_steps, self.scratch_size,
-        ]  # fmt: skip
-        addresses = [descriptor.address, *(runtime.address(table) for table in lists)]
-        self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
+        phase_table, taps, tap_rows, in_bounds = lists
+        self.words = packed_params(self.stored, self.number).pack(
+            source=None, weight=None, bias=None, result=None, scratch=None, packer=self.packer.address,
+            images=spec.batch, block=[axis.block for axis in blocks], count=[axis.count for axis in blocks],
+            panels=plan.panels, useful=plan.useful, channels=self.channels, first=[axis.first for axis in blocks],
+            source_image=self.image_stride, source_channel=self.channel_stride, panel_channels=channels,
+            source_channels=groups.count * groups.source, panel_size=prod(spec.taps) * groups.source * plan.width,
+            phases=len(phase_table), row=row, plane=extents[1] * row, packed_size=packed_size,
+            rows=extents[0] * extents[1], packed_w=extents[2], raw_row=packed_tiles.row,
+            raw_leading_dimension=leading_dimension, result_image=self.result_steps[0] * self.axes[0].result,
+            result_step=self.result_steps, scratch_size=self.scratch_size,
+            descriptor=descriptor.address, phase_table=phase_table, taps=taps, tap_rows=tap_rows, in_bounds=in_bounds,
+        )  # fmt: skip
 
     def _combinations(
         self, blocks: list[AxisBlocks], steps: tuple[int, int, int], packed_size: int

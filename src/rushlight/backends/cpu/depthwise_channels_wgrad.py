@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from ... import runtime
 from ...kernels.depthwise_channels_wgrad import (
+    FinishFields,
+    PackedFields,
     emit_finish,
     emit_in_place,
     emit_packed,
@@ -21,6 +24,7 @@ from ...kernels.depthwise_channels_wgrad import (
     packed_params,
 )
 from ...kernels.pack import Gather
+from ...language.ir import index_of
 from ...plan.axes import interior, plain_phase
 from ...plan.blocking import PackedTiles, cut_axis
 from ...plan.depthwise_channels import gather_axes, gather_groups, plan_depthwise_channels_wgrad
@@ -29,6 +33,10 @@ from ...plan.wgrad import tap_range
 from ...rules.spec import ConvSpec
 from .depthwise_channels import row_phase
 from .kernels import kernel, number_types, pack_entry
+
+# The first ones are the same of both kernels.
+_X, _Y, _SUMS, _SCRATCH = (index_of(PackedFields, name) for name in ("x", "y", "sums", "scratch"))
+_FINISHED, _RESULT = (index_of(FinishFields, name) for name in ("sums", "result"))
 
 
 class DepthwiseChannelsWgradCall:
@@ -55,8 +63,10 @@ class DepthwiseChannelsWgradCall:
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
         self.indices = self._indices()
         self.finish = kernel(target, "depthwise channels wgrad finish", emit_finish, self.number, self.stored)["finish"]
-        words = len(self.indices), plan.chunks, self.chunk_size, runtime.address(self.indices)
-        self.finish_words = finish_params(self.number, self.stored).pack(0, 0, *words)
+        self.finish_words = finish_params(self.number, self.stored).pack(
+            sums=None, result=None, count=len(self.indices), chunks=plan.chunks, chunk_size=self.chunk_size,
+            indices=self.indices,
+        )  # fmt: skip
         self.result_dtype = x.dtype
 
     def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -64,13 +74,13 @@ class DepthwiseChannelsWgradCall:
         result = runtime.empty(self.spec.w_shape, self.result_dtype) if out is None else out
         sums = runtime.empty((self.plan.chunks * self.chunk_size,), self.dtype)
         words = self.words[:]
-        words[2], words[3], words[4] = address(x), address(y), address(sums)
+        words[_X], words[_Y], words[_SUMS] = address(x), address(y), address(sums)
         if not self.plan.in_place:
             scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
-            words[5] = address(scratch)
+            words[_SCRATCH] = address(scratch)
         runtime.launch(self.entry, words, self.threads_used)
         words = self.finish_words[:]
-        words[2], words[3] = address(sums), address(result)
+        words[_FINISHED], words[_RESULT] = address(sums), address(result)
         runtime.launch(self.finish, words, self.threads_used if result.size > 20_000 else 1)
         return result
 
@@ -90,11 +100,12 @@ class DepthwiseChannelsWgradCall:
         counts = [-(-axis.result // block) for axis, block in zip(self.axes, plan.block)]
         taps = (1, 1, 1, *self.spec.taps)[-3:]
         delta = (self.tables[1][1, 0] - self.tables[1][0, 0]).item() if taps[1] > 1 else 0
-        words = self._common(counts, plan.block, steps, self.y_steps)
-        prefetch = int(self.spec.bytes > 4 * self.target.l2)
-        words += [*taps[:2], *interior(last.phases[0], last.source), delta, prefetch]
-        addresses = [runtime.address(table) for table in self.tables]
-        self.words = in_place_params(self.stored, self.number).pack(0, 0, 0, *words, *addresses)
+        inner_begin, inner_end = interior(last.phases[0], last.source)
+        self.words = in_place_params(self.stored, self.number).pack(
+            **self._common(counts, plan.block, steps, self.y_steps), taps_d=taps[0], taps_h=taps[1],
+            inner_begin=inner_begin, inner_end=inner_end, delta_h=delta,
+            prefetch=int(self.spec.bytes > 4 * self.target.l2), tap_d=self.tables[0], tap_h=self.tables[1],
+        )  # fmt: skip
 
     def _prepare_packed(self) -> None:
         plan, groups, lanes = self.plan, self.groups, self.target.lanes(self.number.bytes)
@@ -127,23 +138,27 @@ class DepthwiseChannelsWgradCall:
         taps = self._tap_offsets(blocks, (extents_x[1] * row, row, plan.width), packed_size)
         self.tables = [descriptor_x, descriptor_y, taps]
         counts = [axis.count for axis in blocks]
-        words = [
-            *self._common(counts, [axis.block for axis in blocks], [0, 0, 0], y_steps),
-            *(packer.address if packer else 0 for packer in self.packers),
-            self.x_channel, self.y_channel, channels, groups.count * groups.source, self.tap_groups,
-            self.scratch_size, raw_offset, y_offset, row, extents_x[1] * row, packed_size,
-            extents_x[0] * extents_x[1], extents_x[2], packed_tiles.row, leading_dimension,
-        ]  # fmt: skip
-        addresses = [descriptor_x.address, descriptor_y.address if descriptor_y else 0, runtime.address(taps)]
-        self.words = packed_params(self.stored, self.number).pack(0, 0, 0, 0, *words, *addresses)
+        packer_x, packer_y = (packer.address if packer else 0 for packer in self.packers)
+        self.words = packed_params(self.stored, self.number).pack(
+            **self._common(counts, [axis.block for axis in blocks], [0, 0, 0], y_steps), scratch=None,
+            packer_x=packer_x, packer_y=packer_y, x_channel=self.x_channel, y_channel=self.y_channel,
+            panel_channels=channels, source_channels=groups.count * groups.source, tap_groups=self.tap_groups,
+            scratch_size=self.scratch_size, raw_offset=raw_offset, y_offset=y_offset, row=row, plane=extents_x[1] * row,
+            packed_size=packed_size, rows=extents_x[0] * extents_x[1], packed_w=extents_x[2], raw_row=packed_tiles.row,
+            raw_leading_dimension=leading_dimension, descriptor_x=descriptor_x.address,
+            descriptor_y=descriptor_y.address if descriptor_y else None, taps=taps,
+        )  # fmt: skip
 
-    def _common(self, counts: list[int], block: list[int], x_steps: list[int], y_steps: list[int]) -> list[int]:
+    def _common(self, counts: list[int], block: list[int], x_steps: list[int], y_steps: list[int]) -> dict[str, Any]:
+        """The words that both kernels have."""
         plan = self.plan
-        return [
-            plan.chunks, plan.panels, -(-plan.panels // plan.panel_group), plan.panel_group, plan.useful, self.channels,
-            self.taps_size, self.spec.batch * prod(counts), *counts, *block, *(axis.result for axis in self.axes),
-            self.x_image, self.y_image, *x_steps, *y_steps,
-        ]  # fmt: skip
+        return dict(
+            x=None, y=None, sums=None, chunks=plan.chunks, panels=plan.panels,
+            panel_groups=-(-plan.panels // plan.panel_group), panel_group=plan.panel_group, useful=plan.useful,
+            channels=self.channels, taps_size=self.taps_size, blocks=self.spec.batch * prod(counts),
+            count=counts, block=block, out=[axis.result for axis in self.axes], x_image=self.x_image,
+            y_image=self.y_image, x_step=x_steps, y_step=y_steps,
+        )  # fmt: skip
 
     def _tap_offsets(self, blocks: list, steps: tuple[int, ...], packed_size: int) -> np.ndarray:
         """The packed index of each tap and source channel; the last one again where the last group is not full."""

@@ -12,8 +12,9 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.depthwise_rows import Form, depthwise_rows_params, emit_depthwise_rows
+from ...kernels.depthwise_rows import DepthwiseRowsFields, Form, depthwise_rows_params, emit_depthwise_rows
 from ...kernels.pack import axis_lines
+from ...language.ir import index_of
 from ...plan.blocking import AxisBlocks, cut_axis
 from ...plan.depthwise_channels import gather_axes, gather_groups
 from ...plan.depthwise_rows import DepthwiseRowsPlan, plan_depthwise_rows
@@ -22,6 +23,10 @@ from ...rules.spec import ConvSpec
 from ..protocol import Layout
 from .gathered import GatheredWeight, first_taps
 from .kernels import kernel, laid, number_types
+
+_SOURCE, _WEIGHTS, _BIAS, _OUT, _SCRATCH = (
+    index_of(DepthwiseRowsFields, name) for name in ("source", "weights", "bias", "out", "scratch")
+)
 
 
 class DepthwiseRowsCall:
@@ -60,14 +65,18 @@ class DepthwiseRowsCall:
         pieces = -(-self.channels // plan.piece)
         self.items = spec.batch * pieces * plan.parts
         self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
-        words = [
-            self.items, plan.parts, pieces, plan.piece, self.channels, groups.result, groups.source, image, channel,
-            self.scratch_size, packed_plane, len(table) // self.channels, prod(sizes), *extents[:2],
-            plan.leading_dimension,
-            blocks[0].count, blocks[1].count, *plan.block[:2], *sizes, len(blocks[2].packing.base[0]),
-        ]  # fmt: skip
-        addresses = [runtime.address(table) for table in self.tables]
-        self.words = depthwise_rows_params(self.stored, self.number).pack(0, 0, 0, 0, 0, *words, *addresses)
+        table_d, table_h, block_table_d, block_table_h, run_table, starts, entries, columns = self.tables
+        self.words = depthwise_rows_params(self.stored, self.number).pack(
+            source=None, weights=None, bias=None, out=None, scratch=None,
+            items=self.items, parts=plan.parts, pieces=pieces, piece=plan.piece, channels=self.channels,
+            output_channels=groups.result, reduced_channels=groups.source, image=image, channel=channel,
+            scratch_size=self.scratch_size, packed_plane=packed_plane, weight_size=len(table) // self.channels,
+            out_plane=prod(sizes), packed_d=extents[0], packed_h=extents[1], leading_dimension=plan.leading_dimension,
+            blocks_d=blocks[0].count, blocks_h=blocks[1].count, block_d=plan.block[0], block_h=plan.block[1],
+            out_d=sizes[0], out_h=sizes[1], out_w=sizes[2], taps_w=len(columns),
+            table_d=table_d, table_h=table_h, block_table_d=block_table_d, block_table_h=block_table_h,
+            run_table=run_table, starts=starts, entries=entries, columns=columns,
+        )  # fmt: skip
         self.no_bias = np.zeros(self.channels, self.dtype)
 
     @property
@@ -91,8 +100,8 @@ class DepthwiseRowsCall:
             scratch = runtime.empty((self.threads_used * self.scratch_size,), self.dtype)
         bias = self.no_bias if bias is None else np.ascontiguousarray(bias, self.dtype)
         words = self.words[:]
-        words[2], words[3], words[4], words[5] = address(source), address(packed), address(bias), address(result)
-        words[6] = address(scratch)
+        words[_SOURCE], words[_WEIGHTS], words[_BIAS] = address(source), address(packed), address(bias)
+        words[_OUT], words[_SCRATCH] = address(result), address(scratch)
         runtime.launch(self.entry, words, self.threads_used)
         return result
 

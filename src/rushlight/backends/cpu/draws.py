@@ -50,7 +50,7 @@ class Draws:
         """What writes words into `out`: given how many of the state's are used, and how many are wanted, it returns how
         many of the state's are used then. `state` (uint32, of `state_room` words, of which the first 624 are the state)
         and `out` (uint32, with room for `slack` more) are in its hands."""
-        packed = WORDS.pack(runtime.address(state), runtime.address(out), 0, 0)
+        packed = WORDS.pack(state=state, out=out, used=0, count=0)
         at_used, at_count = WORDS.index("used"), WORDS.index("count")
 
         def step(used: int, count: int) -> int:
@@ -132,8 +132,10 @@ class Draws:
         entry, _ = self._entry("shuffle", {}, long)
         count = words.size >> long
         partners = np.empty(count + emitted.AHEAD, np.int32)
-        places = [runtime.address(numbers) for numbers in (words, order, partners)]
-        runtime.launch(entry, emitted.SHUFFLE.pack(*places, start, start + count, order.size))
+        packed = emitted.SHUFFLE.pack(
+            words=words, order=order, partners=partners, start=start, stop=start + count, total=order.size
+        )
+        runtime.launch(entry, packed)
 
     def _check(self, low: float, width: float) -> None:
         """Where float64's fused sums are emulated, within their limits."""

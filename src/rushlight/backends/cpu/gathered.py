@@ -10,12 +10,14 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.depthwise_channels import emit_gather, gather_params
-from ...language.ir import Type
+from ...kernels.depthwise_channels import GatherFields, emit_gather, gather_params
+from ...language.ir import Type, index_of
 from ...plan.depthwise_channels import gather_groups
 from ...plan.target import Target
 from ...rules.spec import ConvSpec
 from .kernels import kernel, remembered
+
+_SOURCE, _RESULT = (index_of(GatherFields, name) for name in ("source", "result"))
 
 
 def first_taps(spec: ConvSpec, channel: np.ndarray) -> tuple[np.ndarray, int]:
@@ -34,9 +36,9 @@ class GatheredWeight:
 
     def __init__(self, key: tuple, table: np.ndarray, stored: Type, number: Type, target: Target, threads: int) -> None:
         self.key, self.table, self.threads = key, np.ascontiguousarray(table, np.int64), threads
-        self.stored, self.number = stored, number
         self.dtype = np.dtype(np.float64 if number.bits == 64 else np.float32)
         self.entry = kernel(target, "gather", emit_gather, stored, number)["gather"]
+        self.words = gather_params(stored, number).pack(source=None, result=None, count=table.size, table=self.table)
 
     def __call__(self, w: np.ndarray, weights_cache: dict | None) -> tuple[np.ndarray, bool]:
         """The packed weight and whether it is finite: from the weights_cache, or packed now."""
@@ -46,7 +48,7 @@ class GatheredWeight:
         w = np.ascontiguousarray(w)
         count = len(self.table)
         packed = runtime.empty((count,), self.dtype)
-        addresses = runtime.address(w), runtime.address(packed), count, runtime.address(self.table)
-        words = gather_params(self.stored, self.number).pack(*addresses)
+        words = self.words[:]
+        words[_SOURCE], words[_RESULT] = runtime.address(w), runtime.address(packed)
         runtime.launch(self.entry, words, self.threads if count > 32768 else 1)
         return packed, bool(np.isfinite(packed).all())

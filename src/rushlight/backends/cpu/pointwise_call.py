@@ -60,9 +60,11 @@ class PointwiseCall:
         code = kernel(target, "pointwise", _emit, form, native_call.available())
         self.entry, self.mode = code["run"], code["mode"]
         self.words = pointwise_params(form).pack(
-            *[0] * len(strides), 0, plan.items, plan.inner_chunks, plan.middle_chunks, plan.inner, plan.middle,
-            plan.outers, plan.inner_span, plan.middle_span, plan.group, len(plan.axes), *plan.inner_strides,
-            *plan.middle_strides,
+            **{f"a{n}": None for n in range(len(strides))}, mode=0, items=plan.items, inner_chunks=plan.inner_chunks,
+            middle_chunks=plan.middle_chunks, inner=plan.inner, middle=plan.middle, outers=plan.outers,
+            inner_span=plan.inner_span, middle_span=plan.middle_span, group=plan.group, rank=len(plan.axes),
+            **{f"inner_stride{n}": stride for n, stride in enumerate(plan.inner_strides)},
+            **{f"middle_stride{n}": stride for n, stride in enumerate(plan.middle_strides)},
         )  # fmt: skip
         for size, steps in plan.axes:
             self.words.extend([size, *steps])

@@ -9,8 +9,16 @@ from math import prod
 import numpy as np
 
 from ... import runtime
-from ...kernels.pool import emit_plane_scatter, emit_pool, emit_scatter, plane_params, pool_params
-from ...language.ir import Type, f32, f64, i8, i32
+from ...kernels.pool import (
+    PlaneFields,
+    PoolFields,
+    emit_plane_scatter,
+    emit_pool,
+    emit_scatter,
+    plane_params,
+    pool_params,
+)
+from ...language.ir import Type, f32, f64, i8, i32, index_of
 from ...plan.pool import Axis, table
 from ...plan.target import Target
 from ...rules.windows import Windows
@@ -20,6 +28,8 @@ from .kernels import addressable, kernel
 
 _FEW = 20_000
 """Entries read, up to which one thread is quicker than a team."""
+
+_SOURCE, _RESULT, _WINNERS = (index_of(PoolFields, name) for name in ("source", "result", "winners"))
 
 
 class PoolCall:
@@ -41,8 +51,9 @@ class PoolCall:
         self.tables = tables([map(a.inputs, range(a.out)) for a in axes], _three(steps), axes)
         begin, end = axes[2].whole()
         self.words = pool_params(number, winner).pack(
-            0, 0, 0, *map(runtime.address, self.tables), *x.shape[:2], *(a.out for a in axes), image, channel,
-            *_five(element_strides(y)), begin, end, axes[2].stride,
+            source=None, result=None, winners=None, **_tables(self.tables),
+            **_sizes(x.shape, [a.out for a in axes], image, channel), **_to(element_strides(y)),
+            begin=begin, end=end, step=axes[2].stride,
         )  # fmt: skip
         self.entry = kernel(target, "pool", emit_pool, number, winner, inner, wanted)["pool"]
         self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
@@ -63,8 +74,8 @@ class PoolCall:
             x = np.ascontiguousarray(x)
         y, winners = self.results() if outs is None else outs
         words = self.words[:]
-        words[2], words[3] = runtime.address(x), runtime.address(y)
-        words[4] = runtime.address(winners) if self.wanted else 0
+        words[_SOURCE], words[_RESULT] = runtime.address(x), runtime.address(y)
+        words[_WINNERS] = runtime.address(winners) if self.wanted else 0
         runtime.launch(self.entry, words, self.threads)
         return y, winners
 
@@ -93,10 +104,10 @@ class PoolGradCall:
         image, channel, *steps = self.steps
         self.tables = tables([map(a.outputs, range(a.size)) for a in axes], _three(steps), axes)
         self.words = pool_params(number, winner).pack(
-            0, 0, 0, *map(runtime.address, self.tables), *self.shape[:2], *(a.size for a in axes), image, channel,
-            *_five(to), 0, 0, 0,
+            source=None, result=None, winners=None, **_tables(self.tables),
+            **_sizes(self.shape, [a.size for a in axes], image, channel), **_to(to), begin=0, end=0, step=0,
         )  # fmt: skip
-        self.words_of = 2, 4, 3
+        self.words_of = _SOURCE, _WINNERS, _RESULT
         self.entry = kernel(target, "pool scatter", emit_scatter, number, winner)["scatter"]
 
     def _of_planes(self, axes: list[Axis], number: Type, winner: Type, to: list[int], target: Target) -> None:
@@ -106,11 +117,13 @@ class PoolGradCall:
         offsets = [sum((k * a.dilation - a.padding) * s for k, a, s in zip(tap, axes, far)) for tap in taps]
         self.tables = [np.array(offsets, np.int64)]
         self.words = plane_params(number, winner).pack(
-            0, 0, 0, runtime.address(self.tables[0]), *self.shape[:2], image, channel, to_image, to_channel,
-            *(a.out for a in axes), *steps[:2], *(a.stride * s for a, s in zip(axes, far)),
-            *(a.size for a in axes), *far[:2],
+            source=None, winners=None, result=None, offsets=self.tables[0],
+            **_sizes(self.shape, [a.out for a in axes], image, channel), to_image=to_image, to_channel=to_channel,
+            from_depth=steps[0], from_height=steps[1],
+            **dict(zip(("step_depth", "step_height", "step_width"), (a.stride * s for a, s in zip(axes, far)))),
+            **dict(zip(("rows_depth", "rows", "row"), (a.size for a in axes))), to_depth=far[0], to_height=far[1],
         )  # fmt: skip
-        self.words_of = 2, 3, 4
+        self.words_of = tuple(index_of(PlaneFields, name) for name in ("source", "winners", "result"))
         self.entry = kernel(target, "pool scatter planes", emit_plane_scatter, number, winner)["scatter"]
 
     def result(self, empty: Callable = runtime.empty) -> np.ndarray:
@@ -179,6 +192,24 @@ def _three(numbers: list, missing: object = 0) -> list:
 
 def _five(steps: list[int]) -> list[int]:
     return [*steps[:2], *_three(steps[2:])]
+
+
+def _sizes(shape: tuple[int, ...], size: list[int], image: int, channel: int) -> dict[str, int]:
+    """How many there are, and where what is read lies."""
+    depth, height, width = size
+    return dict(
+        images=shape[0], channels=shape[1], depth=depth, height=height, width=width, from_image=image,
+        from_channel=channel,
+    )  # fmt: skip
+
+
+def _to(steps: list[int]) -> dict[str, int]:
+    """Where results lie."""
+    return dict(zip(("to_image", "to_channel", "to_depth", "to_height", "to_width"), _five(steps)))
+
+
+def _tables(tables: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return dict(zip(("depths", "heights", "widths"), tables))
 
 
 def tables(lists: list, steps: list[int], axes: list[Axis]) -> list[np.ndarray]:

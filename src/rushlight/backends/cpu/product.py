@@ -8,15 +8,23 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ... import runtime
 from ...compiler import jit
 from ...kernels.pack import Gather
-from ...kernels.product import PHASE, emit_dots, emit_loops, emit_tiles, loops_params
-from ...kernels.weights import WeightOrder, emit_weights, row_tables, weight_words, weights_params
-from ...language.ir import f32
+from ...kernels.product import PHASE, LoopsFields, emit_dots, emit_loops, emit_tiles, loops_params
+from ...kernels.weights import (
+    WeightOrder,
+    WeightsFields,
+    emit_weights,
+    row_tables,
+    weight_words,
+    weights_params,
+)
+from ...language.ir import index_of
 from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_product, tile_cycles
 from ...plan.target import Target
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
@@ -25,7 +33,13 @@ from ..protocol import Layout
 from .kernels import KEEPING, laid, number_types, pack_entry, remembered, worth_packing
 from .kernels import kernel as load_kernel
 
-_PACKED_SIZE, _PHASE, _FUSE = map(loops_params(f32, f32, f32).index, ("packed_size", "phase", "fuse"))
+_X, _W, _Y, _BIAS, _SCRATCH, _PACKED_SIZE, _PHASE, _FUSE, _WEIGHT_DESCRIPTOR, _SCRATCH_OFFSET = (
+    index_of(LoopsFields, name)
+    for name in (
+        "x", "w", "y", "bias", "scratch", "packed_size", "phase", "fuse", "weight_descriptor", "scratch_offset",
+    )
+)  # fmt: skip
+_WEIGHT, _PACKED, _NOT_FINITE = (index_of(WeightsFields, name) for name in ("w", "packed", "not_finite"))
 _SEGMENT_CYCLES = 90
 """What a piece of a row with taps of its own costs before it multiplies anything."""
 FAR = 1024
@@ -79,10 +93,10 @@ class ProductCall:
             return result
         kept = self.keep(weights_cache, self.weights, self._pack, w)
         words, address = self.words[:], runtime.address
-        words[2], words[4] = address(source), address(result)
+        words[_X], words[_Y] = address(source), address(result)
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.dtype)
-            words[5] = address(bias)
+            words[_BIAS] = address(bias)
         if kept is None:
             finite = self._launch_fused(words, w, scratch)
             if not self.strictness_matters or finite:
@@ -91,7 +105,7 @@ class ProductCall:
         packed, finite = kept
         if scratch is None:
             scratch = runtime.empty((self.scratch,), self.dtype)
-        words[3], words[6] = address(packed), address(scratch)
+        words[_W], words[_SCRATCH] = address(packed), address(scratch)
         if self.strictness_matters and not finite:
             words[_PHASE] = self._strictly()
         runtime.launch(self.entry, words, self.threads_used)
@@ -107,10 +121,11 @@ class ProductCall:
         if scratch is None:
             scratch = runtime.empty((each * self.threads_used,), self.dtype)
         descriptor = self.weight_words[:]
-        descriptor[2], descriptor[4] = runtime.address(w), runtime.address(flag)
+        descriptor[_WEIGHT], descriptor[_NOT_FINITE] = runtime.address(w), runtime.address(flag)
         mine = words[:]
-        mine[6], mine[_PACKED_SIZE] = runtime.address(scratch), each
-        mine[_FUSE : _FUSE + 3] = array("q", (self.panel_entry, descriptor.buffer_info()[0], self.scratch_offset))
+        mine[_SCRATCH], mine[_PACKED_SIZE] = runtime.address(scratch), each
+        mine[_FUSE], mine[_WEIGHT_DESCRIPTOR] = self.panel_entry, descriptor.buffer_info()[0]
+        mine[_SCRATCH_OFFSET] = self.scratch_offset
         runtime.launch(self.entry, mine, self.threads_used)
         return not flag[0]
 
@@ -122,8 +137,8 @@ class ProductCall:
         packed[-1] = 0
         w = np.ascontiguousarray(w)
         words = self.weight_words[:]
-        words[2], words[3] = runtime.address(w), runtime.address(packed)
-        words[4] = words[3] + packed.nbytes - packed.itemsize
+        words[_WEIGHT], words[_PACKED] = runtime.address(w), runtime.address(packed)
+        words[_NOT_FINITE] = words[_PACKED] + packed.nbytes - packed.itemsize
         threads = self.threads if self.weights.size > 32768 else 1
         runtime.launch(self.weight_entry, words, threads)
         return packed, not packed[-1]
@@ -155,7 +170,7 @@ class ProductCall:
         self.weight_entry, self.panel_entry = code["weights"], code["weights_panel"].address
         self.row_tables = row_tables(self.weights, lanes)
         words = weight_words(self.weights, self.row_tables, lanes)
-        self.weight_words = weights_params(stored, number).pack(0, 0, 0, *words)
+        self.weight_words = weights_params(stored, number).pack(w=None, packed=None, not_finite=None, **words)
         self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
         self.scratch = 64 if plan.direct else plan.packed_tiles.size * self.threads
         self.keep = worth_packing if plan.once else remembered
@@ -171,25 +186,24 @@ class ProductCall:
 
     def _words(self, activation: str | None) -> array:
         plan, packed_tiles = self.plan, self.plan.packed_tiles
-        pack, descriptor = self._pack_words()
+        packer, descriptor = self._pack_words()
         steps, tail_steps = self._steps(plan.register), self._steps(plan.tail)
         self.tables = [steps, tail_steps, self._phases(strict=False)]
         axes, blocks = plan.axes, packed_tiles.axes
         targets = [axis.result * axis.phases[0].target_step for axis in axes]
-        sources = self._distances()
-        words = [
-            0, 0, 0, 0, 0, packed_tiles.size, pack, descriptor,
-            plan.items, plan.batch, plan.parts, *(axis.count for axis in blocks),
-            *(axis.block for axis in blocks), *(axis.first for axis in blocks),
-            plan.image, plan.channel, math.prod(self.shape[1:]),
-            *sources, *targets,
-            plan.groups, plan.reduced_channels, plan.output_channels, plan.chunk, plan.chunks,
-            plan.panels, plan.register.width, plan.tail.width, plan.last, int(plan.tail.dots),
-            plan.reduced_channels * plan.tap_count, plan.tap_count,
-            len(self.tables[2]), *(table.ctypes.data for table in (self.tables[2], steps, tail_steps)),
-            LIMIT, int(activation == "relu"), int(self.prefetches), 0, 0, 0,
-        ]  # fmt: skip
-        return loops_params(self.stored, self.number, self.result).pack(*words)
+        phases = self.tables[2]
+        return loops_params(self.stored, self.number, self.result).pack(
+            x=None, w=None, y=None, bias=0, scratch=None, packed_size=packed_tiles.size, packer=packer,
+            descriptor=descriptor, items=plan.items, batch=plan.batch, parts=plan.parts,
+            blocks=[axis.count for axis in blocks], block=[axis.block for axis in blocks],
+            first=[axis.first for axis in blocks], x_image=plan.image, x_channel=plan.channel,
+            y_image=math.prod(self.shape[1:]), source_step=self._distances(), result_step=targets,
+            groups=plan.groups, group_in=plan.reduced_channels, group_out=plan.output_channels, chunk=plan.chunk,
+            chunks=plan.chunks, panels=plan.panels, width=plan.register.width, tail=plan.tail.width, last=plan.last,
+            dots=plan.tail.dots, rows=plan.reduced_channels * plan.tap_count, taps=plan.tap_count,
+            phases=len(phases), phase=phases, steps=steps, tail_steps=tail_steps, limit=LIMIT,
+            relu=activation == "relu", prefetch=self.prefetches, fuse=0, weight_descriptor=None, scratch_offset=0,
+        )  # fmt: skip
 
     def _distances(self) -> list[int]:
         """From one result to the next in what the microkernels read, along d, h and w."""
@@ -249,14 +263,17 @@ class ProductCall:
                 sets = zip((along_d, along_h, pieces), phases)
                 self.strictness_matters |= any(len(p.taps) < len(phase.taps) for some, phase in sets for p in some)
             offset = sum(axis.result * phase.target_start for axis, phase in zip(plan.axes, phases))
-            spans = [bound for phase in phases for bound in (phase.begin, phase.end)]
-            tables = self._tap_tables(order, along_d, along_h, pieces)
-            rows.append(PHASE.pack(*spans, offset, tap, *tables, len(pieces)))
+            bounds = {f"begin_{axis}": phase.begin for axis, phase in zip("dhw", phases)}
+            bounds |= {f"end_{axis}": phase.end for axis, phase in zip("dhw", phases)}
+            rows.append(PHASE.pack(
+                **bounds, y_offset=offset, tap=tap, **self._tap_tables(order, along_d, along_h, pieces),
+                segment_count=len(pieces),
+            ))  # fmt: skip
             tap += len(order.taps)
         return np.array(rows, np.int64)
 
-    def _tap_tables(self, order: TapOrder, along_d: list, along_h: list, pieces: list) -> list[int]:
-        """Addresses of the kinds of rows along d and h (and how many along h), their pairs of taps, and segments."""
+    def _tap_tables(self, order: TapOrder, along_d: list, along_h: list, pieces: list) -> dict[str, Any]:
+        """The kinds of rows along d and h (and how many along h), their pairs of taps, and segments."""
         tap_offsets = [self._tap_offsets(axis, p) for axis, p in enumerate(order.phases)]
         numbered = [(number * len(order.last), pair) for number, pair in enumerate(order.pairs)]
         pairs = [
@@ -273,7 +290,10 @@ class ProductCall:
         ]
         rows = [(table.ctypes.data, len(table)) for table in pairs]
         cut = [(piece.begin, piece.end, table.ctypes.data, len(table)) for piece, table in zip(pieces, runs)]
-        return [*(kind.ctypes.data for kind in kinds), len(along_h), *(self._table(t).ctypes.data for t in (rows, cut))]
+        return dict(
+            class_d=kinds[0], class_h=kinds[1], classes_h=len(along_h), pairs=self._table(rows),
+            segments=self._table(cut),
+        )  # fmt: skip
 
     def _table(self, rows: list, columns: int = 0) -> np.ndarray:
         """Rows as memory that lives as long as this call."""

@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from ... import runtime
 from ...kernels.pack import Gather, form_of
-from ...kernels.wgrad import emit_wgrad, finish_params, product_params
-from ...language.ir import Type
+from ...kernels.wgrad import (
+    FinishFields,
+    OperandWords,
+    ProductFields,
+    emit_wgrad,
+    finish_params,
+    product_params,
+)
+from ...language.ir import Type, index_of
 from ...plan.axes import Phase, interior, plain_phase
 from ...plan.blocking import PackedTiles, cut_axis, lay_packed_tile
 from ...plan.target import Target
@@ -24,6 +32,9 @@ from .kernels import kernel, number_types, pack_entry
 
 EXTENT = 512
 """Channels that are packed in one pass over the pixels."""
+
+_LEFT, _RIGHT, _SUMS, _SCRATCH = (index_of(ProductFields, name) for name in ("left", "right", "sums", "scratch"))
+_FINISHED, _RESULT = (index_of(FinishFields, name) for name in ("sums", "result"))
 
 
 class Operand:
@@ -128,10 +139,10 @@ class WgradCall:
         self.product = code["product"]
         axes = axes_of(self.spec)
         self._tabulate(axes)
-        self.product_words = product_params(source, number, plan.direct).pack(0, 0, 0, 0, *self._product_words(axes))
+        self.product_words = product_params(source, number, plan.direct).pack(**self._product_words(axes))
         if not plan.direct:
             self.finish = code["finish"]
-            self.finish_words = finish_params(number, source).pack(0, 0, *self._finish_words())
+            self.finish_words = finish_params(number, source).pack(**self._finish_words())
             self.finish_threads = self.threads_used if prod(self.shape) > 20_000 else 1
 
     def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -139,20 +150,20 @@ class WgradCall:
         result = runtime.empty(self.shape, self.result_dtype) if out is None else out
         words = self.product_words[:]
         if self.transposed:
-            words[2], words[3] = address(x), address(y)
+            words[_LEFT], words[_RIGHT] = address(x), address(y)
         else:
-            words[2], words[3] = address(y), address(x) + self.shift
+            words[_LEFT], words[_RIGHT] = address(y), address(x) + self.shift
         scratch = runtime.empty((self.threads_used * self.scratch_size + 64,), self.dtype)
-        words[5] = address(scratch)
+        words[_SCRATCH] = address(scratch)
         if self.plan.direct:
-            words[4] = address(result)
+            words[_SUMS] = address(result)
             runtime.launch(self.product, words, self.threads_used)
             return result
         sums = runtime.empty((self.chunks * self.chunk_size + self.plan.register.width + 64,), self.dtype)
-        words[4] = address(sums)
+        words[_SUMS] = address(sums)
         runtime.launch(self.product, words, self.threads_used)
         words = self.finish_words[:]
-        words[2], words[3] = address(sums), address(result)
+        words[_FINISHED], words[_RESULT] = address(sums), address(result)
         runtime.launch(self.finish, words, self.finish_threads)
         return result
 
@@ -195,7 +206,7 @@ class WgradCall:
             starts = plan.right.starts(plan.direct)
         self.tables = [np.array(tiles, np.int64), np.array(groups, np.int64), *taps, np.array(starts, np.int64)]
 
-    def _product_words(self, axes: list) -> list[int]:
+    def _product_words(self, axes: list) -> dict[str, Any]:
         plan, spec, (left, right) = self.plan, self.spec, self.operands
         register = plan.register
         out = [spec.batch if spec.rank else 1, *(axis[2] for axis in axes)]
@@ -208,24 +219,38 @@ class WgradCall:
         self.chunks = min(plan.chunks, prod(counts))
         self.item = plan.left.parts * plan.tiles * register.height * register.width
         self.chunk_size = spec.groups * plan.right.parts * plan.panels * self.item
-        words = [self.scratch_size, packed_tiles[0], self.chunks, spec.groups, plan.right.parts, plan.left.parts]
-        row = plan.right.channels if plan.direct else register.width
-        words += [plan.tiles, len(self.tables[1]), plan.panels, row, plan.left.channels * plan.right.channels]
-        words += [out[0], prod(counts), *out, *block, *counts]
-        for side, operand in ((plan.left, left), (plan.right, right)):
-            words += [*operand.steps, operand.image, side.channels * operand.channel, operand.channel]
-            words += [side.part, side.channels, operand.pack.address if operand.packed else 0]
-            words += [side.panel, operand.panel_step, operand.extent] if operand.packed else [0, 0, 0]
-        words += [table.ctypes.data for table in self.tables]
-        words += [operand.descriptor.address if operand.packed else 0 for operand in (left, right)]
-        return words
+        tile_table, tap_table, *tap_tables, panel_table = self.tables
+        left_side, right_side = (
+            OperandWords(
+                *operand.steps, image=operand.image, group=side.channels * operand.channel, channel=operand.channel,
+                part=side.part, channels=side.channels, packer=operand.pack.address if operand.packed else 0,
+                panel=side.panel if operand.packed else 0, panel_step=operand.panel_step if operand.packed else 0,
+                extent=operand.extent if operand.packed else 0,
+            )
+            for side, operand in ((plan.left, left), (plan.right, right))
+        )  # fmt: skip
+        left_descriptor, right_descriptor = (
+            operand.descriptor.address if operand.packed else None for operand in (left, right)
+        )
+        return dict(
+            left=None, right=None, sums=None, scratch=None, scratch_size=self.scratch_size, left_size=packed_tiles[0],
+            chunks=self.chunks, groups=spec.groups, right_parts=plan.right.parts, left_parts=plan.left.parts,
+            tiles=plan.tiles, taps=len(tap_table), panels=plan.panels,
+            row=plan.right.channels if plan.direct else register.width,
+            weight=plan.left.channels * plan.right.channels, images=out[0], blocks=prod(counts),
+            out=out, block=block, count=counts, left_side=left_side, right_side=right_side,
+            tile_table=tile_table, tap_table=tap_table, tap_tables=tap_tables, panel_table=panel_table,
+            left_descriptor=left_descriptor, right_descriptor=right_descriptor,
+        )  # fmt: skip
 
-    def _finish_words(self) -> list[int]:
+    def _finish_words(self) -> dict[str, Any]:
         plan, spec = self.plan, self.spec
-        items, rows = spec.groups * plan.right.parts * plan.panels, plan.left.channels * prod(spec.taps)
-        words = [items, plan.panels, plan.right.parts, plan.right.part, plan.right.channels, self.chunks]
-        words += [self.chunk_size, self.item, rows, prod(spec.w_shape) // spec.groups]
-        return [*words, self.row_table.ctypes.data, self.tables[5].ctypes.data]
+        return dict(
+            sums=None, result=None, items=spec.groups * plan.right.parts * plan.panels, panels=plan.panels,
+            parts=plan.right.parts, part=plan.right.part, group=plan.right.channels, chunks=self.chunks,
+            chunk_size=self.chunk_size, item_size=self.item, rows=plan.left.channels * prod(spec.taps),
+            result_group=prod(spec.w_shape) // spec.groups, row_table=self.row_table, panel_table=self.tables[5],
+        )  # fmt: skip
 
     def describe(self) -> str:
         """The plan for people."""

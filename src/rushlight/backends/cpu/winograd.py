@@ -7,7 +7,6 @@ results.
 from __future__ import annotations
 
 import math
-import struct
 from array import array
 from itertools import pairwise, product
 from operator import mul
@@ -18,10 +17,10 @@ from ... import runtime
 from ...compiler import jit
 from ...kernels.pack import Gather
 from ...kernels.winograd import Form
-from ...kernels.winograd_loops import emit_layer, layer_params
+from ...kernels.winograd_loops import LayerFields, emit_layer, layer_params
 from ...kernels.winograd_watch import STATISTICS, lattice
-from ...kernels.winograd_weights import emit_weight, filter_params, transpose_loop
-from ...language.ir import BY_NAME, f32
+from ...kernels.winograd_weights import FilterFields, emit_weight, filter_params, transpose_loop
+from ...language.ir import BY_NAME, index_of
 from ...plan.target import Target
 from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
 from ...rules.spec import ConvSpec
@@ -29,7 +28,11 @@ from ..protocol import Layout
 from .kernels import KEEPING, laid, packed_in_use, remembered, worth_packing
 
 _F32 = np.dtype(np.float32)
-_SIZE, _STATISTICS, _FUSE = map(layer_params(f32).index, ("thread_size", "statistics", "fuse"))
+_SOURCE, _FILTER, _BIAS, _OUT, _SCRATCH, _SIZE, _STATISTICS, _FUSE = (
+    index_of(LayerFields, name)
+    for name in ("source", "filter", "bias", "out", "scratch", "thread_size", "statistics", "fuse")
+)
+_WEIGHT, _INTO, _ROOM = (index_of(FilterFields, name) for name in ("w", "filter", "scratch"))
 _TRANSPOSED = 12 << 10
 """Bytes of a weight that are transposed at a time: they are to stay in the first cache."""
 _LOW = {None: float("-inf"), "relu": 0.0}
@@ -104,9 +107,11 @@ class WinogradCall:
         return "\n".join([head, *(line for phase in self.phases for line in phase.describe())])
 
 
-def _axis(line: Line) -> tuple[int, ...]:
+def _axis(axis: str, line: Line) -> dict[str, int]:
     """Its words: all taps, stride, padding, the stride of neighbours of a tile, how many positions there are."""
-    return line.kernel if line.stride > 1 else line.taps, line.stride, line.low, line.stride * line.dilation, line.size
+    kernel = line.kernel if line.stride > 1 else line.taps
+    words = dict(kernel=kernel, stride=line.stride, low=line.low, dilation=line.stride * line.dilation, size=line.size)
+    return {f"{name}_{axis}": number for name, number in words.items()}
 
 
 class _Phase:
@@ -156,16 +161,17 @@ class _Phase:
 
         Gives the statistics, and behind them 1 where a block is loud, 1 where a weight is not finite."""
         words, address, statistics = self.words[:], runtime.address, array("d", self.nothing)
-        words[3], words[5] = address(source), address(bias)
-        words[6], words[7] = address(result) + self.start, address(scratch)
+        words[_SOURCE], words[_BIAS] = address(source), address(bias)
+        words[_OUT], words[_SCRATCH] = address(result) + self.start, address(scratch)
         words[_STATISTICS] = statistics.buffer_info()[0]
         if packed is None:
             w, descriptor = self._weight_descriptor(w)
             offsets = self.thread_size, self.thread_size + self.plan.points * self.point
             words[_SIZE] = self.fused_size
+            # What packs a panel, its words, all blocks of the weight, and two places of the scratch: the last words.
             words[_FUSE:] = array("q", (self.panel_entry, descriptor.buffer_info()[0], self.weight_blocks, *offsets))
         else:
-            words[4] = address(packed)
+            words[_FILTER] = address(packed)
         runtime.launch(self.entry, words, self.threads)
         return statistics
 
@@ -182,7 +188,7 @@ class _Phase:
             runtime.empty((self.transposed * self.threads,), _F32),
         )
         w, words = self._weight_descriptor(w)
-        words[3], words[4] = runtime.address(weights), runtime.address(scratch)
+        words[_INTO], words[_ROOM] = runtime.address(weights), runtime.address(scratch)
         runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
         return weights
 
@@ -194,7 +200,7 @@ class _Phase:
         if words is None:
             return self._weight_descriptor(np.ascontiguousarray(w))
         words = words[:]
-        words[2] = runtime.address(w)
+        words[_WEIGHT] = runtime.address(w)
         return w, words
 
     def _transpose_words(self, w: np.ndarray) -> array | None:
@@ -208,10 +214,11 @@ class _Phase:
         if loop is None:
             return None
         return filter_params(self.form.stored).pack(
-            0, 0, 0, self.transposed, self.tap_order.ctypes.data,
-            layer.reduced_channels, layer.output_channels, self.panels, plan.panels, plan.depth_taps, self.taps,
-            self.point,
-            self.weight_blocks, self.weight_block, co * (self.spec.out_channels // layer.groups), lane, channel, *loop,
+            w=None, filter=None, scratch=None, room=self.transposed, order=self.tap_order,
+            channels=layer.reduced_channels, results=layer.output_channels, panels=self.panels,
+            group_panels=plan.panels, depth_taps=plan.depth_taps, taps=self.taps, point=self.point,
+            blocks=self.weight_blocks, block=self.weight_block, group=co * (self.spec.out_channels // layer.groups),
+            lane=lane, channel=channel, **loop._asdict(),
         )  # fmt: skip
 
     def _tap_order(self) -> np.ndarray:
@@ -270,21 +277,23 @@ class _Phase:
         distances = self._in_order([plane, row, pixel])
         steps = [distance * line.step for distance, line in zip(distances, plan.lines)]
         self.start = source.itemsize * sum(distance * line.start for distance, line in zip(distances, plan.lines))
-        low = struct.unpack("q", struct.pack("d", _LOW[activation]))[0]
+        (tiles_h, tiles_w), (table_h, table_w) = plan.tiles, self.tile_tables
         return layer_params(form.stored).pack(
-            self.gather.address, 0, 0, 0, 0, 0, low,
-            self.spec.batch, plan.images, *(axis.count for axis in packed_tiles.axes), plan.parts,
-            image, channel, channels, packed_tiles.channels, self.width, layer.reduced_channels, layer.output_channels,
-            packed_d, plan.extents[0], packed_tiles.axes[0].block, plan.depth_taps,
-            self.depth_index.ctypes.data, self.depth_table.ctypes.data,
-            *map(len, self.tile_tables), *(tiles.ctypes.data for tiles in self.tile_tables),
-            *(axis.block_extent for axis in plan.tiles), *(axis.step for axis in plan.tiles),
-            *plan.extents[1:], self.panels, plan.panels,
-            plane * extents[0], *steps,
-            packed_tiles.row, packed_tiles.leading_dimension, packed_tile, capacity, point, self.point,
-            self.thread_size,
-            0, windows, *(number for line in plan.lines[1:] for number in _axis(line)),
-            0, 0, 0, 0, 0,
+            descriptor=self.gather.address, source=None, filter=None, bias=None, out=None, scratch=None,
+            low=_LOW[activation], images=self.spec.batch, group=plan.images,
+            blocks=[axis.count for axis in packed_tiles.axes], parts=plan.parts, image_stride=image,
+            channel_stride=channel, channels=channels, chunk=packed_tiles.channels, width=self.width,
+            reduced_channels=layer.reduced_channels, output_channels=layer.output_channels, packed_d=packed_d,
+            depths=plan.extents[0], block_d=packed_tiles.axes[0].block, taps_d=plan.depth_taps,
+            base_d=self.depth_index, depth_table=self.depth_table, rows=len(table_h), columns=len(table_w),
+            tile_table_h=table_h, tile_table_w=table_w, extent_h=tiles_h.block_extent, extent_w=tiles_w.block_extent,
+            step_h=tiles_h.step, step_w=tiles_w.step, out_h=plan.extents[1], out_w=plan.extents[2],
+            panels=self.panels, group_panels=plan.panels, out_image=plane * extents[0], out_d=steps[0],
+            out_row=steps[1], out_pixel=steps[2], packed_row=packed_tiles.row,
+            leading_dimension=packed_tiles.leading_dimension, packed_size=packed_tile, capacity=capacity, point=point,
+            weight=self.point, thread_size=self.thread_size, statistics=None, windows=windows,
+            **_axis("h", plan.lines[1]), **_axis("w", plan.lines[2]),
+            fuse=0, weight_descriptor=None, weight_blocks=0, weight_offset=0, transposed_offset=0,
         )  # fmt: skip
 
     def _depth_tables(self, plane: int) -> tuple[np.ndarray, np.ndarray]:

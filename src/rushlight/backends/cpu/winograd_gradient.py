@@ -5,6 +5,7 @@ In: a ConvSpec and arrays like those to come. Out: a callable that takes (x, y) 
 
 from __future__ import annotations
 
+from array import array
 from math import prod
 
 import numpy as np
@@ -15,18 +16,22 @@ from ...kernels.pack import Gather
 from ...kernels.winograd_gradient import (
     SUM,
     GradientForm,
+    TransformFields,
     emit_finish,
     emit_operand,
     emit_sum,
     finish_params,
     transform_params,
 )
-from ...language.ir import BY_NAME
+from ...language.ir import BY_NAME, index_of
 from ...plan.target import Target
 from ...plan.winograd_gradient import GradientPlan
 from ...rules.spec import ConvSpec
 
 _F32 = np.dtype(np.float32)
+_SOURCE, _TRANSFORMED, _SCRATCH, _FIRST, _COUNT, _ENERGIES = (
+    index_of(TransformFields, name) for name in ("source", "transformed", "scratch", "first", "count", "energies")
+)
 
 
 class _Operand:
@@ -53,19 +58,28 @@ class _Operand:
         key = f"winograd transformed {self.name} {_sizes(form)} {form.lanes} {pack} {form.stored}"
         self.entry = jit.kernel(key, lambda: emit_operand(target, form, self.name, pack), target)["transformed"]
 
-    def words(self, source: int, transformed: int, scratch: int, energies: int, first: int, count: int) -> object:
-        """The arguments for units `first` … `first + count`; everything is an address or an integer."""
-        packed_tiles = self.packed_tiles
+        self.words = self._words()
+
+    def _words(self) -> array:
+        """The words but for addresses and units."""
+        packed_tiles, (table_h, table_w) = self.packed_tiles, self.tile_tables
         packed_h = len(packed_tiles.axes[1].packing.coordinates)
         return transform_params(self.form.stored).pack(
-            self.gather.address, source, transformed, scratch, first, count,
-            *(axis.count for axis in packed_tiles.axes),
-            self.image, self.channel, self.channels, packed_tiles.channels, self.packed_d, *map(len, self.tile_tables),
-            *(tiles.ctypes.data for tiles in self.tile_tables),
-            packed_h * packed_tiles.row, packed_tiles.row, packed_tiles.leading_dimension,
-            -(-packed_tiles.size // 64) * 64, self.panel, self.next, self.point,
-            energies,
+            descriptor=self.gather.address, source=None, transformed=None, scratch=None, first=0, count=0,
+            blocks=[axis.count for axis in packed_tiles.axes], image_stride=self.image, channel_stride=self.channel,
+            channels=self.channels, chunk=packed_tiles.channels, packed_d=self.packed_d, rows=len(table_h),
+            columns=len(table_w), tile_table_h=table_h, tile_table_w=table_w,
+            packed_plane=packed_h * packed_tiles.row, packed_row=packed_tiles.row,
+            leading_dimension=packed_tiles.leading_dimension, packed_size=-(-packed_tiles.size // 64) * 64,
+            panel=self.panel, hop=self.next, point=self.point, energies=None,
         )  # fmt: skip
+
+    def words_for(self, first: int, count: int, *addresses: int) -> array:
+        """The words for units `first` … `first + count`, of source, transformed, scratch and energies."""
+        words = self.words[:]
+        words[_FIRST], words[_COUNT] = first, count
+        words[_SOURCE], words[_TRANSFORMED], words[_SCRATCH], words[_ENERGIES] = addresses
+        return words
 
 
 def _sizes(form: GradientForm) -> tuple[int, ...]:
@@ -113,7 +127,7 @@ class WinogradGradientCall:
         for first in range(0, units, plan.units):
             count = min(plan.units, units - first)
             for operand, source, into, found in zip((self.x, self.y), (x, y), transformed, energies):
-                words = operand.words(address(source), address(into), address(scratch), address(found), first, count)
+                words = operand.words_for(first, count, *map(address, (source, into, scratch, found)))
                 runtime.launch(operand.entry, words, self.threads)
             for panel in range(0, self.panels, plan.panels):
                 panels = min(plan.panels, self.panels - panel)
@@ -124,11 +138,11 @@ class WinogradGradientCall:
 
     def _sum(self, x: int, y: int, sums: int, panel: int, panels: int, tiles: int, add: bool) -> None:
         """The sums of some panels of output channels over the tiles that are transformed."""
-        plan = self.plan
         words = SUM.pack(
-            x, y + panel * self.y.next * _F32.itemsize, sums, plan.depth_taps, self.depth_index.ctypes.data,
-            self.form.points, panels, self.channels, self.rows, plan.y.axes[0].block, tiles,
-            self.x.next, self.y.next, self.x.point, self.y.point, int(add),
+            x=x, y=y + panel * self.y.next * _F32.itemsize, sums=sums, taps=self.plan.depth_taps,
+            depth_index=self.depth_index, points=self.form.points, panels=panels, channels=self.channels,
+            rows=self.rows, depths=self.plan.y.axes[0].block, tiles=tiles, next_x=self.x.next, next_y=self.y.next,
+            point_x=self.x.point, point_y=self.y.point, add=add,
         )  # fmt: skip
         runtime.launch(self.sum, words, self.threads)
 
@@ -138,7 +152,9 @@ class WinogradGradientCall:
         first = panel * form.panel
         results = min(panels * form.panel, self.results - first)
         w += first * stride * self.dtype.itemsize
-        words = finish_params(form.stored).pack(sums, w, self.channels, results, panels, self.point, stride)
+        words = finish_params(form.stored).pack(
+            sums=sums, w=w, channels=self.channels, results=results, panels=panels, point=self.point, stride=stride
+        )
         runtime.launch(self.finish, words, self.threads)
 
     def describe(self) -> str:
