@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import rushlight as torch
-from rushlight import cli
+from rushlight import cli, nn
+from rushlight.backends import cpu, reference, registry
 from rushlight.explain.parse import parse, parse_shape
 
 
@@ -201,3 +202,15 @@ def test_what_is_not_equal():
         torch.compare(nn.Conv1d(3, 3, 3), "linear", (1, 3, 9))
     with pytest.raises(ValueError, match="unknown equality"):
         torch.compare(nn.Conv1d(3, 3, 3), "fourier", (1, 3, 9))
+
+
+def test_an_engine_that_declined_the_call_is_named(monkeypatch):
+    layer = nn.Conv2d(2, 3, 3)
+    monkeypatch.setattr(cpu, "refusal", lambda *problem: "a reason of this test")
+    monkeypatch.setattr(cpu, "_calls", type(cpu._calls)())
+    with registry.using(registry.Ordered(cpu, reference)):
+        layer(torch.zeros(1, 2, 7, 7))
+    found = torch.explain(layer, (1, 2, 7, 7))
+    assert "declined by compiled: a reason of this test" in found.text()
+    assert "拒绝" in found.text("zh")
+    assert "declined" not in torch.explain(layer, (1, 2, 8, 8)).text()

@@ -207,6 +207,7 @@ CHINESE: dict[str, str] = {
     "channel by channel: few input channels are summed for each, and their rows are contiguous": (
         "逐个通道计算：每个输出通道只累加少数输入通道，而输入的各行在内存中是连续的"
     ),
+    "declined by {engine}: {reason}": "{engine} 引擎拒绝了这次计算：{reason}",
     "by the reference engine: nothing is compiled for this dtype or machine": (
         "由参考引擎计算：这种数据类型或机器没有编译的内核"
     ),

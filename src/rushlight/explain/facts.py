@@ -11,6 +11,7 @@ from math import gcd, prod
 from typing import NamedTuple
 
 from rushlight.backends.exactness import get_exact
+from rushlight.backends.protocol import refusals
 from rushlight.core.dtypes import int8
 from rushlight.core.environment import SettingError
 from rushlight.core.errors import message
@@ -167,6 +168,12 @@ class Facts(NamedTuple):
     @property
     def groups(self) -> int:
         return self.spec.groups if self.spec else 1
+
+    @property
+    def declined(self) -> list[tuple[str, str]]:
+        """Which engines have declined a call of just these numbers, and why: each reason once."""
+        problem = str(self.spec)
+        return list(dict.fromkeys((one.engine, one.reason) for one in refusals if one.problem == problem))
 
     @property
     def batched(self) -> bool:

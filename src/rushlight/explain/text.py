@@ -377,10 +377,18 @@ def _planned(facts: Facts, say: Words) -> Lines:
             yield from wrapped(
                 say("by the reference engine: nothing is compiled for this dtype or machine"), say("computed") + " "
             )
+            yield from _declined(facts, say)
         return
     yield from wrapped(say(ALGORITHMS[facts.choice.algorithm]), f"{say('computed')} ")
     for reason in facts.choice.reasons if facts.way != LINEAR else ():
         yield from wrapped(say.plain(reason), INDENT + "- ")
+    yield from _declined(facts, say)
+
+
+def _declined(facts: Facts, say: Words) -> Lines:
+    """Who declined this very problem when it was called, and why."""
+    for engine, reason in facts.declined:
+        yield from wrapped(say("declined by {engine}: {reason}", engine=engine, reason=reason), INDENT + "- ")
 
 
 ALGORITHMS = {
