@@ -29,10 +29,10 @@ def threads_as_before():
 def random_depthwise_channels(rng: random.Random) -> ConvSpec:
     """A geometry whose groups are small."""
     rank = rng.choice([1, 2, 2, 3])
-    kind = rng.choice(["depthwise", "depthwise", "multiplier", "groups", "load_transposed"])
+    kind = rng.choice(["depthwise", "depthwise", "multiplier", "groups", "square"])
     groups = rng.choice([2, 3, 8, 16, 17, 30, 40, 64] if kind == "depthwise" else [2, 3, 5, 8, 17])
-    inner = {"groups": rng.randint(1, 8), "load_transposed": rng.choice([2, 4, 8])}.get(kind, 1)
-    outer = {"depthwise": 1, "load_transposed": inner}.get(kind, rng.randint(1, 8))
+    inner = {"groups": rng.randint(1, 8), "square": rng.choice([2, 4, 8])}.get(kind, 1)
+    outer = {"depthwise": 1, "square": inner}.get(kind, rng.randint(1, 8))
     axes = [random_axis(rng, [None, 80, 24, 9][rank]) for _ in range(rank)]
     size, taps, stride, dilation, padding = zip(*axes)
     return ConvSpec.of(

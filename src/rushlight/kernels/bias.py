@@ -1,8 +1,7 @@
 """The bias's gradient: the sum of an array over everything but its channels.
 
 In: an array whose channels, or whose positions, are neighbours in memory, in the pieces of a `plan.bias.BiasPlan`. Out:
-the kernels `sums`, which writes partial sums [chunk][width], and `totals`, which adds them in order. What a chunk is,
-the geometry decides alone, so any team gives the same bits.
+the kernel `sums`, which writes partial sums [chunk][width], for the kernel `totals` (`kernels.partial_sums`).
 """
 
 from __future__ import annotations
@@ -36,9 +35,6 @@ ROWS = 4
 RUN = 1024
 """Neighbours that are added up before their sum joins others, in double precision: long sums round more."""
 
-BLOCK = 256
-"""Channels whose totals a thread takes at once."""
-
 
 class SumsFields(Fields):
     """The words of `sums`: image i begins at y[offsets[i]]; the other words are a BiasPlan's."""
@@ -63,23 +59,9 @@ class SumsFields(Fields):
     lanes: int
 
 
-class TotalsFields(Fields):
-    """The words of `totals`: `rows` rows of sums, a number a channel."""
-
-    sums: Array
-    result: Array
-    rows: Word
-    channels: Word
-
-
 def bias_params(source: Type, number: Type) -> Params[SumsFields]:
     """The words of `sums` for these types."""
     return Params(SumsFields, y=source, sums=number)
-
-
-def totals_params(number: Type, result: Type) -> Params[TotalsFields]:
-    """The words of `totals` for these types."""
-    return Params(TotalsFields, sums=number, result=result)
 
 
 class _Item:
@@ -209,39 +191,6 @@ def _sum_run(f: Function, p: SumsFields, line: Pointer, count: Value, mask: Mask
     with f.if_(whole < count):
         add(totals[1], line[whole], mask)
     return _tree([total.value for total in totals])
-
-
-# -------------------------------------------------------------------- the totals
-
-
-def emit_totals(k: Module, number: Type, result: Type) -> None:
-    """Exports `totals`:  result[c] = Σ over rows, in order and in double precision,  sums[row][c]."""
-    lanes = k.lanes(f64)
-    with (
-        k.kernel("totals", totals_params(number, result)) as (f, p),
-        f.dynamic_loop(p.next, f.ceil_div(p.channels, BLOCK)) as item,
-    ):
-        begin = item * BLOCK
-        end = f.min(begin + BLOCK, p.channels)
-        block = UNROLL * lanes
-        many = begin + (end - begin) // block * block
-        with f.loop(begin, many, block) as c:
-            _total(f, p, c, [None] * UNROLL, lanes)
-        with f.loop(many, end, lanes) as c:
-            _total(f, p, c, [end - c], lanes)
-
-
-def _total(f: Function, p: TotalsFields, c: Value, lefts: list[Value | None], lanes: int) -> None:
-    """The totals of some vectors of channels; all lanes count where nothing is said to be left."""
-    of, result = p.sums.of, p.result.of
-    masks = [[None if left is None else f.mask(left, lanes, kind) for kind in (of, result)] for left in lefts]
-    totals = [f.var(vec(f64, lanes), 0.0) for _ in lefts]
-    with f.loop(0, p.rows) as row:
-        pointer = p.sums[row * p.channels + c]
-        for v, total in enumerate(totals):
-            total.value = total.value + pointer[v * lanes].load(lanes, mask=masks[v][0]).to(f64)
-    for v, total in enumerate(totals):
-        p.result[c][v * lanes].store(total.value.to(result), mask=masks[v][1])
 
 
 def _tree(values: list[Value]) -> Value:

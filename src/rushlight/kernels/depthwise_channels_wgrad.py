@@ -33,6 +33,7 @@ from ..language.ir import (
 )
 from ..language.loops import divide
 from .depthwise_channels import RowPhase, broadcast_channels, expand_packed_tile
+from .partial_sums import add_partial_sums
 
 _CHAINS = 6
 """Sums that must be under way at once to hide the latency of a multiply-add."""
@@ -427,8 +428,6 @@ def emit_finish(k: Module, number: Type, result: Type) -> None:
         piece = 1024
         with f.dynamic_loop(p.next, f.ceil_div(p.count, piece)) as item:
             with f.loop(item * piece, f.min((item + 1) * piece, p.count)) as i:
-                target = p.sums[p.indices[i].load()]
-                total = f.var(number, target.load())
-                with f.loop(1, p.chunks) as chunk:
-                    total.value = total.value + target[chunk * p.chunk_size].load()
-                p.result[i].store(total.value.to(result))
+                first = [p.sums[p.indices[i].load()]]
+                [total] = add_partial_sums(f, first, p.chunks, p.chunk_size, 0, number)
+                p.result[i].store(total.to(result))

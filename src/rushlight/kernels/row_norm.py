@@ -2,7 +2,7 @@
 
 In: rows of neighbours, each with a mean and a variance of its own, and a weight and a bias for each column. Out: the
 kernels `rows`, which reads each row thrice from the nearest cache, and `row_grads`, which writes x's gradient and,
-block by block, partial sums of weight's and bias's (added by `bias.emit_totals`). Four rows go together; each is
+block by block, partial sums of weight's and bias's (added by `partial_sums`). Four rows go together; each is
 computed as if it were alone, so its bits do not depend on others.
 """
 

@@ -33,11 +33,11 @@ from ..language.ir import (
     Word,
     i64,
     ptr,
-    vec,
     word_group,
 )
 from ..language.loops import divide
 from .microkernel import Microkernel, broadcast, lines, store, vectors
+from .partial_sums import add_partial_sums
 
 if TYPE_CHECKING:
     from ..plan.wgrad import RegisterBlock
@@ -349,15 +349,6 @@ def _flatten(f: Function, counts: list, steps: list[list]) -> None:
         counts[outer] = f.select(joined, f.min(counts[outer], 1), counts[outer])
 
 
-def _chunk_sums(f: Function, p: FinishFields, targets: list[Pointer], lanes: int, number: Type) -> list[Value]:
-    """The sums at some offsets, chunk after chunk."""
-    totals = [f.var(vec(number, lanes), target_.load(lanes)) for target_ in targets]
-    with f.loop(1, p.chunks) as chunk:
-        for total, target_ in zip(totals, targets):
-            total.value = total.value + target_[chunk * p.chunk_size].load(lanes)
-    return [total.value for total in totals]
-
-
 def _emit_straight(k: Module, register: RegisterBlock, number: Type, result: Type) -> None:
     """Rows of the sums are rows of the result.
 
@@ -368,7 +359,8 @@ def _emit_straight(k: Module, register: RegisterBlock, number: Type, result: Typ
         column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, p.rows) as row:
             target_, line = sums[p.row_table[row].load() + own - column], target[row * p.group + own]
-            totals = _chunk_sums(f, p, [target_[v * lanes] for v in range(register.vectors)], lanes, number)
+            first = [target_[v * lanes] for v in range(register.vectors)]
+            totals = add_partial_sums(f, first, p.chunks, p.chunk_size, lanes, number)
             for v, total in enumerate(totals):
                 line[v * lanes].store(total.to(result), mask=f.mask(limit - own - v * lanes, lanes, result))
 
@@ -383,10 +375,10 @@ def _emit_transposed(k: Module, register: RegisterBlock, number: Type, result: T
     with k.kernel("finish", finish_params(number, result)) as (f, p), f.dynamic_loop(p.next, p.items) as item:
         column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, register.width, lanes) as v, f.loop(0, p.rows, lanes) as row:
-            targets = [sums[p.row_table[row + r].load()][v] for r in range(lanes)]
-            tiles = _chunk_sums(f, p, targets, lanes, number)
+            first = [sums[p.row_table[row + r].load()][v] for r in range(lanes)]
+            rows = add_partial_sums(f, first, p.chunks, p.chunk_size, lanes, number)
             mask = f.mask(p.rows - row, lanes, result)
-            for r, value in enumerate(f.transpose(tiles)):
+            for r, value in enumerate(f.transpose(rows)):
                 with f.if_(f.both(own <= column + v + r, column + v + r < limit)):
                     target[(column + v + r) * p.rows + row].store(value.to(result), mask=mask)
 

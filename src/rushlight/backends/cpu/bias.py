@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ... import runtime
-from ...kernels.bias import SumsFields, TotalsFields, bias_params, emit_lines, emit_rows, emit_totals, totals_params
+from ...kernels.bias import SumsFields, bias_params, emit_lines, emit_rows
+from ...kernels.partial_sums import TotalsFields, emit_totals, totals_params
 from ...language.ir import index_of
 from ...plan.bias import Layout, layout_of, plan_bias
 from ...plan.target import Target

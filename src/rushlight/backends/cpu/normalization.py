@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import runtime
 from ...core.dtypes import CODES
-from ...kernels.bias import RUN, emit_totals
+from ...kernels.bias import RUN
 from ...kernels.channel_pieces import PITCH
 from ...kernels.normalization import (
     emit_apply,
@@ -25,6 +25,7 @@ from ...kernels.normalization import (
     emit_slopes,
     emit_spread,
 )
+from ...kernels.partial_sums import emit_totals
 from ...language.ir import BY_NAME, Type, f64
 from ...plan.normalization import Layout, inner_of, layout_of, plan_channels
 from ...plan.target import Target

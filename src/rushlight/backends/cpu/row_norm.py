@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import runtime
 from ...core.dtypes import CODES
-from ...kernels.bias import emit_totals
+from ...kernels.partial_sums import emit_totals
 from ...kernels.row_norm import RUN, emit_row_grads, emit_rows
 from ...plan.normalization import rows_at_once, rows_of_sum
 from ...plan.target import Target
