@@ -49,6 +49,7 @@ from ..language.ir import (
     ptr,
     vec,
 )
+from .transpose import tile_rows, transpose_tile
 
 if TYPE_CHECKING:
     from ..language.types import Type
@@ -407,7 +408,7 @@ def _pack_columns(f: Function, p: DescriptorFields) -> None:
 
     def tiles(c: Value | int, rows: int, mask: Mask | None) -> None:
         def fill(source: Pointer, line: Pointer) -> None:
-            _transpose_tile(f, p, source[p.first], line[c], c, rows, mask)
+            _pack_tile(f, p, source[p.first], line[c], c, rows, mask)
 
         _each_row(f, p, fill, lambda line: None)
 
@@ -425,7 +426,7 @@ def _pack_columns(f: Function, p: DescriptorFields) -> None:
         tiles(c, few, f.mask(f.min(p.channels - c, few), p.lanes, p.number))
 
 
-def _transpose_tile(
+def _pack_tile(
     f: Function, p: DescriptorFields, source: Pointer, line: Pointer, c: Value, rows: int, mask: Mask | None
 ) -> None:
     """One row of the packed tile, `rows` channels from c on; the chunk's last channel stands in for those beyond it.
@@ -433,13 +434,13 @@ def _transpose_tile(
     The last tile is moved back to where it is whole, so that only rows shorter than a tile need their mask. Such a
     row's last position is stored after what fills the tile behind it. The next channels are prefetched meanwhile."""
     lanes = p.lanes
-    starts = [source[f.min(c + r, p.channels - 1) * p.stride_c] for r in range(rows)]
+    starts = tile_rows(f, source, c, p.channels, p.stride_c, rows)
     prefetch = f.select(c + 2 * rows <= p.channels, p.stride_c * rows, 0)
     with f.loop(0, p.count, lanes) as counter:
         i = f.min(counter, p.last)
         for start in starts:
             start[i + prefetch].prefetch()
-        transposed = f.transpose([start[i].load(lanes, mask=p.here).to(p.number) for start in starts])
+        transposed = transpose_tile(f, starts, i, lanes, p.number, p.here)
         if mask is None:
             for lane, value in reversed(list(enumerate(transposed))):
                 line[p.offsets[i + lane].load()].store(value)

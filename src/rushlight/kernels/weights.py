@@ -37,6 +37,7 @@ from ..language.ir import (
 )
 from ..language.types import Type
 from .product import panel_offset, unravel
+from .transpose import tile_rows, transpose_rest, transpose_tile
 
 PREFETCH_DISTANCE = 128
 """Numbers of a lane from those that are packed to those that are prefetched."""
@@ -237,11 +238,11 @@ def _channel(
     with f.else_(), f.loop(first, stop, lanes, sure=True) as c:
         chunk = c // p.chunk * p.chunk
         line, stride = target[chunk * (p.taps - 1) + c], f.min(p.chunk, p.reduced_channels - chunk)
-        sources = [start[f.min(c + r, stop - 1) * p.stride_channel] for r in range(lanes)]
+        sources = tile_rows(f, start, c, stop, p.stride_channel, lanes)
         mask = f.mask(stop - c, lanes, target.of)
         transposed = f.local(target.of, lanes * lanes)
         with f.loop(0, p.taps, lanes, sure=True) as t:
-            for q, value in enumerate(_noted(f, p, load_transposed(f, sources, t, p.taps, target.of))):
+            for q, value in enumerate(_noted(f, p, transpose_rest(f, sources, t, p.taps, target.of))):
                 transposed[q * lanes].store(value)
             with f.loop(0, f.min(p.taps - t, lanes), sure=True) as q:
                 line[p.tap_index[t + q].load() * stride].store(transposed[q * lanes].load(lanes), mask=mask)
@@ -259,13 +260,13 @@ def _copy(f: Function, p: WeightsFields, start: Pointer, target: Pointer, width,
 
 def _line(f: Function, p: WeightsFields, start: Pointer, target: Pointer, width, lane, o, span, lanes: int) -> None:  # noqa: ANN001
     """One tap: tiles of lanes × channels, transposed into rows that follow each other; the last tile is moved back."""
-    sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
+    sources = tile_rows(f, start, lane, p.lanes, p.stride_lane, lanes)
     with f.loop(*span, lanes, sure=True) as first:
         j = f.min(first, span[1] - lanes)
         row = target[j * width]
         for source in sources:
             source[j + PREFETCH_DISTANCE].prefetch()
-        for value in _noted(f, p, f.transpose([source[j].load(lanes).to(target.of) for source in sources])):
+        for value in _noted(f, p, transpose_tile(f, sources, j, lanes, target.of)):
             row.store(value)
             row = row[width]
 
@@ -276,17 +277,9 @@ def _transpose(
 ) -> None:  # fmt: skip
     """Tiles of lanes × inner, transposed, into the rows that the tables say; the last lane stands in for those
     beyond."""
-    sources = [start[f.min(lane + r, p.lanes - 1) * p.stride_lane] for r in range(lanes)]
+    sources = tile_rows(f, start, lane, p.lanes, p.stride_lane, lanes)
     base, scale = p.row_outer[o].load(), p.scale[o].load()
     with f.loop(*span, lanes, sure=True) as j:
-        values = _noted(f, p, load_transposed(f, sources, j, span[1], target.of))
+        values = _noted(f, p, transpose_rest(f, sources, j, span[1], target.of))
         for q in reversed(range(lanes)):  # the last of the run after those beyond it
             target[(base + p.row_inner[j + q].load() * scale) * width].store(values[q])
-
-
-def load_transposed(f: Function, sources: list[Pointer], j: Value, stop: Value, number: Type) -> list[Value]:
-    """Numbers j, j + 1, … of every source, transposed: vector q holds number j + q of each. From `stop` on they are
-    0."""
-    lanes = len(sources)
-    mask = f.mask(stop - j, lanes, sources[0].of)
-    return f.transpose([source[j].load(lanes, mask=mask).to(number) for source in sources])

@@ -39,6 +39,7 @@ from ..plan.target import Target
 from ..plan.winograd import Winograd, by_columns
 from .microkernel import Microkernel, broadcast, lines, store, vectors
 from .pack import emit_pack
+from .transpose import transpose_tile
 from .winograd import both_ways, emit_transform
 
 
@@ -257,17 +258,17 @@ def emit_finish(target: Target, form: GradientForm) -> Module:
                     into = transposed[(c * form.depth_taps + d) * (form.taps // form.depth_taps) * lanes]
                     for t, value in enumerate(value for line in values for value in line):
                         into[t * lanes].store(value)
-            _transpose_tile(f, p, form, transposed, row, count, p.results - v * lanes)
+            _transpose_taps(f, p, form, transposed, row, count, p.results - v * lanes)
     return k
 
 
-def _transpose_tile(
+def _transpose_taps(
     f: Function, p: FinishFields, form: GradientForm, transposed: Pointer, w: Pointer, count: Value, results: Value,
 ) -> None:  # fmt: skip
     """Tiles of `lanes` taps × `lanes` output channels, transposed, so that a channel's taps are neighbours."""
     lanes, numbers = form.lanes, count * form.taps
     with f.loop(0, numbers, lanes, sure=True) as q:
         mask = f.mask(numbers - q, lanes)
-        for r, value in enumerate(f.transpose([transposed[q * lanes][j * lanes].load(lanes) for j in range(lanes)])):
+        for r, value in enumerate(transpose_tile(f, list(lines(transposed[q * lanes], lanes, lanes)), 0, lanes, f32)):
             with f.if_(results > r):
                 w[r * p.stride][q].store(value.to(form.stored), mask=mask)

@@ -35,7 +35,8 @@ from ..language.ir import (
 )
 from ..plan.target import Target
 from ..plan.winograd import Step, Transform
-from .weights import PREFETCH_DISTANCE, load_transposed
+from .transpose import tile_rows, transpose_rest
+from .weights import PREFETCH_DISTANCE
 from .winograd import Form, both_ways
 
 
@@ -137,7 +138,7 @@ def _emit_panel(k: Module, form: Form, transform: Function) -> Function:
             count = f.min(p.block, p.channels - first)
             source = p.w[group * p.group + lane * p.lane + first * p.channel]
             with f.loop(0, form.panel, form.lanes, sure=True) as v:
-                _transpose_tile(f, p, source, v, p.results - lane, transposed[v], count, form)
+                _transpose_lanes(f, p, source, v, p.results - lane, transposed[v], count, form)
             with f.loop(0, count, sure=True) as c, f.loop(0, p.depth_taps, sure=True) as tap:
                 into = target[tap * form.points * p.point + (first + c) * form.panel]
                 order, taps = p.order[tap * (form.rows.taps * form.columns.taps)], transposed[c * p.taps * form.panel]
@@ -146,7 +147,7 @@ def _emit_panel(k: Module, form: Form, transform: Function) -> Function:
     return f
 
 
-def _transpose_tile(
+def _transpose_lanes(
     f: Function, p: FilterFields, source: Pointer, v: Value, there: Value, transposed: Pointer, count: Value,
     form: Form,
 ) -> None:  # fmt: skip
@@ -159,7 +160,7 @@ def _transpose_tile(
             vector = source[v + o * p.outer_step + i * p.inner_step].load(form.lanes, mask=mask)
             transposed[(o * p.outer_row + i * p.inner_row) * form.panel].store(vector.to(f32))
     with f.else_():
-        starts = [source[f.min(v + r, there - 1) * p.lane] for r in range(form.lanes)]
+        starts = tile_rows(f, source, v, there, p.lane, form.lanes)
         distance = f.select(p.outer_channel == 0, PREFETCH_DISTANCE, p.outer_step * 8)
         with f.loop(0, outer, sure=True) as o, f.loop(0, inner, form.lanes, sure=True) as i:
             here = [start[o * p.outer_step] for start in starts]
@@ -172,7 +173,7 @@ def _transpose_tile(
                     last = f.insert(last, r, start[i].load())
                 row.store(last.to(f32))
             with f.else_():
-                for q, vector in enumerate(load_transposed(f, here, i, inner, f32)):
+                for q, vector in enumerate(transpose_rest(f, here, i, inner, f32)):
                     row[q * p.inner_row * form.panel].store(vector)
 
 
