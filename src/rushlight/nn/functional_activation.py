@@ -1,42 +1,36 @@
 """Activations as functions: from a tensor to a tensor of the same shape, element by element (softmax: along an axis).
 
-`functional` shows them to users. Each is a NumPy expression and a gradient rule in differentiable tensor
-operations; integers are refused where PyTorch refuses them.
+`functional` shows them to users, `formulas` has what most of them compute; integers are refused where PyTorch refuses
+them.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import in_single, record
 from rushlight.backends.array import found
 from rushlight.core.dtypes import dtype as DType
 from rushlight.core.errors import message
+from rushlight.nn import formulas
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import unsupported_type
 from rushlight.runtime.allocation import check_axes
-from rushlight.tensor.arithmetic import rounded_once, without_history
+from rushlight.tensor.arithmetic import rounded_once
 from rushlight.tensor.change import change
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
-from rushlight.tensor.numerics import quiet
-from rushlight.tensor.pointwise import apply_floating
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-_TANH_GELU = math.sqrt(2 / math.pi)
-_TANH_GELU_CUBE = 0.044715
 
 
-def _pointwise(node: str, kernel: str, function: Callable, rule: Callable, input: Tensor) -> Tensor:
-    """`function` of the array, with `rule(grad, input)` as its gradient; `kernel` is PyTorch's name in errors."""
+def _activation(node: str, kernel: str, formula: str, input: Tensor, *numbers: float) -> Tensor:
+    """The formula of that name; `kernel` is PyTorch's name in errors."""
     check_floating(kernel, input)
-    result = apply_floating(function, input)
-    record(f"{node}Backward0", result, (input,), in_single(lambda needs, grad, x: (rule(grad, x),)), (input,))
-    return result
+    value, slope = getattr(formulas, formula), getattr(formulas, f"{formula}_slope")
+    return formulas.activation(f"{node}Backward0", value, slope, input, *numbers)
 
 
 def check_floating(kernel: str, input: Tensor) -> None:
@@ -80,14 +74,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         raise ValueError("min_val cannot be greater than max_val")
 
     def clipped(x: Tensor) -> Tensor:
-        array = elements(x)
-        values = quiet(np.clip, array, *np.array([min_val, max_val]).astype(array.dtype))
-        result = wrap_like(values.astype(array.dtype, copy=False), x)
-        record("HardtanhBackward0", result, (x,), rule, (x,))
-        return result
-
-    def rule(needs: tuple, grad: Tensor, x: Tensor) -> tuple:
-        return (grad * _mask((elements(x) > min_val) & (elements(x) < max_val), x),)
+        low, high = (min_val, max_val) if x.dtype.is_floating_point else (int(min_val), int(max_val))
+        return formulas.activation("HardtanhBackward0", formulas.hardtanh, formulas.hardtanh_slope, x, low, high)
 
     return _maybe_in_place(clipped, input, inplace)
 
@@ -99,15 +87,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, negative_slope·x elsewhere."""
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        slope = np.where(elements(x) > 0, 1, negative_slope).astype(memory(x).dtype)
-        return grad * wrap_like(slope, x)
-
-    function = partial(
-        _pointwise, "LeakyRelu", "leaky_relu_cpu", lambda x: np.where(x > 0, x, x * x.dtype.type(negative_slope)), rule
-    )
-    return _maybe_in_place(function, input, inplace)
+    function = partial(_activation, "LeakyRelu", "leaky_relu_cpu", "leaky_relu")
+    return _maybe_in_place(lambda x: function(x, negative_slope), input, inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -140,16 +121,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def _elu(input: Tensor, alpha: float, scale: float) -> Tensor:
-    def value(x: np.ndarray) -> np.ndarray:
-        steep, flat = x.dtype.type(scale), x.dtype.type(alpha * scale)
-        return np.where(x > 0, x * steep, np.expm1(np.minimum(x, 0)) * flat)
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        positive = elements(x) > 0
-        slope = x.clamp(max=0).exp() * _mask(~positive, x) * (alpha * scale)
-        return grad * (slope + _mask(positive, x) * scale)
-
-    return _pointwise("Elu", "elu_cpu", value, rule, input)
+    return _activation("Elu", "elu_cpu", "elu", input, alpha, scale)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -159,108 +131,37 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    check_floating("GeluKernelImpl", input)
-    with_factor, rule = (_gelu_erf, _gelu_erf_rule) if approximate == "none" else (_gelu_tanh, _gelu_tanh_rule)
-    result = without_history(with_factor, input)
-    record("GeluBackward0", result, (input,), in_single(lambda needs, grad, x: (grad * rule(x),)), (input,))
-    return result
-
-
-def _gelu_erf(x: Tensor) -> Tensor:
-    return x * ((x * math.sqrt(0.5)).erf() + 1) * 0.5
-
-
-def _gelu_erf_rule(x: Tensor) -> Tensor:
-    density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
-    return ((x * math.sqrt(0.5)).erf() + 1) * 0.5 + x * density
-
-
-def _gelu_tanh(x: Tensor) -> Tensor:
-    return x * 0.5 * ((x + x * x * x * _TANH_GELU_CUBE).mul(_TANH_GELU).tanh() + 1)
-
-
-def _gelu_tanh_rule(x: Tensor) -> Tensor:
-    t = (x + x * x * x * _TANH_GELU_CUBE).mul(_TANH_GELU).tanh()
-    inner = (x * x * (3 * _TANH_GELU_CUBE) + 1) * _TANH_GELU
-    return (t + 1) * 0.5 + x * 0.5 * (1 - t * t) * inner
+    return _activation("Gelu", "GeluKernelImpl", "gelu" if approximate == "none" else "gelu_tanh", input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x·sigmoid(x)."""
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        s = x.sigmoid()
-        return grad * (s * (x * (1 - s) + 1))
-
-    function = partial(_pointwise, "Silu", "silu_cpu", lambda x: x / (1 + np.exp(-x)), rule)
-    return _maybe_in_place(function, input, inplace)
+    return _maybe_in_place(partial(_activation, "Silu", "silu_cpu", "silu"), input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·tanh(softplus(x))."""
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        t = softplus(x).tanh()
-        return grad * (t + x * x.sigmoid() * (1 - t * t))
-
-    function = partial(_pointwise, "Mish", "mish_cpu", lambda x: x * np.tanh(np.logaddexp(x, 0)), rule)
-    return _maybe_in_place(function, input, inplace)
+    return _maybe_in_place(partial(_activation, "Mish", "mish_cpu", "mish"), input, inplace)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """ln(1 + e^(beta·x)) / beta; x itself where beta·x is above the threshold."""
-
-    def value(x: np.ndarray) -> np.ndarray:
-        scaled = x * x.dtype.type(beta)
-        return np.where(scaled > threshold, x, np.log1p(np.exp(scaled)) / x.dtype.type(beta))
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        linear = elements(x) * beta > threshold
-        return grad * ((x * beta).sigmoid() * _mask(~linear, x) + _mask(linear, x))
-
-    return _pointwise("Softplus", "softplus_cpu", value, rule, input)
-
-
-def _hardsigmoid(x: np.ndarray) -> np.ndarray:
-    return np.clip(x + x.dtype.type(3), 0, 6) / x.dtype.type(6)
+    return _activation("Softplus", "softplus_cpu", "scaled_softplus", input, beta, threshold)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """(x + 3) / 6, kept between 0 and 1."""
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        return grad * _mask(np.abs(elements(x)) < 3, x) / 6
-
-    function = partial(
-        _pointwise,
-        "Hardsigmoid",
-        "hardsigmoid_cpu",
-        lambda x: np.clip(x + x.dtype.type(3), 0, 6) / x.dtype.type(6),
-        rule,
-    )
-    return _maybe_in_place(function, input, inplace)
+    return _maybe_in_place(partial(_activation, "Hardsigmoid", "hardsigmoid_cpu", "hardsigmoid"), input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·hardsigmoid(x)."""
-
-    def rule(grad: Tensor, x: Tensor) -> Tensor:
-        between, above = np.abs(elements(x)) < 3, elements(x) >= 3
-        return grad * ((x / 3 + 0.5) * _mask(between, x) + _mask(above, x))
-
-    function = partial(_pointwise, "Hardswish", "hardswish_cpu", lambda x: x * _hardsigmoid(x), rule)
-    return _maybe_in_place(function, input, inplace)
+    return _maybe_in_place(partial(_activation, "Hardswish", "hardswish_cpu", "hardswish"), input, inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """ln sigmoid(x)."""
-    return _pointwise(
-        "LogSigmoid",
-        "log_sigmoid_cpu",
-        lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
-        lambda grad, x: grad * (-x).sigmoid(),
-        input,
-    )
+    return _activation("LogSigmoid", "log_sigmoid_cpu", "log_sigmoid", input)
 
 
 def softsign(input: Tensor) -> Tensor:

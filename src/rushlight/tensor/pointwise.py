@@ -19,8 +19,8 @@ from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.rules.expression import function as function_of
 from rushlight.rules.expression import inputs
+from rushlight.rules.expression import where as where_expression
 from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
-from rushlight.runtime.allocation import empty_like_array
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.numerics import expressed, quiet
@@ -70,7 +70,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-(_X,) = inputs(1)
+_X, _Y = inputs(2)
 expressed(_sigmoid, function_of("sigmoid", _X))
 
 exp = _define("exp", np.exp, lambda n, g, y: (g * y,), from_output=True, doc="e to the power of each element.")
@@ -365,7 +365,14 @@ def _where_positive(grad: Tensor, result: Tensor) -> Tensor:
 
 
 def _masked(array: np.ndarray, result: np.ndarray) -> np.ndarray:
-    return quiet(np.multiply, array, result > 0, out=empty_like_array(array, array.dtype))
+    return quiet(_kept, array, result)
+
+
+def _kept(array: np.ndarray, result: np.ndarray) -> np.ndarray:
+    return np.where(result > 0, array, array.dtype.type(0))
+
+
+expressed(_kept, where_expression(_Y > 0, _X, 0), rounds=False)
 
 
 THRESHOLD_BACKWARD = define(
