@@ -49,6 +49,10 @@ class Preparing:
                 self._calls.popitem(last=False)
         return call
 
+    def drawing(self, algorithm: str) -> Any:
+        """What makes random numbers; Refusal, for a backend that does not say otherwise."""
+        raise Refusal(f"{self.name} draws no random numbers")
+
     # -- as operations call them: attributes, arrays
 
     def fprop(
