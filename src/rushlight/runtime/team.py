@@ -1,7 +1,7 @@
 """Launching a kernel on several threads.
 
 In: an `Entry` (its address, its `call`), the words of its `Params`, a number of threads. A kernel shares out its own
-work: each thread that calls it claims items until none are left. So a team only has to call it from n threads and
+work: each thread that calls it takes items until none are left. So a team only has to call it from n threads and
 wait for those that came; fewer than n is slower, never wrong, and no thread needs a number.
 
 On Linux the team is our own: threads of the C library that run `runtime.team_program`. On macOS it is Grand Central
@@ -43,7 +43,7 @@ _team: Team | None = None
 def launch(entry: Entry, words: array, threads: int = 1) -> None:
     """Run a kernel on this thread and `threads` − 1 others; returns when all are done.
 
-    `words` is what `Params.pack` made: it holds the counters of the work claimed, so one launch at a time. On the main
+    `words` is what `Params.pack` made: it holds the counters of the work taken, so one launch at a time. On the main
     thread, Ctrl-C may end it between two items; what it was to compute is then undefined."""
     if words[0] or words[1]:  # of a launch before
         pauses.forget(words)
