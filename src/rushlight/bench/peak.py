@@ -46,7 +46,7 @@ def emit_fma(target: Target) -> Module:
 
 
 def emit_copy(target: Target) -> Module:
-    """out = source, in blocks that threads claim."""
+    """out = source, in blocks that threads take."""
     k = Module(target)
     lanes = k.lanes(f32)
     with k.kernel("peak_copy", _COPY) as (f, p), f.dynamic_loop(p.next, p.blocks) as block:

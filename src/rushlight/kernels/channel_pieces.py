@@ -28,7 +28,7 @@ from one row of partial sums to the next; the others are a BiasPlan's."""
 
 
 class Item:
-    """What a thread claims: of chunk `row` of all, images `first` to `last`, `count` positions from `start` on, the
+    """What a thread takes: of chunk `row` of all, images `first` to `last`, `count` positions from `start` on, the
     part of the width from `left` to `right`."""
 
     def __init__(self, f: Function, p: Fields, item: Value) -> None:

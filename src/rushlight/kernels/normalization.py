@@ -45,7 +45,7 @@ RUN = 1024
 """Neighbours that are added up before their sum joins others, in double precision: long sums round more."""
 
 BLOCK = 64
-"""Means, or channels, that a thread claims at once."""
+"""Means, or channels, that a thread takes at once."""
 
 
 def _params(**pointers: Type) -> Params:

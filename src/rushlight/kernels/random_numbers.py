@@ -1,4 +1,4 @@
-"""From random words to numbers: each kernel fills a flat array, its blocks claimed by the threads of a team.
+"""From random words to numbers: each kernel fills a flat array, its blocks taken by the threads of a team.
 
 In: tempered words, as `random_words` makes them. Out: the numbers of one distribution, in order. What is computed, and
 how it is rounded, is that of `backends.reference.draws`; the bits are the same on every instruction set.
@@ -20,7 +20,7 @@ from .box_muller import standard_normal
 from .fused import fused
 
 BLOCK = 2048
-"""Numbers that a thread claims at once."""
+"""Numbers that a thread takes at once."""
 
 GROUP = 16
 """Numbers of one group of the Box–Muller transform: the first half gives the radii, the other the angles."""
@@ -80,7 +80,7 @@ def _unit(f: Function, p: Fields, of: Type, i: Value, lanes: int) -> Value:
 
 @contextmanager
 def _items(k: Module, name: str, of: Type, fields: dict[str, Type]) -> Iterator[tuple]:
-    """A kernel; gives the function, its words, and the first and last number of a claimed block."""
+    """A kernel; gives the function, its words, and the first and last number of a block that a thread takes."""
     with (
         k.kernel(name, params(of, **fields), flushed=False) as (f, p),
         f.dynamic_loop(p.next, f.ceil_div(p.count, BLOCK)) as item,

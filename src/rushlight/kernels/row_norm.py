@@ -22,7 +22,7 @@ RUN = 1024
 
 
 def rows_params(stored: Type, scale: Type) -> Params:
-    """The words of `rows`: `block` rows are claimed at once; `share` is 1 / width."""
+    """The words of `rows`: `block` rows are taken at once; `share` is 1 / width."""
     pointers = dict.fromkeys(["x", "y", "residual"], ptr(stored))
     return Params(
         **pointers, statistics=ptr(f64), weight=ptr(scale), bias=ptr(scale), eps=f64, share=f64,

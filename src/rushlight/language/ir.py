@@ -379,8 +379,6 @@ class Function:
         self._goto(head)
         self._begin_block(done)
 
-    claim = dynamic_loop
-
     @contextmanager
     def while_(self, variable: Variable) -> Iterator[Value]:
         """Again and again while an integer variable is above 0, which the block must see to; gives its value."""

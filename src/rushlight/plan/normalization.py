@@ -16,7 +16,7 @@ from . import bias
 from .bias import BiasPlan, plan_bias
 
 ROW_ITEM = 8 * 1024
-"""Numbers of rows that a thread claims at once, about."""
+"""Numbers of rows that a thread takes at once, about."""
 
 ROW_LEAST = 64
 """Rows of one partial sum of a gradient, at least."""
@@ -75,7 +75,7 @@ def plan_channels(layout: Layout) -> BiasPlan:
 
 
 def rows_at_once(rows: int, width: int) -> int:
-    """Rows that a thread claims at once."""
+    """Rows that a thread takes at once."""
     return max(1, min(rows, ROW_ITEM // width))
 
 

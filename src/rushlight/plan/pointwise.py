@@ -4,7 +4,7 @@ In: the shape of the results, and each operand's strides in it. Out: a `Plan`. A
 ordered as the first result lies in memory, and merged where all operands allow it: contiguous operands of any shape
 become one loop, a channels-last image and its channel vector two.
 
-    for item in items (threads claim them):
+    for item in items (threads take them):
         for outer in the item's part of all other axes, by their number:
             for j in the item's part of the middle axis:
                 for i in the item's part of the inner axis:  a vector at a time

@@ -3,7 +3,7 @@
 In: `team.launch` names what the main thread runs. Out: while it takes long, it stops between two items of work every
 tenth of a second, Python handles its signals, and the kernel goes on where it stopped.
 
-The threads of a kernel claim items from a counter. A watch adds a huge number to it: nobody finds another item, so
+The threads of a kernel take items from a counter. A watch adds a huge number to it: nobody finds another item, so
 all return, and what the counter was tells what comes next. The watch is a thread that only the main thread's launches
 wake (signals are handled there alone), and that goes to its end when nothing was launched for a while.
 """
@@ -82,7 +82,7 @@ def _watch() -> None:
 
 
 def _stop(words: array) -> None:
-    """Let nobody claim another item of a launch, and write down which one comes next."""
+    """Let nobody take another item of a launch, and write down which one comes next."""
     item = _fetch_add(words.buffer_info()[0], STOPPED)
     if item < STOPPED:
         _stopped[id(words)] = words, item
