@@ -44,22 +44,21 @@ REFERENCE = {
 """In the precision of the argument, which should be higher; but erf and erfc in Python's float."""
 
 
+PARAMS = {of: Params(x=ptr(of), y=ptr(of), z=ptr(of), n=i64) for of in (f32, f64)}
+
+
 def emit(target, name, of, width=1.0):
     """The kernel of a function; its vectors are `width` registers long, or single numbers where that is 0."""
     two = name in FUNCTIONS_OF_TWO
     function = (FUNCTIONS_OF_TWO if two else FUNCTIONS)[name]
     k = Module(target)
     lanes = int(k.lanes(of) * width)
-    with k.kernel("map", PARAMS, flushed=False) as (f, p):
-        x, y, z = (pointer.to(of) for pointer in (p.x, p.y, p.z))
+    with k.kernel("map", PARAMS[of], flushed=False) as (f, p):
         with f.loop(0, p.n, lanes or 1) as i:
             mask = f.mask(p.n - i, lanes, of) if lanes else None
-            given = [pointer[i].load(lanes, mask=mask) for pointer in (x, y)[: 1 + two]]
-            z[i].store(function(f, *given), mask=mask)
+            given = [pointer[i].load(lanes, mask=mask) for pointer in (p.x, p.y)[: 1 + two]]
+            p.z[i].store(function(f, *given), mask=mask)
     return k
-
-
-PARAMS = Params(x=ptr(f32), y=ptr(f32), z=ptr(f32), n=i64)
 
 
 def load(module):
@@ -78,8 +77,9 @@ def run(name, isa, x, y=None, width=1.0):
     """The function of every number, computed with the instructions of `isa`."""
     z = np.empty_like(x)
     y = x if y is None else y
-    words = PARAMS.pack(x=x, y=y, z=z, n=x.size)
-    _entry(name, f32 if x.dtype == np.float32 else f64, isa, width).call(words.buffer_info()[0])
+    of = f32 if x.dtype == np.float32 else f64
+    words = PARAMS[of].pack(x=x, y=y, z=z, n=x.size)
+    _entry(name, of, isa, width).call(words.buffer_info()[0])
     return z
 
 
