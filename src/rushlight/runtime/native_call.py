@@ -10,9 +10,11 @@ This knows how objects of CPython lie in memory: that a reference count comes fi
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -35,26 +37,33 @@ class _Method(ctypes.Structure):
     )
 
 
+_WORDS = 24  # where in an array of Python's (`Params.pack` makes them) the address of its numbers stands
+
+
+@functools.lru_cache(maxsize=1)
 def available() -> bool:
     """Whether objects lie in memory as this file believes: in CPython with a GIL, compiled without tracing."""
-    cpython = sys.implementation.name == "cpython" and object.__basicsize__ == 16
-    return cpython and FIRST_FIELD == 16 and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return False
+    words = array("q", (1, 2))
+    if object.__basicsize__ != 16 or FIRST_FIELD != 16 or type(words).__basicsize__ < _WORDS + 8:
+        return False
+    return ctypes.c_void_p.from_address(id(words) + _WORDS).value == words.buffer_info()[0]
 
 
 @contextmanager
-def function(k: Module, name: str, of: list[Type]) -> Iterator[tuple]:
-    """Define a function that `bound` makes a callable: gives its body, the memory of the array that it is bound to (of
-    i64), and that of the arrays that it is called with, of these types."""
+def function(k: Module, name: str, of: Sequence[Type], words: bool = False) -> Iterator[tuple]:
+    """Define a function that `Bound` makes a callable: gives its body, the memory of the array that it is bound to (of
+    i64), and that of the arrays that it is called with, of these types; with `words` the first is no array of NumPy's
+    but the words of a kernel."""
     parameters = [("bound", ptr(i64)), ("arguments", ptr(i64)), ("count", i64)]
     with k.function(name, parameters, ptr(i64), export=True, distinct=False) as (f, own, arguments, _):
         objects = [_pointer(f, arguments[n], i64) for n in range(len(of))]
-        yield f, _data(f, own, i64), [_data(f, array, type) for array, type in zip(objects, of)]
+        fields = [_WORDS if words and not n else FIRST_FIELD for n in range(len(of))]
+        places = [_pointer(f, object.bytes(field), type) for object, field, type in zip(objects, fields, of)]
+        yield f, _pointer(f, own.bytes(FIRST_FIELD), i64), places
         objects[0].store(objects[0].load() + 1)  # one more reference to it: the caller's
         f.ret(objects[0])
-
-
-def _data(f: Function, array: Pointer, of: Type) -> Pointer:
-    return _pointer(f, array.bytes(FIRST_FIELD), of)
 
 
 def _pointer(f: Function, place: Pointer, of: Type) -> Pointer:

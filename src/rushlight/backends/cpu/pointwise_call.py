@@ -12,7 +12,7 @@ from ... import runtime
 from ...core.dtypes import code_of
 from ...kernels.pointwise import Form, emit_pointwise, pointwise_params
 from ...kernels.steps import FUNCTIONS, in_memory, missing
-from ...language.ir import Module
+from ...language.ir import Module, i64
 from ...plan.pointwise import plan_pointwise
 from ...plan.target import Target
 from ...rules.expression import lowered
@@ -45,7 +45,7 @@ class PointwiseCall:
         self.outputs = results_of(task, layouts)
         shape = self.outputs[0].shape
         self.work = prod(shape) * (4 if any(step.op in FUNCTIONS for step in program.steps) else 1)
-        self.size, self.words, self.direct = prod(shape), None, None
+        self.size, self.words, self.direct, self.fill = prod(shape), None, None, None
         self.numbers = not all(layout.shape for layout in layouts)  # which may be NumPy's scalars: they are no arrays
         self.allocations = [_allocation(layout) for layout in self.outputs]
         one = len(self.allocations) == 1 and self.allocations[0][3] is None
@@ -70,9 +70,11 @@ class PointwiseCall:
         )  # fmt: skip
         for size, steps in plan.axes:
             self.words.extend([size, *steps])
-        if self.work < FEW and native_call.available():
-            self.bound = native_call.Bound(code["direct"], np.frombuffer(self.words, np.int64))
-            self.direct = self.bound.call
+        if native_call.available():
+            own = np.frombuffer(self.words, np.int64)
+            self.bound = [native_call.Bound(code[name], own) for name in ("direct", "fill")]
+            self.fill = self.bound[1].call
+            self.direct = self.bound[0].call if self.work < FEW else None
 
     def __call__(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> Sequence[np.ndarray]:
         """The results, of memory of their own where none is given."""
@@ -94,10 +96,12 @@ class PointwiseCall:
 
     def _launch(self, operands: Sequence[np.ndarray]) -> None:
         words = self.words[:]
-        for at, array in enumerate(operands, 2):
-            words[at] = runtime.address(array)
         threads = runtime.team_size() if self.work >= FEW else 1
-        if threads > 1:
+        if self.fill is not None:
+            self.fill(words, *operands)
+        else:
+            for at, array in enumerate(operands, 2):
+                words[at] = runtime.address(array)
             self.mode.call(words.buffer_info()[0])
         runtime.launch(self.entry, words, threads)
 
@@ -111,8 +115,13 @@ class PointwiseCall:
 def _emit(k: Module, form: Form, direct: bool) -> None:
     do = emit_pointwise(k, form)
     if direct:
-        with native_call.function(k, "direct", [in_memory(dtype) for dtype in form.dtypes]) as (f, words, places):
+        of, params = [in_memory(dtype) for dtype in form.dtypes], pointwise_params(form)
+        with native_call.function(k, "direct", of) as (f, words, places):
             do(f, words, places)
+        with native_call.function(k, "fill", [i64, *of], words=True) as (f, _, (words, *places)):
+            for n, place in enumerate(places):
+                words[params.index(f"a{n}")].store(place.address())
+            words[params.index("mode")].store(f.mode_word())
 
 
 def _allocated(allocate: Callable, shape: tuple[int, ...], dtype: np.dtype, back: list[int] | None) -> np.ndarray:
