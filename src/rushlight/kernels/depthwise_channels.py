@@ -12,7 +12,7 @@ In place (depthwise, channels-last): nothing is copied; taps outside the source 
 Packed: see `pack`; a tile runs along the packed indices of a row and over one list of all taps and source channels.
 
     for item (image, block, panel):  pack;  for phases:  for row:  tiles of pixels:
-        for (packed index, weight) in taps:  sums[pixel] += packed tile[packed index + pixel] · weight
+        for (packed index, weight) in taps:  sums[pixel] += packed_tile[packed index + pixel] · weight
 """
 
 from __future__ import annotations

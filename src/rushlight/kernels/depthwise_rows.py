@@ -10,9 +10,8 @@ In: a `Form`, which holds what a plan fixes. Out: the kernel `depthwise_rows`.
                 for source row:  load once;  for each tap of the group:  sums[row − index of tap] += weight · loaded
             results
 
-Rows and columns of the packed tile are in packed order (`plan.axes`): neither dilation nor the stride of
-rows is known here. Along the rows the stride is 1: taking every second number of a row costs more than transposing
-tiles does.
+Rows and columns of the packed tile are in packed order (`plan.axes`): neither dilation nor the stride of rows is known
+here. Along the rows the stride is 1: taking every second number of a row costs more than transposing tiles does.
 """
 
 from __future__ import annotations

@@ -311,7 +311,7 @@ def _pack_rows(f: Function, p: DescriptorFields) -> None:
         with f.loop(0, p.packed.w - count) as i:
             j = f.select(i < begin, i, i + count)
             offset, pixel = p.table.w[j].load(), line[j * p.leading_dimension]
-            # The channels of one group are a line or two, far from the next packed index's.
+            # The channels of one group are a line or two, far from the next pixel's.
             later = p.table.w[f.min(j + _PREFETCH_DISTANCE, p.packed.w - 1)].load()
             source[f.max(later, 0)].prefetch()
             with f.if_(offset >= 0):

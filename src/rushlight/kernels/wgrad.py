@@ -254,10 +254,8 @@ def _emit_product(
                 p.here = p.sums[group * p.weight]
             else:
                 p.size = register.height * register.width
-                target_ = (
-                    (chunk * p.groups + group) * p.right_parts + right_part
-                ) * p.panels * p.left_parts + left_part
-                p.here = p.sums[target_ * p.tiles * p.size]
+                offset = ((chunk * p.groups + group) * p.right_parts + right_part) * p.panels * p.left_parts + left_part
+                p.here = p.sums[offset * p.tiles * p.size]
                 p.next_panel = p.left_parts * p.tiles * p.size
             begin, end = (chunk * p.blocks) // p.chunks, ((chunk + 1) * p.blocks) // p.chunks
             with f.loop(begin, end) as block:
@@ -320,11 +318,11 @@ def _emit_tiles(
             left, across, counts = operands[0], right, [extent[0]]
             left_steps, right_steps = list(p.left_side[: len(_AXES)]), list(p.right_side[: len(_AXES)])
             for index, table in enumerate(p.tap_tables, 1):
-                target_ = table[entry[index - 1].load() * 3]
-                begin = f.max(target_[1].load(), origin[index])
-                counts.append(f.max(f.min(target_[2].load(), origin[index] + extent[index]) - begin, 0))
+                bounds = table[entry[index - 1].load() * 3]
+                begin = f.max(bounds[1].load(), origin[index])
+                counts.append(f.max(f.min(bounds[2].load(), origin[index] + extent[index]) - begin, 0))
                 moved = begin - origin[index]
-                left = left[target_[0].load() + moved * left_steps[index]]
+                left = left[bounds[0].load() + moved * left_steps[index]]
                 across = across[moved * right_steps[index]]
             _flatten(f, counts, [left_steps, right_steps])
             for i, word in enumerate([*counts, *left_steps, *right_steps]):
@@ -358,8 +356,8 @@ def _emit_straight(k: Module, register: RegisterBlock, number: Type, result: Typ
     with k.kernel("finish", finish_params(number, result)) as (f, p), f.dynamic_loop(p.next, p.items) as item:
         column, own, limit, sums, target = _finish_item(f, p, item, register.width)
         with f.loop(0, p.rows) as row:
-            target_, line = sums[p.row_table[row].load() + own - column], target[row * p.group + own]
-            first = [target_[v * lanes] for v in range(register.vectors)]
+            row_sums, line = sums[p.row_table[row].load() + own - column], target[row * p.group + own]
+            first = [row_sums[v * lanes] for v in range(register.vectors)]
             totals = add_partial_sums(f, first, p.chunks, p.chunk_size, lanes, number)
             for v, total in enumerate(totals):
                 line[v * lanes].store(total.to(result), mask=f.mask(limit - own - v * lanes, lanes, result))

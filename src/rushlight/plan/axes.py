@@ -12,8 +12,8 @@ A block of results [t0, t0 + block) is packed once into packed indices such that
 read consecutive packed indices `base[k], base[k]+1, …`, whatever the stride or dilation: coordinates of one residue
 class modulo `step` are neighbours, intervals that several taps share are stored once, and coordinates that no tap reads
 are not stored. The machine code therefore knows neither stride nor dilation. First layers, whose few channels make
-short sums, keep the source's order instead: results then have a stride of `step`, and all taps of a row one
-sum.
+short sums, keep the source's order instead: results then have a stride of `step`, and all taps of a row
+are one sum.
 """
 
 from collections.abc import Sequence
