@@ -19,6 +19,7 @@ from rushlight.rules.expression import Expression, inputs
 from rushlight.tensor import selection
 from rushlight.tensor.core import Tensor, elements, is_in_order, settled, wrap, wrap_like, wrap_unordered
 from rushlight.tensor.elementwise import evaluated
+from rushlight.tensor.operands import constant_like
 
 Either = TypeVar("Either", Expression, Tensor)
 Formula = Callable[..., Expression]
@@ -37,6 +38,11 @@ exp, erf, tanh, sigmoid, log1p = map(_function, ("exp", "erf", "tanh", "sigmoid"
 def where(condition: Either, a: Either | float, b: Either | float) -> Either:
     """a where the condition holds, else b."""
     return (expression if type(condition) is Expression else selection).where(condition, a, b)
+
+
+def one_of(condition: Either, a: float, b: float, x: Either) -> Either:
+    """One of two numbers, in the dtype of x."""
+    return where(condition, a if type(x) is Expression else constant_like(a, x), b)
 
 
 def softplus(x: Either) -> Either:
@@ -90,7 +96,7 @@ def hardtanh(x: Expression, low: float, high: float) -> Expression:
 
 def hardtanh_slope(x: Either, low: float, high: float) -> Either:
     """Its slope."""
-    return where((x > low) & (x < high), 1, 0)
+    return one_of((x > low) & (x < high), 1, 0, x)
 
 
 def leaky_relu(x: Expression, slope: float) -> Expression:
@@ -100,7 +106,7 @@ def leaky_relu(x: Expression, slope: float) -> Expression:
 
 def leaky_relu_slope(x: Either, slope: float) -> Either:
     """Its slope."""
-    return where(x > 0, 1.0, slope)
+    return one_of(x > 0, 1.0, slope, x)
 
 
 def elu(x: Expression, alpha: float, scale: float) -> Expression:
@@ -184,7 +190,7 @@ def hardsigmoid(x: Expression) -> Expression:
 
 def hardsigmoid_slope(x: Either) -> Either:
     """Its slope."""
-    return where((x > -3) & (x < 3), 1 / 6, 0.0)
+    return one_of((x > -3) & (x < 3), 1 / 6, 0.0, x)
 
 
 def hardswish(x: Expression) -> Expression:

@@ -16,9 +16,11 @@ import numpy as np
 
 from rushlight.backends.array import ARRAYS, Array
 from rushlight.core import memory
+from rushlight.core.dtypes import code_of
 from rushlight.core.errors import message
 from rushlight.rules.expression import (
     Expression,
+    cast,
     equal,
     inputs,
     logical_and,
@@ -96,13 +98,20 @@ def expressed(function: Callable, expression: Expression, floating: bool = True,
     return function
 
 
-_MANY = 1 << 13
+MANY = 1 << 13
 """Elements from which on the engine is quicker than NumPy at what both give the same bits of: 2 µs are as good as 8,000
 additions."""
 
 
 def _is_large(args: tuple) -> bool:
-    return any(type(arg) is np.ndarray and arg.size >= _MANY for arg in args)
+    return any(type(arg) is np.ndarray and arg.size >= MANY for arg in args)
+
+
+def cast_many(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """A copy of a large array of the host in another dtype, by the engine."""
+    from rushlight.tensor.elementwise import evaluated
+
+    return evaluated((cast(_x, code_of(kind)),), array)[0]
 
 
 def _compiled(known: _Known, args: tuple) -> np.ndarray | None:

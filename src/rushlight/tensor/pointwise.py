@@ -23,7 +23,7 @@ from rushlight.rules.expression import where as where_expression
 from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.layout import MemoryFormat, preserve_format
-from rushlight.tensor.numerics import expressed, quiet
+from rushlight.tensor.numerics import MANY, cast_many, expressed, quiet
 from rushlight.tensor.operands import Operand, array_in_dtype, constant_like, in_dtype, layout_of, result_type
 
 
@@ -412,6 +412,8 @@ NAN_TO_NUM = define(
 
 # -- casts
 
+_UINT64, _FLOAT32 = np.dtype(np.uint64).num, np.dtype(np.float32).num
+
 
 def cast(input: Tensor, kind: np.dtype) -> Tensor:
     """A copy in another NumPy dtype, recorded."""
@@ -421,6 +423,10 @@ def cast(input: Tensor, kind: np.dtype) -> Tensor:
 
 
 def _converted(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    if type(array) is np.ndarray and array.size >= MANY and kind.num != _UINT64:
+        return cast_many(array, kind)
+    if kind.itemsize == 2 and kind.kind not in "iu" and array.dtype.itemsize > 2 and array.dtype.num != _FLOAT32:
+        array = quiet(array.astype, np.float32)  # as PyTorch rounds, and the engine
     if kind.kind in "iu" and array.dtype.kind not in "iub":
         # C leaves a float beyond the integer's range undefined; through int64 narrow integers wrap around.
         array = quiet(array.astype, np.int64)
