@@ -25,6 +25,7 @@ from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
 from rushlight.rules.normalization import Norm
 from rushlight.rules.spec import ConvSpec
+from rushlight.rules.windows import Windows
 
 FILE = Path(__file__).with_name("golden.json")
 MACHINES = ("avx512", "avx2", "x86-64", "neon")
@@ -36,6 +37,9 @@ LAYERS = {
     "winograd, strided": ConvSpec.of(2, 128, 128, (40, 40), (5, 5), stride=2, padding=2),
     "depthwise channels": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1, groups=32),
     "depthwise rows": ConvSpec.of(1, 4, 4, (8, 15, 15), (3, 3, 3), padding=1),
+    "groups of channels": ConvSpec.of(2, 32, 32, (20, 20), (3, 3), padding=1, groups=8),
+    "groups, widened": ConvSpec.of(2, 20, 40, (20, 20), (3, 3), padding=1, groups=10),
+    "taps along depth": ConvSpec.of(2, 32, 32, (6, 20, 20), (3, 1, 1)),
     "overlap": ConvSpec.of(1, 1, 514, (50000,), (512,), stride=128),
 }
 
@@ -81,11 +85,26 @@ def hashes(isa: str) -> dict[str, str]:
                     cpu._choose("dgrad", typed, y, None)
                     cpu._choose_wgrad(typed, x, y)
         with mock.patch.object(cpu, "_calls", OrderedDict()):
+            _sum_and_pool()
             _normalize()
         _draw(Draws(target))
         for formulas, arrays in _pointwise():
             PointwiseCall(Task("pointwise", (formulas, None)), [layout_of(array) for array in arrays], target)
     return dict(sorted(found.items()))
+
+
+def _sum_and_pool() -> None:
+    """The bias's gradient and maximum pooling, with its gradient, in both orders of memory."""
+    spec = ConvSpec.of(2, 32, 32, (20, 20), (1, 1))
+    for dtype, kind in (("f32", np.float32), ("f64", np.float64), ("f16", np.float16)):
+        for x, _ in _layouts(spec, kind):
+            cpu._sum(dtype, x)
+    grid = Windows((20, 20), (2, 2), (2, 2), (1, 1), (0, 0), (10, 10))
+    for kind in (np.float32, np.float64):
+        for x, y in _layouts(spec._replace(stride=(2, 2)), kind):
+            for wanted in (True, False):
+                cpu._pooling(grid, x, wanted)
+            cpu._pooling_grad(grid, x.shape, np.empty_like(y, np.int8), y)
 
 
 def _normalize() -> None:
