@@ -32,6 +32,12 @@ LAYERS = {
     "pad": (lambda t, x: F.pad(x, (1, 2, 0, -1), value=3.0), (2, 3, 4)),
     "reflect": (lambda t, x: F.pad(x, (1, 2), "reflect"), (2, 3, 4)),
     "circular": (lambda t, x: F.pad(x, (1, 2, 1, 0), "circular"), (2, 3, 4, 3)),
+    "batch_norm": (lambda t, x, w, b: F.batch_norm(x, None, None, w, b, True), (2, 3, 4, 3), (3,), (3,)),
+    "batch_norm.given": (lambda t, x, m, w: F.batch_norm(x, m.detach(), m.detach().abs(), w), (2, 3, 4), (3,), (3,)),
+    "layer_norm": (lambda t, x, w, b: F.layer_norm(x, (4, 3), w, b), (2, 3, 4, 3), (4, 3), (4, 3)),
+    "group_norm": (lambda t, x, w: F.group_norm(x, 2, w), (2, 4, 4, 3), (4,)),
+    "instance_norm": (lambda t, x: F.instance_norm(x), (2, 4, 4, 3)),
+    "rms_norm": (lambda t, x, w: F.rms_norm(x, (3,), w), (2, 4, 3), (3,)),
 }
 # Differentiable once, or of several results, or of other numbers than PyTorch's.
 OTHERS = {

@@ -64,7 +64,8 @@ def _given_rule(
 ) -> Gradients:
     needs = needs[0], needs[3], needs[4]
     if is_grad_enabled():
-        statistics = widen(mean), (widen(variance) + norm.eps).rsqrt()
+        kind = widen(x).dtype
+        statistics = mean.to(kind), (variance.to(kind) + norm.eps).rsqrt()
         found = _by_operations(norm, needs, grad, x, weight, statistics)
     else:
         found = _by_kernel(norm, True, needs, grad, x, weight, statistics_of(memory(mean), memory(variance), norm.eps))
