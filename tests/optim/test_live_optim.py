@@ -64,7 +64,7 @@ def test_training_a_lenet_gives_the_same_losses(torch, name):
     (ours, weights, mine), (theirs, expected, reference) = (
         train(library, OPTIMIZERS[name]) for library in (rushlight, torch)
     )
-    assert ours == pytest.approx(theirs, abs=1e-5)
+    assert ours == pytest.approx(theirs, abs=3e-4 if "adam" in name else 1e-5)
     # Adam divides by the gradient's own size, so a gradient that is nearly nothing moves a weight by rounding.
     tolerance = 1e-3 if "adam" in name else 1e-6
     assert_same(weights, expected, tolerance, name)
