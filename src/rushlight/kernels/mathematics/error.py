@@ -10,7 +10,7 @@ from __future__ import annotations
 from rushlight.language.ir import Function, Value
 
 from .coefficients import ERF, ERFCX, LOG_ERFC
-from .exponential import exp_parts
+from .exponential import exp_parts, expm1_reduced, reduced
 from .formats import (
     DOUBLE,
     MIDDLE,
@@ -45,23 +45,34 @@ def erfc(f: Function, x: Value) -> Value:
     """1 − erf x."""
     if format_of(x).precision == SINGLE:
         return in_double(f, lambda d: _erfc(f, d, MIDDLE), x)
-    near = f.fma(
-        -x, polynomial(f, square_of(f, f.abs(x)), ERF[DOUBLE]), 1.0 - x
-    )  # where the other's sum loses two bits
-    return f.select(f.abs(x) < 0.5, near, _erfc(f, x, DOUBLE))
+    # Below 1 the other's argument has lost two bits, while 1 − x is exact, or nearly.
+    near = f.fma(-x, polynomial(f, square_of(f, f.abs(x)), ERF[DOUBLE]), 1.0 - x)
+    return f.select(f.abs(x) < 1.0, near, _erfc(f, x, DOUBLE))
 
 
 def _erfc(f: Function, x: Value, precision: int) -> Value:
     size, end = f.abs(x), 27.5 if precision == DOUBLE else 10.5
-    y = where(f, size > end, 0.0, _erfc_positive(f, where(f, size > end, 0.0, size), precision))
+    y = where(f, size > end, 0.0, _erfc_positive(f, where(f, size > end, 0.0, size), precision, precision == DOUBLE))
     return f.select(x < 0.0, 2.0 - y, y)
 
 
-def _erfc_positive(f: Function, x: Value, precision: int) -> Value:
+def _erfc_positive(f: Function, x: Value, precision: int, careful: bool = False) -> Value:
+    """erfc x for x ≥ 0; `careful` puts back what product and quotient lose, 2 of 4 units in the last place."""
     square = x * x
-    y, n = exp_parts(f, -square, precision)
-    q = (x - 4.0) / (x + 4.0)
-    y = y * polynomial(f, q, ERFCX[precision]) / (1.0 + 2.0 * x)
-    if precision != DOUBLE:
-        return y * power_of_two(n, y)
-    return scaled(f.fma(-product_error(f, x, x, square), y, y), n)
+    r, n = reduced(f, -square)
+    if precision == DOUBLE:
+        r = r - product_error(f, x, x, square)
+    rest = expm1_reduced(f, r, precision)
+    y, under = 1.0 + rest, 1.0 + 2.0 * x
+    p = polynomial(f, (x - 4.0) / (x + 4.0), ERFCX[precision])
+    over = y * p
+    if careful:
+        inverse = 1.0 / under
+        quotient = over * inverse
+        product = quotient * under
+        lost = product_error(f, y, p, over) + (rest - (y - 1.0)) * p
+        lost = lost - product_error(f, quotient, under, product) - quotient * (1.0 - (under - 2.0 * x))
+        quotient = f.fma((over - product) + lost, inverse, quotient)
+    else:
+        quotient = over / under
+    return scaled(quotient, n) if precision == DOUBLE else quotient * power_of_two(n, x)
