@@ -133,8 +133,8 @@ def _pointwise() -> Iterator[tuple[tuple, tuple[np.ndarray, ...]]]:
     """Expressions, and arrays that move in every way along the inner axis."""
     x, y = inputs(2)
     for kind in (np.float32, np.float64, np.float16, np.uint8):
-        a, turned = np.empty((40, 40), kind), np.empty((40, 40), kind).T
-        for other in (a, a[:, :1], np.empty((40, 80), kind)[:, ::2], turned):
+        a, transposed = np.empty((40, 40), kind), np.empty((40, 40), kind).T
+        for other in (a, a[:, :1], np.empty((40, 80), kind)[:, ::2], transposed):
             yield (x * y + 1, x > y), (a, other)
 
 

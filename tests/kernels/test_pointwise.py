@@ -227,10 +227,16 @@ def test_nothing_beside_the_arrays(isa, side):
     for n in (1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 127, 129, 1000):
         for code in ("f32", "f64", "f16", "u8"):
             a = guard.guarded_copy(numbers(code, n * 5, n), side)
-            square, turned = a.reshape(5, n), guard.guarded_copy(numbers(code, n * 5, n), side).reshape(n, 5).T
+            square, transposed = a.reshape(5, n), guard.guarded_copy(numbers(code, n * 5, n), side).reshape(n, 5).T
             column = guard.guarded_copy(numbers(code, 5, n), side)[:, None]
             with guard.guarding(side):
-                for arrays in ((a, a), (square, turned), (turned, square), (square, column), (square[:, ::2], column)):
+                for arrays in (
+                    (a, a),
+                    (square, transposed),
+                    (transposed, square),
+                    (square, column),
+                    (square[:, ::2], column),
+                ):
                     check(isa, (maximum(x, y), x > y), *arrays)
 
 

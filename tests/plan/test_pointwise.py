@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rushlight.backends.array import steps_in_order
 from rushlight.plan import pointwise
-from rushlight.plan.pointwise import APART, SAME, TURNED, UNIT, plan_pointwise
+from rushlight.plan.pointwise import SAME, STRIDED, TRANSPOSED, UNIT, plan_pointwise
 
 ITEMSIZE = 4
 
@@ -66,7 +66,7 @@ def test_each_element_once(given_, block):
     for n, move in enumerate(plan.moves):
         step = plan.inner_strides[n]
         assert (step == ITEMSIZE, step == 0) == (move == UNIT, move == SAME)
-        assert move != TURNED or plan.middle_strides[n] == ITEMSIZE
+        assert move != TRANSPOSED or plan.middle_strides[n] == ITEMSIZE
 
 
 def plan_of(shape, *orders):
@@ -97,7 +97,7 @@ def test_a_contiguous_image_and_its_vector_are_three():
 
 def test_transposed_operands_are_turned():
     plan = plan_of((500, 600), (0, 1), (1, 0), (0, 1))
-    assert plan.moves == (UNIT, TURNED, UNIT)
+    assert plan.moves == (UNIT, TRANSPOSED, UNIT)
     mixed = plan_of((4, 64, 30, 30), (0, 2, 3, 1), (0, 1, 2, 3))
-    assert mixed.moves == (UNIT, TURNED) and (mixed.inner, mixed.middle, mixed.outers) == (64, 900, 4)
-    assert plan_of((3, 500), (0, 1), (1, 0)).moves == (UNIT, APART)  # too few to turn
+    assert mixed.moves == (UNIT, TRANSPOSED) and (mixed.inner, mixed.middle, mixed.outers) == (64, 900, 4)
+    assert plan_of((3, 500), (0, 1), (1, 0)).moves == (UNIT, STRIDED)  # too few to transpose

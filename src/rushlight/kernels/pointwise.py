@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Value, i64, ptr
 from ..language.loops import divide
-from ..plan.pointwise import APART, SAME, TURNED, UNIT
+from ..plan.pointwise import SAME, STRIDED, TRANSPOSED, UNIT
 from ..rules.expression import Program, bits_of
 from .steps import FUNCTIONS, Vectors, in_memory
 
 UNROLL = 4
-"""Vectors of a turn of the main loop, of programs that are short."""
+"""Vectors of an iteration of the main loop, of programs that are short."""
 SHORT = 12
 """Steps of a short program."""
 WIDEST = 32
@@ -92,7 +92,7 @@ def _emit_item(k: Module, form: Form, params: Params) -> Function:
                 for n, offset in enumerate(offsets):
                     offset.value = offset.value + position * entry[1 + n].load()
             starts = [base.bytes(offset.value) for base, offset in zip(bases, offsets)]
-            body = loops.turned if TURNED in form.moves else loops.rows
+            body = loops.transposed if TRANSPOSED in form.moves else loops.rows
             body(starts, first_j, last_j, first_i, last_i)
     return f
 
@@ -104,18 +104,18 @@ class _Tail:
         self.count = count
         self.mask: Mask | None = f.mask(count, lanes) if f.target.isa == "avx512" else None
 
-    def load(self, place: Pointer, lanes: int) -> Value:
+    def load(self, pointer: Pointer, lanes: int) -> Value:
         """Those lanes; the others are 0."""
         if self.mask is not None:
-            return place.load(lanes, mask=self.mask)
-        return place.f.load_first(place, lanes, self.count)
+            return pointer.load(lanes, mask=self.mask)
+        return pointer.f.load_first(pointer, lanes, self.count)
 
-    def store(self, place: Pointer, value: Value) -> None:
+    def store(self, pointer: Pointer, value: Value) -> None:
         """Write those lanes."""
         if self.mask is not None:
-            place.store(value, mask=self.mask)
+            pointer.store(value, mask=self.mask)
         else:
-            place.f.store_first(place, value, self.count)
+            pointer.f.store_first(pointer, value, self.count)
 
 
 class _Loops:
@@ -131,22 +131,22 @@ class _Loops:
         self.inner = [getattr(p, f"inner_stride{n}") for n in range(len(form.moves))]
         self.middle = [getattr(p, f"middle_stride{n}") for n in range(len(form.moves))]
         heavy = any(step.op in FUNCTIONS for step in self.program.steps)
-        plain = APART not in form.moves
+        plain = STRIDED not in form.moves
         self.unroll = UNROLL if plain and not heavy and len(self.program.steps) <= SHORT else 1
 
     def rows(self, starts: list[Pointer], first_j: Value, last_j: Value, first_i: Value, last_i: Value) -> None:
         """A row for each position of the middle axis."""
         with self.f.loop(first_j, last_j) as j:
             row = [start.bytes(j * stride) for start, stride in zip(starts, self.middle)]
-            self.row([self.moved(n, place, first_i) for n, place in enumerate(row)], last_i - first_i)
+            self.row([self.moved(n, pointer, first_i) for n, pointer in enumerate(row)], last_i - first_i)
 
-    def moved(self, n: int, place: Pointer, i: Value) -> Pointer:
+    def moved(self, n: int, pointer: Pointer, i: Value) -> Pointer:
         """The address i further on along the inner axis."""
         move = self.form.moves[n]
-        return place if move == SAME else place[i] if move == UNIT else place.bytes(i * self.inner[n])
+        return pointer if move == SAME else pointer[i] if move == UNIT else pointer.bytes(i * self.inner[n])
 
     def row(self, row: list[Pointer], count: Value) -> None:
-        """Some vectors a turn, then one, then a part of one."""
+        """Some vectors an iteration, then one, then a part of one."""
         f, lanes, block = self.f, self.lanes, self.lanes * self.unroll
         fixed = self.fixed(row)
         whole = count // lanes * lanes
@@ -159,21 +159,21 @@ class _Loops:
         with f.if_(whole < count):
             self.vector(row, fixed, [whole], _Tail(f, count - whole, lanes))
 
-    def turned(self, starts: list[Pointer], first_j: Value, last_j: Value, first_i: Value, last_i: Value) -> None:
-        """Squares of both axes. Those of turned operands are turned into a square on the stack first."""
+    def transposed(self, starts: list[Pointer], first_j: Value, last_j: Value, first_i: Value, last_i: Value) -> None:
+        """Tiles of both axes. Those of transposed operands are transposed into a tile on the stack first."""
         f, lanes = self.f, self.lanes
-        squares = {n: f.local(of, lanes * lanes) for n, of in enumerate(self.types) if self.form.moves[n] == TURNED}
+        tiles = {n: f.local(of, lanes * lanes) for n, of in enumerate(self.types) if self.form.moves[n] == TRANSPOSED}
         with f.loop(first_j, last_j, lanes) as j, f.loop(first_i, last_i, lanes) as i:
             rows, columns = f.min(last_j - j, lanes), f.min(last_i - i, lanes)
             here = [
                 self.moved(n, start.bytes(j * stride), i) for n, (start, stride) in enumerate(zip(starts, self.middle))
             ]
-            for n, square in squares.items():
-                self.turn(here[n], self.inner[n], square, rows, columns)
+            for n, tile in tiles.items():
+                self.transpose(here[n], self.inner[n], tile, rows, columns)
             with f.loop(0, rows, sure=True) as r:
                 row = [
-                    squares[n][r * lanes] if n in squares else place.bytes(r * stride)
-                    for n, (place, stride) in enumerate(zip(here, self.middle))
+                    tiles[n][r * lanes] if n in tiles else pointer.bytes(r * stride)
+                    for n, (pointer, stride) in enumerate(zip(here, self.middle))
                 ]
                 fixed = self.fixed(row)
                 with f.if_(columns == lanes):
@@ -181,20 +181,20 @@ class _Loops:
                 with f.else_():
                     self.vector(row, fixed, [0], _Tail(f, columns, lanes))
 
-    def turn(self, place: Pointer, stride: Value, square: Pointer, rows: Value, columns: Value) -> None:
-        """Columns that are `stride` apart, as rows of the square."""
+    def transpose(self, pointer: Pointer, stride: Value, tile: Pointer, rows: Value, columns: Value) -> None:
+        """Columns with that stride, as rows of the tile."""
         f, lanes = self.f, self.lanes
 
-        def turn(load: object) -> None:
-            held = [load(place.bytes(f.min(columns - 1, column) * stride)) for column in range(lanes)]
+        def write(load: object) -> None:
+            held = [load(pointer.bytes(f.min(columns - 1, column) * stride)) for column in range(lanes)]
             for r, row in enumerate(f.transpose(held)):
-                square[r * lanes].store(row)
+                tile[r * lanes].store(row)
 
         with f.if_(rows == lanes):
-            turn(lambda column: column.load(lanes))
+            write(lambda column: column.load(lanes))
         with f.else_():
             tail = _Tail(f, rows, lanes)
-            turn(lambda column: tail.load(column, lanes))
+            write(lambda column: tail.load(column, lanes))
 
     # -- vectors
 
@@ -230,33 +230,33 @@ class _Loops:
 
     def load(self, n: int, row: list[Pointer], i: Value | int, tail: _Tail | None) -> Value:
         """An operand's vector."""
-        move, place, lanes = self.form.moves[n], row[n], self.lanes
-        if move == TURNED:
-            value = place[i].load(lanes)
+        move, pointer, lanes = self.form.moves[n], row[n], self.lanes
+        if move == TRANSPOSED:
+            value = pointer[i].load(lanes)
         elif move == UNIT:
-            value = place[i].load(lanes) if tail is None else tail.load(place[i], lanes)
+            value = pointer[i].load(lanes) if tail is None else tail.load(pointer[i], lanes)
         else:
-            value = self.gathered(n, place, i, tail)
+            value = self.gathered(n, pointer, i, tail)
         return self.vectors.loaded(value, self.form.dtypes[n])
 
-    def gathered(self, n: int, place: Pointer, i: Value | int, tail: _Tail | None) -> Value:
-        """Numbers that are apart, one by one; behind the last one it again."""
+    def gathered(self, n: int, pointer: Pointer, i: Value | int, tail: _Tail | None) -> Value:
+        """Numbers with a stride, one by one; behind the last one it again."""
         f, value = self.f, None
         for lane in range(self.lanes):
             position = lane if tail is None else f.min(tail.count - 1, lane)
-            number = place.bytes((i + position) * self.inner[n]).load()
+            number = pointer.bytes((i + position) * self.inner[n]).load()
             value = number.splat(self.lanes) if value is None else f.insert(value, lane, number)
         return value
 
     def store(self, n: int, row: list[Pointer], i: Value | int, value: Value, tail: _Tail | None) -> None:
         """Write a result's vector."""
-        place = row[n]
+        pointer = row[n]
         if self.form.moves[n] == UNIT:
             if tail is None:
-                place[i].store(value)
+                pointer[i].store(value)
             else:
-                tail.store(place[i], value)
+                tail.store(pointer[i], value)
             return
         for lane in range(self.lanes):
             with self.f.if_(True if tail is None or not lane else tail.count > lane):
-                place.bytes((i + lane) * self.inner[n]).store(value[lane])
+                pointer.bytes((i + lane) * self.inner[n]).store(value[lane])

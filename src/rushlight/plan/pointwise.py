@@ -10,7 +10,7 @@ become one loop, a channels-last image and its channel vector two.
                 for i in the item's part of the inner axis:  a vector at a time
 
 An operand whose neighbours run along another axis than the results' (a transposed one) makes that axis the middle one,
-and is turned in squares.
+and is transposed in tiles.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-UNIT, SAME, APART, TURNED = "unit", "same", "apart", "turned"
+UNIT, SAME, STRIDED, TRANSPOSED = "unit", "same", "strided", "transposed"
 """How an operand moves along the inner axis: to its neighbour, not at all, further on, or as neighbours of the middle
 axis do."""
 
 BLOCK = 1 << 14
 """Elements of an item: a few microseconds of work, which fit the nearest caches."""
 TILE = 64, 256
-"""Of the middle and of the inner axis, where an operand is turned: few pages and whole cache lines of either side."""
+"""Of the middle and of the inner axis, where an operand is transposed: few pages, whole cache lines of either side."""
 FEW = 4
-"""Entries of an axis from which on turning squares is quicker than fetching numbers one by one."""
+"""Entries of an axis from which on transposing tiles is quicker than fetching numbers one by one."""
 
 Strides = tuple[int, ...]
 
@@ -78,7 +78,7 @@ def plan_pointwise(shape: Sequence[int], strides: Sequence[Strides], itemsizes: 
     if at is not None:
         middle = axes.pop(at)
         moves = [
-            TURNED if move == APART and number >= results and middle[1][number] == itemsize else move
+            TRANSPOSED if move == STRIDED and number >= results and middle[1][number] == itemsize else move
             for number, (move, itemsize) in enumerate(zip(moves, itemsizes))
         ]
     else:
@@ -86,7 +86,7 @@ def plan_pointwise(shape: Sequence[int], strides: Sequence[Strides], itemsizes: 
     outers = 1
     for size, _ in axes:
         outers *= size
-    spans = _spans(inner[0], middle[0], outers, TURNED in moves)
+    spans = _spans(inner[0], middle[0], outers, TRANSPOSED in moves)
     return Plan(tuple(moves), inner[0], middle[0], outers, *spans, inner[1], middle[1], tuple(reversed(axes)))
 
 
@@ -108,7 +108,7 @@ def _merged(axes: list[tuple[int, Strides]]) -> list[tuple[int, Strides]]:
 
 
 def _move(stride: int, itemsize: int) -> str:
-    return UNIT if stride == itemsize else APART if stride else SAME
+    return UNIT if stride == itemsize else STRIDED if stride else SAME
 
 
 def _turning_axis(
@@ -120,16 +120,16 @@ def _turning_axis(
 ) -> int | None:
     """The axis along which the first input that does not run along the inner axis has its neighbours."""
     for number in range(results, len(moves)):
-        if moves[number] == APART and inner[0] >= FEW:
+        if moves[number] == STRIDED and inner[0] >= FEW:
             for at, (size, steps) in enumerate(axes):
                 if steps[number] == itemsizes[number] and size >= FEW:
                     return at
     return None
 
 
-def _spans(inner: int, middle: int, outers: int, turned: bool) -> tuple[int, int, int]:
+def _spans(inner: int, middle: int, outers: int, transposed: bool) -> tuple[int, int, int]:
     """How much of the inner axis, of the middle one and of all others an item has."""
-    if turned:
+    if transposed:
         middle_span, inner_span = min(middle, TILE[0]), min(inner, TILE[1])
     else:
         inner_span = min(inner, BLOCK)

@@ -116,11 +116,11 @@ def _emit(k: Module, form: Form, direct: bool) -> None:
     do = emit_pointwise(k, form)
     if direct:
         of, params = [in_memory(dtype) for dtype in form.dtypes], pointwise_params(form)
-        with native_call.function(k, "direct", of) as (f, words, places):
-            do(f, words, places)
-        with native_call.function(k, "fill", [i64, *of], words=True) as (f, _, (words, *places)):
-            for n, place in enumerate(places):
-                words[params.index(f"a{n}")].store(place.address())
+        with native_call.function(k, "direct", of) as (f, words, pointers):
+            do(f, words, pointers)
+        with native_call.function(k, "fill", [i64, *of], words=True) as (f, _, (words, *pointers)):
+            for n, pointer in enumerate(pointers):
+                words[params.index(f"a{n}")].store(pointer.address())
             words[params.index("mode")].store(f.mode_word())
 
 
