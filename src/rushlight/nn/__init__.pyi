@@ -4,6 +4,7 @@ from rushlight.nn import activation as activation
 from rushlight.nn import containers as containers
 from rushlight.nn import conv as conv
 from rushlight.nn import dropout as dropout
+from rushlight.nn import formulas as formulas
 from rushlight.nn import functional as functional
 from rushlight.nn import functional_activation as functional_activation
 from rushlight.nn import functional_dropout as functional_dropout
