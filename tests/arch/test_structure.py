@@ -201,6 +201,7 @@ LATER = {
         ),
     },
     "kernels and their compiler, which tensors alone do not need": {
+        "tensor/fusing.py": "rushlight.backends.protocol rushlight.backends.registry rushlight.tensor.tracing",
         "backends/registry.py": "rushlight.backends.cpu",
         "backends/cpu/__init__.py": "rushlight.backends.cpu.sums",
         "runtime/pauses.py": "rushlight.compiler.jit rushlight.language.ir rushlight.plan.target",

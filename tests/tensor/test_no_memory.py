@@ -62,7 +62,7 @@ makes = dict(
     multinomial=lambda: torch.multinomial(x, 2), relu6=lambda: F.relu6(x), hardtanh=lambda: F.hardtanh(x),
     cross=lambda: F.binary_cross_entropy(x, x), norm=lambda: F.group_norm(images, 2),
     instance=lambda: F.instance_norm(images), unfold=lambda: F.unfold(images, 2), pad=lambda: F.pad(images, (9, 9)),
-    diagonal=lambda: square.fill_diagonal_(9), draw=lambda: x.bernoulli_(x),
+    diagonal=lambda: square.fill_diagonal_(9), draw=lambda: torch.rand_like(x),
     add=lambda: x.index_add_(0, whole, x), put=lambda: x.scatter_(0, whole, x), gather=lambda: x.gather(0, whole),
     new=lambda: x.new_tensor(x), zeros=lambda: torch.zeros_like(x), like=lambda: torch.randn_like(x),
 )

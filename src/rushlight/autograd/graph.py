@@ -124,11 +124,9 @@ class Node:
 
     def apply(self, grads: list[Value | None], needs: Needs) -> Gradients:
         """The gradients of the inputs from those of the outputs."""
-        if self.saved:
-            return self.operation.derivative(*self.attributes, needs, *grads, *self.unpack())
         if self.saved is None:
             raise RuntimeError(_SECOND_TIME)
-        return self.operation.derivative(*self.attributes, needs, *grads)
+        return self.operation.differentiate(self.attributes, needs, grads, self.unpack() if self.saved else ())
 
     def release(self) -> None:
         """Let go of the saved tensors; a node that saved none may run again."""

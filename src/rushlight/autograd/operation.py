@@ -7,7 +7,7 @@ In: `define`, once for each operation, where its numbers are computed. Out: `OPE
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -50,6 +50,12 @@ class Operation:
         self.lowering = lowering
         self.differentiable = differentiable
 
+    def differentiate(
+        self, attributes: tuple, needs: Needs, grads: Sequence[Value | None], saved: Sequence[Value | None]
+    ) -> Gradients:
+        """The gradients of the inputs; how, is an operation's own affair where they are not differentiated again."""
+        return self.derivative(*attributes, needs, *grads, *saved)
+
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
@@ -66,11 +72,12 @@ def define(
     results: Callable[..., list[Layout]],
     lowering: Callable[..., Any],
     differentiable: int | None = None,
+    of: type[Operation] = Operation,
 ) -> Operation:
-    """A new row of the table; ValueError where the name is taken."""
+    """A new row of the table, of a class; ValueError where the name is taken."""
     if name in OPERATIONS:
         raise ValueError(f"there are two operations {name}")
-    row = OPERATIONS[name] = Operation(name, node, derivative, results, lowering, differentiable)
+    row = OPERATIONS[name] = of(name, node, derivative, results, lowering, differentiable)
     return row
 
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rushlight.autograd.graph import Gradients, record, widen
+import numpy as np
+
+from rushlight.autograd.graph import record, widen
 from rushlight.autograd.modes import is_grad_enabled
+from rushlight.autograd.operation import Gradients, Operation, define
 from rushlight.rules import expression
 from rushlight.rules.expression import Expression, inputs
+from rushlight.rules.results import as_first
 from rushlight.tensor import selection
 from rushlight.tensor.core import Tensor, elements, is_in_order, settled, wrap, wrap_like, wrap_unordered
 from rushlight.tensor.elementwise import evaluated
@@ -63,15 +67,31 @@ def _gradient(slope: Formula, *numbers: float) -> tuple[Expression]:
     return (grad * slope(x, *numbers),)
 
 
-def activation(node: str, value: Formula, slope: Formula, input: Tensor, *numbers: float) -> Tensor:
-    """`value(input, *numbers)`, whose derivative is `slope(input, *numbers)`; `node` is PyTorch's name of its node."""
-    numbers = tuple([n if type(n) in (int, float) else float(n) for n in numbers])
-    result = wrap_like(evaluated(_value(value, *numbers), elements(input))[0], input)
-    record(node, result, (input,), functools.partial(_rule, slope, numbers), (input,))
+def activation(row: Operation, input: Tensor, *numbers: float) -> Tensor:
+    """The activation of that row."""
+    numbers = plain(numbers)
+    result = wrap_like(row.lowering(elements(input), *numbers), input)
+    record(row, numbers, result, (input,), (input,))
     return result
 
 
-def _rule(slope: Formula, numbers: tuple, needs: tuple, grad: Tensor, x: Tensor) -> Gradients:
+def plain(numbers: tuple) -> tuple[float, ...]:
+    """Numbers as Python's."""
+    return tuple([n if type(n) in (int, float) else float(n) for n in numbers])
+
+
+def _define(name: str, node: str, value: Formula, slope: Formula) -> Operation:
+    """The row of `value(input, *numbers)`, whose derivative is `slope(input, *numbers)`."""
+
+    def lower(x: np.ndarray, *numbers: float) -> np.ndarray:
+        return evaluated(_value(value, *numbers), x)[0]
+
+    rule = functools.partial(_rule, slope)
+    return define(name, f"{node}Backward0", derivative=rule, results=as_first, lowering=lower)
+
+
+def _rule(slope: Formula, *told: Any) -> Gradients:
+    *numbers, _, grad, x = told
     if is_grad_enabled():
         return (widen(grad) * slope(widen(x), *numbers),)
     return (_one_pass(_gradient(slope, *numbers), x, grad),)
@@ -211,3 +231,22 @@ def log_sigmoid(x: Expression) -> Expression:
 def log_sigmoid_slope(x: Either) -> Either:
     """Its slope."""
     return sigmoid(-x)
+
+
+ROWS = {
+    name: _define(name, node, value, slope)
+    for name, node, value, slope in (
+        ("hardtanh", "Hardtanh", hardtanh, hardtanh_slope),
+        ("leaky_relu", "LeakyRelu", leaky_relu, leaky_relu_slope),
+        ("elu", "Elu", elu, elu_slope),
+        ("gelu", "Gelu", gelu, gelu_slope),
+        ("gelu_tanh", "Gelu", gelu_tanh, gelu_tanh_slope),
+        ("silu", "Silu", silu, silu_slope),
+        ("mish", "Mish", mish, mish_slope),
+        ("scaled_softplus", "Softplus", scaled_softplus, scaled_softplus_slope),
+        ("hardsigmoid", "Hardsigmoid", hardsigmoid, hardsigmoid_slope),
+        ("hardswish", "Hardswish", hardswish, hardswish_slope),
+        ("log_sigmoid", "LogSigmoid", log_sigmoid, log_sigmoid_slope),
+    )
+}
+"""The rows of the table of operations."""

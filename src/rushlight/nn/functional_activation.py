@@ -7,7 +7,6 @@ them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -22,15 +21,24 @@ from rushlight.runtime.allocation import check_axes
 from rushlight.tensor.arithmetic import rounded_once
 from rushlight.tensor.change import change
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
+from rushlight.tensor.overwriting import overwrite
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-def _activation(node: str, kernel: str, formula: str, input: Tensor, *numbers: float) -> Tensor:
-    """The formula of that name; `kernel` is PyTorch's name in errors."""
+def _activation(
+    name: str, kernel: str, input: Tensor, *numbers: float, inplace: bool = False, by_result: bool = False
+) -> Tensor:
+    """The row of that name in `formulas`, written over the input with `inplace`; `kernel` is PyTorch's name in errors.
+
+    `by_result`: the slope may be told the result in place of the input."""
     check_floating(kernel, input)
-    value, slope = getattr(formulas, formula), getattr(formulas, f"{formula}_slope")
-    return formulas.activation(f"{node}Backward0", value, slope, input, *numbers)
+    row = formulas.ROWS[name]
+    if not inplace:
+        return formulas.activation(row, input, *numbers)
+    if overwrite(input, row, formulas.plain(numbers), saves="result" if by_result else "input"):
+        return input
+    return change(input, partial(formulas.activation, row), *numbers)
 
 
 def check_floating(kernel: str, input: Tensor) -> None:
@@ -39,11 +47,6 @@ def check_floating(kernel: str, input: Tensor) -> None:
         raise TypeError(f"{kernel}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if not input.dtype.is_floating_point:
         raise unsupported_type(kernel, code(input))
-
-
-def _maybe_in_place(function: Callable, input: Tensor, inplace: bool) -> Tensor:
-    """`function(input)`, written over the input with `inplace`."""
-    return change(input, function) if inplace else function(input)
 
 
 def _mask(condition: np.ndarray, like: Tensor) -> Tensor:
@@ -73,11 +76,10 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
 
-    def clipped(x: Tensor) -> Tensor:
-        low, high = (min_val, max_val) if x.dtype.is_floating_point else (int(min_val), int(max_val))
-        return formulas.activation("HardtanhBackward0", formulas.hardtanh, formulas.hardtanh_slope, x, low, high)
-
-    return _maybe_in_place(clipped, input, inplace)
+    if isinstance(input, Tensor) and not input.dtype.is_floating_point:
+        whole = partial(formulas.activation, formulas.ROWS["hardtanh"])
+        return change(input, whole, int(min_val), int(max_val)) if inplace else whole(input, int(min_val), int(max_val))
+    return _activation("hardtanh", "hardtanh_cpu", input, min_val, max_val, inplace=inplace, by_result=True)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -87,8 +89,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, negative_slope·x elsewhere."""
-    function = partial(_activation, "LeakyRelu", "leaky_relu_cpu", "leaky_relu")
-    return _maybe_in_place(lambda x: function(x, negative_slope), input, inplace)
+    by_result = negative_slope >= 0  # whose signs are those of the input
+    return _activation("leaky_relu", "leaky_relu_cpu", input, negative_slope, inplace=inplace, by_result=by_result)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -112,16 +114,12 @@ def _prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, alpha·(eˣ − 1) elsewhere."""
-    return _maybe_in_place(partial(_elu, alpha=alpha, scale=1.0), input, inplace)
+    return _activation("elu", "elu_cpu", input, alpha, 1.0, inplace=inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return _maybe_in_place(partial(_elu, alpha=SELU_ALPHA, scale=SELU_SCALE), input, inplace)
-
-
-def _elu(input: Tensor, alpha: float, scale: float) -> Tensor:
-    return _activation("Elu", "elu_cpu", "elu", input, alpha, scale)
+    return _activation("elu", "elu_cpu", input, SELU_ALPHA, SELU_SCALE, inplace=inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -131,37 +129,37 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return _activation("Gelu", "GeluKernelImpl", "gelu" if approximate == "none" else "gelu_tanh", input)
+    return _activation("gelu" if approximate == "none" else "gelu_tanh", "GeluKernelImpl", input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x·sigmoid(x)."""
-    return _maybe_in_place(partial(_activation, "Silu", "silu_cpu", "silu"), input, inplace)
+    return _activation("silu", "silu_cpu", input, inplace=inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·tanh(softplus(x))."""
-    return _maybe_in_place(partial(_activation, "Mish", "mish_cpu", "mish"), input, inplace)
+    return _activation("mish", "mish_cpu", input, inplace=inplace)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """ln(1 + e^(beta·x)) / beta; x itself where beta·x is above the threshold."""
-    return _activation("Softplus", "softplus_cpu", "scaled_softplus", input, beta, threshold)
+    return _activation("scaled_softplus", "softplus_cpu", input, beta, threshold)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """(x + 3) / 6, kept between 0 and 1."""
-    return _maybe_in_place(partial(_activation, "Hardsigmoid", "hardsigmoid_cpu", "hardsigmoid"), input, inplace)
+    return _activation("hardsigmoid", "hardsigmoid_cpu", input, inplace=inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·hardsigmoid(x)."""
-    return _maybe_in_place(partial(_activation, "Hardswish", "hardswish_cpu", "hardswish"), input, inplace)
+    return _activation("hardswish", "hardswish_cpu", input, inplace=inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """ln sigmoid(x)."""
-    return _activation("LogSigmoid", "log_sigmoid_cpu", "log_sigmoid", input)
+    return _activation("log_sigmoid", "log_sigmoid_cpu", input)
 
 
 def softsign(input: Tensor) -> Tensor:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rushlight.autograd.version import version_of
 from rushlight.core.dtypes import float32
-from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported
+from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported, move
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import scalar_tensor, zeros_like
-from rushlight.tensor.numerics import quiet
 
 
 class Adam(Optimizer):
@@ -74,47 +73,41 @@ class Adam(Optimizer):
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group) -> None:
         if not state:
             self._begin(parameter, state, group["amsgrad"])
-        quiet(_step, parameter._array, grad._array, {name: kept._array for name, kept in state.items()}, group)
-        version_of(parameter).bump()
+        (beta1, beta2), decay, lr = group["betas"], float(group["weight_decay"]), float(group["lr"])
+        decoupled, count = group["decoupled_weight_decay"], float(state["step"]._array) + 1
+        numbers = (
+            beta1, 1 - beta1, beta2, 1 - beta2, -lr / (1 - beta1**count), math.sqrt(1 - beta2**count), group["eps"],
+            1 - lr * decay if decoupled else decay,
+        )  # fmt: skip
+        kinds = group["maximize"], decay != 0 and not decoupled, decay != 0 and decoupled
+        moved = [parameter, *[state[name] for name in _MEANS if name in state]]
+        move(("adam", len(moved), *kinds), partial(_step, *kinds), moved, [grad], numbers)
+        state["step"] += 1
 
     @staticmethod
     def _begin(parameter: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
-        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]
+        names = _MEANS[: 3 if amsgrad else 2]
         state |= {"step": scalar_tensor(0.0, dtype=float32), **{name: zeros_like(parameter.detach()) for name in names}}
 
 
-def _step(p: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray], group: Group) -> None:
-    """One step on arrays, in place; half precision is computed in float32. Nothing changes before everything that needs
-    memory is done."""
-    wide = p.dtype if p.dtype.itemsize > 2 else np.float32
-    lr, decay, (beta1, beta2) = float(group["lr"]), group["weight_decay"], group["betas"]
-    g = -g.astype(wide) if group["maximize"] else g.astype(wide, copy=False)
-    decoupled = decay != 0 and group["decoupled_weight_decay"]
-    if decay != 0 and not decoupled:
-        g = g + p.astype(wide, copy=False) * decay
-    mean = _towards(state["exp_avg"], g, beta1, wide)
-    moved = {"exp_avg": mean}
-    moved["exp_avg_sq"] = square = _towards(state["exp_avg_sq"], g * g, beta2, wide)
-    if group["amsgrad"]:
-        moved["max_exp_avg_sq"] = square = np.maximum(state["max_exp_avg_sq"], square)
-    count = float(state["step"]) + 1
-    divisor = np.sqrt(square)
-    divisor /= math.sqrt(1 - beta2**count)
-    divisor += group["eps"]
-    change = (mean * (-lr / (1 - beta1**count)) / divisor).astype(p.dtype, copy=False)
-    state["step"] += 1
-    for name, value in moved.items():
-        state[name][...] = value
-    if decoupled:
-        p *= 1 - lr * decay
-    p += change
+_MEANS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
 
-def _towards(mean: np.ndarray, value: np.ndarray, beta: float, wide: type) -> np.ndarray:
-    """A running mean moved to beta·mean + (1 − beta)·value, in the wide type."""
-    moved = mean * beta if mean.dtype == wide else mean.astype(wide) * beta
-    moved += value * (1 - beta)
-    return moved
+def _step(maximize: bool, adds: bool, shrinks: bool, p: Any, mean: Any, square: Any, *given: Any) -> list[Any]:
+    """The parameter and its running means after a step, of arrays and numbers; halves are computed in float32."""
+    *largest, g, beta1, rest1, beta2, rest2, back, correction, eps, decay = given
+    kinds = [x.dtype for x in (p, mean, square, *largest)]
+    p, mean, square, g, *largest = (
+        x.astype(np.float32) if x.dtype.itemsize == 2 else x for x in (p, mean, square, g, *largest)
+    )
+    g = -g if maximize else g
+    g = g + p * decay if adds else g
+    mean = mean * beta1 + g * rest1
+    square = square * beta2 + g * g * rest2
+    largest = [np.maximum(x, square) for x in largest]
+    divisor = np.sqrt(largest[0] if largest else square) / correction + eps
+    p = (p * decay if shrinks else p) + mean * back / divisor
+    return [x.astype(kind, copy=False) for x, kind in zip((p, mean, square, *largest), kinds)]
 
 
 class AdamW(Adam):

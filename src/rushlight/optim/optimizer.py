@@ -10,14 +10,19 @@ import copy
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from rushlight.autograd.hooks import Handle
 from rushlight.autograd.modes import enable_grad, no_grad
+from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor
+from rushlight.tensor.core import Tensor, memory
+from rushlight.tensor.fusing import computed, formulas_of
+from rushlight.tensor.numerics import quiet
 
 Group = dict[str, Any]
 
@@ -207,6 +212,24 @@ class Optimizer:
             for own, saved in zip(self.param_groups, saved_groups)
         ]
         self.__setstate__({"state": state, "param_groups": groups})
+
+
+def move(
+    key: tuple, formula: Callable, moved: Sequence[Tensor], others: Sequence[Tensor], numbers: Sequence[float]
+) -> None:
+    """Write `formula(*moved, *others, *numbers)`, of arrays, into the tensors `moved`: in one pass if it is compiled.
+
+    `key` stands for the formula. Nothing is changed before everything that needs memory is done.
+    """
+    targets, arrays = [memory(tensor) for tensor in moved], [memory(tensor) for tensor in others]
+    wide = np.promote_types(targets[0].dtype, np.float32) if targets[0].dtype.kind == "f" else np.dtype(np.float32)
+    given = [*targets, *arrays, *[np.asarray(number, wide) for number in numbers]]
+    formulas = formulas_of(key, formula, given) if all(type(array) is np.ndarray for array in given) else None
+    if formulas is None or computed(formulas, given, targets) is None:
+        for target, result in zip(targets, quiet(formula, *targets, *arrays, *numbers)):
+            target[...] = result
+    for tensor in moved:
+        version_of(tensor).bump()
 
 
 def _noting(step: Callable) -> Callable:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported
+import numpy as np
+
+from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported, move
 from rushlight.tensor.core import Tensor
+from rushlight.tensor.creation import zeros_like
 
 
 class SGD(Optimizer):
@@ -58,19 +62,27 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group) -> None:
-        grad = -grad if group["maximize"] else grad
-        if group["weight_decay"] != 0:
-            grad = grad.add(parameter, alpha=float(group["weight_decay"]))
-        if group["momentum"] != 0:
-            velocity = self._velocity(grad, state, group)
-            grad = grad.add(velocity, alpha=group["momentum"]) if group["nesterov"] else velocity
-        parameter.add_(grad, alpha=-float(group["lr"]))
-        if group["momentum"] != 0:
-            state["momentum_buffer"] = velocity  # a first one not before all went well
+        remembers = group["momentum"] != 0
+        velocity = state.get("momentum_buffer") if remembers else None
+        kinds = group["maximize"], group["weight_decay"] != 0, velocity is None, group["nesterov"]
+        numbers = -float(group["lr"]), float(group["weight_decay"]), group["momentum"], 1 - group["dampening"]
+        moved = [parameter]
+        if remembers:
+            moved.append(zeros_like(grad) if velocity is None else velocity)
+        move(("sgd", len(moved), *kinds), partial(_step, *kinds), moved, [grad], numbers)
+        state.update(zip(("momentum_buffer",), moved[1:]))  # a first one not before all went well
 
-    @staticmethod
-    def _velocity(grad: Tensor, state: dict[str, Any], group: Group) -> Tensor:
-        velocity = state.get("momentum_buffer")
-        if velocity is None:
-            return grad.detach().clone()
-        return velocity.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
+
+def _step(maximize: bool, decays: bool, begins: bool, nesterov: bool, p: Any, *given: Any) -> list[Any]:
+    """The parameter, and its velocity if it has one, after a step: of arrays and numbers. Halves are computed in
+    float32, and rounded where each of PyTorch's operations rounds them."""
+    *velocity, g, back, decay, momentum, rate = given
+    kind = p.dtype
+    rounded = (lambda x: x.astype(kind).astype(np.float32)) if kind.itemsize == 2 else (lambda x: x)
+    p, g, *velocity = (x.astype(np.float32) if kind.itemsize == 2 else x for x in (p, g, *velocity))
+    g = -g if maximize else g
+    g = rounded(g + p * decay) if decays else g
+    if velocity:
+        velocity = [g if begins else rounded(rounded(velocity[0] * momentum) + g * rate)]
+        g = rounded(g + velocity[0] * momentum) if nesterov else velocity[0]
+    return [x.astype(kind, copy=False) for x in (p + g * back, *velocity)]

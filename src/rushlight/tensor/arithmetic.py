@@ -21,6 +21,7 @@ from rushlight.core.errors import message
 from rushlight.rules.results import Layout, Layouts, broadcast, floating, promoted
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside
+from rushlight.tensor.fusing import define_pointwise
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import (
     Operand,
@@ -166,7 +167,9 @@ def _mul_rule(
     return grad * b if needs[0] else None, grad * a if needs[1] else None
 
 
-MUL = define("mul", "MulBackward0", derivative=_mul_rule, results=broadcast, lowering=lowering_of_pair(np.multiply))
+MUL = define_pointwise(
+    "mul", "MulBackward0", derivative=_mul_rule, results=broadcast, lowering=lowering_of_pair(np.multiply)
+)
 
 
 def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
@@ -209,7 +212,7 @@ def _quotient(inputs: Layouts, number: float | None) -> list[Layout]:
     return floating([(shape, kind)])
 
 
-DIV = define(
+DIV = define_pointwise(
     "div",
     "DivBackward0",
     derivative=_div_rule,
@@ -388,9 +391,9 @@ def _pow_rule(
 
 
 _power_rows = {"derivative": _pow_rule, "results": broadcast, "lowering": lowering_of_pair(_power)}
-POW = define("pow", "PowBackward1", **_power_rows)
-POW_OF_NUMBER = define("pow.of_number", "PowBackward2", **_power_rows)
-POW_BY_NUMBER = define(
+POW = define_pointwise("pow", "PowBackward1", **_power_rows)
+POW_OF_NUMBER = define_pointwise("pow.of_number", "PowBackward2", **_power_rows)
+POW_BY_NUMBER = define_pointwise(
     "pow.by_number",
     "PowBackward0",
     derivative=_pow_number_rule,
@@ -428,7 +431,7 @@ def _extreme_rule(first: np.ufunc, number: None, needs: Needs, grad: Tensor, a: 
 
 
 MAXIMUM, MINIMUM = (
-    define(
+    define_pointwise(
         name,
         f"{name.title()}Backward0",
         derivative=partial(_extreme_rule, first),

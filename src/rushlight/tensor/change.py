@@ -33,7 +33,7 @@ def change(self: Tensor, function: Callable, *args: object, **kwargs: object) ->
     result = function(before, *args, **kwargs)
     _write(self, result)
     if result._node is not None:
-        _attach(self, before, result._node, result._index)
+        attach(self, before, result._node, result._index)
     return self
 
 
@@ -142,7 +142,7 @@ def _write(self: Tensor, result: Tensor) -> None:
     version_of(self).bump()
 
 
-def _attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
+def attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
     """Make `node` the history of this tensor, or of its base where it is a view."""
     if node.own is not None:  # what the node saved of its output lies in this tensor now
         for position in node.own:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import mode
-from rushlight.autograd.operation import Gradients, Needs, define
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
 from rushlight.core.memory import worded
@@ -19,9 +19,11 @@ from rushlight.rules.results import Layout, as_first
 from rushlight.tensor import arithmetic, pointwise
 from rushlight.tensor.change import change, check_not_inference, check_writeable, is_recorded
 from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap, wrap_like
+from rushlight.tensor.fusing import computed, formulas_of, is_large
 from rushlight.tensor.layout import device_of
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype
+from rushlight.tensor.overwriting import overwrite
 from rushlight.tensor.size import carried
 
 # -- copying and filling
@@ -140,12 +142,23 @@ def _named(in_place: Callable, function: Callable) -> Callable:
     return in_place
 
 
-def direct_form_of(function: Callable, ufunc: np.ufunc) -> Callable:
+def overwriting_form_of(function: Callable, row: Operation, saves: str = "result") -> Callable:
+    """That of one whose derivative needs its result or nothing (`saves`): in one pass if the tensor is large."""
+
+    def in_place(self: Tensor) -> Tensor:
+        return self if overwrite(self, row, (), saves=saves) else change(self, function)
+
+    return _named(in_place, function)
+
+
+def direct_form_of(function: Callable, ufunc: np.ufunc, row: Operation | None = None) -> Callable:
     """That of an arithmetic one, which writes straight into the tensor unless recorded: optimisers live on it."""
 
     def in_place(self: Tensor, other: Operand, **options: object) -> Tensor:
         if _is_direct(self, other):
             return _write_directly(self, ufunc, other, options.get("alpha", 1), function)
+        if row is not None and isinstance(other, Tensor) and not options and overwrite(self, row, (1, None), other):
+            return self
         return change(self, function, other, **options)
 
     return _named(in_place, function)
@@ -165,11 +178,24 @@ def _write_directly(self: Tensor, ufunc: np.ufunc, other: Operand, alpha: float,
     check_writeable(self)
     array = memory(self)
     operand = memory(other) if isinstance(other, Tensor) else float(other)
-    if alpha != 1:
-        operand = quiet(np.multiply, operand, float(alpha))
-    quiet(ufunc, array, operand, out=array, casting="unsafe")
+    if not _write_in_one_pass(array, ufunc, operand, alpha):
+        if alpha != 1:
+            operand = quiet(np.multiply, operand, float(alpha))
+        quiet(ufunc, array, operand, out=array, casting="unsafe")
     version_of(self).bump()
     return self
+
+
+def _write_in_one_pass(array: np.ndarray, ufunc: np.ufunc, operand: np.ndarray | float, alpha: float) -> bool:
+    if not is_large(array):
+        return False
+    operands = [array, operand, *[float(alpha)] * (alpha != 1)]
+    operands = [np.asarray(value, array.dtype) if type(value) is float else value for value in operands]
+    if operands[1] is not array and np.may_share_memory(array, operands[1]):
+        return False
+    scaled = lambda a, b, scale=1: ufunc(a, b if alpha == 1 else np.multiply(b, scale))  # noqa: E731
+    formulas = formulas_of((ufunc, "scaled"), scaled, operands)
+    return formulas is not None and computed(formulas, operands, [array]) is not None
 
 
 def operator(in_place: Callable) -> Callable:
@@ -202,8 +228,8 @@ def reshaping(function: Callable) -> Callable:
     return _named(in_place, function)
 
 
-add_ = direct_form_of(arithmetic.add, np.add)
-sub_ = direct_form_of(arithmetic.sub, np.subtract)
+add_ = direct_form_of(arithmetic.add, np.add, arithmetic.ADD)
+sub_ = direct_form_of(arithmetic.sub, np.subtract, arithmetic.SUB)
 mul_ = direct_form_of(arithmetic.mul, np.multiply)
 div_, floor_divide_ = form_of(arithmetic.div), form_of(arithmetic.floor_divide)
 remainder_, pow_, clamp_ = form_of(arithmetic.remainder), form_of(arithmetic.pow), form_of(pointwise.clamp)

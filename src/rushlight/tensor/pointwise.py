@@ -22,6 +22,7 @@ from rushlight.rules.expression import inputs
 from rushlight.rules.expression import where as where_expression
 from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
+from rushlight.tensor.fusing import define_pointwise
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.numerics import MANY, cast_many, expressed, quiet
 from rushlight.tensor.operands import Operand, array_in_dtype, constant_like, in_dtype, layout_of, result_type
@@ -47,7 +48,7 @@ def floating_array(function: Callable, array: np.ndarray, *attributes: object) -
 def _define(name: str, function: Callable, rule: Callable, *, from_output: bool = False, doc: str) -> Callable:
     """Make a floating-point function with a rule that takes its input (or its output)."""
     lowering = partial(floating_array, function)
-    row = define(name, f"{name.title()}Backward0", derivative=rule, results=floating, lowering=lowering)
+    row = define_pointwise(name, f"{name.title()}Backward0", derivative=rule, results=floating, lowering=lowering)
 
     def operation(input: Tensor) -> Tensor:
         result = apply_floating(function, input)
@@ -186,7 +187,7 @@ def abs(input: Tensor) -> Tensor:
     return result
 
 
-ABS = define(
+ABS = define_pointwise(
     "abs",
     "AbsBackward0",
     derivative=lambda needs, grad, input: (grad * input.sign(),),
@@ -321,7 +322,7 @@ _clamp_row = {
     "lowering": _lower_clamp,
 }
 CLAMP = define("clamp", "ClampBackward1", **_clamp_row)
-CLAMP_TENSOR = define("clamp.tensor", "ClampBackward0", **_clamp_row)
+CLAMP_TENSOR = define_pointwise("clamp.tensor", "ClampBackward0", **_clamp_row)
 
 
 def clamp_min(input: Tensor, min: Operand) -> Tensor:
@@ -348,7 +349,7 @@ def _rectified(array: np.ndarray) -> np.ndarray:
     return quiet(np.maximum, array, array.dtype.type(0))
 
 
-RELU = define(
+RELU = define_pointwise(
     "relu",
     "ReluBackward0",
     derivative=lambda needs, grad, result: (_where_positive(grad, result),),
@@ -375,7 +376,7 @@ def _kept(array: np.ndarray, result: np.ndarray) -> np.ndarray:
 expressed(_kept, where_expression(_Y > 0, _X, 0), rounds=False)
 
 
-THRESHOLD_BACKWARD = define(
+THRESHOLD_BACKWARD = define_pointwise(
     "threshold_backward",
     "ThresholdBackwardBackward0",
     derivative=lambda needs, grad, result: (_where_positive(grad, result), None),
