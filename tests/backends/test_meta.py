@@ -15,7 +15,7 @@ from tests.nn.sides import run
 from tests.parity.test_strides import _operations
 from tests.tensor.operations import SAMPLES, arrays
 
-OF_NUMBERS = ("index_mask", "masked_select")  # their shapes depend on numbers
+OF_NUMBERS = ("index_mask", "index_mask_and_slice", "masked_select")  # their shapes depend on numbers
 
 
 def with_gradients(name, device, dtype):
