@@ -109,6 +109,7 @@ INTEGERS = {
     "index": lambda t, x: x[x[0].abs() % 2, 1:][None],
     "put": lambda t, x: x.index_put((x[0].abs() % 2,), x[0, 0], accumulate=True),
     "cat": lambda t, x: t.cat([x, x.bool(), x.half()]),
+    "cat_of_nothing": lambda t, x: t.cat([t.zeros(0), t.zeros(0, dtype=t.float64)]),
     "stack": lambda t, x: t.stack([x.bool(), x]),
     "views": lambda t, x: x.t().unfold(0, 2, 1).diagonal(0, 1, 2).expand(4, -1, -1).reshape(-1).repeat(2).roll(1),
 }

@@ -43,8 +43,7 @@ _ALL = slice(None)
 def view_at(self: Tensor, basic: tuple) -> Tensor:
     """The part of the tensor at a basic index, as a view."""
     result = wrap_view(memory(self)[basic], self)
-    index, _ = _apart(basic)
-    record(SELECT if int in map(type, basic) else SLICE, (index,), result, (self,))
+    record(SELECT if int in map(type, basic) else SLICE, (_plain(basic),), result, (self,))
     return result
 
 
@@ -62,7 +61,7 @@ def _view_rule(index: tuple, needs: Needs, grad: Tensor) -> Gradients:
 
 def scatter_into_zeros(part: Tensor, shape: tuple[int, ...], basic: tuple) -> Tensor:
     """Zeros of `shape` with `part` at a basic index; the adjoint of taking that part."""
-    return _into_zeros(part, shape, _apart(basic)[0])
+    return _into_zeros(part, shape, _plain(basic))
 
 
 def _into_zeros(part: Tensor, shape: tuple[int, ...], index: tuple) -> Tensor:
@@ -131,8 +130,13 @@ INDEX_BACKWARD = define(
 # -- an index as a value
 
 
+def _plain(basic: tuple) -> tuple:
+    """A basic index of NumPy's as an attribute: its slices are tuples."""
+    return tuple([(i.start, i.stop, i.step) if type(i) is slice else i for i in basic])
+
+
 def _apart(index: tuple) -> tuple[tuple, tuple[Tensor, ...]]:
-    """An index of NumPy's as an attribute, whose slices are tuples, and its arrays as tensors."""
+    """An advanced index as an attribute, and its arrays as tensors."""
     plain, tensors = [], []
     for item in index:
         if type(item) is slice:

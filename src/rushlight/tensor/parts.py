@@ -295,16 +295,21 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def _joined(*arrays_and_attributes: object) -> np.ndarray:
     *arrays, dim, sizes = arrays_and_attributes
-    kind = _common_kind(arrays)
-    parts = [array.astype(kind, copy=False) for array, n in zip(arrays, sizes) if n is not None]
+    arrays = _of_one_kind(arrays)
+    parts = [array for array, n in zip(arrays, sizes) if n is not None]
     return quiet(np.concatenate, parts or arrays[:1], axis=dim)
 
 
 concat = concatenate = cat
 
 
-def _common_kind(arrays: Sequence[np.ndarray]) -> np.dtype:
-    return promoted([layout_of(array) for array in arrays]).numpy
+def _of_one_kind(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    first = arrays[0].dtype
+    for array in arrays:
+        if array.dtype is not first:
+            kind = promoted([layout_of(array) for array in arrays]).numpy
+            return [array.astype(kind, copy=False) for array in arrays]
+    return arrays
 
 
 def _listed(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -372,8 +377,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def _stacked(*arrays_and_dim: object) -> np.ndarray:
     *arrays, dim = arrays_and_dim
-    kind = _common_kind(arrays)
-    return np.stack([array.astype(kind, copy=False) for array in arrays], axis=dim)
+    return np.stack(_of_one_kind(arrays), axis=dim)
 
 
 STACK = define(
