@@ -18,7 +18,7 @@ from tests.parity.test_signatures import METHODS, NAMES, PASSED_OVER
 pytestmark = pytest.mark.live
 
 _ROWS = [[0.2, 0.4, 0.6], [0.9, 0.3, 0.1], [0.5, 0.7, 0.8]]
-_DRAWN = ("rand", "empty", "normal", "bernoulli", "uniform", "exponential", "multinomial")
+_DRAWN = ("rand", "empty", "normal", "bernoulli", "uniform", "exponential", "cauchy", "multinomial")
 _INTEGERS = {"bincount": [1, 2, 2], "bitwise": [1, 2, 3]}
 # What arguments that are no tensors are called with.
 _VALUES = {
@@ -28,7 +28,7 @@ _VALUES = {
     "dim": 0, "dim0": 0, "dim1": 1, "dim2": 1, "dimension": 0, "dims": (0, 1), "end": 2, "end_dim": 1,
     "equal_nan": True, "exponent": 2.0, "fill_value": 2.0, "force": True, "from": 0, "generator": None, "groups": 1,
     "high": 5, "implicit": False, "indices": (1,), "invert": True, "k": 2, "keepdim": True, "kernel_size": 2,
-    "lambd": 1.0, "largest": False, "layout": None, "length": 1, "low": 1, "m": 2, "max": 0.5, "mean": 0.0,
+    "lambd": 1.0, "median": 1.0, "sigma": 2.0, "largest": False, "layout": None, "length": 1, "low": 1, "m": 2, "max": 0.5, "mean": 0.0,
     "min": 0.2, "minlength": 4, "n": 3, "nan": 1.0, "neginf": -2.0, "non_blocking": False, "num_samples": 2,
     "index": 0, "obj": [1.0], "offset": 0, "other": 2.0, "out_int32": True, "output_padding": 0, "p": 1, "padding": 0,
     "pin_memory": False,

@@ -90,6 +90,7 @@ class Ordered:
 
 
 _choosing = threading.RLock()
+_loading = False  # whether the thread that has the lock is loading the engine
 _default: tuple[str, Any] | None = None  # what the environment asks for, and the engine; None: not asked yet
 _here: ContextVar[Any] = ContextVar("rushlight_backend", default=None)  # what `set_engine` or `using` say instead
 _choice: ContextVar[str | None] = ContextVar("rushlight_engine", default=None)  # and the name that was given
@@ -99,6 +100,9 @@ def _unlock_in_child() -> None:
     """A lock that another thread held when the process forked nobody would release in the child."""
     global _choosing
     _choosing = threading.RLock()
+
+
+_loading = False  # whether the thread that has the lock is loading the engine
 
 
 if hasattr(os, "register_at_fork"):
@@ -141,12 +145,16 @@ def set_engine(name: str) -> None:
 
 def _resolve() -> tuple[str, Any]:
     """What holds where nobody chose: the environment is asked once."""
-    global _default
+    global _default, _loading
     with _choosing:
-        if _default is None:
-            name = _asked_for()
-            _default = name, _engine_of(name)
-        return _default
+        if _default is None and not _loading:
+            _loading = True
+            try:
+                name = _asked_for()
+                _default = name, _engine_of(name)
+            finally:
+                _loading = False
+        return _default or ("reference", reference)  # the latter for a signal's handler that interrupts the loading
 
 
 def _asked_for() -> str:

@@ -7,6 +7,7 @@ handful of addresses and a launch.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -123,7 +124,22 @@ def _prepare_pointwise(key: tuple, task: Task, layouts: Sequence[Layout]) -> Cal
         except Refusal as refusal:
             return _Declined(str(refusal))
 
-    return _remember(key, make)
+    if _preparing.now:  # a signal's handler that interrupts this very thread: it would meet what is half made
+        return _Declined("this thread is preparing another call")
+    _preparing.now = True
+    try:
+        return _remember(key, make)
+    finally:
+        _preparing.now = False
+
+
+class _Preparing(threading.local):
+    """Whether this thread prepares a call of expressions."""
+
+    now = False
+
+
+_preparing = _Preparing()
 
 
 def fprop(
