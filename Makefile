@@ -6,7 +6,8 @@ BIN = $(VENV)/bin
 # Tests of the layer family itself, which pass on both engines.
 FAMILY = tests/rules tests/ops tests/nn tests/autograd tests/parity tests/examples_test tests/fuzz/test_identities.py
 # Tests of the kernels, which plan and emit otherwise for each instruction set.
-KERNELS = $(foreach name,bias compiled lanewise overlap ownership planes pooling wgrad winograd winograd_guard,\
+KERNELS = $(foreach name,bias compiled depthwise_channels depthwise_rows normalization overlap ownership pooling wgrad \
+	winograd winograd_guard,\
 	tests/backends/test_$(name).py) tests/fuzz/test_engines.py tests/fuzz/test_found.py
 DATA ?=
 
