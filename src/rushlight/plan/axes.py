@@ -19,6 +19,8 @@ are one sum.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..rules.in_bounds import in_bounds
+
 
 class Phase(NamedTuple):
     """One residue class of the results along an axis.
@@ -77,12 +79,20 @@ def transposed_phases(taps: int, stride: int, dilation: int, lo: int, size: int)
     phases = []
     for r in range(stride):
         chosen = tuple(k for k in range(taps) if (k * dilation - r) % stride == 0)
-        begin = -((r - lo) // stride)  # the least t with t·stride + r − lo ≥ 0
-        end = (size - 1 + lo - r) // stride + 1
+        begin, end = in_bounds(r - lo, stride, size)
         if begin < end:
             offsets = tuple((r - k * dilation) // stride for k in chosen)
             phases.append(Phase(chosen, offsets, 1, begin, end, stride, r - lo))
     return tuple(phases)
+
+
+def results_inside(phase: Phase, offset: int, size: int) -> tuple[int, int]:
+    """The results of a phase for which the tap at this offset is inside the source.
+
+    >>> results_inside(forward_phase(taps=3, stride=2, dilation=1, lo=1, out=3), -1, 5)
+    (1, 3)
+    """
+    return in_bounds(offset, phase.step, size, phase.begin, phase.end)
 
 
 def interior(phase: Phase, size: int) -> tuple[int, int]:
@@ -93,8 +103,8 @@ def interior(phase: Phase, size: int) -> tuple[int, int]:
     """
     if not phase.offsets:
         return phase.begin, phase.end
-    begin = max(phase.begin, -(min(phase.offsets) // phase.step))
-    end = min(phase.end, (size - 1 - max(phase.offsets)) // phase.step + 1)
+    begin = results_inside(phase, min(phase.offsets), size)[0]
+    end = results_inside(phase, max(phase.offsets), size)[1]
     return (begin, end) if begin < end else (phase.begin, phase.begin)
 
 

@@ -16,7 +16,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..rules.spec import ITEM_BYTES, ConvSpec
-from .axes import Phase, forward_phase, interior, transposed_phases
+from .axes import Phase, forward_phase, interior, results_inside, transposed_phases
 from .blocking import UNIT
 from .target import Target
 
@@ -162,12 +162,8 @@ def share_inside(axes: list[Axis]) -> float:
     share = 1.0
     for axis in axes[1:]:
         total = sum((p.end - p.begin) * len(p.offsets) for p in axis.phases)
-        inside = sum(
-            max(0, min(p.end, (axis.source - 1 - o) // p.step + 1) - max(p.begin, -(o // p.step)))
-            for p in axis.phases
-            for o in p.offsets
-        )
-        share *= inside / total if total else 1.0
+        found = sum(len(range(*results_inside(p, o, axis.source))) for p in axis.phases for o in p.offsets)
+        share *= found / total if total else 1.0
     return share
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..rules.in_bounds import in_bounds, in_bounds_range
+
 if TYPE_CHECKING:
     from ..rules.windows import Windows
 
@@ -35,9 +37,7 @@ class Axis(NamedTuple):
 
     def _taps_inside(self, o: int) -> range:
         """The taps through which output o reads an input."""
-        start = o * self.stride - self.padding
-        first = max(0, -(start // self.dilation))
-        return range(first, max(first, min(self.taps, (self.size - 1 - start) // self.dilation + 1)))
+        return range(*in_bounds(o * self.stride - self.padding, self.dilation, self.size, 0, self.taps))
 
     def covered(self) -> bool:
         """Whether every window holds an input: windows move over the input one way, so that those do which end on it
@@ -48,16 +48,17 @@ class Axis(NamedTuple):
 
     def outputs(self, i: int) -> list[tuple[int, int]]:
         """The (output, tap) that input i is read by, taps ascending."""
-        positions = [(i + self.padding - k * self.dilation, k) for k in range(self.taps)]
-        return [
-            (p // self.stride, k) for p, k in positions if p % self.stride == 0 and 0 <= p // self.stride < self.out
-        ]
+        last = self.taps - 1  # taps counted from the last one, which lies furthest below
+        below = i + self.padding - self.dilation * last
+        taps, outputs = in_bounds_range(below, self.dilation, self.taps, self.out, self.stride)
+        pairs = zip(range(self.out)[outputs], range(self.taps)[taps])
+        return [(o, last - k) for o, k in pairs][::-1]
 
     def whole(self) -> tuple[int, int]:
         """The first output whose window lies inside, and one behind the last."""
-        first = -(-self.padding // self.stride)
-        last = (self.size - 1 + self.padding - self.dilation * (self.taps - 1)) // self.stride
-        return (first, min(last + 1, self.out)) if first <= last else (0, 0)
+        first, _ = in_bounds(-self.padding, self.stride, self.size, 0, self.out)
+        _, end = in_bounds(self.dilation * (self.taps - 1) - self.padding, self.stride, self.size, 0, self.out)
+        return (first, end) if first < end else (0, 0)
 
 
 def covered(windows: Windows) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from .axes import Phase
+from .axes import Phase, results_inside
 
 _CANDIDATES = 24
 
@@ -32,24 +32,16 @@ def tap_sets(phase: Phase, size: int, all_taps: bool = False) -> list[Segment]:
     every = frozenset(range(len(phase.taps)))
     if all_taps:
         return [Segment(phase.begin, phase.end, every)]
-    spans = [_span(phase, offset, size) for offset in phase.offsets]
+    spans = [results_inside(phase, offset, size) for offset in phase.offsets]
     cuts = sorted({phase.begin, phase.end}.union(*spans)) if spans else [phase.begin, phase.end]
     pieces: list[Segment] = []
     for begin, end in pairwise(cuts):
-        inside = frozenset(j for j, (lo, hi) in enumerate(spans) if lo <= begin < hi)
-        if pieces and pieces[-1].taps == inside:
+        needed = frozenset(j for j, (lo, hi) in enumerate(spans) if lo <= begin < hi)
+        if pieces and pieces[-1].taps == needed:
             pieces[-1] = pieces[-1]._replace(end=end)
         else:
-            pieces.append(Segment(begin, end, inside))
+            pieces.append(Segment(begin, end, needed))
     return pieces
-
-
-def _span(phase: Phase, offset: int, size: int) -> tuple[int, int]:
-    """The results of a phase for which one tap lies inside the source."""
-    lo = -(offset // phase.step)  # the least t with step·t + offset ≥ 0
-    hi = (size - 1 - offset) // phase.step + 1
-    lo, hi = (min(max(t, phase.begin), phase.end) for t in (lo, hi))
-    return lo, max(lo, hi)
 
 
 def segments(sets: list[Segment], costs: Sequence[float], height: int, once: float = 1.0) -> list[Segment]:

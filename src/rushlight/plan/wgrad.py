@@ -135,16 +135,6 @@ def axes_of(spec: ConvSpec) -> list[tuple[Phase, int, int]]:
     return [(UNIT, 1, 1)] * (3 - len(axes)) + axes
 
 
-def tap_range(offset: int, step: int, size: int, out: int) -> tuple[int, int]:
-    """The results t in [begin, end) for which `step·t + offset` is inside the source.
-
-    >>> tap_range(offset=-1, step=2, size=5, out=3)
-    (1, 3)
-    """
-    begin = max(0, -(offset // step))
-    return begin, max(begin, min(out, (size - 1 - offset) // step + 1))
-
-
 COPIED = 0.87
 """What tiles of a packed operand must cost of those in place, so that its copy pays."""
 

@@ -16,6 +16,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from ..rules.in_bounds import in_bounds
 from ..rules.spec import ConvSpec
 from .axes import forward_phase, transposed_phases
 from .blocking import AxisBlocks, PackedTiles, cut_axis
@@ -75,9 +76,8 @@ class Line(NamedTuple):
     @property
     def pairs(self) -> int:
         """The (result, tap) pairs inside the source: the direct sum leaves out the others."""
-        lows = (self.low - k * self.dilation for k in range(self.kernel or self.taps))
-        return sum(max(0, min(self.extent, (self.size - 1 + low) // self.stride + 1) - max(0, -(-low // self.stride)))
-                   for low in lows)  # fmt: skip
+        offsets = (k * self.dilation - self.low for k in range(self.kernel or self.taps))
+        return sum(len(range(*in_bounds(offset, self.stride, self.size, 0, self.extent))) for offset in offsets)
 
 
 class PhasePlan(NamedTuple):

@@ -26,6 +26,7 @@ from ...plan.axes import Phase, interior
 from ...plan.blocking import AxisBlocks, PackedTiles, cut_axis
 from ...plan.depthwise_channels import Axis, DepthwiseChannelsPlan, gather_axes, gather_groups, plan_depthwise_channels
 from ...plan.target import Target
+from ...rules.in_bounds import in_bounds
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
 from .gathered import GatheredWeight, first_taps
@@ -277,14 +278,14 @@ def row_table(axis: Axis, stride: int, weight_step: int) -> tuple[np.ndarray, tu
         if len(phase.taps) > 1:
             gap = ((phase.offsets[1] - phase.offsets[0]) * stride, (phase.taps[1] - phase.taps[0]) * weight_step)
         for t in range(phase.begin, phase.end):
-            first, count = inside(phase, t, axis.source)
+            first, count = taps_inside(phase, t, axis.source)
             if count:
                 entry = count, (phase.step * t + phase.offsets[first]) * stride, phase.taps[first] * weight_step
                 table[phase.target_step * t + phase.target_start] = entry
     return table, gap
 
 
-def inside(phase: Phase, t: int, size: int) -> tuple[int, int]:
+def taps_inside(phase: Phase, t: int, size: int) -> tuple[int, int]:
     """The first tap that finds result t's source inside, and how many do."""
     found = [j for j, offset in enumerate(phase.offsets) if 0 <= phase.step * t + offset < size]
     return (found[0], len(found)) if found else (0, 0)
@@ -292,7 +293,7 @@ def inside(phase: Phase, t: int, size: int) -> tuple[int, int]:
 
 def positions_inside(phase: Phase, j: int, size: int) -> tuple[int, int]:
     """The positions from which a tap falls inside the source."""
-    return -(phase.offsets[j] // phase.step), (size - 1 - phase.offsets[j]) // phase.step + 1
+    return in_bounds(phase.offsets[j], phase.step, size)
 
 
 def in_bounds_taps(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
@@ -300,7 +301,7 @@ def in_bounds_taps(phase: Phase, size: int, deep: int) -> list[tuple[int, int]]:
 
     Tiles look at their first and last position only, so those that no tap reads (in the gaps of a dilation) have the
     part of a neighbour: the parts move one way along the row."""
-    found = [inside(phase, t, size) for t in range(phase.begin, phase.end)]
+    found = [taps_inside(phase, t, size) for t in range(phase.begin, phase.end)]
     part = next((entry for entry in found if entry[1]), (0, 0))
     for t, entry in enumerate(found):
         part = found[t] = entry if entry[1] else part
@@ -311,7 +312,7 @@ def row_phase(phase: Phase, size: int) -> RowPhase:
     """A phase of the last axis, and what is inside of its borders."""
     begin, end = interior(phase, size)
     left, right = (
-        tuple(inside(phase, t, size) for t in positions)
+        tuple(taps_inside(phase, t, size) for t in positions)
         for positions in (range(phase.begin, begin), range(end, phase.end))
     )
     return RowPhase(phase.taps, phase.offsets, phase.step, left, right)

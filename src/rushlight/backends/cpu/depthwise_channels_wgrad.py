@@ -25,11 +25,10 @@ from ...kernels.depthwise_channels_wgrad import (
 )
 from ...kernels.pack import Gather
 from ...language.ir import index_of
-from ...plan.axes import interior, plain_phase
+from ...plan.axes import interior, plain_phase, results_inside
 from ...plan.blocking import PackedTiles, cut_axis
 from ...plan.depthwise_channels import gather_axes, gather_groups, plan_depthwise_channels_wgrad
 from ...plan.target import Target
-from ...plan.wgrad import tap_range
 from ...rules.spec import ConvSpec
 from .depthwise_channels import row_phase
 from .kernels import kernel, number_types, pack_entry
@@ -95,7 +94,7 @@ class DepthwiseChannelsWgradCall:
         self.tables = []
         for axis, stride in zip(self.axes[:2], self.x_steps):
             phase = axis.phases[0]
-            rows = [(o * stride, *tap_range(o, phase.step, axis.source, axis.result)) for o in phase.offsets]
+            rows = [(o * stride, *results_inside(phase, o, axis.source)) for o in phase.offsets]
             self.tables.append(np.array(rows, np.int64))
         counts = [-(-axis.result // block) for axis, block in zip(self.axes, plan.block)]
         taps = (1, 1, 1, *self.spec.taps)[-3:]

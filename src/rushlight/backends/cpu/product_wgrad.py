@@ -23,10 +23,10 @@ from ...kernels.wgrad import (
     product_params,
 )
 from ...language.ir import Type, index_of
-from ...plan.axes import Phase, interior, plain_phase
+from ...plan.axes import Phase, interior, plain_phase, results_inside
 from ...plan.blocking import PackedTiles, cut_axis, lay_packed_tile
 from ...plan.target import Target
-from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, tap_range, wants_room
+from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, wants_room
 from ...rules.spec import ConvSpec
 from .kernels import kernel, number_types, pack_entry
 
@@ -191,8 +191,7 @@ class WgradCall:
         x = left if self.transposed else right
         whole = x.packed  # padding is packed as zeros
         ranges = [
-            [(0, out) if whole else tap_range(o, phase.step, size, out) for o in phase.offsets]
-            for phase, size, out in axes
+            [(0, out) if whole else results_inside(phase, o, size) for o in phase.offsets] for phase, size, out in axes
         ]
         # A left operand y has no taps: the offset of x's only one moves x's address instead.
         offsets = [x.tap_offsets(axis) if self.transposed else [0] for axis in range(3)]
