@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import warnings
 
+import numpy as np
 import pytest
 
 import rushlight as torch
@@ -34,6 +36,22 @@ def trained(make, steps=3, start=1.0):
 )
 def test_three_steps(make, expected):
     assert trained(make)[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [3, 9000])
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, momentum=0.9), lambda p: optim.Adam(p, 0.1)])
+def test_memory_that_must_not_be_written_is_not(make, size):
+    array = np.ones(size, np.float32)
+    array.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parameter = nn.Parameter(torch.from_numpy(array))
+    optimizer = make([parameter])
+    parameter.grad = torch.ones(size)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="read-only"):
+            optimizer.step()
+    assert (array == 1).all()
 
 
 def test_weight_decay_pulls_to_zero():

@@ -20,6 +20,7 @@ from rushlight.autograd.hooks import Handle
 from rushlight.autograd.modes import enable_grad, no_grad
 from rushlight.autograd.version import version_of
 from rushlight.core.errors import message
+from rushlight.tensor.change import check_writeable
 from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.fusing import computed, formulas_of
 from rushlight.tensor.numerics import quiet
@@ -219,8 +220,11 @@ def move(
 ) -> None:
     """Write `formula(*moved, *others, *numbers)`, of arrays, into the tensors `moved`: in one pass if it is compiled.
 
-    `key` stands for the formula. Nothing is changed before everything that needs memory is done.
+    `key` stands for the formula. Nothing is changed before everything that needs memory is done. RuntimeError for
+    tensors whose memory must not be written.
     """
+    for tensor in moved:
+        check_writeable(tensor)
     targets, arrays = [memory(tensor) for tensor in moved], [memory(tensor) for tensor in others]
     wide = np.promote_types(targets[0].dtype, np.float32) if targets[0].dtype.kind == "f" else np.dtype(np.float32)
     given = [*targets, *arrays, *[np.asarray(number, wide) for number in numbers]]
