@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 
 import rushlight as torch
@@ -149,3 +150,17 @@ def test_a_linear_layer_without_features_has_gradients_of_nothing_and_zeros(inpu
     y.backward(torch.ones_like(y))
     assert y.shape == (2, outputs) and not y.any()
     assert x.grad.shape == x.shape and w.grad.shape == w.shape and not x.grad.any() and not w.grad.any()
+
+
+@pytest.mark.parametrize("size", [5, 5000])
+def test_a_slope_of_minus_zero_is_not_that_of_zero(size):
+    """Formulas are remembered by their numbers, and -0.0 == 0.0."""
+    for slope, signs in ((0.0, True), (-0.0, False), (0.0, True)):
+        x = torch.full((size,), -1.0, requires_grad=True)
+        y = torch.nn.functional.leaky_relu(x, slope)
+        y.backward(torch.ones_like(y))
+        assert np.signbit(y.detach().numpy()).all() == signs
+        assert np.signbit(x.grad.detach().numpy()).all() == (not signs)
+        z = torch.full((size,), -1.0)
+        torch.nn.functional.leaky_relu(z, slope, inplace=True)
+        assert np.signbit(z.detach().numpy()).all() == signs

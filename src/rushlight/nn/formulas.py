@@ -56,13 +56,14 @@ def softplus(x: Either) -> Either:
     return x.clamp(min=0) + log1p(exp(-abs(x)))
 
 
-@functools.lru_cache(maxsize=256, typed=True)
-def _value(value: Formula, *numbers: float) -> tuple[Expression]:
+@functools.lru_cache(maxsize=256)
+def _value(value: Formula, numbers: tuple[float, ...], text: str) -> tuple[Expression]:
+    """`text` is that of the numbers: 1, 1.0 and True, and 0.0 and -0.0, are equal but not the same."""
     return (value(*inputs(1), *numbers),)
 
 
-@functools.lru_cache(maxsize=256, typed=True)
-def _gradient(slope: Formula, *numbers: float) -> tuple[Expression]:
+@functools.lru_cache(maxsize=256)
+def _gradient(slope: Formula, numbers: tuple[float, ...], text: str) -> tuple[Expression]:
     x, grad = inputs(2)
     return (grad * slope(x, *numbers),)
 
@@ -84,7 +85,7 @@ def _define(name: str, node: str, value: Formula, slope: Formula) -> Operation:
     """The row of `value(input, *numbers)`, whose derivative is `slope(input, *numbers)`."""
 
     def lower(x: np.ndarray, *numbers: float) -> np.ndarray:
-        return evaluated(_value(value, *numbers), x)[0]
+        return evaluated(_value(value, numbers, repr(numbers)), x)[0]
 
     rule = functools.partial(_rule, slope)
     return define(name, f"{node}Backward0", derivative=rule, results=as_first, lowering=lower)
@@ -94,7 +95,7 @@ def _rule(slope: Formula, *told: Any) -> Gradients:
     *numbers, _, grad, x = told
     if is_grad_enabled():
         return (widen(grad) * slope(widen(x), *numbers),)
-    return (_one_pass(_gradient(slope, *numbers), x, grad),)
+    return (_one_pass(_gradient(slope, tuple(numbers), repr(tuple(numbers))), x, grad),)
 
 
 def _one_pass(expressions: tuple[Expression], x: Tensor, grad: Tensor) -> Tensor:

@@ -46,6 +46,11 @@ def formulas_of(key: Hashable, function: Callable, arrays: Sequence[np.ndarray])
     return found
 
 
+def key_of(row: Operation, attributes: tuple) -> tuple[str, str]:
+    """What stands for an operation with its attributes; as text, in which 1, 1.0 and True, and 0.0 and -0.0 differ."""
+    return row.name, repr(attributes)
+
+
 def _traced(function: Callable, arrays: Sequence[np.ndarray]) -> tuple | None:
     from rushlight.backends.protocol import Refused, refusals
     from rushlight.tensor.tracing import traced
@@ -104,7 +109,7 @@ class Pointwise(Operation):
             return None
         arrays, wrapped = as_they_lie(tensors)
         wanted = [None if need is None else need[1] for need in needs]
-        key = (self.name, attributes, tuple([tensor is not None for tensor in told]), tuple(wanted))
+        key = (*key_of(self, attributes), tuple([tensor is not None for tensor in told]), tuple(wanted))
         formulas = formulas_of(key, partial(self._formulas, attributes, needs, told), arrays)
         if formulas is None:
             return None

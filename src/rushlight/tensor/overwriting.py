@@ -15,7 +15,7 @@ from rushlight.autograd.version import version_of
 from rushlight.core.dtypes import FLOATING
 from rushlight.tensor.change import attach, check_leaf, check_writeable, is_recorded
 from rushlight.tensor.core import Tensor, memory, wrap
-from rushlight.tensor.fusing import as_they_lie, computed, formulas_of, is_large
+from rushlight.tensor.fusing import as_they_lie, computed, formulas_of, is_large, key_of
 
 
 def overwrite(self: Tensor, row: Operation, attributes: tuple, *others: Tensor, saves: str = "nothing") -> bool:
@@ -33,8 +33,7 @@ def overwrite(self: Tensor, row: Operation, attributes: tuple, *others: Tensor, 
     arrays, _ = as_they_lie([self, *others])
     if row.results([(a.shape, a.dtype) for a in arrays], *attributes) != [(own.shape, own.dtype)]:
         return False
-    key = (row.name, attributes)
-    formulas = formulas_of(key, lambda *arrays: row.lowering(*arrays, *attributes), arrays)
+    formulas = formulas_of(key_of(row, attributes), lambda *arrays: row.lowering(*arrays, *attributes), arrays)
     if formulas is None:
         return False
     recorded = is_recorded(self, *others)
