@@ -40,6 +40,29 @@ LAYERS = {
     "instance_norm": (lambda t, x: F.instance_norm(x), (2, 4, 4, 3)),
     "rms_norm": (lambda t, x, w: F.rms_norm(x, (3,), w), (2, 4, 3), (3,)),
 }
+LABELS = [[0, -100, 2], [1, 1, 0]]
+LOSSES = {
+    "nll": (lambda t, x: F.nll_loss(x, t.tensor([2, 0, -100])), (3, 4)),
+    "nll_of_one": (lambda t, x: F.nll_loss(x, t.tensor(2), reduction="none"), (4,)),
+    "nll_weighted": (lambda t, x, w: F.nll_loss(x, t.tensor([2, 0]), w.detach().abs(), reduction="sum"), (2, 4), (4,)),
+    "nll_of_positions": (lambda t, x: F.nll_loss(x, t.tensor(LABELS), reduction="none"), (2, 4, 3)),
+    "nll_of_images": (lambda t, x, w: F.nll_loss(x, t.tensor([LABELS]), w.detach().abs()), (1, 4, 2, 3), (4,)),
+    "cross_entropy": (lambda t, x: F.cross_entropy(x, t.tensor([2, 0, 1]), label_smoothing=0.1), (3, 4)),
+    "cross_entropy_weighted": (
+        lambda t, x, w: F.cross_entropy(x, t.tensor(LABELS), w.detach(), label_smoothing=0.1),
+        (2, 4, 3),
+        (4,),
+    ),
+    "mse": (lambda t, x, y: F.mse_loss(x, y), (3, 4), (3, 4)),
+    "mse_of_kinds": (lambda t, x, y: F.mse_loss(x, y.double(), reduction="none"), (3, 4), (3, 4)),
+    "bce": (lambda t, x, y: F.binary_cross_entropy(x.sigmoid(), y.sigmoid()), (3, 4), (3, 4)),
+    "bce_weighted": (
+        lambda t, x, y, w: F.binary_cross_entropy(x.sigmoid(), y.sigmoid(), w.detach(), reduction="none"),
+        (3, 4),
+        (3, 4),
+        (4,),
+    ),
+}
 # Differentiable once, or of several results, or of other numbers than PyTorch's.
 OTHERS = {
     "nuclear": (lambda t, x: x.norm("nuc", (0, 2), keepdim=True), (3, 2, 4)),
@@ -54,7 +77,7 @@ ACTIVATIONS = {
     }.items()
 }  # fmt: skip
 ACTIVATIONS["gelu_tanh"] = (lambda t, x: F.gelu(x, approximate="tanh"), (3, 5))
-ALL = {**SAMPLES, **LAYERS, **OTHERS, **ACTIVATIONS}
+ALL = {**SAMPLES, **LAYERS, **OTHERS, **ACTIVATIONS, **LOSSES}
 seen = set()
 
 

@@ -11,18 +11,18 @@ import warnings
 
 import numpy as np
 
-from rushlight.autograd.graph import record
 from rushlight.autograd.modes import is_grad_enabled
-from rushlight.backends.array import as_array, found
+from rushlight.backends.array import found
+from rushlight.core.dtypes import CODES
 from rushlight.core.errors import message
 from rushlight.core.memory import worded
-from rushlight.nn.functional_activation import check_floating, logsigmoid
+from rushlight.nn.functional_activation import logsigmoid
+from rushlight.nn.loss_operations import bce, mse, nll
 from rushlight.ops.conv import code
-from rushlight.rules.arguments import TYPE_NAMES
-from rushlight.runtime.allocation import zeros_beside
+from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
 from rushlight.tensor.arithmetic import rounded_once
-from rushlight.tensor.core import Tensor, wrap
-from rushlight.tensor.numerics import quiet
+from rushlight.tensor.core import Tensor, memory
+from rushlight.tensor.operands import result_type
 from rushlight.tensor.shape import broadcast_tensors
 
 Flag = bool | None
@@ -100,20 +100,23 @@ def cross_entropy(
     if label_smoothing == 0:
         return loss
     smooth = _smoothness(logs, target, weight, ignore_index, reduction, axis)
-    return loss * (1 - label_smoothing) + smooth * (label_smoothing / input.shape[axis])
+    classes = input.shape[axis]
+    return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes if classes else math.inf)
 
 
 def _smoothness(
     logs: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, axis: int
 ) -> Tensor:
     """What the uniform distribution adds: −Σ over the classes of weight·ln p, where the target counts."""
+    target = target.long().reshape(logs.shape[:axis] + logs.shape[axis + 1 :])
     weighted = logs if weight is None else logs * _along(weight, axis, logs.dim())
-    counted = wrap(target._array.reshape(logs.shape[:axis] + logs.shape[axis + 1 :]) != ignore_index)
-    losses = -weighted.sum(axis) * counted
+    ignored = target == ignore_index
+    losses = (-weighted.sum(axis)).masked_fill(ignored, 0)
     if reduction != "mean":
         return losses if reduction == "none" else losses.sum()
-    divisor = _weights_of_targets(target._array, weight, ignore_index, logs._array.dtype).sum()
-    return losses.sum() / wrap(divisor)
+    if weight is None or not weight.shape[0]:
+        return losses.sum() / (~ignored).sum()
+    return losses.sum() / weight[target.masked_fill(ignored, 0)].masked_fill(ignored, 0).sum()
 
 
 def _soft_cross_entropy(
@@ -158,42 +161,9 @@ def nll_loss(
     _check_class_shapes(input, target)
     if weight is not None:
         _check_class_weight(input, weight)
-    if input.dim() == 1:
-        result = nll_loss(input.unsqueeze(0), target.reshape(1), weight, None, ignore_index, None, reduction)
-        return result.squeeze(0) if reduction == "none" and target.dim() == 0 else result
-    classes = target._array.astype(np.int64, copy=False)
-    counted = classes != ignore_index
-    _check_classes(classes, counted, input.shape[1])
-    places = np.where(counted, classes, 0)[:, None]
-    weights = _weights_of_targets(classes, weight, ignore_index, input._array.dtype)
-    return _picked(input, places, weights, reduction)
-
-
-def _picked(input: Tensor, places: np.ndarray, weights: np.ndarray, reduction: str) -> Tensor:
-    """−weights · input at the places along axis 1, reduced."""
-    picked = np.take_along_axis(input._array, places, axis=1)[:, 0]
-    divisor = weights.sum() if reduction == "mean" else weights.dtype.type(1)
-    value = -picked * weights
-    if reduction != "none":
-        value = as_array(quiet(np.divide, value.sum(dtype=weights.dtype), divisor))
-
-    def rule(needs: tuple, grad: Tensor) -> tuple:
-        slopes = zeros_beside(weights, shape, weights.dtype)
-        np.put_along_axis(slopes, places, quiet(np.divide, -weights, divisor)[:, None], axis=1)
-        return (wrap(slopes) * (grad.unsqueeze(1) if reduction == "none" else grad),)
-
-    shape = input._array.shape
-    result = wrap(value.astype(input._array.dtype, copy=False))
-    record("NllLossBackward0" if input.dim() == 2 else "NllLoss2DBackward0", result, (input,), rule)
-    return result
-
-
-def _weights_of_targets(classes: np.ndarray, weight: Tensor | None, ignore_index: int, kind: np.dtype) -> np.ndarray:
-    """The weight of each target's class; 0 for those to be ignored."""
-    counted = classes != ignore_index
-    if weight is None:
-        return counted.astype(kind)
-    return weight._array[np.where(counted, classes, 0)] * counted
+    if type(memory(target)) is np.ndarray:  # other devices are not waited for
+        _check_classes(target._array, ignore_index, input.shape[0 if input.dim() == 1 else 1])
+    return nll(input, target, weight, ignore_index, reduction)
 
 
 def _along(weight: Tensor, axis: int, dim: int) -> Tensor:
@@ -243,15 +213,19 @@ def _class_shape_sentence(shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
     )
 
 
-def _check_class_weight(input: Tensor, weight: Tensor) -> None:
+def _check_is_constant(function: str, weight: Tensor) -> None:
     if weight.requires_grad and is_grad_enabled():
         raise RuntimeError(
             message(
-                "The function 'nll_loss_forward' is not differentiable with respect to argument 'weight'. "
+                f"The function '{function}' is not differentiable with respect to argument 'weight'. "
                 "This input cannot have requires_grad True.",
                 fix="weight.detach()",
             )
         )
+
+
+def _check_class_weight(input: Tensor, weight: Tensor) -> None:
+    _check_is_constant("nll_loss_forward", weight)
     classes = input.shape[0 if input.dim() == 1 else 1] if input.dim() else 1
     if tuple(weight.shape) != (classes,):
         raise RuntimeError(
@@ -263,9 +237,10 @@ def _check_class_weight(input: Tensor, weight: Tensor) -> None:
         raise RuntimeError(message(f"expected scalar type {wanted} but found {got}", fix=f"weight.to({input.dtype})"))
 
 
-def _check_classes(classes: np.ndarray, counted: np.ndarray, count: int) -> None:
-    wrong = counted & ((classes < 0) | (classes >= count))
-    if found(wrong):
+def _check_classes(target: np.ndarray, ignore_index: int, count: int) -> None:
+    classes = target.astype(np.int64, copy=False)
+    wrong = (classes != ignore_index) & ((classes < 0) | (classes >= count))
+    if wrong.any():
         raise IndexError(
             message(f"Target {classes[wrong][0]} is out of bounds.", f"there are {count} classes, 0 … {count - 1}")
         )
@@ -282,6 +257,12 @@ def _warn_of_sizes(input: Tensor, target: Tensor) -> None:
             "Please ensure they have the same size.",
             stacklevel=3,
         )
+
+
+def _check_weight(input: Tensor, weight: Tensor | None) -> None:
+    if weight is not None and weight.shape != input.shape:
+        sentence = "Weights and input must have the same size."
+        raise ValueError(message(sentence, f"weight {tuple(weight.shape)}, input {tuple(input.shape)}"))
 
 
 def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
@@ -309,20 +290,14 @@ def mse_loss(
     reduction = _checked_reduction(size_average, reduce, reduction)
     _check_tensors("mse_loss", input=input, target=target)
     _warn_of_sizes(input, target)
-    difference = (input - target).detach()
-    check_floating("mse_cpu", difference)
+    _check_weight(input, weight)
     input, target = broadcast_tensors(input, target)
+    kind = result_type(input, target)
+    if not kind.is_floating_point:
+        raise unsupported_type("mse_cpu", CODES[kind.name])
     if weight is not None:
         return _weighted((input - target) ** 2, weight, reduction)
-    result = _reduced(difference * difference, reduction)
-    scale = 2 / input.numel() if reduction == "mean" and input.numel() else 2
-
-    def rule(needs: tuple, grad: Tensor, input: Tensor, target: Tensor) -> tuple:
-        slope = (input - target) * scale * grad
-        return slope if needs[0] else None, -slope if needs[1] else None
-
-    record("MseLossBackward0", result, (input, target), rule, (input, target))
-    return result
+    return mse(input, target, reduction)
 
 
 def l1_loss(
@@ -336,6 +311,7 @@ def l1_loss(
     """|input − target|."""
     reduction = _checked_reduction(size_average, reduce, reduction)
     _warn_of_sizes(input, target)
+    _check_weight(input, weight)
     return _weighted((input - target).abs(), weight, reduction)
 
 
@@ -366,8 +342,9 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _warn_of_sizes(input, target)
+    _check_weight(input, weight)
     losses = rounded_once(lambda input, target: _huber(input - target, delta), input, target)
-    return _weighted(losses, weight, reduction)
+    return _reduced(losses if weight is None else losses * weight, reduction)
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
@@ -393,17 +370,15 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
             "deprecated. Please ensure they have the same size."
         )
+    for other in (target, weight):
+        if other is not None and other.dtype is not input.dtype:
+            raise RuntimeError(f"Found dtype {TYPE_NAMES[code(other)][1]} but expected {TYPE_NAMES[code(input)][1]}")
+    if weight is not None:
+        _check_is_constant("binary_cross_entropy", weight)
+        weight = weight.expand(target.shape)
     if found((input._array < 0) | (input._array > 1) | np.isnan(input._array)):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    x, t = input._array, target._array
-    losses = wrap((t - 1) * np.maximum(quiet(np.log1p, -x), -100) - t * np.maximum(quiet(np.log, x), -100))
-
-    def rule(needs: tuple, grad: Tensor, input: Tensor, target: Tensor) -> tuple:
-        slope = grad * (input - target) / (input * (1 - input)).clamp(min=1e-12) if needs[0] else None
-        return slope, grad * ((1 - input).log() - input.log()) if needs[1] else None
-
-    record("BinaryCrossEntropyBackward0", losses, (input, target), rule, (input, target))
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    return bce(input, target, weight, reduction)
 
 
 def binary_cross_entropy_with_logits(

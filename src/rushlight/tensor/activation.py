@@ -1,4 +1,4 @@
-"""softmax and log_softmax, each one node with its own rule.
+"""softmax and log_softmax, each an operation of its own.
 
 In: a tensor and an axis. Out: a tensor of the same shape, recorded. The losses and `rushlight.nn.functional` use them.
 """
@@ -9,41 +9,47 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import Needs, in_single, record
+from rushlight.autograd.graph import in_single, record
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.core import dtypes
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, memory, wrap_unordered
+from rushlight.rules.results import as_first
+from rushlight.tensor.core import Tensor, elements, wrap_unordered
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.pointwise import apply_floating
+from rushlight.tensor.pointwise import floating_array
 
 
-def _shifted(axis: int, x: np.ndarray) -> np.ndarray:
+def _shifted(x: np.ndarray, axis: int) -> np.ndarray:
     """Less the largest entry, so that no exponential overflows."""
     return x if x.ndim == 0 or x.shape[axis] == 0 else x - x.max(axis=axis, keepdims=True)
 
 
-def _softmax(axis: int, x: np.ndarray) -> np.ndarray:
+def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
     if x.ndim == 0:
         return np.ones_like(x)
-    e = np.exp(_shifted(axis, x))
+    e = np.exp(_shifted(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def _log_softmax(axis: int, x: np.ndarray) -> np.ndarray:
+def _log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
     if x.ndim == 0:
         return np.zeros_like(x)
-    shifted = _shifted(axis, x)
+    shifted = _shifted(x, axis)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
-def _prepared(name: str, input: Tensor, dim: int, dtype: dtypes.dtype | None) -> tuple[Tensor, int]:
+def _applied(row: Operation, input: Tensor, dim: int, dtype: dtypes.dtype | None) -> Tensor:
     input = input if dtype is None else input.to(dtype)
     if not input.dtype.is_floating_point:
         kind = {"int64": "Long", "int32": "Int", "bool": "Bool"}.get(input.dtype.name, input.dtype.name)
         raise NotImplementedError(
-            message(f"\"{name}_lastdim_kernel_impl\" not implemented for '{kind}'", fix=".float() first")
+            message(f"\"{row.name}_lastdim_kernel_impl\" not implemented for '{kind}'", fix=".float() first")
         )
-    return input, check_dim(dim, input._array.ndim)
+    array = elements(input)
+    axis = check_dim(dim, array.ndim)
+    result = wrap_unordered(row.lowering(array, axis))
+    record(row, (axis,), result, (input,), (result,))
+    return result
 
 
 def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
@@ -53,23 +59,35 @@ def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tenso
     >>> torch.softmax(torch.zeros(4), 0)
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
-    input, axis = _prepared("softmax", input, dim, dtype)
-    result = wrap_unordered(memory(apply_floating(partial(_softmax, axis), input)))
-    record("SoftmaxBackward0", result, (input,), in_single(partial(_softmax_rule, axis)), (result,))
-    return result
+    return _applied(SOFTMAX, input, dim, dtype)
 
 
-def _softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> tuple[Tensor]:
+def _softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
     return (result * (grad - (grad * result).sum(axis, True)),)
+
+
+SOFTMAX = define(
+    "softmax",
+    "SoftmaxBackward0",
+    derivative=in_single(_softmax_rule),
+    results=as_first,
+    lowering=partial(floating_array, _softmax),
+)
 
 
 def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
     """log(softmax(x)) along an axis, exact where softmax would be 0."""
-    input, axis = _prepared("log_softmax", input, dim, dtype)
-    result = wrap_unordered(memory(apply_floating(partial(_log_softmax, axis), input)))
-    record("LogSoftmaxBackward0", result, (input,), in_single(partial(_log_softmax_rule, axis)), (result,))
-    return result
+    return _applied(LOG_SOFTMAX, input, dim, dtype)
 
 
-def _log_softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> tuple[Tensor]:
+def _log_softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
     return (grad - result.exp() * grad.sum(axis, True),)
+
+
+LOG_SOFTMAX = define(
+    "log_softmax",
+    "LogSoftmaxBackward0",
+    derivative=in_single(_log_softmax_rule),
+    results=as_first,
+    lowering=partial(floating_array, _log_softmax),
+)

@@ -30,7 +30,7 @@ from rushlight.tensor.core import (
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.numerics import quiet
+from rushlight.tensor.numerics import first_that_do_not_meet, quiet
 from rushlight.tensor.size import Size
 
 
@@ -478,8 +478,12 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Size:
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
-    shape = broadcast_shapes(*[memory(tensor).shape for tensor in tensors])
-    return tuple(expand(tensor, shape) for tensor in tensors)
+    shapes = [memory(tensor).shape for tensor in tensors]
+    wrong = first_that_do_not_meet(shapes)
+    if wrong is not None:
+        raise RuntimeError(wrong)
+    shape = broadcast_shapes(*shapes)
+    return tuple(tensor if own == shape else expand(tensor, shape) for tensor, own in zip(tensors, shapes))
 
 
 def repeat(self: Tensor, *sizes: int | Sequence[int], repeats: Sequence[int] | None = None) -> Tensor:
