@@ -1,4 +1,4 @@
-"""Compiled maximum pooling against NumPy's, bit for bit: values, winners and the gradient of drawn geometries."""
+"""Compiled pooling against NumPy's, bit for bit: maxima, winners, averages and the gradients of drawn geometries."""
 
 import random
 from functools import partial
@@ -9,11 +9,11 @@ import pytest
 from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends.cpu.pool import PoolCall, PoolGradCall
-from rushlight.backends.reference import pooling
-from rushlight.plan.pool import Axis, covered
+from rushlight.backends.reference import averaging, pooling
+from rushlight.plan.pool import Axis, Spreads, covered
 from rushlight.plan.target import Target
 from rushlight.rules import windows
-from rushlight.rules.windows import Windows
+from rushlight.rules.windows import Counts, Windows
 from rushlight.runtime import guard
 from tests.backends.test_compiled import arranged
 from tests.backends.test_wgrad import ISAS
@@ -103,6 +103,41 @@ def test_every_instruction_set(isa, threads):
         grid, x = random_case(rng, "f4" if n % 2 else "f8")
         if covered(grid):
             check(grid, x, rng, pool, grad)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_averages_on_every_instruction_set(isa, threads, side):
+    target, rng = Target.named(isa), random.Random(isa)
+    for n in range(60):
+        grid, x = random_case(rng, "f4" if n % 2 else "f8")
+        with np.errstate(all="ignore"):
+            divisors = averaging.divisors(grid, rng.choice([7, Counts(grid, True)]), x.dtype)
+            want = pooling.window_sums(grid, x) / divisors
+        x = _fenced(x, side)
+        with guard.guarding(side):
+            same_bits(PoolCall(grid, x, False, target, threads, divisors)(x)[0], want, (grid, x.shape, x.strides))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_evenly_spread_windows_on_every_instruction_set(isa):
+    target, rng = Target.named(isa), random.Random(isa)
+    for n in range(60):
+        rank = rng.randint(1, 3)
+        size = tuple(rng.randint(1, [60, 24, 9][rank - 1]) for _ in range(rank))
+        out = tuple(rng.choice([m, -(-m // 2), rng.randint(1, m + 2)]) for m in size)
+        shape = (rng.choice([1, 3]), rng.choice([1, 3, 8, 17, 50]))
+        numbers = np.random.default_rng(rng.randrange(1 << 30))
+        x = arranged(numbers.integers(-9, 9, (*shape, *size)).astype("f4" if n % 2 else "f8"), rng)
+        spreads, lengths = Spreads(size, out), averaging.lengths(size, out, x.dtype)
+        want = averaging.adaptive_avg_pool(out, x.astype("f8"))
+        found = PoolCall(spreads, x, False, target, 2, lengths)(x)[0]
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
+        y = arranged(numbers.integers(-9, 9, want.shape).astype(x.dtype), rng)
+        turned = PoolCall(Spreads(out, size, True), y, False, target, 2, np.ones(size, x.dtype))
+        again = averaging.adaptive_avg_pool_grad(size, (y * lengths).astype("f8"))
+        np.testing.assert_allclose(turned(y)[0], again, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -94,7 +94,7 @@ def hashes(isa: str) -> dict[str, str]:
 
 
 def _sum_and_pool() -> None:
-    """The bias's gradient and maximum pooling, with its gradient, in both orders of memory."""
+    """The bias's gradient, maximum pooling with its gradient, and averages, in both orders of memory."""
     spec = ConvSpec.of(2, 32, 32, (20, 20), (1, 1))
     for dtype, kind in (("f32", np.float32), ("f64", np.float64), ("f16", np.float16)):
         for x, _ in _layouts(spec, kind):
@@ -104,6 +104,7 @@ def _sum_and_pool() -> None:
         for x, y in _layouts(spec._replace(stride=(2, 2)), kind):
             for wanted in (True, False):
                 cpu._pooling(grid, x, wanted)
+            cpu._averaging(grid, 9, x)
             cpu._pooling_grad(grid, x.shape, np.empty_like(y, np.int8), y)
 
 

@@ -1,16 +1,17 @@
-"""Maximum pooling: the maxima with their winners, and the gradient's scatter to them.
+"""Pooling: the maxima with their winners, the gradient's scatter to them, and averages.
 
 In: arrays whose channels, or whose positions along the last axis, are neighbours in memory, and tables of which entries
 each result position reads (`plan.pool`). Out: one kernel each. A result is computed by one thread, its entries in the
-order of the taps, so any team gives the same bits. Subnormals are kept: to choose one is no arithmetic.
+order of the taps, so any team gives the same bits. Subnormals are kept.
 
     for images, rows of results, dynamically, positions, blocks of channels:
         for taps (d, h, w) of the position's lists:  best, winner = the better of (best, x[entry])
+                                                     or sum += x[entry], and at last sum / divisor[position]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..language.ir import (
@@ -25,6 +26,7 @@ from ..language.ir import (
     Type,
     Value,
     Word,
+    i8,
     i32,
     i64,
     vec,
@@ -44,7 +46,7 @@ ROWS = 4
 class PoolFields(Fields):
     """The words of `pool`. `to_image`, … are the strides of results, `from_image`, … of entries; `winners` lie as what
     they belong to does. For planes, windows from `begin` to `end` of a row lie inside, with a stride of `step`
-    entries."""
+    entries. `divisors` has a number for each position of a plane of results, for averages."""
 
     source: Array
     result: Array
@@ -67,6 +69,7 @@ class PoolFields(Fields):
     begin: Word
     end: Word
     step: Word
+    divisors: Array
 
     # Beside the words, while the kernel is emitted.
     number: Type
@@ -77,30 +80,40 @@ class PoolFields(Fields):
 
 def pool_params(number: Type, winner: Type) -> Params[PoolFields]:
     """The words of `pool` for these types."""
-    return Params(PoolFields, source=number, result=number, winners=winner)
+    return Params(PoolFields, source=number, result=number, winners=winner, divisors=number)
 
 
-def emit_pool(k: Module, number: Type, winner: Type, inner: str, wanted: bool) -> None:
-    """Exports `pool`: the maxima, and the winners if wanted; `inner` is what are neighbours: channels or positions."""
-    # A wider vector would seldom fit into a row of a plane.
-    lanes = k.lanes(number) if inner == "channels" else min(k.lanes(number), 8)
+def emit_pool(k: Module, number: Type, winner: Type, inner: str, most: int, wanted: bool) -> None:
+    """Exports `pool`: the maxima, and the winners if wanted; `inner` is what are neighbours: channels or positions.
+    Vectors have no more than `most` lanes."""
+    _emit(k, number, winner, inner, most, _Best, wanted)
+
+
+def emit_average(k: Module, number: Type, inner: str, most: int) -> None:
+    """Exports `pool`: the sums of the windows' entries over their divisors."""
+    _emit(k, number, i8, inner, most, _Mean)
+
+
+def _emit(k: Module, number: Type, winner: Type, inner: str, most: int, fold: type, wanted: bool = False) -> None:
+    lanes = min(k.lanes(number), most)
     with k.kernel("pool", pool_params(number, winner), flushed=False) as (f, p):
         p.number, p.winner, p.lanes, p.wanted = number, winner, lanes, wanted
         if inner == "channels":
-            with _rows(f, p) as (source, index, lists):
+            with _rows(f, p) as (source, index, lists, place):
                 with f.loop(0, p.width) as w:
                     here = [*lists, _list(p.widths, w)]
-                    _channels(f, p, lambda at, mask: _maxima(f, p, source, index + w * p.to_width, here, at, mask))
+                    to = index + w * p.to_width
+                    _channels(f, p, lambda at, mask: _folded(f, p, fold, source, to, here, place + w, at, mask))
             return
-        with _plane_rows(f, p) as (source, index, lists):
-            _positions(f, p, source, index, lists)
+        with _plane_rows(f, p) as (source, index, lists, place):
+            _positions(f, p, fold, source, index, lists, place)
 
 
 def emit_scatter(k: Module, number: Type, winner: Type) -> None:
     """Exports `scatter` for neighbouring channels: each input position adds what its windows hold, if it won them."""
     with k.kernel("scatter", pool_params(number, winner), flushed=False) as (f, p):
         p.number, p.winner, p.lanes = number, winner, k.lanes(number)
-        with _rows(f, p, winners=True) as (source, index, lists):
+        with _rows(f, p, winners=True) as (source, index, lists, _):
             with f.loop(0, p.width) as w:
                 here = [*lists, _list(p.widths, w)]
                 _channels(f, p, lambda at, mask: _won(f, p, source, index + w * p.to_width, here, at, mask))
@@ -111,14 +124,15 @@ def emit_scatter(k: Module, number: Type, winner: Type) -> None:
 
 @contextmanager
 def _rows(f: Function, p: PoolFields, winners: bool = False) -> Iterator[tuple]:
-    """Each row of results once: where its image's entries begin, where it begins, and its lists along d and h."""
+    """Each row of results once: where its image's entries begin, where it begins, its lists along d and h, and the
+    number of its first position in the plane."""
     with f.dynamic_loop(p.next, p.images * p.depth * p.height) as item:
         rest, h = divide(item, p.height)
         image, d = divide(rest, p.depth)
         begin = image * p.from_image
         index = image * p.to_image + d * p.to_depth + h * p.to_height
         source = (p.source[begin], p.winners[begin]) if winners else p.source[begin]
-        yield source, index, [_list(p.depths, d), _list(p.heights, h)]
+        yield source, index, [_list(p.depths, d), _list(p.heights, h)], (d * p.height + h) * p.width
 
 
 @contextmanager
@@ -130,7 +144,7 @@ def _plane_rows(f: Function, p: PoolFields) -> Iterator[tuple]:
         image, channel = divide(plane, p.channels)
         source = p.source[image * p.from_image + channel * p.from_channel]
         index = image * p.to_image + channel * p.to_channel + d * p.to_depth + h * p.to_height
-        yield source, index, [_list(p.depths, d), _list(p.heights, h)]
+        yield source, index, [_list(p.depths, d), _list(p.heights, h)], (d * p.height + h) * p.width
 
 
 def _list(table: Pointer, position: Value) -> tuple[Pointer, Value, Value]:
@@ -171,16 +185,18 @@ def _channels(f: Function, p: PoolFields, block) -> None:  # noqa: ANN001
             block([f.const(i64, 0)], f.mask(p.channels, p.lanes, p.number))
 
 
-def _maxima(
-    f: Function, p: PoolFields, source: Pointer, index: Value, lists: list, at: list, mask: Mask | None
-) -> None:
-    """best[c], winner[c] over the entries of one position, for the vectors of channels that begin at `at`."""
-    best = _Best(f, p, lists, len(at))
+def _folded(
+    f: Function, p: PoolFields, fold: type, source: Pointer, index: Value, lists: list, place: Value, at: list,
+    mask: Mask | None,
+) -> None:  # fmt: skip
+    """result[c] over the entries of one position, for the vectors of channels that begin at `at`."""
+    folded = fold(f, p, lists, len(at))
     with _entries(f, lists) as (offset, number):
         entry = source[offset]
-        best.update([entry[c].load(p.lanes, mask=mask) for c in at], number)
+        folded.update([entry[c].load(p.lanes, mask=mask) for c in at], number)
+    folded.finish(lambda: p.divisors[place].broadcast(p.lanes))
     for v, c in enumerate(at):
-        best.store(v, index + c, mask)
+        folded.store(v, index + c, mask)
 
 
 def _won(f: Function, p: PoolFields, source: tuple, index: Value, lists: list, at: list, mask: Mask | None) -> None:
@@ -219,6 +235,9 @@ class _Best:
             if self.p.wanted:
                 self.winner[v].value = self.f.select(better, tap, self.winner[v].value)
 
+    def finish(self, divisors: Callable[[], Value]) -> None:
+        """Nothing is left to do."""
+
     def store(self, v: int, index: Value, mask: Mask | None = None) -> None:
         """Vector v into the results that begin at `index`."""
         self.p.result[index].store(self.best[v].value, mask=mask)
@@ -230,6 +249,33 @@ class _Best:
         self.p.result[index].store(self.best[0].value[0])
         if self.p.wanted:
             self.p.winners[index].store(self.winner[0].value[0].to(self.p.winner))
+
+
+class _Mean:
+    """The sum of the entries seen, in `count` vectors, divided at last."""
+
+    def __init__(self, f: Function, p: PoolFields, lists: list, count: int = 1) -> None:
+        self.p = p
+        self.sums = [f.var(vec(p.number, p.lanes), 0.0) for _ in range(count)]
+
+    def update(self, values: list[Value], number: Value) -> None:
+        """One entry more."""
+        for total, value in zip(self.sums, values):
+            total.value = total.value + value
+
+    def finish(self, divisors: Callable[[], Value]) -> None:
+        """Divide by what belongs to the positions."""
+        loaded = divisors()
+        for total in self.sums:
+            total.value = total.value / loaded
+
+    def store(self, v: int, index: Value, mask: Mask | None = None) -> None:
+        """Vector v into the results that begin at `index`."""
+        self.p.result[index].store(self.sums[v].value, mask=mask)
+
+    def store_one(self, index: Value) -> None:
+        """The first lane alone."""
+        self.p.result[index].store(self.sums[0].value[0])
 
 
 def _wide(p: PoolFields) -> Type:
@@ -244,7 +290,9 @@ def _as_stored(number: Value, p: PoolFields) -> Value:
 # -------------------------------------------------------------------- rows of planes
 
 
-def _positions(f: Function, p: PoolFields, source: Pointer, index: Value, lists: list) -> None:
+def _positions(
+    f: Function, p: PoolFields, fold: type, source: Pointer, index: Value, lists: list, place: Value
+) -> None:
     """A row of a plane: vectors of positions where windows lie inside, numbers at its ends.
 
     Single numbers are compared in vectors, too: the choice among numbers is a branch, and nobody can predict it."""
@@ -252,18 +300,20 @@ def _positions(f: Function, p: PoolFields, source: Pointer, index: Value, lists:
     begin, end = f.select(fits, p.begin, p.width), f.select(fits, p.end, p.width)
     for start, stop in ((0, begin), (end, p.width)):
         with f.loop(start, stop) as w:
-            best = _Best(f, p, here := [*lists, _list(p.widths, w)])
+            folded = fold(f, p, here := [*lists, _list(p.widths, w)])
             with _entries(f, here) as (offset, number):
-                best.update([source[offset].broadcast(p.lanes)], number)
-            best.store_one(index + w)
+                folded.update([source[offset].broadcast(p.lanes)], number)
+            folded.finish(lambda w=w: p.divisors[place + w].broadcast(p.lanes))
+            folded.store_one(index + w)
 
     def vectors(load) -> None:  # noqa: ANN001
         with f.loop(begin, end, p.lanes) as some:
             w = f.min(some, end - p.lanes)
-            best = _Best(f, p, here := [*lists, _list(p.widths, w)])
+            folded = fold(f, p, here := [*lists, _list(p.widths, w)])
             with _entries(f, here) as (offset, number):
-                best.update([load(source[offset])], number)
-            best.store(0, index + w)
+                folded.update([load(source[offset])], number)
+            folded.finish(lambda: p.divisors[place + w].load(p.lanes))
+            folded.store(0, index + w)
 
     with f.if_(p.step == 1):
         vectors(lambda entry: entry.load(p.lanes))

@@ -39,7 +39,7 @@ def max_pool(
     """The largest entry of each window (NaN wins), and where it is in its plane if asked."""
     _check_tensor(op, x, "b")
     shape = memory(x).shape
-    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode).trimmed()
+    _, grid = windows.known_pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
     wanted = return_indices or (x.requires_grad and is_grad_enabled())
     values, winners = registry.beside(memory(x)).max_pool(grid, memory(x), wanted)
     y = wrap_formatted(values, x)
@@ -91,9 +91,8 @@ def avg_pool(
     if divisor_override is not None and integer(op, "divisor_override", divisor_override) == 0:
         raise RuntimeError(message("divisor must be not zero", f"raised by {op}"))
     shape = memory(x).shape
-    grid = windows.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
-    divisor = divisor_override or windows.Counts(grid, count_include_pad)
-    grid = grid.trimmed()
+    whole, grid = windows.known_pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
+    divisor = divisor_override or windows.Counts(whole, count_include_pad)
     maps = Maps(("avg_pool", grid, divisor), ("avg_pool_grad", grid, divisor), keeps_format=rank < 3)
     return linear_map(AVG_POOL[max(rank, 2)], x, maps)
 

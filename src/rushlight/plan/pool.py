@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..rules.in_bounds import in_bounds, in_bounds_range
+from ..rules.windows import readers, spread
 
 if TYPE_CHECKING:
     from ..rules.windows import Windows
@@ -59,6 +60,52 @@ class Axis(NamedTuple):
         first, _ = in_bounds(-self.padding, self.stride, self.size, 0, self.out)
         _, end = in_bounds(self.dilation * (self.taps - 1) - self.padding, self.stride, self.size, 0, self.out)
         return (first, end) if first < end else (0, 0)
+
+
+class Spread(NamedTuple):
+    """Windows spread evenly along one axis (`windows.spread`), which cover it; `turned`: what reads them back."""
+
+    size: int
+    out: int
+    turned: bool
+
+    @property
+    def taps(self) -> int:
+        """Entries that a result reads, at most."""
+        return -(-self.size // self.out) + 1
+
+    @property
+    def stride(self) -> int:
+        """The distance of windows that are all alike; 0 of others."""
+        return 0 if self.turned or self.size % self.out else self.size // self.out
+
+    def inputs(self, o: int) -> list[tuple[int, int]]:
+        """The entries that result o reads, each as (entry, 0)."""
+        if self.turned:
+            return [(entry, 0) for entry in readers(self.out, self.size)[o]]
+        return [(entry, 0) for entry in range(*spread(self.size, self.out)[o])]
+
+    def whole(self) -> tuple[int, int]:
+        """All results where windows are alike."""
+        return (0, self.out) if self.stride else (0, 0)
+
+
+class Spreads(NamedTuple):
+    """Windows spread evenly over each axis: so many entries, so many results."""
+
+    size: tuple[int, ...]
+    out: tuple[int, ...]
+    turned: bool = False
+
+    @property
+    def axes(self) -> list[Spread]:
+        """Axis by axis."""
+        return [Spread(size, out, self.turned) for size, out in zip(self.size, self.out)]
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """Entries that a result reads along each axis, at most."""
+        return tuple([axis.taps for axis in self.axes])
 
 
 def covered(windows: Windows) -> bool:

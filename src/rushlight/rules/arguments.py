@@ -6,6 +6,7 @@ bits) and RuntimeError (wrong length) in PyTorch's words.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import index
 
 from rushlight.core.errors import message
@@ -30,6 +31,15 @@ TYPE_NAMES = {
     "u32": ("uint32_t", "UInt32"),
     "u64": ("uint64_t", "UInt64"),
 }
+
+
+def numbers_in(arguments: tuple) -> Iterator[object]:
+    """What is in tuples, and in tuples of tuples; what is none stands for itself."""
+    for argument in arguments:
+        if isinstance(argument, tuple):
+            yield from numbers_in(argument)
+        else:
+            yield argument
 
 
 def shown(shape: tuple[int, ...]) -> str:

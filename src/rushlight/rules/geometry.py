@@ -7,7 +7,6 @@ Everything is Python integers: nothing wraps around, and nothing has been alloca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from rushlight.core import memory
 from rushlight.core.errors import message
 
 from . import formula
-from .arguments import integer, integers, shown, sides
+from .arguments import integer, integers, numbers_in, shown, sides
 from .hints import raise_hinted
 from .rules import (
     Pairs,
@@ -347,7 +346,7 @@ def known_convolution(*call: object) -> Call:
             return _known_convolution(len(call), *call)
         if alike and kind is tuple and tuple not in map(type, padding):
             return _known_convolution(len(call), *call, *stride, *padding, *dilation)
-        return _known_convolution(len(call), *call, *_numbers_in(call[6:9]))
+        return _known_convolution(len(call), *call, *numbers_in(call[6:9]))
     except TypeError:  # a list, which cannot be remembered, or the error of the call
         pass
     return convolution(*call)
@@ -363,15 +362,7 @@ def known_transposed(*call: object) -> Call:
             return _known_transposed(len(call), *call)
         if alike and kind is tuple and tuple not in map(type, padding):
             return _known_transposed(len(call), *call, *stride, *padding, *output_padding, *dilation)
-        return _known_transposed(len(call), *call, *_numbers_in(call[6:]))
+        return _known_transposed(len(call), *call, *numbers_in(call[6:]))
     except TypeError:
         pass
     return transposed(*call)
-
-
-def _numbers_in(arguments: tuple) -> Iterator[object]:
-    for argument in arguments:
-        if isinstance(argument, tuple):
-            yield from _numbers_in(argument)
-        else:
-            yield argument

@@ -6,6 +6,7 @@ exception with the axis, the numbers and a fix. Python integers only.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from rushlight.core import memory
 from rushlight.core.errors import message
 
 from . import formula
-from .arguments import AXES, at_axis, by_axis, integer, integers, shown, wrong_type
+from .arguments import AXES, at_axis, by_axis, integer, integers, numbers_in, shown, wrong_type
 from .hints import raise_hinted
 from .in_bounds import in_bounds
 from .rules import Pairs, check_pad
@@ -286,6 +287,26 @@ def _pool(
     return Windows(size, taps, steps, gaps, pads, out)
 
 
+# What was checked is remembered by all numbers and their types, those inside tuples, too: True and 1.0 equal 1 and are
+# errors.
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _known_pool(count: int, *call: object) -> tuple[Windows, Windows]:
+    grid = pool(*call[:count])
+    return grid, grid.trimmed()
+
+
+def known_pool(*call: object) -> tuple[Windows, Windows]:
+    """`pool`, remembered, as it is and trimmed."""
+    try:
+        return _known_pool(len(call), *call, *numbers_in(call[3:]))
+    except TypeError:  # a list, which cannot be remembered, or the error of the call
+        pass
+    grid = pool(*call)
+    return grid, grid.trimmed()
+
+
 def _pool_argument(op: str, name: str, value: object, rank: int) -> tuple[int, ...]:
     if isinstance(value, list | tuple) and len(value) not in (1, rank):
         words = {1: "one int", 2: "two ints", 3: "three ints"}[rank]
@@ -372,6 +393,31 @@ def adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tup
         return _adaptive(op, rank, x, output_size)
     except (RuntimeError, ValueError) as error:
         raise_hinted(error, op, (x,), output_size=output_size)
+
+
+@lru_cache(maxsize=256)
+def spread(size: int, out: int) -> list[tuple[int, int]]:
+    """Where each window of an adaptive pooling begins and ends along an axis.
+
+    >>> spread(5, 3)
+    [(0, 2), (1, 4), (3, 5)]
+    """
+    start, stop = formula.ADAPTIVE_START, formula.ADAPTIVE_STOP
+    return [(start(index=index, size=size, out=out), stop(index=index, size=size, out=out)) for index in range(out)]
+
+
+@lru_cache(maxsize=256)
+def readers(size: int, out: int) -> list[list[int]]:
+    """For each position along an axis the windows of `spread` that hold it.
+
+    >>> readers(5, 3)
+    [[0], [0, 1], [1], [1, 2], [2]]
+    """
+    found = [[] for _ in range(size)]
+    for window, (start, stop) in enumerate(spread(size, out)):
+        for position in range(start, stop):
+            found[position].append(window)
+    return found
 
 
 def _adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tuple[int, ...]:

@@ -22,17 +22,16 @@ from ...compiler import debug, jit
 from ...compiler.executable import NotExecutable
 from ...core.dtypes import CODES
 from ...plan.choose import Choice, choose, choose_gradient
-from ...plan.pool import covered, listed
+from ...plan.pool import Spreads, covered, listed
 from ...plan.target import NoKernels, Target
 from ...rules.expression import Expression
 from ...rules.normalization import Norm
 from ...rules.spec import ConvSpec
-from ...rules.windows import Windows
+from ...rules.windows import Counts, Windows
 from .. import reference
 from ..exactness import get_exact
 from ..protocol import Call, Layout, Refusal, Task, Unavailable, layout_of, results_of
 from ..reference import averaging, normalizing, pooling
-from ..reference.averaging import adaptive_avg_pool, adaptive_avg_pool_grad
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
 from ..reference.pooling import max_pool_gather, positions
@@ -218,6 +217,35 @@ def _pooling(grid: Windows, x: np.ndarray, wanted: bool) -> Callable:
     return _calls.get(key) or _remember(key, lambda: _class("pool.PoolCall")(grid, x, wanted, Target.host(), key[-1]))
 
 
+def adaptive_avg_pool(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+    """Means of windows that cover the input evenly; integers, halves and means of all NumPy computes."""
+    size = x.shape[-len(out) :]
+    if not _compiles(x) or 0 in out or all(count == 1 for count in out):
+        return averaging.adaptive_avg_pool(out, x)
+    return _spread(size, out, False, x)(x)[0]
+
+
+def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
+    """The adjoint, of an input whose last axes have this size."""
+    out = y.shape[-len(size) :]
+    if not _compiles(y) or 0 in size or all(count % n == 0 for n, count in zip(out, size)):
+        return averaging.adaptive_avg_pool_grad(size, y)
+    shares = np.divide(y, averaging.lengths(size, out, y.dtype), dtype=y.dtype)
+    return _spread(size, out, True, shares)(shares)[0]
+
+
+def _spread(size: tuple[int, ...], out: tuple[int, ...], turned: bool, a: np.ndarray) -> Callable:
+    """The average of evenly spread windows, or the sum over those that hold a position."""
+    key = ("spread", size, out, turned, a.dtype, a.shape, a.strides, runtime.team_size())
+
+    def make() -> Callable:
+        grid = Spreads(out, size, True) if turned else Spreads(size, out)
+        divisors = np.ones(size, a.dtype) if turned else averaging.lengths(size, out, a.dtype)
+        return _class("pool.PoolCall")(grid, a, False, Target.host(), key[-1], divisors)
+
+    return _calls.get(key) or _remember(key, make)
+
+
 def max_pool_grad(grid: Windows, shape: tuple[int, ...], winners: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint at these winners."""
     call = _calls.get(("max_pool_grad", grid, y.dtype, shape, winners.strides, runtime.team_size()))
@@ -343,13 +371,36 @@ def window_sums_grad(grid: Windows, shape: tuple[int, ...], y: np.ndarray) -> np
     return sums.window_sums_grad(grid, shape, y, dgrad)
 
 
-avg_pool = partial(averaging.avg_pool, window_sums)
+def avg_pool(grid: Windows, divisor: Counts | int, x: np.ndarray) -> np.ndarray:
+    """The mean of each window; integers, halves and long lists NumPy sums."""
+    call = _calls.get(("avg_pool", grid, divisor, x.dtype, x.shape, x.strides, runtime.team_size()))
+    if call is None:
+        if not _pools(grid, x):
+            return averaging.avg_pool(window_sums, grid, divisor, x)
+        call = _averaging(grid, divisor, x)
+    return call(x)[0]
+
+
+def _averaging(grid: Windows, divisor: Counts | int, x: np.ndarray) -> Callable:
+    key = ("avg_pool", grid, divisor, x.dtype, x.shape, x.strides, runtime.team_size())
+
+    def make() -> Callable:
+        divisors = averaging.divisors(grid, divisor, x.dtype)
+        return _class("pool.PoolCall")(grid, x, False, Target.host(), key[-1], divisors)
+
+    return _calls.get(key) or _remember(key, make)
+
+
 avg_pool_grad = partial(averaging.avg_pool_grad, window_sums_grad)
 
 
 def _pools(grid: Windows, a: np.ndarray) -> bool:
     """Whether a pooling is compiled: of floats, where every window holds an entry."""
-    return a.dtype.char in "fd" and a.dtype.isnative and 0 not in a.shape and listed(grid) and covered(grid)
+    return _compiles(a) and listed(grid) and covered(grid)
+
+
+def _compiles(a: np.ndarray) -> bool:
+    return a.dtype.char in "fd" and a.dtype.isnative and 0 not in a.shape
 
 
 def _run(

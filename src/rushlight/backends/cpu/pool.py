@@ -1,4 +1,4 @@
-"""Maximum pooling and its gradient, ready to be called."""
+"""Maximum pooling, its gradient, and average pooling, ready to be called."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ... import runtime
 from ...kernels.pool import (
     PlaneFields,
     PoolFields,
+    emit_average,
     emit_plane_scatter,
     emit_pool,
     emit_scatter,
@@ -19,7 +20,7 @@ from ...kernels.pool import (
     pool_params,
 )
 from ...language.ir import Type, f32, f64, i8, i32, index_of
-from ...plan.pool import Axis, table
+from ...plan.pool import Axis, Spread, Spreads, table
 from ...plan.target import Target
 from ...rules.windows import Windows
 from ..protocol import winner_dtype
@@ -33,9 +34,18 @@ _SOURCE, _RESULT, _WINNERS = (index_of(PoolFields, name) for name in ("source", 
 
 
 class PoolCall:
-    """One prepared pooling; call it with x: (maxima, winners or None)."""
+    """One prepared pooling; call it with x: (maxima, winners or None). With `divisors`, one for each position of a
+    plane of results, these are averages."""
 
-    def __init__(self, grid: Windows, x: np.ndarray, wanted: bool, target: Target, threads: int) -> None:
+    def __init__(
+        self,
+        grid: Windows | Spreads,
+        x: np.ndarray,
+        wanted: bool,
+        target: Target,
+        threads: int,
+        divisors: np.ndarray | None = None,
+    ) -> None:
         self.lead = x.ndim - len(grid.size) == 1  # channels lead: no batch
         self.wanted, self.dtype, self.chosen = wanted, x.dtype, winner_dtype(grid)
         x = self._batched(x)
@@ -53,9 +63,14 @@ class PoolCall:
         self.words = pool_params(number, winner).pack(
             source=None, result=None, winners=None, **_tables(self.tables),
             **_sizes(x.shape, [a.out for a in axes], image, channel), **_to(element_strides(y)),
-            begin=begin, end=end, step=axes[2].stride,
+            begin=begin, end=end, step=axes[2].stride, divisors=divisors,
         )  # fmt: skip
-        self.entry = kernel(target, "pool", emit_pool, number, winner, inner, wanted)["pool"]
+        self.divisors = divisors
+        most = 64 if inner == "channels" else 8 if end - begin >= 8 else 4  # as many as fit into a row of a plane
+        if divisors is None:
+            self.entry = kernel(target, "pool", emit_pool, number, winner, inner, most, wanted)["pool"]
+        else:
+            self.entry = kernel(target, "average", emit_average, number, inner, most)["pool"]
         self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
 
     def results(self, empty: Callable = runtime.empty) -> tuple[np.ndarray, np.ndarray | None]:
@@ -106,6 +121,7 @@ class PoolGradCall:
         self.words = pool_params(number, winner).pack(
             source=None, result=None, winners=None, **_tables(self.tables),
             **_sizes(self.shape, [a.size for a in axes], image, channel), **_to(to), begin=0, end=0, step=0,
+            divisors=None,
         )  # fmt: skip
         self.words_of = _SOURCE, _WINNERS, _RESULT
         self.entry = kernel(target, "pool scatter", emit_scatter, number, winner)["scatter"]
@@ -180,9 +196,9 @@ def element_strides(a: np.ndarray) -> list[int]:
 # -- three axes from one, two or three
 
 
-def axes_of(grid: Windows) -> list[Axis]:
+def axes_of(grid: Windows | Spreads) -> list[Axis | Spread]:
     """The windows along depth, height and width; of those that are not there, a single tap."""
-    given = [Axis(*numbers) for numbers in zip(*grid)]
+    given = grid.axes if type(grid) is Spreads else [Axis(*numbers) for numbers in zip(*grid)]
     return _three(given, Axis(1, 1, 1, 1, 0, 1))
 
 

@@ -13,8 +13,7 @@ from math import prod
 import numpy as np
 
 from rushlight.backends.reference.pooling import arranged, order_of
-from rushlight.rules import formula
-from rushlight.rules.windows import Counts, Windows
+from rushlight.rules.windows import Counts, Windows, spread
 from rushlight.runtime.allocation import allocate
 
 Sums = Callable[..., np.ndarray]
@@ -43,6 +42,18 @@ def _divided(sums: np.ndarray, divisor: Counts | int, out: np.ndarray) -> np.nda
     return np.divide(sums, np.asarray(divisor, sums.dtype), out=out)
 
 
+def divisors(grid: Windows, divisor: Counts | int, dtype: np.dtype) -> np.ndarray:
+    """What each window's sum is divided by, for all positions of a plane of results."""
+    counts = _counted(divisor) if isinstance(divisor, Counts) else divisor
+    return np.ascontiguousarray(np.broadcast_to(counts, grid.out), dtype)
+
+
+def lengths(size: tuple[int, ...], out: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """How many positions each window of an adaptive pooling has."""
+    axes = [[stop - start for start, stop in spread(*numbers)] for numbers in zip(size, out)]
+    return reduce(np.multiply.outer, map(np.array, axes)).astype(dtype)
+
+
 @lru_cache(256)
 def _counted(counts: Counts) -> np.ndarray:
     return reduce(np.multiply.outer, map(np.array, counts.by_axis()))
@@ -52,23 +63,15 @@ def _wide(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
 
 
-def _bounds(size: int, out: int) -> list[tuple[int, int]]:
-    return [
-        (
-            formula.ADAPTIVE_START(index=index, size=size, out=out),
-            formula.ADAPTIVE_STOP(index=index, size=size, out=out),
-        )
-        for index in range(out)
-    ]
-
-
 def adaptive_avg_pool(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
     """Means of windows that cover the input evenly, axis by axis, since a window is a product of intervals."""
     result = x.astype(_wide(x.dtype), copy=False)
+    if all(count == 1 for count in out):
+        return result.mean(tuple(range(-len(out), 0)), keepdims=True).astype(x.dtype, copy=False)
     for axis, count in enumerate(out, x.ndim - len(out)):
         lines = np.moveaxis(result, axis, 0)
         means = np.empty((count, *lines.shape[1:]), result.dtype)
-        for index, (start, stop) in enumerate(_bounds(lines.shape[0], count)):
+        for index, (start, stop) in enumerate(spread(lines.shape[0], count)):
             means[index] = lines[start:stop].mean(0)
         result = np.moveaxis(means, 0, axis)
     return np.ascontiguousarray(result, dtype=x.dtype)
@@ -82,7 +85,7 @@ def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
     for axis, count in enumerate(size, len(lead)):
         lines = np.moveaxis(result, axis, 0)
         shares = np.zeros((count, *lines.shape[1:]), result.dtype)
-        for index, (start, stop) in enumerate(_bounds(count, lines.shape[0])):
+        for index, (start, stop) in enumerate(spread(count, lines.shape[0])):
             shares[start:stop] += lines[index] / np.asarray(stop - start, shares.dtype)
         result = np.moveaxis(shares, 0, axis)
     return np.ascontiguousarray(result, dtype=y.dtype)
