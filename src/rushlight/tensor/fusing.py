@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,21 @@ def computed(
         return None
 
 
+def prepared(formulas: tuple[Expression, ...], arrays: Sequence[np.ndarray]) -> Callable | None:
+    """What computes the formulas of arrays that lie so, in one pass; None where the engine has none that is fast."""
+    from rushlight.backends import registry
+
+    engine = registry.current()
+    first = getattr(engine, "engines", (engine,))[0]
+    if first is registry.reference or not hasattr(first, "prepared_pointwise"):
+        return None
+    try:
+        call = first.prepared_pointwise(formulas, arrays)
+        return call if call.outputs else None  # asked for them, what is declined says so
+    except (registry.Refusal, ValueError):
+        return None
+
+
 def is_large(*arrays: Any) -> bool:
     """Whether these are the host's, and one has many elements."""
     large = False
@@ -86,6 +101,44 @@ def is_large(*arrays: Any) -> bool:
             return False
         large = large or array.size >= MANY
     return large
+
+
+class _Plan(NamedTuple):
+    """A derivative in one pass: its prepared call, and for each gradient its place among what the derivative is told
+    and, behind it, what the call gives (None: not wanted). No call where nothing has to be computed."""
+
+    call: Callable | None
+    places: list[int | None]
+
+
+_plans: dict[tuple, _Plan | int | None] = {}  # a number: how often the derivative of few elements was computed
+_SOON = 4
+"""Derivatives of few elements that are computed as they are written, before one pass is worth its compilation. (Of
+arrays that lie alike: the results of others may lie otherwise, and sums over them differ in the last bits.)"""
+
+
+def _are_alike(arrays: Sequence[np.ndarray]) -> bool:
+    first = arrays[0]
+    return all(array.shape == first.shape and array.strides == first.strides for array in arrays)
+
+
+def _plan_of(formulas: tuple[Expression, ...], needs: Needs, arrays: list[np.ndarray]) -> _Plan | None:
+    fresh = tuple([formula for formula in formulas if formula.op != "input"])
+    call = prepared(fresh, arrays) if fresh else None
+    if fresh and call is None:
+        return None
+    each, computed = iter(formulas), len(arrays)
+    places = []
+    for need in needs:
+        formula = None if need is None else next(each)
+        if formula is None:
+            places.append(None)
+        elif formula.op == "input":
+            places.append(formula.value)
+        else:
+            places.append(computed)
+            computed += 1
+    return _Plan(call, places)
 
 
 class Pointwise(Operation):
@@ -103,23 +156,52 @@ class Pointwise(Operation):
                 return found
         return self.derivative(*attributes, needs, *grads, *saved)
 
-    def _in_one_pass(self, attributes: tuple, needs: Needs, told: Sequence[Tensor | None]) -> Gradients | None:
+    def _in_one_pass(self, attributes: tuple, needs: Needs, told: tuple[Tensor | None, ...]) -> Gradients | None:
+        from rushlight.backends import registry
+
+        key = [self, registry.current(), repr(attributes) if attributes else ""]
+        key += [need and need[1] for need in needs]
+        arrays, wrapped = [], wrap
+        for tensor in told:
+            if tensor is None:
+                key.append(None)
+            elif tensor._lying is None:
+                array = tensor._ordered
+                key += array.shape, array.strides, array.dtype
+                arrays.append(array)
+            else:
+                arrays, wrapped = as_they_lie([tensor for tensor in told if tensor is not None])
+                key += [tensor is None for tensor in told]
+                for array in arrays:
+                    key += array.shape, array.strides, array.dtype
+                break
+        key = tuple(key)
+        plan = _plans.get(key, 0)
+        if type(plan) is int:
+            plan = self._planned(key, plan, attributes, needs, told, arrays)
+        if plan is None:
+            return None
+        results = plan.call(arrays) if plan.call is not None else ()
         tensors = [tensor for tensor in told if tensor is not None]
-        if not is_large(*map(memory, tensors)):
+        tensors += map(wrapped, results)
+        return tuple([None if place is None else tensors[place] for place in plan.places])
+
+    def _planned(
+        self, key: tuple, seen: int, attributes: tuple, needs: Needs, told: tuple[Tensor | None, ...], arrays: list
+    ) -> _Plan | None:
+        """The one pass for these arrays, remembered; None where there is none, or no reason yet to compile it."""
+        if not all(type(array) is np.ndarray for array in arrays):
             return None
-        arrays, wrapped = as_they_lie(tensors)
-        wanted = [None if need is None else need[1] for need in needs]
-        key = (*key_of(self, attributes), tuple([tensor is not None for tensor in told]), tuple(wanted))
-        formulas = formulas_of(key, partial(self._formulas, attributes, needs, told), arrays)
-        if formulas is None:
+        if len(_plans) >= _REMEMBERED:
+            _plans.clear()
+        if not is_large(*arrays) and (seen < _SOON or not _are_alike(arrays)):
+            _plans[key] = seen + 1 if _are_alike(arrays) else None
             return None
-        fresh = tuple([formula for formula in formulas if formula.op != "input"])
-        results = computed(fresh, arrays) if fresh else []
-        if results is None:
-            return None
-        results = map(wrapped, results)
-        gradients = iter([tensors[f.value] if f.op == "input" else next(results) for f in formulas])
-        return tuple([None if kind is None else next(gradients) for kind in wanted])
+        wanted = [need and need[1] for need in needs]
+        name = (*key_of(self, attributes), tuple([tensor is not None for tensor in told]), tuple(wanted))
+        formulas = formulas_of(name, partial(self._formulas, attributes, needs, told), arrays)
+        plan = _plans[key] = None if formulas is None else _plan_of(formulas, needs, arrays)
+        return plan
 
     def _formulas(
         self, attributes: tuple, needs: Needs, told: Sequence[Tensor | None], *arrays: Any
@@ -140,8 +222,13 @@ define_pointwise = partial(define, of=Pointwise)
 
 def as_they_lie(tensors: Sequence[Tensor]) -> tuple[list[np.ndarray], Callable[[np.ndarray], Tensor]]:
     """Arrays to compute with element by element, and what makes a tensor of the result."""
-    if all(tensor._lying is None for tensor in tensors):
-        return [tensor._ordered for tensor in tensors], wrap
+    arrays = []
+    for tensor in tensors:
+        if tensor._lying is not None:
+            break
+        arrays.append(tensor._ordered)
+    else:
+        return arrays, wrap
     if all(map(is_in_order, tensors)):
         return [elements(tensor) for tensor in tensors], wrap_unordered
     return [settled(tensor)._array for tensor in tensors], wrap

@@ -93,6 +93,13 @@ def pointwise(
     expressions: tuple[Expression, ...], *arrays: np.ndarray, out: Sequence[np.ndarray] | None = None
 ) -> Sequence[np.ndarray]:
     """The value of each expression, element by element; Refusal for what is not compiled."""
+    return prepared_pointwise(expressions, arrays, out)(arrays, out)
+
+
+def prepared_pointwise(
+    expressions: tuple[Expression, ...], arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None
+) -> Callable:
+    """The call of `pointwise` for arrays that lie so, which takes arrays and `out`; it raises what was declined."""
     if len(arrays) == 1:  # a loop over arrays takes twice as long
         (a,) = arrays
         key = (expressions, a.shape, a.strides, a.dtype)
@@ -106,7 +113,7 @@ def pointwise(
     call = _calls.get(key)
     if call is None:
         call = _expressions(key, expressions, arrays, out)
-    return call(arrays, out)
+    return call
 
 
 def _expressions(
