@@ -206,6 +206,7 @@ LATER = {
         "backends/cpu/__init__.py": "rushlight.backends.cpu.sums",
         "runtime/pauses.py": "rushlight.compiler.jit rushlight.language.ir rushlight.plan.target",
         "tensor/numerics.py": "rushlight.tensor.elementwise",
+        "tensor/reducing.py": "rushlight.backends.registry",
         "runtime/team_program.py": "rushlight.compiler.jit rushlight.plan.target",
     },
     "reading and writing of files, each of which does without the other; pictures, which text does without": {

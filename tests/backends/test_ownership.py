@@ -15,13 +15,14 @@ import pytest
 from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
-from rushlight.backends.cpu import pointwise_call
+from rushlight.backends.cpu import pointwise_call, reduction_call
 from rushlight.backends.exactness import get_exact, set_exact
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, Params, f32, i64, ptr
 from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
 from rushlight.rules.normalization import Norm
+from rushlight.rules.reduction import Reduction
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import cpus
 from tests import instruction_sets
@@ -165,6 +166,19 @@ def test_pointwise(isa, monkeypatch):
             with recording() as ledger:
                 results = compiled.pointwise((x + y, x > y), a, b)
                 assert ledger.items > 1 and all(map(ledger.covers, results))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_reductions(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    monkeypatch.setattr(reduction_call, "FEW", 1)  # all by the team
+    x, y = inputs(2)
+    formula = Reduction(("sum", "max"), (x, x), (x, y), (None, None))
+    for shape in (200_000,), (300, 700), (3, 300, 1100), (2, 3, 40, 5, 700):
+        for axes in ((0,), (len(shape) - 1,), tuple(range(len(shape)))):
+            with recording() as ledger:
+                results = compiled.reduction(formula, axes, False, (), np.ones(shape, np.float32))
+                assert ledger.items >= 1 and all(map(ledger.covers, results))
 
 
 @pytest.mark.parametrize("isa", ISAS)

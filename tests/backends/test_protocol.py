@@ -13,6 +13,7 @@ from rushlight.backends.protocol import KERNELS, Refusal, Task, layout_of, resul
 from rushlight.rules import windows
 from rushlight.rules.expression import inputs as expressions
 from rushlight.rules.normalization import Norm
+from rushlight.rules.reduction import Reduction
 from rushlight.rules.spec import ConvSpec
 
 LAYERS = {
@@ -28,6 +29,8 @@ rng = np.random.default_rng(5)
 
 
 a, b = expressions(2)
+mean, most, count, number = expressions(4)
+MEAN_AND_MOST = Reduction(("sum", "max"), (a * b, a), (mean / count * number, most), (None, None))
 
 
 def draw(shape):
@@ -67,6 +70,8 @@ def other_tasks():
     formulas = (a * b + 1, a > b)
     yield Task("pointwise", (formulas, None)), (x, draw((3, 1, 9)))
     yield Task("pointwise", (formulas, ((4, 1), (1, 2)))), (draw((2, 1)), draw((2, 1)))
+    for axes, keepdim in (((1, 3), False), ((0,), True), ((2, 3), False)):
+        yield Task("reduction", (MEAN_AND_MOST, axes, keepdim, (2.0,))), (x, draw((3, 1, 1)))
     yield Task("pad_constant", ((2, 3, 12, 12), pairs, 7)), (x,)
     yield Task("pad_copies", ("reflect", (9, 9), pairs)), (x,)
     yield Task("pad_copies_grad", ("circular", (9, 9), pairs)), (draw((2, 3, 12, 12)),)

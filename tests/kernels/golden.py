@@ -18,12 +18,14 @@ import numpy as np
 from rushlight.backends import cpu
 from rushlight.backends.cpu.draws import Draws
 from rushlight.backends.cpu.pointwise_call import PointwiseCall
+from rushlight.backends.cpu.reduction_call import ReductionCall
 from rushlight.backends.protocol import Task, layout_of
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, f16, f32, f64, i8, i16, i32, i64
 from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
 from rushlight.rules.normalization import Norm
+from rushlight.rules.reduction import Reduction
 from rushlight.rules.spec import ConvSpec
 from rushlight.rules.windows import Windows
 
@@ -90,6 +92,8 @@ def hashes(isa: str) -> dict[str, str]:
         _draw(Draws(target))
         for formulas, arrays in _pointwise():
             PointwiseCall(Task("pointwise", (formulas, None)), [layout_of(array) for array in arrays], target)
+        for attributes, array in _reductions():
+            ReductionCall(Task("reduction", attributes), [layout_of(array)], target)
     return dict(sorted(found.items()))
 
 
@@ -137,6 +141,16 @@ def _pointwise() -> Iterator[tuple[tuple, tuple[np.ndarray, ...]]]:
         a, transposed = np.empty((40, 40), kind), np.empty((40, 40), kind).T
         for other in (a, a[:, :1], np.empty((40, 80), kind)[:, ::2], transposed):
             yield (x * y + 1, x > y), (a, other)
+
+
+def _reductions() -> Iterator[tuple[tuple, np.ndarray]]:
+    """Sums with formulas before and behind, and positions: of short and long lines, in pieces, along any axis."""
+    x, y = inputs(2)
+    formulas = Reduction.of("sum", x * x, x / y), Reduction(("argmax",), (x,), (x, y), (None, "i64"))
+    for kind in (np.float32, np.float64, np.float16):
+        for shape, axes in (((100, 40), (0,)), ((100, 40), (1,)), ((20, 4000), (1,)), ((400_000,), (0,))):
+            for formula in formulas:
+                yield (formula, axes, False, ()), np.empty(shape, kind)
 
 
 def _layouts(spec: ConvSpec, kind: type) -> Iterator[tuple[np.ndarray, ...]]:

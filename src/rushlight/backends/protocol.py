@@ -20,6 +20,8 @@ from rushlight.core.dtypes import code_of, of_code
 from rushlight.rules.expression import Expression, result_dtypes
 from rushlight.rules.layout import axis_order, broadcast
 from rushlight.rules.normalization import Norm
+from rushlight.rules.reduction import Reduction
+from rushlight.rules.results import without
 from rushlight.rules.windows import Windows
 
 Lying = tuple[tuple[int, ...], ...] | None
@@ -187,9 +189,24 @@ def _pointwise(layouts: Sequence[Layout], expressions: tuple[Expression, ...], l
     ]
 
 
+def _reduction(
+    layouts: Sequence[Layout], formula: Reduction, axes: tuple[int, ...], keepdim: bool, numbers: tuple[float, ...]
+) -> list[Layout]:
+    """Without the axes; those that are left in the order in which the inputs have them in memory."""
+    shape = broadcast(*[layout.shape for layout in layouts])
+    order = axis_order(shape, [(layout.shape, strides_of(layout), layout.dtype.itemsize) for layout in layouts])
+    left = [axis for axis in range(len(shape)) if keepdim or axis not in axes]
+    order = [left.index(axis) for axis in order if axis in left]
+    kept = without(shape, axes, keepdim)
+    kinds = [of_code(code).numpy for code in formula.outputs([code_of(layout.dtype) for layout in layouts])]
+    return [Layout(kept, kind, steps_in_order(kept, order, kind.itemsize)) for kind in kinds]
+
+
 KERNELS: dict[str, Kernel] = {
     # Of the inputs: the results of expressions; where memory for them is given, attributes say with which strides.
     "pointwise": Kernel(2, _pointwise),
+    # Of the inputs, which broadcast: of a formula, over axes, which stay or not, with numbers for it.
+    "reduction": Kernel(4, _reduction, several=True),
     # Of x, w and bias; of y, w and bias; of x and y; of y. The bias may be None, and so may "relu".
     "fprop": Kernel(2, _one(lambda x, spec, activation: spec.y_shape)),
     "dgrad": Kernel(2, _one(lambda y, spec, activation: spec.x_shape)),

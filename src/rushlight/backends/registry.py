@@ -62,6 +62,14 @@ class Ordered:
             pass
         return self._first("pointwise", expressions, arrays, {} if out is None else {"out": out})
 
+    def reduction(self, formula: Any, *arguments: Any) -> list[Any]:
+        """`reduction` of the first engine that takes it."""
+        try:
+            return self.engines[0].reduction(formula, *arguments)
+        except Refusal:
+            pass
+        return self._first("reduction", formula, arguments)
+
     def __getattr__(self, name: str) -> Callable:
         if name not in KERNELS:
             raise AttributeError(f"{type(self).__name__} has no {name}")

@@ -97,7 +97,7 @@ def _emit_item(k: Module, form: Form, params: Params) -> Function:
     return f
 
 
-class _Tail:
+class Tail:
     """The first `count` lanes of a vector, fewer than all."""
 
     def __init__(self, f: Function, count: Value, lanes: int) -> None:
@@ -157,7 +157,7 @@ class _Loops:
         with f.loop(many, whole, lanes) as i:
             self.vector(row, fixed, [i])
         with f.if_(whole < count):
-            self.vector(row, fixed, [whole], _Tail(f, count - whole, lanes))
+            self.vector(row, fixed, [whole], Tail(f, count - whole, lanes))
 
     def transposed(self, starts: list[Pointer], first_j: Value, last_j: Value, first_i: Value, last_i: Value) -> None:
         """Tiles of both axes. Those of transposed operands are transposed into a tile on the stack first."""
@@ -179,7 +179,7 @@ class _Loops:
                 with f.if_(columns == lanes):
                     self.vector(row, fixed, [0])
                 with f.else_():
-                    self.vector(row, fixed, [0], _Tail(f, columns, lanes))
+                    self.vector(row, fixed, [0], Tail(f, columns, lanes))
 
     def transpose(self, pointer: Pointer, stride: Value, tile: Pointer, rows: Value, columns: Value) -> None:
         """Columns with that stride, as rows of the tile."""
@@ -193,7 +193,7 @@ class _Loops:
         with f.if_(rows == lanes):
             write(lambda column: column.load(lanes))
         with f.else_():
-            tail = _Tail(f, rows, lanes)
+            tail = Tail(f, rows, lanes)
             write(lambda column: tail.load(column, lanes))
 
     # -- vectors
@@ -212,7 +212,7 @@ class _Loops:
         return values
 
     def vector(
-        self, row: list[Pointer], fixed: dict[int, Value], at: list[Value | int], tail: _Tail | None = None
+        self, row: list[Pointer], fixed: dict[int, Value], at: list[Value | int], tail: Tail | None = None
     ) -> None:
         """The vectors of a row that begin at these positions: all are read before one is written."""
         found = [dict(fixed) for _ in at]
@@ -228,7 +228,7 @@ class _Loops:
             for n, result in enumerate(self.program.results):
                 self.store(n, row, i, self.vectors.stored(values[result], self.form.dtypes[n]), tail)
 
-    def load(self, n: int, row: list[Pointer], i: Value | int, tail: _Tail | None) -> Value:
+    def load(self, n: int, row: list[Pointer], i: Value | int, tail: Tail | None) -> Value:
         """An operand's vector."""
         move, pointer, lanes = self.form.moves[n], row[n], self.lanes
         if move == TRANSPOSED:
@@ -239,7 +239,7 @@ class _Loops:
             value = self.gathered(n, pointer, i, tail)
         return self.vectors.loaded(value, self.form.dtypes[n])
 
-    def gathered(self, n: int, pointer: Pointer, i: Value | int, tail: _Tail | None) -> Value:
+    def gathered(self, n: int, pointer: Pointer, i: Value | int, tail: Tail | None) -> Value:
         """Numbers with a stride, one by one; behind the last one it again."""
         f, value = self.f, None
         for lane in range(self.lanes):
@@ -248,7 +248,7 @@ class _Loops:
             value = number.splat(self.lanes) if value is None else f.insert(value, lane, number)
         return value
 
-    def store(self, n: int, row: list[Pointer], i: Value | int, value: Value, tail: _Tail | None) -> None:
+    def store(self, n: int, row: list[Pointer], i: Value | int, value: Value, tail: Tail | None) -> None:
         """Write a result's vector."""
         pointer = row[n]
         if self.form.moves[n] == UNIT:

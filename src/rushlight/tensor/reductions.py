@@ -16,13 +16,16 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.graph import in_single, record
+from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
+from rushlight.rules.reduction import Reduction
 from rushlight.rules.results import as_first, positions, reduced, truths
 from rushlight.runtime.allocation import zeros_beside
+from rushlight.tensor import reducing
 from rushlight.tensor.arithmetic import maximum, minimum
 from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
@@ -50,8 +53,14 @@ def _axes(dim: Dims, ndim: int) -> tuple[int, ...]:
 _GROWING = (np.add.reduce, np.multiply.reduce, np.cumsum, np.cumprod)  # NumPy widens what they give for integers
 
 
-def _reduce(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    """Run a reduction; half precision in float32, rounded once at the end, integers in their own dtype."""
+def _reduce(
+    function: Callable, formula: Reduction | None, array: np.ndarray, axes: tuple[int, ...], keepdim: bool
+) -> np.ndarray:
+    """Run a reduction: the engine its formula, elsewhere NumPy the function; half precision in float32, rounded once at
+    the end, integers in their own dtype."""
+    found = None if formula is None else reducing.reduced(formula, axes, keepdim, array)
+    if found is not None:
+        return found[0]
     if function in _GROWING and array.dtype.kind in "iub":
         return quiet(function, array, axis=axes, keepdims=keepdim, dtype=array.dtype)
     if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
@@ -86,19 +95,31 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtypes
     >>> torch.tensor([[1, 2], [3, 4]]).sum(0)
     tensor([4, 6])
     """
+    if dtype is None and mode.watcher is None and input.dtype.category != FLOATING:
+        found = _of_integers(reducing.SUM_OF_INTEGERS, input, dim, keepdim)
+        if found is not None:
+            return found
     input = _widened(input, dtype)
     array = elements(input)
     axes = _axes(dim, array.ndim)
-    result = wrap_unordered(_reduce(np.add.reduce, array, axes, keepdim))
+    result = wrap_unordered(_summed(array, axes, keepdim))
     record(SUM if dim is None else SUM_DIM, (axes, keepdim), result, (input,))
     return result
+
+
+def _of_integers(formula: Reduction, input: Tensor, dim: Dims, keepdim: bool) -> Tensor | None:
+    """A sum or product of integers or bools in int64, without a copy of them in it."""
+    array = elements(input)
+    found = reducing.reduced(formula, _axes(dim, array.ndim), keepdim, array)
+    return None if found is None else wrap_unordered(found[0])
 
 
 def _sum_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
     return (expand_reduced(grad, needs[0][0], axes, keepdim),)
 
 
-_of_sum = {"derivative": _sum_rule, "results": reduced, "lowering": partial(_reduce, np.add.reduce)}
+_summed = partial(_reduce, np.add.reduce, reducing.SUM)
+_of_sum = {"derivative": _sum_rule, "results": reduced, "lowering": _summed}
 SUM = define("sum", "SumBackward0", **_of_sum)
 SUM_DIM = define("sum.dim", "SumBackward1", **_of_sum)
 
@@ -130,7 +151,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
     _check_floating("mean", input)
     array = elements(input)
     axes = _axes(dim, array.ndim)
-    result = wrap_unordered(_reduce(_mean, array, axes, keepdim))
+    result = wrap_unordered(_averaged(array, axes, keepdim))
     record(MEAN if dim is None else MEAN_DIM, (axes, keepdim), result, (input,))
     return result
 
@@ -149,7 +170,8 @@ def _mean_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor)
     return (expand_reduced(grad, shape, axes, keepdim) / _count(shape, axes),)
 
 
-_of_mean = {"derivative": _mean_rule, "results": reduced, "lowering": partial(_reduce, _mean)}
+_averaged = partial(_reduce, _mean, reducing.MEAN)
+_of_mean = {"derivative": _mean_rule, "results": reduced, "lowering": _averaged}
 MEAN = define("mean", "MeanBackward0", **_of_mean)
 MEAN_DIM = define("mean.dim", "MeanBackward1", **_of_mean)
 
@@ -181,7 +203,7 @@ def var(
         dim, unbiased = None, dim
     _check_floating_spread(input)
     attributes = _spread_of(memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction)
-    result = wrap_unordered(_variance(input._array, *attributes))
+    result = wrap_unordered(_variance(elements(input), *attributes))
     record(VAR, attributes, result, (input,), (input,))
     return result
 
@@ -196,7 +218,8 @@ def _spread_of(shape: tuple[int, ...], dim: Dims, keepdim: bool, correction: flo
 
 
 def _variance(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: float) -> np.ndarray:
-    return _reduce(partial(_mean_square, free), array, axes, keepdim)
+    found = reducing.spread(reducing.VAR, array, axes, keepdim, free)
+    return _reduce(partial(_mean_square, free), None, array, axes, keepdim) if found is None else found
 
 
 def _mean_square(free: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
@@ -231,12 +254,15 @@ def std(
         dim, unbiased = None, dim
     _check_floating_spread(input)
     attributes = _spread_of(memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction)
-    result = wrap_unordered(_deviation(input._array, *attributes))
+    result = wrap_unordered(_deviation(elements(input), *attributes))
     record(STD, attributes, result, (input,), (input, result))
     return result
 
 
 def _deviation(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: float) -> np.ndarray:
+    found = reducing.spread(reducing.STD, array, axes, keepdim, free)
+    if found is not None:
+        return found
     variance = _variance(quiet(array.astype, np.float64, copy=False), axes, keepdim, free)
     return as_array(quiet(as_array(quiet(np.sqrt, variance)).astype, array.dtype))
 
@@ -271,9 +297,13 @@ def var_mean(
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The product over all axes, or one."""
+    if dtype is None and mode.watcher is None and input.dtype.category != FLOATING:
+        found = _of_integers(reducing.PROD_OF_INTEGERS, input, dim, keepdim)
+        if found is not None:
+            return found
     input = _widened(input, dtype)
     axes = _axes(dim, memory(input).ndim)
-    result = wrap_unordered(_reduce(np.multiply.reduce, input._array, axes, keepdim))
+    result = wrap_unordered(_multiplied(elements(input), axes, keepdim))
     record(PROD, (axes, keepdim), result, (input,), (input,))
     return result
 
@@ -293,13 +323,8 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
     return (expand_reduced(grad, shape, axes, keepdim) * others,)
 
 
-PROD = define(
-    "prod",
-    "ProdBackward0",
-    derivative=_prod_rule,
-    results=reduced,
-    lowering=partial(_reduce, np.multiply.reduce),
-)
+_multiplied = partial(_reduce, np.multiply.reduce, reducing.PROD)
+PROD = define("prod", "ProdBackward0", derivative=_prod_rule, results=reduced, lowering=_multiplied)
 
 
 # -- extremes
@@ -336,8 +361,18 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
         return _extreme_of_all(name, input)
     at = check_dim(dim, memory(input).ndim)
     _check_not_empty(name, input, at)
-    indices = _position_along("argmax" if name == "max" else "argmin", input, at, keepdim)
-    return _PAIRS[name](picked(PICKED[name], input, indices, at, keepdim), indices)
+    position = "argmax" if name == "max" else "argmin"
+    array = elements(input)
+    both = (
+        reducing.reduced(reducing.MAX if name == "max" else reducing.MIN, (at,), keepdim, array) if array.ndim else None
+    )
+    if both is None:
+        indices = _position_along(position, input, at, keepdim)
+        return _PAIRS[name](picked(PICKED[name], input, indices, at, keepdim), indices)
+    values, indices = map(wrap_unordered, both)
+    record(POSITIONS[position], (at, keepdim), indices, (input,))
+    record(PICKED[name], (at, keepdim), values, (input, indices), (indices,))
+    return _PAIRS[name](values, indices)
 
 
 def picked(row: Operation, input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Tensor:
@@ -378,9 +413,13 @@ PICKED = {
 def _extreme_of_all(name: str, input: Tensor) -> Tensor:
     _check_not_empty(name, input, None)
     row = EXTREMES[name]
-    result = wrap(row.lowering(input._array))
+    result = wrap(row.lowering(elements(input)))
     record(row, (), result, (input,), (input, result))
     return result
+
+
+def _extreme_of_numbers(function: Callable, formula: Reduction, array: np.ndarray) -> np.ndarray:
+    return _extreme_along(function, formula, array, tuple(range(array.ndim)), False)
 
 
 def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
@@ -415,9 +454,9 @@ EXTREMES = {
         f"{name.title()}Backward1",
         derivative=_shared_rule,
         results=lambda inputs: [((), inputs[0][1])],
-        lowering=partial(quiet, function),
+        lowering=partial(_extreme_of_numbers, function, formula),
     )
-    for name, function in (("max", np.max), ("min", np.min))
+    for name, function, formula in (("max", np.max, reducing.AMAX), ("min", np.min, reducing.AMIN))
 }
 
 
@@ -461,8 +500,11 @@ def _amount(row: Operation, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     return result
 
 
-def _extreme_along(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    return quiet(function, array, axis=axes, keepdims=keepdim)
+def _extreme_along(
+    function: Callable, formula: Reduction, array: np.ndarray, axes: tuple[int, ...], keepdim: bool
+) -> np.ndarray:
+    found = reducing.reduced(formula, axes, keepdim, array)
+    return quiet(function, array, axis=axes, keepdims=keepdim) if found is None else found[0]
 
 
 def _amount_rule(
@@ -474,8 +516,11 @@ def _amount_rule(
 
 
 AMAX, AMIN = (
-    define(name, node, derivative=_amount_rule, results=reduced, lowering=partial(_extreme_along, function))
-    for name, node, function in (("amax", "AmaxBackward0", np.max), ("amin", "AminBackward0", np.min))
+    define(name, node, derivative=_amount_rule, results=reduced, lowering=partial(_extreme_along, function, formula))
+    for name, node, function, formula in (
+        ("amax", "AmaxBackward0", np.max, reducing.AMAX),
+        ("amin", "AminBackward0", np.min, reducing.AMIN),
+    )
 )
 
 
@@ -496,12 +541,16 @@ def _position(name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tenso
 
 def _position_along(name: str, input: Tensor, at: int | None, keepdim: bool) -> Tensor:
     row = POSITIONS[name]
-    result = wrap(row.lowering(input._array, at, keepdim))
+    result = wrap_unordered(row.lowering(elements(input) if at is not None else input._array, at, keepdim))
     record(row, (at, keepdim), result, (input,))
     return result
 
 
-def _found_at(function: Callable, array: np.ndarray, at: int | None, keepdim: bool) -> np.ndarray:
+def _found_at(function: Callable, formula: Reduction, array: np.ndarray, at: int | None, keepdim: bool) -> np.ndarray:
+    if array.ndim:
+        found = reducing.reduced(formula, tuple(range(array.ndim)) if at is None else (at,), keepdim, array)
+        if found is not None:
+            return found[0]
     if at is None:
         found = as_array(function(array.ravel()))
         return (found.reshape((1,) * array.ndim) if keepdim else found).astype(np.int64)
@@ -511,8 +560,11 @@ def _found_at(function: Callable, array: np.ndarray, at: int | None, keepdim: bo
 
 
 POSITIONS = {
-    name: define(name, "", derivative=None, results=positions, lowering=partial(_found_at, function))
-    for name, function in (("argmax", np.argmax), ("argmin", np.argmin))
+    name: define(name, "", derivative=None, results=positions, lowering=partial(_found_at, function, formula))
+    for name, function, formula in (
+        ("argmax", np.argmax, reducing.ARGMAX),
+        ("argmin", np.argmin, reducing.ARGMIN),
+    )
 }
 
 
@@ -531,19 +583,24 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 def _truth(row: Operation, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, memory(input).ndim)
-    result = wrap(row.lowering(input._array, axes, keepdim))
+    result = wrap_unordered(row.lowering(elements(input), axes, keepdim))
     record(row, (axes, keepdim), result, (input,))
     return result
 
 
-def _true(function: Callable, array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+def _true(
+    function: Callable, formula: Reduction, array: np.ndarray, axes: tuple[int, ...], keepdim: bool
+) -> np.ndarray:
+    found = None if array.dtype == np.uint8 else reducing.reduced(formula, axes, keepdim, array)
+    if found is not None:
+        return found[0]
     result = as_array(function(array, axis=axes, keepdims=keepdim))
     return result.astype(np.uint8) if array.dtype == np.uint8 else result
 
 
 ALL, ANY = (
-    define(name, "", derivative=None, results=truths, lowering=partial(_true, function))
-    for name, function in (("all", np.all), ("any", np.any))
+    define(name, "", derivative=None, results=truths, lowering=partial(_true, function, formula))
+    for name, function, formula in (("all", np.all, reducing.ALL), ("any", np.any, reducing.ANY))
 )
 
 
@@ -560,13 +617,14 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0."""
     axes = _axes(dim, memory(input).ndim)
-    result = wrap(_nonzeros(input._array, axes))
+    result = wrap_unordered(_nonzeros(elements(input), axes))
     record(COUNT_NONZERO, (axes,), result, (input,))
     return result
 
 
 def _nonzeros(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    return as_array(np.count_nonzero(array, axis=axes), np.int64)
+    found = reducing.reduced(reducing.COUNT_NONZERO, axes, False, array)
+    return as_array(np.count_nonzero(array, axis=axes), np.int64) if found is None else found[0]
 
 
 COUNT_NONZERO = define(
@@ -675,13 +733,13 @@ def norm(
 def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, memory(input).ndim)
     p = p.item() if isinstance(p, Tensor) else p
-    result = wrap_unordered(_norm_along(input._array, p, axes, keepdim))
+    result = wrap_unordered(_norm_along(elements(input), p, axes, keepdim))
     record(VECTOR_NORM, (p, axes, keepdim), result, (input,), (input, result))
     return result
 
 
 def _norm_along(array: np.ndarray, p: float, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    return _reduce(partial(_norm_in_one_dtype, p), array, axes, keepdim)
+    return _reduce(partial(_norm_in_one_dtype, p), reducing.NORMS.get(p), array, axes, keepdim)
 
 
 def _norm_in_one_dtype(p: float, array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:

@@ -26,6 +26,7 @@ from ...plan.pool import Spreads, covered, listed
 from ...plan.target import NoKernels, Target
 from ...rules.expression import Expression
 from ...rules.normalization import Norm
+from ...rules.reduction import Reduction
 from ...rules.spec import ConvSpec
 from ...rules.windows import Counts, Windows
 from .. import reference
@@ -41,7 +42,7 @@ from .kernels import addressable
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
     "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad", "pad_constant",
-    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "unfold", "wgrad",
+    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "reduction", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -59,9 +60,9 @@ _FLOATS = {"f32", "f64", "f16", "bf16"}
 
 def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
     """The call for inputs that lie so; Refusal for what is not compiled. What only moves numbers, NumPy does."""
-    if task.kernel == "pointwise":
+    if task.kernel in _FORMULAS:
         key = (task, *layouts)
-        return _calls.get(key) or _prepare_pointwise(key, task, layouts)
+        return _calls.get(key) or _prepare_formula(key, task, layouts)
     spec, sources = task.attributes[0], [stand_in(layout) for layout in layouts if layout is not None]
     if task.kernel in ("fprop", "dgrad"):
         source, activation = sources[0], task.attributes[1]
@@ -120,13 +121,32 @@ def _expressions(
     key: tuple, expressions: tuple, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None
 ) -> Callable:
     lying = None if out is None else tuple([array.strides for array in out])
-    return _prepare_pointwise(key, Task("pointwise", (expressions, lying)), [layout_of(array) for array in arrays])
+    return _prepare_formula(key, Task("pointwise", (expressions, lying)), [layout_of(array) for array in arrays])
 
 
-def _prepare_pointwise(key: tuple, task: Task, layouts: Sequence[Layout]) -> Callable:
+def reduction(
+    formula: Reduction, axes: tuple[int, ...], keepdim: bool, numbers: tuple[float, ...], *arrays: np.ndarray
+) -> Sequence[np.ndarray]:
+    """The results of a reduction over axes; Refusal for what is not compiled."""
+    if len(arrays) == 1:
+        (a,) = arrays
+        key = (formula, axes, keepdim, numbers, a.shape, a.strides, a.dtype)
+    else:
+        key = (formula, axes, keepdim, numbers, *[(a.shape, a.strides, a.dtype) for a in arrays])
+    call = _calls.get(key)
+    if call is None:
+        task = Task("reduction", (formula, axes, keepdim, numbers))
+        call = _prepare_formula(key, task, [layout_of(array) for array in arrays])
+    return call(arrays)
+
+
+_FORMULAS = {"pointwise": "pointwise_call.PointwiseCall", "reduction": "reduction_call.ReductionCall"}
+
+
+def _prepare_formula(key: tuple, task: Task, layouts: Sequence[Layout]) -> Callable:
     def make() -> Callable:
         try:
-            return _class("pointwise_call.PointwiseCall")(task, layouts, Target.host())
+            return _class(_FORMULAS[task.kernel])(task, layouts, Target.host())
         except Refusal as refusal:
             return _Declined(str(refusal))
 

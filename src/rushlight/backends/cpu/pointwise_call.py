@@ -47,7 +47,7 @@ class PointwiseCall:
         self.work = prod(shape) * (4 if any(step.op in FUNCTIONS for step in program.steps) else 1)
         self.size, self.words, self.direct, self.fill = prod(shape), None, None, None
         self.numbers = not all(layout.shape for layout in layouts)  # which may be NumPy's scalars: they are no arrays
-        self.allocations = [_allocation(layout) for layout in self.outputs]
+        self.allocations = [allocation_of(layout) for layout in self.outputs]
         one = len(self.allocations) == 1 and self.allocations[0][3] is None
         self.allocation = self.allocations[0][:3] if one else None  # the usual case, without a loop
         if not self.size:
@@ -129,7 +129,7 @@ def _allocated(allocate: Callable, shape: tuple[int, ...], dtype: np.dtype, back
     return array if back is None else array.transpose(back)
 
 
-def _allocation(layout: Layout) -> tuple:
+def allocation_of(layout: Layout) -> tuple:
     """How a result is made: what makes it, of which shape, and the order in which its axes are then taken."""
     shape, strides = layout.shape, layout.strides
     order = sorted(range(len(shape)), key=lambda axis: -strides[axis])

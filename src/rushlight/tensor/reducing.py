@@ -1,0 +1,93 @@
+"""Reductions that the engine has as formulas.
+
+In: arrays, and axes. Out: what becomes of them, by the engine that runs calls now; None where NumPy's functions
+compute it: arrays of other devices, and arrays of few numbers or none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rushlight.rules.expression import cast, inputs, maximum, not_equal, sqrt
+from rushlight.rules.reduction import Reduction
+
+TINY = 64
+"""Numbers up to which NumPy reduces them: a program that has no more does without the engine, and its start."""
+
+_x, _y, _z, _w = inputs(4)
+
+SUM = Reduction.of("sum")
+SUM_OF_INTEGERS = Reduction.of("sum", before=cast(_x, "i64"), gives="i64")
+MEAN = Reduction.of("sum", after=_x / _y)
+PROD = Reduction.of("prod")
+PROD_OF_INTEGERS = Reduction.of("prod", before=cast(_x, "i64"), gives="i64")
+AMAX, AMIN = Reduction.of("max"), Reduction.of("min")
+ARGMAX, ARGMIN = (Reduction((kind,), (_x,), (_y,), ("i64",)) for kind in ("argmax", "argmin"))
+MAX, MIN = (Reduction((kind,), (_x,), (_x, _y), (None, "i64")) for kind in ("argmax", "argmin"))
+"""The extremes along an axis, and where they are."""
+ANY = Reduction.of("max", before=cast(_x, "b1"), gives="b1")
+ALL = Reduction.of("min", before=cast(_x, "b1"), gives="b1")
+COUNT_NONZERO = Reduction.of("sum", before=cast(cast(_x, "b1"), "i64"), gives="i64")
+NORMS = {
+    0: Reduction.of("sum", before=cast(not_equal(_x, 0), "f32")),
+    1: Reduction.of("sum", before=abs(_x)),
+    2: Reduction.of("sum", before=_x * _x, after=sqrt(_x)),
+}
+
+
+def _spread(after: Any) -> Reduction:
+    """Of numbers, and others near them (a mean, or one of them): of sums of differences and of their squares."""
+    off = cast(_x, "f64") - cast(_y, "f64")
+    return Reduction(("sum", "sum"), (off, off * off), (after,), (None,))
+
+
+_SQUARES = maximum(_y - _x * _x / _z, 0)  # what lies off the mean: Σ d² − (Σ d)² / n
+VAR, STD = _spread(_SQUARES / _w), _spread(sqrt(_SQUARES / _w))
+
+
+def reduced(
+    formula: Reduction, axes: tuple[int, ...], keepdim: bool, *arrays: Any, numbers: tuple[float, ...] = ()
+) -> Any:
+    """The results of a reduction by the engine; None where NumPy's functions compute it."""
+    for array in arrays:
+        if type(array) is not np.ndarray:
+            return None
+    if arrays[0].size <= TINY:
+        return None
+    engine = _registry().current()
+    if engine is _registry().reference or not hasattr(engine, "reduction"):
+        return None
+    return engine.reduction(formula, axes, keepdim, numbers, *arrays)
+
+
+def _registry() -> Any:
+    """What knows the engines, loaded when a reduction first needs one."""
+    global _loaded
+    if _loaded is None:
+        from rushlight.backends import registry
+
+        _loaded = registry
+    return _loaded
+
+
+_loaded = None
+
+
+def spread(
+    formula: Reduction, array: Any, axes: tuple[int, ...], keepdim: bool, free: float
+) -> np.ndarray | None:  # fmt: skip
+    """A variance or a deviation.
+
+    Differences from one of the numbers lose no more than the digits of the count, in float64: where that number is far
+    from the others it is part of the variance itself. Of float64 that is too much, so the mean is taken first."""
+    if type(array) is not np.ndarray or array.size <= TINY:
+        return None
+    if array.dtype.itemsize == 8:
+        near = reduced(MEAN, axes, True, array)
+        near = None if near is None else near[0]
+    else:
+        near = array[tuple([slice(0, 1) if axis in axes else slice(None) for axis in range(array.ndim)])]
+    found = None if near is None else reduced(formula, axes, keepdim, array, near, numbers=(free,))
+    return None if found is None else found[0]
