@@ -47,11 +47,11 @@ _NAMES = {
         "isclose allclose is_tensor is_floating_point is_complex is_nonzero"
     ),
     "tensor.products": "matmul mm bmm mv dot outer ger addmm addmv baddbmm tensordot einsum",
-    "tensor.selection": (
-        "where masked_fill masked_select nonzero argwhere tril triu diag index_select index_add gather scatter "
-        "scatter_add take take_along_dim index_fill argsort sort topk median unique bincount searchsorted isin "
-        "repeat_interleave"
+    "tensor.selection": "where masked_fill masked_select nonzero argwhere tril triu diag",
+    "tensor.gathering": (
+        "index_select index_add gather scatter scatter_add take take_along_dim index_fill repeat_interleave"
     ),
+    "tensor.ordering": "argsort sort topk median unique bincount searchsorted isin",
     "tensor.shape": (
         "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim "
         "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile atleast_1d flip roll "
@@ -88,6 +88,8 @@ _OF_TENSORS = frozenset(
         "tensor.activation",
         "tensor.arithmetic",
         "tensor.comparison",
+        "tensor.gathering",
+        "tensor.ordering",
         "tensor.parts",
         "tensor.pointwise",
         "tensor.products",

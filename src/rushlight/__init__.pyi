@@ -278,7 +278,7 @@ def hstack(tensors: _Sequence[_Tensor], *, out: _Tensor | None = None) -> _Tenso
     """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
 def index_add(input: _Tensor, dim: _b.int, index: _Tensor, source: _Tensor, *, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:
     """A copy with the entries of `source` added at these indices of one axis."""
-def index_fill(input: _Tensor, dim: _b.int, index: _Tensor, value: _b.float) -> _Tensor:
+def index_fill(input: _Tensor, dim: _b.int, index: _Tensor, value: _b.float | _Tensor) -> _Tensor:
     """A copy with the entries at these indices of one axis set to a value."""
 def index_select(input: _Tensor, dim: _b.int, index: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The entries of one axis at these indices, copied."""

@@ -8,8 +8,14 @@ import pytest
 from rushlight.autograd.engine import backward, grad
 from rushlight.autograd.function import Function
 from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Operation
 from rushlight.autograd.value import STATE, Value
 from rushlight.core import dtypes
+
+ADD = Operation("add", "AddBackward0", lambda needs, g: (g, g))
+MUL = Operation(
+    "mul", "MulBackward0", lambda needs, g, a, b: (g * b if needs[0] else None, g * a if needs[1] else None)
+)
 
 
 class Number(Value):
@@ -23,13 +29,12 @@ class Number(Value):
 
     def __add__(self, other):
         result = Number(self.number + other.number)
-        record("AddBackward0", result, (self, other), lambda needs, g: (g, g))
+        record(ADD, (), result, (self, other))
         return result
 
     def __mul__(self, other):
         result = Number(self.number * other.number)
-        rule = lambda needs, g, a, b: (g * b if needs[0] else None, g * a if needs[1] else None)  # noqa: E731
-        record("MulBackward0", result, (self, other), rule, (self, other))
+        record(MUL, (), result, (self, other), (self, other))
         return result
 
     def detach(self):

@@ -6,6 +6,7 @@ Used twice: checked against finite differences without PyTorch, and compared wit
 import numpy as np
 
 INDEX = [[0, 2], [1, 1], [2, 0]]
+PLACES = [[0, 2], [1, 0], [2, 0]]
 MASK = [[True, False, True], [False, False, True]]
 
 SAMPLES = {
@@ -26,6 +27,10 @@ SAMPLES = {
     "pow_of_number": (lambda t, x: 2**x, (4,)),
     "pow_zero": (lambda t, x: x**0, (4,)),
     "remainder": (lambda t, x: x % 1.25, (5,)),
+    "fmod": (lambda t, x, y: t.fmod(x, y) + t.fmod(x, 0.75), (2, 3), (3,)),
+    "floor_divide": (lambda t, x, y: t.floor_divide(x, y).detach() * x * (x // 0.3).detach(), (2, 3), (3,)),
+    "div_trunc": (lambda t, x, y: t.div(x, y, rounding_mode="trunc") + x, (2, 3), (3,)),
+    "lerp_tensor": (lambda t, x, y, z: t.lerp(x, y, z), (2, 3), (3,), (2, 1)),
     "maximum": (lambda t, x, y: t.maximum(x, y), (2, 3), (3,)),
     "minimum": (lambda t, x, y: t.minimum(x, y), (2, 3), (3,)),
     "lerp": (lambda t, x, y: t.lerp(x, y, 0.3), (3,), (3,)),
@@ -175,10 +180,25 @@ SAMPLES = {
     "where": (lambda t, x, y: t.where(t.tensor(MASK), x, y), (2, 3), (3,)),
     "where_number": (lambda t, x: t.where(t.tensor(MASK), x, 0.5), (2, 3)),
     "masked_fill": (lambda t, x: x.masked_fill(t.tensor(MASK), -1.0), (2, 3)),
+    "masked_fill_tensor": (lambda t, x, y: x.masked_fill(t.tensor(MASK), y), (2, 3), ()),
+    "masked_fill_broadcast": (lambda t, x: x.masked_fill(t.tensor(MASK), 2), (4, 1, 3)),
+    "where_mixed": (lambda t, x, y: t.where(x.detach() > 0, y, 2) + t.where(t.tensor(MASK), 1.5, x), (2, 3), (2, 1)),
+    "masked_select_broadcast": (lambda t, x: x.masked_select(t.tensor(MASK)), (3,)),
+    "masked_select_0d": (lambda t, x: x.masked_select(t.tensor(True)) * 2, ()),
     "masked_select": (lambda t, x: x.masked_select(t.tensor(MASK)), (2, 3)),
     "gather": (lambda t, x: x.gather(1, t.tensor(INDEX)), (3, 3)),
     "scatter_add": (lambda t, x, y: x.scatter_add(0, t.tensor(INDEX), y), (3, 3), (3, 2)),
-    "scatter": (lambda t, x, y: x.scatter(1, t.tensor([[0, 2], [1, 0], [2, 0]]), y), (3, 3), (3, 2)),
+    "scatter": (lambda t, x, y: x.scatter(1, t.tensor(PLACES), y), (3, 3), (3, 2)),
+    "scatter_value": (lambda t, x: x.scatter(1, t.tensor(INDEX), 2.5), (3, 3)),
+    "gather_0d": (lambda t, x: x.gather(0, t.tensor([0, 0])), ()),
+    "gather_fewer": (lambda t, x: x.gather(0, t.tensor([[2, 0]])), (3, 4)),
+    "take_along_dim": (lambda t, x: t.take_along_dim(x, t.tensor([[0, -1]]), 1), (3, 3)),
+    "index_fill": (lambda t, x: x.index_fill(1, t.tensor([2, 0, 2]), 3.0), (2, 3)),
+    "index_fill_tensor": (lambda t, x, y: x.index_fill(0, t.tensor([1, 1]), y), (2, 3), ()),
+    "index_add_alpha": (lambda t, x, y: x.index_add(1, t.tensor([2, 0]), y, alpha=2.5), (2, 3), (2, 2)),
+    "index_select_0d": (lambda t, x: x.index_select(0, t.tensor([0])), ()),
+    "diag_offset": (lambda t, x: t.diag(x, -1) + t.diag(x, 1), (3,)),
+    "median_dim": (lambda t, x: x.median(1).values + x.median(), (2, 5)),
     "index_select": (lambda t, x: x.index_select(1, t.tensor([2, 0, 2])), (2, 3)),
     "index_add": (lambda t, x, y: x.index_add(0, t.tensor([1, 1]), y), (3, 2), (2, 2)),
     "topk": (lambda t, x: x.topk(2, 1).values, (2, 4)),

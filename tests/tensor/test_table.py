@@ -10,7 +10,7 @@ from rushlight.autograd.operation import OPERATIONS, watched
 from rushlight.tensor.core import memory
 from rushlight.tensor.fusing import Pointwise
 
-from .operations import SAMPLES
+from .operations import INDEX, PLACES, SAMPLES
 
 F = torch.nn.functional
 
@@ -31,8 +31,16 @@ LAYERS = {
     "unfold": (lambda t, x: F.unfold(x, 2), (2, 3, 5, 4)),
     "fold": (lambda t, x: F.fold(x, (5, 4), 2), (2, 12, 12)),
     "pad": (lambda t, x: F.pad(x, (1, 2, 0, -1), value=3.0), (2, 3, 4)),
-    "reflect": (lambda t, x: F.pad(x, (1, 2), "reflect"), (2, 3, 4)),
-    "circular": (lambda t, x: F.pad(x, (1, 2, 1, 0), "circular"), (2, 3, 4, 3)),
+    **{
+        f"{mode}_pad{rank}d": (
+            lambda t, x, rank=rank, mode=mode: F.pad(x, (1, 2) * rank, mode),
+            (2, 3, 4, 3, 5)[: 2 + rank],
+        )
+        for mode in ("reflect", "replicate", "circular")
+        for rank in (1, 2, 3)
+    },
+    "adaptive_avg_pool3d": (lambda t, x: F.adaptive_avg_pool3d(x, (2, 1, 2)), (1, 2, 3, 4, 5)),
+    "max_pool_twice": (lambda t, x: _twice(t, F.max_pool2d(x**3, 2), x), (1, 2, 4, 5)),
     "batch_norm": (lambda t, x, w, b: F.batch_norm(x, None, None, w, b, True), (2, 3, 4, 3), (3,), (3,)),
     "batch_norm.given": (lambda t, x, m, w: F.batch_norm(x, m.detach(), m.detach().abs(), w), (2, 3, 4), (3,), (3,)),
     "layer_norm": (lambda t, x, w, b: F.layer_norm(x, (4, 3), w, b), (2, 3, 4, 3), (4, 3), (4, 3)),
@@ -40,6 +48,12 @@ LAYERS = {
     "instance_norm": (lambda t, x: F.instance_norm(x), (2, 4, 4, 3)),
     "rms_norm": (lambda t, x, w: F.rms_norm(x, (3,), w), (2, 4, 3), (3,)),
 }
+
+
+def _twice(t, result, x):
+    return t.autograd.grad((result**2).sum(), x, create_graph=True)[0]
+
+
 LABELS = [[0, -100, 2], [1, 1, 0]]
 LOSSES = {
     "nll": (lambda t, x: F.nll_loss(x, t.tensor([2, 0, -100])), (3, 4)),
@@ -63,8 +77,19 @@ LOSSES = {
         (4,),
     ),
 }
+# What finite differences do not agree with.
+DRAWN = {
+    "normal": (lambda t, x, y: t.normal(x, y.detach().abs()) + t.normal(x, 2.0) + t.normal(1, x.abs()), (2, 3), (3,)),
+    "bernoulli": (lambda t, x: t.bernoulli(x.sigmoid()) + t.bernoulli(x, 0.5), (2, 3)),
+    "scatter_reduced": (lambda t, x: x.detach().scatter(1, t.tensor([[0], [2]]), 3, reduce="multiply"), (2, 3)),
+}
 # Differentiable once, or of several results, or of other numbers than PyTorch's.
 OTHERS = {
+    "scatter_larger": (  # which PyTorch does not differentiate
+        lambda t, x, y: x.scatter(1, t.tensor(PLACES), y) + x.scatter_add(0, t.tensor(INDEX), y),
+        (3, 3),
+        (4, 3),
+    ),
     "nuclear": (lambda t, x: x.norm("nuc", (0, 2), keepdim=True), (3, 2, 4)),
     "sum_of_integers": (lambda t, x: (x * 9).int().sum(0) + (x > 0).prod(1) + (x > 0).cumsum(0), (3, 3)),
 }
@@ -77,20 +102,17 @@ ACTIVATIONS = {
     }.items()
 }  # fmt: skip
 ACTIVATIONS["gelu_tanh"] = (lambda t, x: F.gelu(x, approximate="tanh"), (3, 5))
-ALL = {**SAMPLES, **LAYERS, **OTHERS, **ACTIVATIONS, **LOSSES}
-seen = set()
+ALL = {**SAMPLES, **LAYERS, **OTHERS, **ACTIVATIONS, **LOSSES, **DRAWN}
 
 
 def check(op, outputs, inputs):
     """The row's rule and lowering against what was computed."""
     row = op.operation
-    if row.results is None:  # of the old form
-        return
-    seen.add(row.name)
     assert OPERATIONS.get(row.name) is row, f"{row} is not in the table"
     assert not any(isinstance(value, np.ndarray | torch.Tensor) for value in op.attributes), op
     layouts = [None if tensor is None else tensor._layout() for tensor in inputs]
-    assert row.results(layouts, *op.attributes) == [output._layout() for output in outputs], op
+    if row.results is not None:
+        assert row.results(layouts, *op.attributes) == [output._layout() for output in outputs], op
     arrays = [None if tensor is None else memory(tensor) for tensor in inputs]
     lowered = row.lowering(*arrays, *op.attributes)
     for output, array in zip(outputs, lowered if isinstance(lowered, tuple | list) else (lowered,), strict=True):
@@ -120,6 +142,51 @@ def test_names_are_free_of_doubt():
     assert all(name == row.name for name, row in OPERATIONS.items())
     with pytest.raises(ValueError, match="two operations add"):
         torch.autograd.operation.define("add", "", derivative=None, results=None, lowering=None)
+
+
+OTHERWISE_TESTED = {"to_copy.device"}  # below
+
+TRUTHS = {
+    "comparisons": lambda t, x: [x == x[0], x != 2, x < x.flip(0), x <= 2.5, t.gt(x, 0), x >= x[0], x > 1],
+    "logic": lambda t, x: [
+        *(t.logical_and(x, x.bool()), t.logical_or(x, x.double()), t.logical_xor(x, x[:1]), t.logical_not(x)),
+        *(x & 3, x | x.flip(1), x.bool() ^ True, ~x, ~x.bool(), x << 2, x.abs() >> 1, 3 & x),
+    ],
+    "kinds": lambda t, x: [
+        f(y) for f in (t.isnan, t.isinf, t.isfinite, t.isposinf, t.isneginf) for y in (x, 1 / x, x.half().log())
+    ],
+    "close": lambda t, x: [
+        t.isclose(x, x + 1),
+        t.isclose(x.half(), x.half() * 1.001, 0.01),
+        t.isin(x, t.tensor([3, 7])),
+    ],
+    "places": lambda t, x: [
+        *(t.nonzero(x), *t.nonzero(x, as_tuple=True), x[0, 0].nonzero(), t.argwhere(x > 0), t.where(x)[0]),
+        *(x.argsort(descending=True), x[0, 0].argsort(), t.isin(3, x), t.isin(x, 3, invert=True)),
+    ],
+    "sorted": lambda t, x: [
+        *(x.unique(), *x.unique(return_inverse=True, return_counts=True, dim=0), x.median(), *x.median(1)),
+        *(t.searchsorted(t.tensor([1, 3, 5]), x, right=True), t.searchsorted(t.tensor([1.0, 3.0]), 2.5)),
+        t.searchsorted(t.tensor([[5, 1, 3]] * 2), x, sorter=t.tensor([[1, 2, 0]] * 2), out_int32=True),
+    ],
+    "counted": lambda t, x: [
+        *(t.bincount(x.abs().reshape(-1)), t.bincount(x[0].abs(), t.ones(3), 5)),
+        *(t.repeat_interleave(x[0].abs()), x.repeat_interleave(x[0].abs(), 1), x.repeat_interleave(2)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_rows_of_truths_and_places(name):
+    told = []
+
+    def see(op, outputs, inputs):
+        check(op, outputs, inputs)
+        told.extend(map(id, outputs))
+
+    with watched(see):
+        results = TRUTHS[name](torch, torch.tensor([[3, -2, 0], [7, 1, -5]]))
+    assert all(id(result) in told for result in results)
 
 
 INTEGERS = {
@@ -152,3 +219,17 @@ def test_a_move_names_the_devices():
     assert str(op) == "to_copy.device(meta, cpu)"
     assert op.operation.results([x._layout()], *op.attributes) == [moved._layout()]
     assert op.operation.lowering(memory(x), *op.attributes).backend.name == "meta"
+
+
+def test_every_row_has_a_sample():
+    names = set()
+    with watched(lambda op, outputs, inputs: names.add(op.name)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for function, *shapes in ALL.values():
+            inputs = leaves(shapes, torch.float32)
+            result = function(torch, *inputs)
+            if result.requires_grad:
+                torch.autograd.grad(result.sum(), inputs, create_graph=True, allow_unused=True)
+        for function in (*INTEGERS.values(), *TRUTHS.values()):
+            function(torch, torch.tensor([[3, -2, 0], [7, 1, -5]]))
+    assert not OPERATIONS.keys() - names - OTHERWISE_TESTED

@@ -170,9 +170,6 @@ def record(
 
     `saved` are handed to the derivative. Nothing is kept where no gradient is wanted.
     """
-    if type(operation) is str:  # the old form: name, outputs, inputs, rule, saved
-        name, outputs, inputs, rule, *saved = operation, attributes, outputs, inputs, *((saved,) if saved else ())
-        return record(Operation(name, name, rule), (), outputs, inputs, *saved)
     if mode.watcher is not None:
         mode.watcher(Op(operation, attributes), outputs if type(outputs) is tuple else (outputs,), inputs)
     if not mode.enabled or operation.derivative is None:

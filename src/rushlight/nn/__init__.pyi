@@ -15,6 +15,7 @@ from rushlight.nn import init as init
 from rushlight.nn import lazy as lazy
 from rushlight.nn import linear as linear
 from rushlight.nn import loss as loss
+from rushlight.nn import loss_operations as loss_operations
 from rushlight.nn import module as module
 from rushlight.nn import norm as norm
 from rushlight.nn import older as older

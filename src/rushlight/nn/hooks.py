@@ -14,6 +14,7 @@ from typing import Any
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.hooks import Handle
+from rushlight.autograd.operation import Operation
 from rushlight.tensor.core import Tensor, alias
 from rushlight.tensor.expected import misplaced
 
@@ -241,7 +242,7 @@ def _behind_identity(name: str, values: tuple, at_gradients: Callable[[tuple], t
         of_all = at_gradients(tuple(of_all))
         return tuple(of_all[i] for i in positions)
 
-    record(name, outputs, inputs, rule)
+    record(Operation(name, name, rule), (), outputs, inputs)
     watched = list(values)
     for i, output in zip(positions, outputs):
         watched[i] = output

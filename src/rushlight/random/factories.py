@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Gradients, define
 from rushlight.backends.array import found
 from rushlight.core import dtypes
 from rushlight.core.errors import message
@@ -17,8 +18,12 @@ from rushlight.random import distributions
 from rushlight.random.fill import fill_bernoulli, fill_normal, fill_random_int, fill_uniform
 from rushlight.random.generator import Generator
 from rushlight.random.source import checked
-from rushlight.tensor.core import Tensor, wrap
-from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, full, shape_of
+from rushlight.rules.results import as_first
+from rushlight.runtime.allocation import zeros_beside
+from rushlight.tensor.composed import composed
+from rushlight.tensor.core import Tensor, alias, memory, wrap, wrap_beside
+from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, shape_of
+from rushlight.tensor.operands import number_in_dtype
 from rushlight.tensor.size import carried
 
 _LARGEST_INT64 = (1 << 63) - 1
@@ -158,22 +163,39 @@ def _normal_around(mean: float | Tensor, std: float | Tensor, generator: Generat
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
         raise RuntimeError(f"normal: mean of shape {shapes[0]} and std of shape {shapes[1]} do not broadcast") from None
-    result = empty(shape, dtype=leading.dtype, device=leading.device)
+    drawn = empty(shape, dtype=leading.dtype, device=leading.device)
+    fill_normal(drawn._array, 0, 1 if isinstance(std, Tensor) else std, generator)
     given = tuple([value if isinstance(value, Tensor) else None for value in (mean, std)])
-    # Rounded as PyTorch rounds: after each step, and a number before it is added.
-    if isinstance(std, Tensor):
-        fill_normal(result._array, 0, 1, generator)
-        result.mul_(std.detach())
-    else:
-        fill_normal(result._array, 0, std, generator)
-    result.add_(mean.detach() if isinstance(mean, Tensor) else full((), mean, dtype=result.dtype, device=result.device))
-    record("NormalBackward0", result, given, _no_slope, given)
+    number = None if isinstance(mean, Tensor) else mean
+    arrays = [None if value is None else value._array for value in given]
+    result = wrap(_placed(*arrays, drawn._array, number))
+    record(NORMAL, (number,), result, (*given, drawn))
     return result
 
 
-def _no_slope(needs: Needs, grad: Tensor, *inputs: Tensor | None) -> Gradients:
+@composed
+def _placed(mean: Tensor | None, std: Tensor | None, drawn: Tensor, number: float | None) -> Tensor:
+    """Rounded as PyTorch rounds: after each step, and a number before it is added. Without `std` it was drawn so."""
+    kind = drawn.dtype
+    mean = wrap_beside(number_in_dtype(number, kind), drawn) if mean is None else mean
+    scaled = drawn if std is None else (drawn * std).to(kind)
+    return (scaled + mean).to(kind)
+
+
+def _no_slope(*told: Any) -> Gradients:
     """What was drawn has a gradient, of zeros."""
-    return tuple([wrap(np.zeros_like(t._array)) if need else None for need, t in zip(needs, inputs)])
+    *_, needs, grad = told
+    return tuple([need and wrap(zeros_beside(memory(grad), *need)) for need in needs])
+
+
+NORMAL = define(
+    "normal",
+    "NormalBackward0",
+    derivative=_no_slope,
+    results=lambda inputs, number: [inputs[2]],
+    lowering=_placed,
+    differentiable=2,
+)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -185,10 +207,21 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     >>> torch.bernoulli(torch.tensor([0.0, 1.0]))
     tensor([0., 1.])
     """
-    result = empty_like(input)
-    fill_bernoulli(result._array, input._array if p is None else p, generator)
-    record("BernoulliBackward0", result, (input,), _no_slope, (input,))
+    drawn = empty_like(input)
+    fill_bernoulli(drawn._array, input._array if p is None else p, generator)
+    result = alias(drawn)
+    record(BERNOULLI, (p,), result, (input, drawn))
     return result
+
+
+BERNOULLI = define(
+    "bernoulli",
+    "BernoulliBackward0",
+    derivative=_no_slope,
+    results=as_first,
+    lowering=lambda input, drawn, p: drawn,
+    differentiable=1,
+)
 
 
 @worded

@@ -37,7 +37,7 @@ def broadcast(inputs: Layouts, *attributes: Any) -> list[Layout]:
     return [(shape_of(inputs), promoted(inputs, attributes[-1:]).numpy)]
 
 
-def in_dtype(kind: Any) -> Callable[..., list[Layout]]:
+def of_dtype(kind: Any) -> Callable[..., list[Layout]]:
     """One result of the common shape, in this dtype: comparisons give bools, positions int64."""
     return lambda inputs, *attributes: [(shape_of(inputs), kind)]
 
@@ -131,6 +131,13 @@ def diagonal_of(inputs: Layouts, offset: int, a: int, b: int) -> list[Layout]:
     shape, kind = inputs[0]
     n = min(shape[a] - max(-offset, 0), shape[b] - max(offset, 0))
     return [((*without(shape, (a, b), False), max(n, 0)), kind)]
+
+
+def multiplied(inputs: Layouts) -> list[Layout]:
+    """One result of two matrices, or batches of them, or vectors."""
+    (a, kind), (b, _) = inputs
+    batch = shape_of([(a[:-2], kind), (b[:-2], kind)])
+    return [((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), kind)]
 
 
 TENSOR = "tensor"

@@ -32,15 +32,9 @@ from rushlight.tensor.operands import (
     lowering_of_pair,
     pair,
     pair_floating,
+    parted,
     result_type,
 )
-
-
-def _parted(a: Operand, b: Operand) -> tuple[tuple[Tensor | None, Tensor | None], float | None]:
-    """Two operands as tensors, None for the one that is a number; and the number, or None."""
-    if isinstance(a, Tensor):
-        return ((a, b), None) if isinstance(b, Tensor) else ((a, None), b)
-    return (None, b), a
 
 
 def _saved_product(a: Operand, b: Operand) -> tuple[Tensor | None, Tensor | None]:
@@ -63,13 +57,13 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """
     alpha = _checked_alpha(alpha, input, other)
     result = pair(np.add, input, other if alpha == 1 else _scaled(other, alpha))
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(ADD, (alpha, number), result, tensors)
     return result
 
 
 def _scaled(other: Operand, alpha: float) -> Operand:
-    return mul(other, alpha) if isinstance(other, Tensor) else other * alpha
+    return pair(np.multiply, other, alpha) if isinstance(other, Tensor) else other * alpha
 
 
 def _add_rule(alpha: float, number: float | None, needs: Needs, grad: Tensor) -> Gradients:
@@ -107,7 +101,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
         _refuse_bool_subtraction(input, other)
     result = pair(np.subtract, input, other if alpha == 1 else _scaled(other, alpha))
     row = SUB if isinstance(input, Tensor) else RSUB
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(row, (alpha, number), result, tensors)
     return result
 
@@ -154,7 +148,7 @@ def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
 def mul(input: Operand, other: Operand) -> Tensor:
     """`input * other`, broadcast."""
     result = pair(np.multiply, input, other)
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(MUL, (number,), result, tensors, _saved_product(input, other) if number is None else ())
     return result
 
@@ -185,7 +179,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     saved = ()
     if isinstance(other, Tensor):
         saved = (input if other.requires_grad and isinstance(input, Tensor) else None, other)
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(DIV, (number,), result, tensors, saved)
     return result
 
@@ -229,7 +223,7 @@ def _div_rounded(a: Operand, b: Operand, mode: str) -> Tensor:
             message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode}'")
         )
     _check_integer_divisor(a, b)
-    tensors, number = _parted(a, b)
+    tensors, number = parted(a, b)
     result = wrap(_lower_truncated(*[None if t is None else t._array for t in tensors], number))
     record(DIV_TRUNC, (number,), result, tensors)
     return result
@@ -260,7 +254,7 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
     _refuse_bools("div_floor_cpu", input, other)
     _check_integer_divisor(input, other)
     result = pair(np.floor_divide, input, other)
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(FLOOR_DIVIDE, (number,), result, tensors)
     return result
 
@@ -281,7 +275,7 @@ def remainder(input: Operand, other: Operand) -> Tensor:
     _check_integer_divisor(input, other)
     result = pair(np.remainder, input, other)
     quotient = floor_divide(input, other) if isinstance(other, Tensor) and other.requires_grad else None
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(REMAINDER, (number,), result, tensors, (quotient,))
     return result
 
@@ -304,7 +298,7 @@ def fmod(input: Tensor, other: Operand) -> Tensor:
     quotient = None
     if isinstance(other, Tensor) and other.requires_grad:
         quotient = div(input, other, rounding_mode="trunc").detach()
-    tensors, number = _parted(input, other)
+    tensors, number = parted(input, other)
     record(FMOD, (number,), result, tensors, (quotient,))
     return result
 
@@ -330,7 +324,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
         return _pow_number(input, exponent)
     _refuse_bools("pow", input, exponent)
     result = pair(_power, input, exponent)
-    tensors, number = _parted(input, exponent)
+    tensors, number = parted(input, exponent)
     base_needed = exponent.requires_grad or (number is None and input.requires_grad)
     saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
     record(POW if number is None else POW_OF_NUMBER, (number,), result, tensors, saved)

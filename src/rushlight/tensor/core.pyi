@@ -254,7 +254,7 @@ class Tensor(_Value):
         """The elements at these positions of the flattened tensor."""
     def take_along_dim(self, indices: Tensor, dim: _b.int | None = None) -> Tensor:
         """The elements at the indices that `argsort` or `argmax` gave, broadcast to each other along the other axes."""
-    def index_fill(self, dim: _b.int, index: Tensor, value: _b.float) -> Tensor:
+    def index_fill(self, dim: _b.int, index: Tensor, value: _b.float | Tensor) -> Tensor:
         """A copy with the entries at these indices of one axis set to a value."""
     def argsort(self, dim: _b.int = -1, descending: _b.bool = False, stable: _b.bool = False) -> Tensor:
         """The indices that sort along an axis; equal elements keep their order."""
@@ -383,9 +383,9 @@ class Tensor(_Value):
     def __invert__(self) -> Tensor:
         """`~input`, bit by bit; `not` for bool tensors."""
     def bitwise_left_shift(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input << other`."""
+        """`input << other`, bit by bit."""
     def bitwise_right_shift(self, other: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input >> other`."""
+        """`input >> other`, bit by bit."""
     def isnan(self) -> Tensor:
         """Whether elements are NaN."""
     def isinf(self) -> Tensor:
@@ -700,7 +700,7 @@ class Tensor(_Value):
         """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
     def index_add_(self, dim: _b.int, index: Tensor, source: Tensor, *, alpha: _b.float = 1) -> _Self:
         """A copy with the entries of `source` added at these indices of one axis."""
-    def index_fill_(self, dim: _b.int, index: Tensor, value: _b.float) -> _Self:
+    def index_fill_(self, dim: _b.int, index: Tensor, value: _b.float | Tensor) -> _Self:
         """A copy with the entries at these indices of one axis set to a value."""
     def tril_(self, diagonal: _b.int = 0) -> _Self:
         """The lower triangle of matrices, zeros above."""

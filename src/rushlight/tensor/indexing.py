@@ -100,6 +100,11 @@ def _take(self: Tensor, index: tuple, tensors: tuple[Tensor, ...]) -> Tensor:
     return result
 
 
+def add_into_zeros(part: Tensor, shape: tuple[int, ...], advanced: tuple) -> Tensor:
+    """Zeros of `shape` with `part` added at an advanced index; the adjoint of taking that part."""
+    return _add_into_zeros(part, shape, *_apart(advanced))
+
+
 def _take_rule(index: tuple, needs: Needs, grad: Tensor, *tensors: Tensor) -> Gradients:
     return _add_into_zeros(grad, needs[0][0], index, tensors), *[None] * len(tensors)
 

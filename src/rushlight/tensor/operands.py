@@ -34,6 +34,13 @@ def is_number(value: object) -> bool:
     return type(value) in _NUMBERS or isinstance(value, (int, float, np.integer, np.floating, np.bool_))
 
 
+def parted(a: Operand, b: Operand) -> tuple[tuple[Tensor | None, Tensor | None], float | None]:
+    """Two operands as tensors, None for the one that is a number; and the number, or None."""
+    if isinstance(a, Tensor):
+        return ((a, b), None) if isinstance(b, Tensor) else ((a, None), b)
+    return (None, b), a
+
+
 def pair(ufunc: Callable, a: Operand, b: Operand) -> Tensor:
     """`ufunc` of two operands in their common dtype: rounded once, without NumPy's warnings."""
     if isinstance(a, Tensor):

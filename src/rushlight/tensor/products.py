@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rushlight.autograd.graph import Gradients, Needs, record
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.tensor.core import Tensor, wrap
+from rushlight.rules.results import multiplied
+from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import by_numpy, refuse_bools
@@ -55,9 +57,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     refuse_bools(_kernel(a.ndim, b.ndim), input)
     result = wrap(_product(a, b))
     saved = (input if other.requires_grad else None, other if input.requires_grad else None)
-    name = "DotBackward0" if a.ndim == b.ndim == 1 else "MmBackward0" if a.ndim == b.ndim == 2 else "MatmulBackward0"
-    rule = _matrix_rule if a.ndim > 1 and b.ndim > 1 else _vector_rule(a.ndim, b.ndim)
-    record(name, result, (input, other), rule, saved)
+    row = DOT if a.ndim == b.ndim == 1 else MM if a.ndim == b.ndim == 2 else MATMUL
+    record(row, (), result, (input, other), saved)
     return result
 
 
@@ -94,34 +95,36 @@ def _do_not_meet(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     )
 
 
-def _matrix_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
-    return matmul(grad, b.mT) if needs[0] else None, matmul(a.mT, grad) if needs[1] else None
+def _matmul_rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
+    """Each is saved where the other's gradient may be wanted. A vector is seen as a matrix."""
+    rank_a, rank_b = (len(need[0]) if need else memory(saved).ndim for need, saved in zip(needs, (a, b)))
+    if rank_a == 1:
+        grad = grad.unsqueeze(-1 if rank_b == 1 else -2)
+        a = None if a is None else a.unsqueeze(0)
+    if rank_b == 1:
+        grad = grad if rank_a == 1 else grad.unsqueeze(-1)
+        b = None if b is None else b.unsqueeze(1)
+    if rank_a == rank_b == 1:
+        grad = grad.reshape(1, 1)
+    of_a = matmul(grad, b.mT) if needs[0] else None
+    of_b = matmul(a.mT, grad) if needs[1] else None
+    if of_a is not None and rank_a == 1:
+        of_a = _of_one_matrix(of_a).squeeze(-2)
+    if of_b is not None and rank_b == 1:
+        of_b = _of_one_matrix(of_b).squeeze(-1)
+    return of_a, of_b
 
 
-def _vector_rule(rank_a: int, rank_b: int) -> callable:
-    """The rule where an operand is a vector: it is seen as a matrix, and the axis is taken off again."""
+def _of_one_matrix(grads: Tensor) -> Tensor:
+    """The sum over the batch of what a vector got from each of its matrices."""
+    lead = memory(grads).ndim - 2
+    return grads.sum(tuple(range(lead))) if lead else grads
 
-    def rule(needs: Needs, grad: Tensor, a: Tensor | None, b: Tensor | None) -> Gradients:
-        if rank_a == 1:
-            grad = grad.unsqueeze(-1 if rank_b == 1 else -2)
-            a = None if a is None else a.unsqueeze(0)
-        if rank_b == 1:
-            grad = grad if rank_a == 1 else grad.unsqueeze(-1)
-            b = None if b is None else b.unsqueeze(1)
-        if rank_a == rank_b == 1:
-            grad = grad.reshape(1, 1)
-        of_a, of_b = _matrix_rule(needs, grad, a, b)
-        if of_a is not None and rank_a == 1:
-            of_a = (
-                of_a.sum(tuple(range(of_a._array.ndim - 2))).squeeze(-2) if of_a._array.ndim > 2 else of_a.squeeze(-2)
-            )
-        if of_b is not None and rank_b == 1:
-            of_b = (
-                of_b.sum(tuple(range(of_b._array.ndim - 2))).squeeze(-1) if of_b._array.ndim > 2 else of_b.squeeze(-1)
-            )
-        return of_a, of_b
 
-    return rule
+DOT, MM, MATMUL = (
+    define(name, f"{name.title()}Backward0", derivative=_matmul_rule, results=multiplied, lowering=_product)
+    for name in ("dot", "mm", "matmul")
+)
 
 
 def matmul_operator(self: Tensor, other: Tensor) -> Tensor:

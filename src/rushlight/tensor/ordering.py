@@ -1,0 +1,260 @@
+"""Elements in order: argsort, sort, topk, median, unique; counting, and searching among sorted ones.
+
+In: a tensor and an axis. Out: new tensors, recorded; the gradient of sorted elements goes where they were.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rushlight.autograd.graph import record
+from rushlight.autograd.operation import define
+from rushlight.backends.array import as_array, contiguous
+from rushlight.core import dtypes
+from rushlight.core.errors import message
+from rushlight.core.memory import worded
+from rushlight.rules.results import Layout, Layouts
+from rushlight.runtime.allocation import zeros_beside
+from rushlight.tensor.core import Tensor, memory, wrap
+from rushlight.tensor.layout import check_dim
+from rushlight.tensor.numerics import quiet
+from rushlight.tensor.operands import Operand, check_some_tensor, is_number, refuse_bools
+from rushlight.tensor.reductions import _PAIRS, PICKED, picked
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that sort along an axis; equal elements keep their order."""
+    at = check_dim(dim, memory(input).ndim)
+    result = wrap(_order(input._array, at, descending))
+    record(ARGSORT, (at, descending), result, (input,))
+    return result
+
+
+@worded
+def _order(array: np.ndarray, at: int, descending: bool) -> np.ndarray:
+    if array.ndim == 0:
+        return zeros_beside(array, (), np.dtype(np.int64))
+    if not descending:
+        return np.argsort(array, axis=at, kind="stable").astype(np.int64, copy=False)
+    # Sorted backwards and read backwards: descending, equal elements still in their order, NaN first.
+    found = np.argsort(np.flip(array, at), axis=at, kind="stable")
+    return contiguous(array.shape[at] - 1 - np.flip(found, at)).astype(np.int64, copy=False)
+
+
+def _as_positions(inputs: Layouts, *attributes: object) -> list[Layout]:
+    return [(inputs[0][0], np.dtype(np.int64))]
+
+
+ARGSORT = define("argsort", "", derivative=None, results=_as_positions, lowering=_order)
+
+
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> tuple[Tensor, Tensor]:
+    """The elements sorted along an axis and where they were, as `(values, indices)`."""
+    indices = argsort(input, dim, descending)
+    at = check_dim(dim, input._array.ndim)
+    return _PAIRS["sort"](picked(PICKED["sort"], input, indices, at, True), indices)
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
+    if input.dtype is dtypes.bool:
+        raise RuntimeError(message("topk does not support bool dtypes on CPU", fix=".int() first"))
+    at = check_dim(dim, input._array.ndim)
+    if not 0 <= k <= (input._array.shape or (1,))[at]:
+        raise RuntimeError("selected index k out of range")
+    if not input._array.ndim:
+        return _PAIRS["topk"](input.clone(), wrap(zeros_beside(input._array, (), np.dtype(np.int64))))
+    indices = argsort(input, at, largest).narrow(at, 0, k).contiguous()
+    return _PAIRS["topk"](picked(PICKED["topk"], input, indices, at, True), indices)
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    """The middle element (the lower of two); with `dim` also where it is."""
+    refuse_bools("median_cpu" if dim is None else "median_out", input)
+    flat = input.reshape(-1) if dim is None else input
+    if dim is None and not flat._array.size:
+        return wrap(np.full((), np.nan, input._array.dtype))
+    at = check_dim(0 if dim is None else dim, flat._array.ndim)
+    values, indices = sort(flat, at)
+    if not flat._array.ndim:
+        return _PAIRS["median"](values, indices)
+    middle = (flat._array.shape[at] - 1) // 2
+    value, index = (t.narrow(at, middle, 1) if keepdim else t.select(at, middle) for t in (values, indices))
+    return value if dim is None else _PAIRS["median"](value, index)
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Tensor | tuple[Tensor, ...]:
+    """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs.
+
+    >>> import rushlight as torch
+    >>> torch.unique(torch.tensor([[1, 2], [0, 1], [1, 2]]), dim=0, return_counts=True)
+    (tensor([[0, 1],
+            [1, 2]]), tensor([1, 2]))
+    """
+    array = input._array
+    if dim is not None and not array.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    at = None if dim is None else check_dim(dim, array.ndim)
+    if at is not None and 0 in array.shape[:at] + array.shape[at + 1 :]:
+        raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+    attributes = (at, bool(return_inverse), bool(return_counts))
+    found = tuple(map(wrap, _distinct(array, *attributes)))
+    record(UNIQUE, attributes, found, (input,))
+    return found[0] if len(found) == 1 else found
+
+
+@worded
+def _distinct(array: np.ndarray, at: int | None, return_inverse: bool, return_counts: bool) -> list[np.ndarray]:
+    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=at, equal_nan=False)
+    found = [contiguous(values)]
+    if return_inverse:
+        found.append(inverse.reshape(array.shape if at is None else array.shape[at]).astype(np.int64))
+    if return_counts:
+        found.append(counts.astype(np.int64))
+    return found
+
+
+UNIQUE = define("unique", "", derivative=None, results=None, lowering=_distinct)
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each integer from 0 on occurs, or the sum of its weights."""
+    if input._array.ndim != 1 or input.dtype.is_floating_point or (input._array.size and input._array.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    refuse_bools("bincount_cpu", input)
+    result = wrap(_counts(input._array, None if weights is None else weights._array, minlength))
+    record(BINCOUNT, (minlength,), result, (input, weights))
+    return result
+
+
+@worded
+def _counts(array: np.ndarray, weights: np.ndarray | None, minlength: int) -> np.ndarray:
+    if weights is None:
+        return np.bincount(array, minlength=minlength).astype(np.int64, copy=False)
+    total = np.bincount(array, weights.astype(np.float64), minlength)
+    return total.astype(np.float32 if weights.dtype == np.float32 else np.float64)
+
+
+BINCOUNT = define("bincount", "", derivative=None, results=None, lowering=_counts)
+
+
+def searchsorted(
+    sorted_sequence: Tensor,
+    input: Operand,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
+    """Where values would be inserted into a sorted vector, or each row of them into the row beside it.
+
+    `side="right"`, or `right=True`, means behind equal elements. `sorter` are the indices that sort the sequence.
+
+    >>> import rushlight as torch
+    >>> torch.searchsorted(torch.tensor([[1, 3, 5], [2, 4, 6]]), torch.tensor([[3], [3]]), side="right")
+    tensor([[2],
+            [1]])
+    """
+    name, sequence = "torch.searchsorted()", sorted_sequence._array
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"{name}: side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError(f"{name}: side and right can't be set to opposites, got side of left while right was True")
+    values = np.asarray(input) if is_number(input) else input._array
+    _check_searched(name, sequence, values, is_number(input))
+    if sorter is not None:
+        if sorter._array.shape != sequence.shape:
+            raise RuntimeError(
+                f"{name}: boundary and sorter must have the same size, but got boundary tensor {list(sequence.shape)}"
+                f"and got sorter tensor {list(sorter.shape)}"
+            )
+        if sorter._array.size and not 0 <= sorter._array.min() <= sorter._array.max() < sequence.shape[-1]:
+            raise RuntimeError(f"{name}: sorter index out of range")
+    tensor, number = (None, input) if is_number(input) else (input, None)
+    attributes = (number, "right" if right or side == "right" else "left", bool(out_int32))
+    given = (sorted_sequence, tensor, sorter)
+    result = wrap(_found_places(*[None if t is None else t._array for t in given], *attributes))
+    record(SEARCHSORTED, attributes, result, given)
+    return result
+
+
+@worded
+def _found_places(
+    sequence: np.ndarray,
+    values: np.ndarray | None,
+    sorter: np.ndarray | None,
+    number: float | None,
+    way: str,
+    out_int32: bool,
+) -> np.ndarray:
+    values = np.asarray(number) if values is None else values
+    sequence = sequence if sorter is None else np.take_along_axis(sequence, sorter, -1)
+    if sequence.ndim == 1:
+        found = np.searchsorted(sequence, values, way)
+    else:
+        lead = math.prod(sequence.shape[:-1])
+        rows = zip(sequence.reshape(lead, sequence.shape[-1]), values.reshape(lead, values.shape[-1]))
+        found = np.array([np.searchsorted(row, part, way) for row, part in rows], np.int64).reshape(values.shape)
+    return as_array(found).astype(np.int32 if out_int32 else np.int64)
+
+
+def _places_layout(inputs: Layouts, number: float | None, way: str, out_int32: bool) -> list[Layout]:
+    return [(inputs[1][0] if number is None else (), np.dtype(np.int32 if out_int32 else np.int64))]
+
+
+SEARCHSORTED = define("searchsorted", "", derivative=None, results=_places_layout, lowering=_found_places)
+
+
+def _check_searched(name: str, sequence: np.ndarray, values: np.ndarray, number: bool) -> None:
+    if sequence.ndim == 1:
+        return
+    if number or not values.ndim:
+        raise RuntimeError(
+            f"{name}: input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
+            f"tensor dim({sequence.ndim}) and input value's dim({values.ndim}) numel({values.size})"
+        )
+    if sequence.ndim != values.ndim or sequence.shape[:-1] != values.shape[:-1]:
+        raise RuntimeError(
+            f"{name}: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
+            f"input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value "
+            f"tensor {list(values.shape)}"
+        )
+
+
+def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element is among others; with `invert`, whether it is not. Either may be a number."""
+    check_some_tensor("isin", elements, test_elements)
+    tensors = tuple([t if isinstance(t, Tensor) else None for t in (elements, test_elements)])
+    numbers = tuple([None if isinstance(t, Tensor) else t for t in (elements, test_elements)])
+    attributes = (*numbers, bool(assume_unique), bool(invert))
+    result = wrap(_among(*[None if t is None else t._array for t in tensors], *attributes))
+    record(ISIN, attributes, result, tensors)
+    return result
+
+
+def _among(
+    a: np.ndarray | None,
+    b: np.ndarray | None,
+    x: float | None,
+    y: float | None,
+    assume_unique: bool,
+    invert: bool,
+) -> np.ndarray:
+    a, b = x if a is None else a, y if b is None else b
+    return as_array(quiet(np.isin, a, b, assume_unique=assume_unique, invert=invert))
+
+
+def _truths_layout(inputs: Layouts, *attributes: object) -> list[Layout]:
+    return [(() if inputs[0] is None else inputs[0][0], np.dtype(np.bool_))]
+
+
+ISIN = define("isin", "", derivative=None, results=_truths_layout, lowering=_among)
