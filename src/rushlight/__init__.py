@@ -17,11 +17,15 @@ __version__ = "0.1.0"
 _NAMES = {
     "core.dtypes": (
         "dtype bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 half short "
-        "long double float int finfo iinfo get_default_dtype set_default_dtype promote_types can_cast"
+        "long double float int complex32 chalf complex64 cfloat complex128 cdouble finfo iinfo get_default_dtype "
+        "set_default_dtype promote_types can_cast"
     ),
+    "alias": "as_torch",
     "tensor.core": "Tensor",
     "tensor.size": "Size device get_default_device set_default_device",
-    "tensor.layout": "contiguous_format preserve_format channels_last channels_last_3d memory_format clone as_strided",
+    "tensor.layout": (
+        "contiguous_format preserve_format channels_last channels_last_3d memory_format strided clone as_strided"
+    ),
     "tensor.operands": "result_type",
     "tensor.creation": (
         "as_tensor asarray empty zeros ones full empty_like zeros_like ones_like full_like arange linspace "
@@ -60,7 +64,11 @@ _NAMES = {
     "tensor.parts": (
         "narrow select split chunk tensor_split unbind diagonal cat concat concatenate stack hstack vstack"
     ),
-    "tensor.interchange": "from_numpy from_dlpack to_dlpack",
+    "tensor.interchange": "from_numpy from_dlpack to_dlpack frombuffer",
+    "tensor.kinds": (
+        "FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor ShortTensor CharTensor ByteTensor "
+        "BoolTensor"
+    ),
     "tensor.printing": "set_printoptions",
     "autograd.modes": "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_inference_mode_enabled",
     "random": (
@@ -119,6 +127,7 @@ _RENAMED = {  # names whose function is called otherwise where it lives
     "negative": "neg",
     "not_equal": "ne",
     "result_type": "result_type_of_two",
+    "strided": "STRIDED",
     "subtract": "sub",
     "swapdims": "transpose",
 }
@@ -132,6 +141,7 @@ _SUBMODULES = frozenset(
         "core",
         "backends",
         "explain",
+        "jit",
         "nn",
         "ops",
         "optim",

@@ -9,6 +9,7 @@ from rushlight import checkpoint as checkpoint
 from rushlight import core as core
 from rushlight import cuda as cuda
 from rushlight import datasets as datasets
+from rushlight import jit as jit
 from rushlight import nn as nn
 from rushlight import ops as ops
 from rushlight import optim as optim
@@ -17,6 +18,7 @@ from rushlight import serialization as serialization
 from rushlight import testing as testing
 from rushlight import training as training
 from rushlight import utils as utils
+from rushlight.alias import Alias as _Alias
 from rushlight.autograd.modes import enable_grad as enable_grad
 from rushlight.autograd.modes import inference_mode as inference_mode
 from rushlight.autograd.modes import no_grad as no_grad
@@ -36,8 +38,19 @@ from rushlight.tensor.core import Tensor as _Tensor
 from rushlight.tensor.core import ValuesAndIndices as _ValuesAndIndices
 from rushlight.tensor.creation import Options as _Options
 from rushlight.tensor.creation import OptionsLike as _OptionsLike
+from rushlight.tensor.kinds import BFloat16Tensor as BFloat16Tensor
+from rushlight.tensor.kinds import BoolTensor as BoolTensor
+from rushlight.tensor.kinds import ByteTensor as ByteTensor
+from rushlight.tensor.kinds import CharTensor as CharTensor
+from rushlight.tensor.kinds import DoubleTensor as DoubleTensor
+from rushlight.tensor.kinds import FloatTensor as FloatTensor
+from rushlight.tensor.kinds import HalfTensor as HalfTensor
+from rushlight.tensor.kinds import IntTensor as IntTensor
+from rushlight.tensor.kinds import LongTensor as LongTensor
+from rushlight.tensor.kinds import ShortTensor as ShortTensor
 from rushlight.tensor.layout import MemoryFormat as _MemoryFormat
 from rushlight.tensor.layout import MemoryFormat as memory_format
+from rushlight.tensor.layout import Strided as _Strided
 from rushlight.tensor.size import Size as Size
 from rushlight.tensor.size import Size as _Size
 from rushlight.tensor.size import device as _device
@@ -101,6 +114,8 @@ def as_strided(input: _Tensor, size: _Sequence[_b.int], stride: _Sequence[_b.int
     """A view with strides of one's own, in elements, of the memory that this tensor is a part of."""
 def as_tensor(data: _b.object, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None) -> _Tensor:
     """`data` as a tensor, sharing memory with tensors and arrays of that dtype."""
+def as_torch() -> _Alias:
+    """Make `import torch` mean Rushlight, in this process and from now on."""
 def asarray(obj: _b.object, *, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None, copy: _b.bool | None = None, requires_grad: _b.bool = False) -> _Tensor:
     """`obj` as a tensor: sharing its memory where it can, a copy for `copy=True`; ValueError for False where it must."""
 def asin(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
@@ -143,8 +158,11 @@ def can_cast(from_: _dtype, to: _dtype) -> _b.bool:
     """Whether a result of `from_` may be stored in `to`: never down a category."""
 def cat(tensors: _Sequence[_Tensor], dim: _b.int = 0, *, out: _Tensor | None = None) -> _Tensor:
     """The tensors one after the other along an axis they have."""
+cdouble: _dtype
 def ceil(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """Each element rounded up."""
+cfloat: _dtype
+chalf: _dtype
 channels_last: _MemoryFormat
 channels_last_3d: _MemoryFormat
 def chunk(input: _Tensor, chunks: _b.int, dim: _b.int = 0) -> _b.tuple[_Tensor, ...]:
@@ -161,6 +179,9 @@ def clone(input: _Tensor, *, memory_format: _MemoryFormat | None = ...) -> _Tens
     """A copy, recorded; in the same memory order unless told."""
 def compare(first: _Callable, second: _Callable | _b.str, input: _Tensor | _b.tuple) -> _Comparison:
     """Run two layers with the same weights on the same input, and say how far apart the results are."""
+complex128: _dtype
+complex32: _dtype
+complex64: _dtype
 def concat(tensors: _Sequence[_Tensor], dim: _b.int = 0, *, out: _Tensor | None = None) -> _Tensor:
     """The tensors one after the other along an axis they have."""
 def concatenate(tensors: _Sequence[_Tensor], dim: _b.int = 0, *, out: _Tensor | None = None) -> _Tensor:
@@ -245,6 +266,8 @@ def from_dlpack(ext_tensor: _b.object, *, device: _b.object = None, copy: _b.boo
     """A tensor in the memory of any object with `__dlpack__` (NumPy, PyTorch, JAX, … on the CPU), or in a copy of it."""
 def from_numpy(ndarray: _np.ndarray) -> _Tensor:
     """A tensor in the memory of a NumPy array: a change of one is a change of the other."""
+def frombuffer(buffer: _b.object, *, dtype: _dtypes.dtype, count: _b.int = -1, offset: _b.int = 0, requires_grad: _b.bool = False) -> _Tensor:
+    """A one-dimensional tensor in the memory of any object with Python's buffer protocol."""
 def full(size: _Sequence[_b.int], fill_value: _b.float, *, dtype: _dtypes.dtype | None = None, device: _b.str | _device | None = None, requires_grad: _b.bool = False, layout: _b.object = None, pin_memory: _b.bool = False, out: _Tensor | None = None) -> _Tensor:
     """A tensor of one value, whose dtype it takes unless told."""
 def full_like(input: _Tensor, fill_value: _b.float, **options: _Unpack[_OptionsLike]) -> _Tensor:
@@ -560,6 +583,7 @@ def std(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None, unbiased:
     """The standard deviation; arguments as `var`."""
 def std_mean(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None, unbiased: _b.bool = True, keepdim: _b.bool = False, *, correction: _b.float | None = None) -> _b.tuple[_Tensor, _Tensor]:
     """`std` and `mean` together."""
+strided: _Strided
 def sub(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:
     """`input - alpha * other`, broadcast; not for bool tensors."""
 def subtract(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:

@@ -99,7 +99,8 @@ random
 ops
 nn
 optim utils
-accelerator datasets checkpoint serialization cuda testing
+accelerator datasets checkpoint serialization cuda testing jit absences
+alias
 __init__
 explain
 training
@@ -251,6 +252,8 @@ def inside_functions(path: Path) -> list[set[str]]:
 # Who loads files by names that are put together: surfaces their own, the command line commands, others what users name.
 BY_NAME = {
     "__init__.py": "the surface that users see",
+    "alias.py": "the module of this package that code calls torch's",
+    "nn/modules.py": "the file that has the layers of one of PyTorch's",
     "core/absent.py": "the surface of a package, whose own files it loads",
     "cli.py": "the command that is asked for",
     "backends/cpu/__init__.py": "the algorithm that a plan names, beside it",

@@ -38,7 +38,7 @@ def said(owner, name):
     [
         (rushlight, "compile", "torch.compile", "the model as it is"),
         (rushlight, "onnx", "torch.onnx", "save(model.state_dict()"),
-        (rushlight, "jit", "torch.jit", "save(model.state_dict()"),
+        (rushlight, "export", "torch.export", "save(model.state_dict()"),
         (rushlight, "distributed", "torch.distributed", "set_num_threads"),
         (rushlight, "linalg", "torch.linalg", "numpy.linalg"),
         (rushlight.cuda, "amp", "torch.cuda.amp", "the CPU"),
@@ -157,7 +157,7 @@ def test_the_list_is_read_for_an_error_alone():
         import rushlight as torch
         from rushlight.core import absent
         for owner in (torch, torch.nn, torch.ones(2), torch.nn.ReLU()):
-            assert not hasattr(owner, "jit")
+            assert not hasattr(owner, "export")
         assert not absent.names.cache_info().currsize
         import sys
         assert "difflib" not in sys.modules

@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.core.errors import message
 from rushlight.core.extras import how_to_install
 
-BOOL, INTEGER, FLOATING = 0, 1, 2
+BOOL, INTEGER, FLOATING, COMPLEX = 0, 1, 2, 3
 
 
 class dtype:
@@ -25,23 +25,25 @@ class dtype:
 
     __slots__ = ("_numpy", "category", "itemsize", "name", "rank")
 
-    is_complex = False
-
     def __init__(self, name: str, category: int, itemsize: int, rank: int) -> None:
         self.name = name
         self.category = category
         self.itemsize = itemsize
         self.rank = rank
-        self._numpy = None if name == "bfloat16" else np.dtype(name)
+        self._numpy = None if name == "bfloat16" or category == COMPLEX else np.dtype(name)
 
     @property
     def numpy(self) -> np.dtype:
-        """The NumPy dtype of the storage."""
-        return self._numpy or _load_bfloat16()
+        """The NumPy dtype of the storage. TypeError for complex ones, of which there are no tensors."""
+        return self._numpy or _loaded(self)
 
     @property
     def is_floating_point(self) -> bool:
         return self.category == FLOATING
+
+    @property
+    def is_complex(self) -> bool:
+        return self.category == COMPLEX
 
     @property
     def is_signed(self) -> bool:
@@ -74,13 +76,17 @@ float16 = dtype("float16", FLOATING, 2, 1)
 bfloat16 = dtype("bfloat16", FLOATING, 2, 1)
 float32 = dtype("float32", FLOATING, 4, 2)
 float64 = dtype("float64", FLOATING, 8, 3)
+# Names alone, for code that asks whether a tensor is of them.
+complex32 = chalf = dtype("complex32", COMPLEX, 4, 1)
+complex64 = cfloat = dtype("complex64", COMPLEX, 8, 2)
+complex128 = cdouble = dtype("complex128", COMPLEX, 16, 3)
 
 ALL = (bool, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32, float64)
 half, short, long, double = float16, int16, int64, float64
 HALVES = (float16, bfloat16)
 _WIDE_UNSIGNED = (uint16, uint32, uint64)
 
-_by_name = {kind.name: kind for kind in ALL}
+_by_name = {kind.name: kind for kind in (*ALL, complex32, complex64, complex128)}
 # Keyed by NumPy's type number, which is an attribute read; hashing a np.dtype costs ten times as much.
 _by_number = {kind._numpy.num: kind for kind in ALL if kind._numpy is not None}
 _by_number[np.dtype(np.longlong).num] = int64
@@ -91,6 +97,13 @@ _by_number[np.dtype(np.uintc).num] = uint32
 
 def _named(name: str) -> dtype:
     return _by_name[name]
+
+
+def _loaded(kind: dtype) -> np.dtype:
+    """NumPy's dtype for bfloat16, which is loaded when it is asked for; for complex ones an error."""
+    if kind.category == COMPLEX:
+        raise TypeError(message(f"there are no tensors of {kind}", fix="two real tensors"))
+    return _load_bfloat16()
 
 
 def _load_bfloat16() -> np.dtype:

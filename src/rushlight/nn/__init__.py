@@ -114,4 +114,4 @@ from rushlight.nn.shape import (
 
 __all__ = [name for name, value in globals().items() if isinstance(value, type)] + ["functional", "init", "utils"]
 
-__getattr__ = _absent.getter(__name__)
+__getattr__ = _absent.getter(__name__, files=("modules",))

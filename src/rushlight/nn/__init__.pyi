@@ -17,6 +17,7 @@ from rushlight.nn import linear as linear
 from rushlight.nn import loss as loss
 from rushlight.nn import loss_operations as loss_operations
 from rushlight.nn import module as module
+from rushlight.nn import modules as modules
 from rushlight.nn import norm as norm
 from rushlight.nn import older as older
 from rushlight.nn import parameter as parameter

@@ -96,7 +96,8 @@ class Tensor(Value):
         """Bytes of all elements."""
         return memory(self).nbytes
 
-    is_cuda = is_sparse = is_quantized = is_mps = False
+    is_cuda = is_sparse = is_sparse_csr = is_quantized = is_mps = is_xpu = is_ipu = is_mtia = is_maia = False
+    is_vulkan = is_xla = is_mkldnn = is_nested = False
 
     @property
     def data(self) -> Tensor:

@@ -10,6 +10,7 @@ from rushlight.random.generator import Generator as _Generator
 from rushlight.random.source import Source as _Source
 from rushlight.tensor.creation import Options as _Options
 from rushlight.tensor.layout import MemoryFormat as _MemoryFormat
+from rushlight.tensor.layout import Strided as _Strided
 from rushlight.tensor.size import Size as _Size
 from rushlight.tensor.size import device as _device
 from typing import Any as _Any
@@ -89,8 +90,17 @@ class Tensor(_Value):
         """Bytes of all elements."""
     is_cuda: _b.bool
     is_sparse: _b.bool
+    is_sparse_csr: _b.bool
     is_quantized: _b.bool
     is_mps: _b.bool
+    is_xpu: _b.bool
+    is_ipu: _b.bool
+    is_mtia: _b.bool
+    is_maia: _b.bool
+    is_vulkan: _b.bool
+    is_xla: _b.bool
+    is_mkldnn: _b.bool
+    is_nested: _b.bool
     @property
     def data(self) -> Tensor:
         """The same memory without history; changes through it are not seen by autograd."""
@@ -116,6 +126,9 @@ class Tensor(_Value):
     @_overload
     def stride(self, dim: _b.int) -> _b.int:
         """How many elements apart neighbours along each axis lie in memory."""
+    @property
+    def layout(self) -> _Strided:
+        """`torch.strided`: there are no others."""
     def is_contiguous(self, memory_format: _MemoryFormat = ...) -> _b.bool:
         """Whether the elements lie in memory without gaps, in the order of that format."""
     def contiguous(self, memory_format: _MemoryFormat = ...) -> Tensor:

@@ -58,6 +58,50 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return result
 
 
+def frombuffer(
+    buffer: object, *, dtype: dtypes.dtype, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A one-dimensional tensor in the memory of any object with Python's buffer protocol.
+
+    `count` elements (below 0: all that there are) from `offset` bytes on. ValueError where they do not fit.
+
+    >>> import rushlight as torch
+    >>> torch.frombuffer(bytearray(b"abc"), dtype=torch.uint8, offset=1)
+    tensor([98, 99], dtype=torch.uint8)
+    """
+    if not isinstance(dtype, dtypes.dtype):
+        raise TypeError(
+            message(
+                f"frombuffer(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}", fix="torch.uint8"
+            )
+        )
+    try:
+        length = memoryview(buffer).nbytes
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    size, left = dtype.itemsize, length - offset
+    if length == 0 or count == 0:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1"
+        )
+    if count < 0 and left % size:
+        raise ValueError(
+            f"buffer length ({left} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
+        )
+    if count * size > left:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual buffer length ({length} bytes)"
+        )
+    if requires_grad and not dtype.is_floating_point:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    count = left // size if count < 0 else count
+    result = from_numpy(np.frombuffer(memoryview(buffer).cast("B"), np.uint8, count * size, offset).view(dtype.numpy))
+    return result.requires_grad_() if requires_grad else result
+
+
 def check_strides(array: np.ndarray) -> None:
     """ValueError for an array that runs backwards."""
     if min(array.strides, default=0) < 0:
@@ -305,7 +349,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return to(self, other.dtype)
 
 
-def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: bool = False) -> Tensor | str:
+def type_(self: Tensor, dtype: dtypes.dtype | str | type | None = None, non_blocking: bool = False) -> Tensor | str:
     """The tensor in another dtype; without one, the name of its type."""
     if dtype is None:
         return f"torch.{'' if self.is_cpu else f'{self.device.type}.'}{word(self.dtype)}Tensor"
@@ -314,6 +358,8 @@ def type_(self: Tensor, dtype: dtypes.dtype | str | None = None, non_blocking: b
         if not found:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = found[0]
+    elif isinstance(dtype, type):  # FloatTensor, which is above this file
+        dtype = getattr(dtype, "dtype", dtype)
     return to(self, dtype)
 
 

@@ -125,6 +125,21 @@ def wrap_formatted(array: np.ndarray, *sources: Tensor) -> Tensor:
     return wrap(array)
 
 
+class Strided:
+    """How tensors lie in memory: by a step for each axis. `torch.strided` is the only one, and there are no others."""
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+STRIDED = Strided()
+
+
+def layout_of(self: Tensor) -> Strided:
+    """`torch.strided`: there are no others."""
+    return STRIDED
+
+
 def stride(self: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
     """How many elements apart neighbours along each axis lie in memory.
 

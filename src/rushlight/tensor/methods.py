@@ -53,6 +53,7 @@ METHODS: dict[str, Callable | property] = {
     "_adopt": gradient.adopt,
     # -- layout
     "stride": layout.stride,
+    "layout": property(layout.layout_of),
     "is_contiguous": layout.is_contiguous,
     "contiguous": layout.contiguous,
     "clone": layout.clone,

@@ -53,8 +53,15 @@ class Size(tuple[int, ...]):
         return (Size, (tuple(self),))
 
 
+ELSEWHERE = ("cuda", "xpu", "mps", "hip", "hpu", "ipu", "maia", "mtia", "vulkan", "xla", "privateuseone")
+"""Devices that PyTorch knows and that are not here: they can be named, but nothing can be made there."""
+
+
 class device:
     """Where a tensor lives: the CPU, or `meta`, where tensors have a shape and no numbers.
+
+    PyTorch's other devices can be named, so that code that mentions them runs; a tensor that is asked for there is a
+    RuntimeError.
 
     >>> import rushlight as torch
     >>> torch.device("cpu"), torch.zeros(1).device.type
@@ -69,7 +76,7 @@ class device:
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         kind, _, number = type.partition(":")
-        if kind != "cpu" and find(kind) is None:
+        if kind != "cpu" and kind not in ELSEWHERE and find(kind) is None:
             raise RuntimeError(
                 message(
                     f"Expected one of cpu, meta device type at start of device string: {kind}",
@@ -141,8 +148,7 @@ def device_of_new(given: str | device | None) -> str | device | None:
 
 def check_device(given: str | device | None) -> None:
     """Raise unless `given` is a device that is here (or None, which means the CPU)."""
-    if given is not None and given is not CPU:
-        device(given)
+    backend_of(given)
 
 
 def carried(array: Any, given: str | device) -> Any:
@@ -165,4 +171,14 @@ def backend_of(given: str | device | None) -> Owner | None:
     """Who has a device's memory; None for the CPU. RuntimeError for a device that is not here."""
     if given is None or given is CPU:
         return None
-    return find(device(given).type)
+    kind = device(given).type
+    found = find(kind)
+    if found is None and kind != "cpu":
+        raise RuntimeError(
+            message(
+                f"Torch not compiled with {kind.upper()} enabled",
+                "Rushlight computes on the CPU only",
+                fix="device='cpu', or leave device out",
+            )
+        )
+    return found
