@@ -182,6 +182,18 @@ def test_reductions(isa, monkeypatch):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_softmax(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    for shape in (500, 300), (40, 5000), (3, 70, 300):
+        x = np.ones(shape, np.float32)
+        for axis in range(len(shape)):
+            with recording() as ledger:
+                y = compiled.softmax(False, axis, x)
+                gradient = compiled.softmax_grad(True, axis, y, x)
+                assert ledger.items > 1 and ledger.covers(y) and ledger.covers(gradient)
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_any_layer(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
     seed = int(os.environ.get("RUSHLIGHT_SEED", int.from_bytes(os.urandom(4), "little")))

@@ -7,6 +7,7 @@ of the change sees which. Nothing is compiled: a layer of each family is prepare
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -88,6 +89,7 @@ def hashes(isa: str) -> dict[str, str]:
                     cpu._choose_wgrad(typed, x, y)
         with mock.patch.object(cpu, "_calls", OrderedDict()):
             _sum_and_pool()
+            _softmax()
             _normalize()
         _draw(Draws(target))
         for formulas, arrays in _pointwise():
@@ -110,6 +112,13 @@ def _sum_and_pool() -> None:
                 cpu._pooling(grid, x, wanted)
             cpu._averaging(grid, 9, x)
             cpu._pooling_grad(grid, x.shape, np.empty_like(y, np.int8), y)
+
+
+def _softmax() -> None:
+    """Of lines of neighbours, and of columns."""
+    for kind in (np.float32, np.float64, np.float16):
+        for log, gradient, axis in itertools.product((False, True), (False, True), (0, 1)):
+            cpu._softmax(log, gradient, axis, np.empty((40, 40), kind))
 
 
 def _normalize() -> None:

@@ -62,14 +62,6 @@ class Ordered:
             pass
         return self._first("pointwise", expressions, arrays, {} if out is None else {"out": out})
 
-    def reduction(self, formula: Any, *arguments: Any) -> list[Any]:
-        """`reduction` of the first engine that takes it."""
-        try:
-            return self.engines[0].reduction(formula, *arguments)
-        except Refusal:
-            pass
-        return self._first("reduction", formula, arguments)
-
     def __getattr__(self, name: str) -> Callable:
         if name not in KERNELS:
             raise AttributeError(f"{type(self).__name__} has no {name}")
@@ -89,10 +81,11 @@ class Ordered:
             except Refusal as refusal:
                 refusals.append(Refused(engine.name, kernel, str(attribute), str(refusal)))
                 if isinstance(refusal, Unavailable):
-                    self._do_without(engine, str(refusal))
+                    self.do_without(engine, str(refusal))
         raise RuntimeError(f"no engine takes {attribute}: {refusals[-1].reason}")
 
-    def _do_without(self, engine: object, reason: str) -> None:
+    def do_without(self, engine: object, reason: str) -> None:
+        """Ask an engine no more, which said that it can take no call on this machine."""
         self.engines = tuple(other for other in self.engines if other is not engine)
         _warn_once(reason)
 

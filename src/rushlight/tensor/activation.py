@@ -5,18 +5,21 @@ In: a tensor and an axis. Out: a tensor of the same shape, recorded. The losses 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from rushlight.autograd.graph import in_single, record
+from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.results import as_first
-from rushlight.tensor.core import Tensor, elements, wrap_unordered
+from rushlight.tensor.core import Tensor, elements, memory, wrap_unordered
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.pointwise import floating_array
+from rushlight.tensor.reducing import by_engine
 
 
 def _shifted(x: np.ndarray, axis: int) -> np.ndarray:
@@ -36,6 +39,20 @@ def _log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
         return np.zeros_like(x)
     shifted = _shifted(x, axis)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def _lowered(log: bool, function: Callable, x: np.ndarray, axis: int) -> np.ndarray:
+    found = by_engine("softmax", (log, axis), x)
+    return floating_array(function, x, axis) if found is None else found
+
+
+def _derivative(log: bool, rule: Callable, axis: int, needs: Needs, grad: Tensor, result: Tensor) -> Gradients:
+    """By the engine where nobody differentiates it again, else in operations on tensors."""
+    if not mode.enabled and needs[0][1] == memory(result).dtype:
+        found = by_engine("softmax_grad", (log, axis), elements(result), elements(grad))
+        if found is not None:
+            return (wrap_unordered(found),)
+    return rule(axis, needs, grad, result)
 
 
 def _applied(row: Operation, input: Tensor, dim: int, dtype: dtypes.dtype | None) -> Tensor:
@@ -69,9 +86,9 @@ def _softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> Grad
 SOFTMAX = define(
     "softmax",
     "SoftmaxBackward0",
-    derivative=in_single(_softmax_rule),
+    derivative=partial(_derivative, False, in_single(_softmax_rule)),
     results=as_first,
-    lowering=partial(floating_array, _softmax),
+    lowering=partial(_lowered, False, _softmax),
 )
 
 
@@ -87,7 +104,7 @@ def _log_softmax_rule(axis: int, needs: Needs, grad: Tensor, result: Tensor) -> 
 LOG_SOFTMAX = define(
     "log_softmax",
     "LogSoftmaxBackward0",
-    derivative=in_single(_log_softmax_rule),
+    derivative=partial(_derivative, True, in_single(_log_softmax_rule)),
     results=as_first,
-    lowering=partial(floating_array, _log_softmax),
+    lowering=partial(_lowered, True, _log_softmax),
 )

@@ -51,25 +51,38 @@ def reduced(
     formula: Reduction, axes: tuple[int, ...], keepdim: bool, *arrays: Any, numbers: tuple[float, ...] = ()
 ) -> Any:
     """The results of a reduction by the engine; None where NumPy's functions compute it."""
+    return by_engine("reduction", (formula, axes, keepdim, numbers), *arrays)
+
+
+def by_engine(kernel: str, attributes: tuple, *arrays: Any) -> Any:
+    """What a kernel gives where the engine that runs calls now has it; None where NumPy's functions compute it."""
     for array in arrays:
         if type(array) is not np.ndarray:
             return None
     if arrays[0].size <= TINY:
         return None
-    engine = _registry().current()
-    if engine is _registry().reference or not hasattr(engine, "reduction"):
+    registry = _loaded or _load()
+    current = registry.current()
+    engine = getattr(current, "engines", (current,))[0]
+    if engine is registry.reference or not hasattr(engine, kernel):
         return None
-    return engine.reduction(formula, axes, keepdim, numbers, *arrays)
+    try:
+        return getattr(engine, kernel)(*attributes, *arrays)
+    except registry.Unavailable as unavailable:
+        if current is not engine:
+            current.do_without(engine, str(unavailable))
+    except registry.Refusal:
+        pass
+    return None
 
 
-def _registry() -> Any:
-    """What knows the engines, loaded when a reduction first needs one."""
+def _load() -> Any:
+    """What knows the engines, loaded when something first needs one."""
     global _loaded
-    if _loaded is None:
-        from rushlight.backends import registry
+    from rushlight.backends import registry
 
-        _loaded = registry
-    return _loaded
+    _loaded = registry
+    return registry
 
 
 _loaded = None

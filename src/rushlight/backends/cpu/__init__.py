@@ -42,7 +42,8 @@ from .kernels import addressable
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
     "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad", "pad_constant",
-    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "reduction", "unfold", "wgrad",
+    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "reduction", "softmax", "softmax_grad",
+    "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -166,6 +167,24 @@ class _Preparing(threading.local):
 
 
 _preparing = _Preparing()
+
+
+def softmax(log: bool, axis: int, x: np.ndarray) -> np.ndarray:
+    """softmax along an axis, or its logarithm; Refusal for what is not compiled."""
+    return _softmax(log, False, axis, x)(x)
+
+
+def softmax_grad(log: bool, axis: int, y: np.ndarray, grad: np.ndarray) -> np.ndarray:
+    """The gradient of a softmax, or of its logarithm, from its results and theirs."""
+    return _softmax(log, True, axis, y)(y, grad)
+
+
+def _softmax(log: bool, gradient: bool, axis: int, x: np.ndarray) -> Callable:
+    key = ("softmax", log, gradient, axis, x.shape, x.strides, x.dtype)
+    call = _calls.get(key)
+    if call is None:
+        call = _remember(key, lambda: _class("softmax_call.SoftmaxCall")(log, gradient, axis, x, Target.host()))
+    return call
 
 
 def fprop(
