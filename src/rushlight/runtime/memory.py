@@ -1,9 +1,9 @@
 """Memory for results and scratch, recycled.
 
-In: a shape and a dtype. Out: an uninitialised NumPy array, aligned to 64 bytes, whose memory returns here when the
-last array that looks at it is gone. The system hands out memory page by page on first touch: 25 MB cost 13.9 ms that
-way, 3.0 ms in huge pages, and 0.4 ms when they were used before (AMD EPYC under KVM) — less than the kernel that
-fills them.
+In: a shape and a dtype. Out: an uninitialised NumPy array, aligned to 64 bytes if it has 4 KB, whose memory returns
+here when the last array that looks at it is gone. The system hands out memory page by page on first touch: 25 MB cost
+13.9 ms that way, 3.0 ms in huge pages, and 0.4 ms when they were used before (AMD EPYC under KVM) — less than the
+kernel that fills them.
 
 Blocks come in sizes of eight steps to the doubling, so that a block serves similar shapes and at most an eighth of it
 is waste. Idle blocks are kept up to a limit; those of the size longest unused go first.
@@ -25,7 +25,7 @@ import numpy as np
 from rushlight.core import environment
 from rushlight.core.memory import refused, total
 
-ALIGNMENT = 64
+ALIGNMENT = 64  # of guarded arrays; no kernel needs more than that of one number
 ANONYMOUS = getattr(mmap, "MAP_ANONYMOUS", 0)
 Allocator = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
@@ -44,7 +44,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return _allocator(shape, dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < _SMALL:
-        return _small(shape, dtype, size)
+        return np.empty(shape, dtype)
     free_list = _free_lists.get(size)
     if free_list is None:
         free_list = _pool.free_list(size)
@@ -65,7 +65,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def empty_small(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """The same for a few numbers, aligned to one of them, in a fifth of the time."""
+    """The same for what is known to be small, in less time."""
     return np.empty(shape, dtype) if _allocator is None else _allocator(shape, dtype)
 
 
@@ -84,11 +84,6 @@ def set_allocator(allocate: Allocator | None) -> Allocator | None:
 def release_cached() -> int:
     """Give idle memory back to the system; returns how many bytes."""
     return _pool.shrink(0)
-
-
-def _small(shape: tuple[int, ...], dtype: np.dtype, size: int) -> np.ndarray:
-    room = np.empty(size + ALIGNMENT, np.uint8)
-    return np.ndarray(shape, dtype, room, -address(room) % ALIGNMENT)
 
 
 # -------------------------------------------------------------------- addresses

@@ -88,7 +88,11 @@ class ProductCall:
         self, source: np.ndarray, w: np.ndarray, bias: np.ndarray | None, weights_cache: dict | None,
         out: np.ndarray | None = None, scratch: np.ndarray | None = None,
     ) -> np.ndarray:  # fmt: skip
-        result = runtime.empty(self.shape, self.result_dtype).transpose(self.order) if out is None else out
+        result = out
+        if result is None:
+            result = runtime.empty(self.shape, self.result_dtype)
+            if len(self.order) > 2:
+                result = result.transpose(self.order)
         if self.empty:
             return result
         kept = self.keep(weights_cache, self.weights, self._pack, w)
