@@ -167,12 +167,16 @@ class Pointwise(Operation):
                 key.append(None)
             elif tensor._lying is None:
                 array = tensor._ordered
+                if type(array) is not np.ndarray:  # of another device
+                    return None
                 key += array.shape, array.strides, array.dtype
                 arrays.append(array)
             else:
                 arrays, wrapped = as_they_lie([tensor for tensor in told if tensor is not None])
                 key += [tensor is None for tensor in told]
                 for array in arrays:
+                    if type(array) is not np.ndarray:
+                        return None
                     key += array.shape, array.strides, array.dtype
                 break
         key = tuple(key)
@@ -190,8 +194,6 @@ class Pointwise(Operation):
         self, key: tuple, seen: int, attributes: tuple, needs: Needs, told: tuple[Tensor | None, ...], arrays: list
     ) -> _Plan | None:
         """The one pass for these arrays, remembered; None where there is none, or no reason yet to compile it."""
-        if not all(type(array) is np.ndarray for array in arrays):
-            return None
         if len(_plans) >= _REMEMBERED:
             _plans.clear()
         if not is_large(*arrays) and (seen < _SOON or not _are_alike(arrays)):

@@ -82,6 +82,8 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
         call = _NORMS[task.kernel](*task.attributes, *given)
         if call is not None:
             return NormTask(call)
+    if task.kernel in _AVERAGES:
+        return SumCall(lambda x, out: _AVERAGES[task.kernel](*task.attributes, x), results_of(task, layouts))
     return reference.prepare(task, layouts)
 
 
@@ -436,6 +438,10 @@ def _averaging(grid: Windows, divisor: Counts | int, x: np.ndarray) -> Callable:
 
     return _calls.get(key) or _remember(key, make)
 
+
+_AVERAGES = {
+    "avg_pool": avg_pool, "adaptive_avg_pool": adaptive_avg_pool, "adaptive_avg_pool_grad": adaptive_avg_pool_grad,
+}  # fmt: skip
 
 avg_pool_grad = partial(averaging.avg_pool_grad, window_sums_grad)
 
