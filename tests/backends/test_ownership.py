@@ -194,6 +194,18 @@ def test_softmax(isa, monkeypatch):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_cross_entropy(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    for shape in (5000, 40), (3, 70, 300):
+        x = np.ones(shape, np.float32)
+        for target in np.zeros((shape[0], *shape[2:]), np.int64), x:
+            with recording() as ledger:
+                losses, weights, y = compiled.cross_entropy(True, 0.1, -100, None, x, target)
+                gradient = compiled.cross_entropy_grad(0.1, -100, None, y, target, losses)
+                assert ledger.items > 1 and all(map(ledger.covers, (losses, weights, y, gradient)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_any_layer(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
     seed = int(os.environ.get("RUSHLIGHT_SEED", int.from_bytes(os.urandom(4), "little")))

@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 
 from rushlight.backends import cpu
+from rushlight.backends.cpu.cross_entropy_call import LossCall, LossGradCall
 from rushlight.backends.cpu.draws import Draws
 from rushlight.backends.cpu.pointwise_call import PointwiseCall
 from rushlight.backends.cpu.reduction_call import ReductionCall
@@ -119,6 +120,10 @@ def _softmax() -> None:
     for kind in (np.float32, np.float64, np.float16):
         for log, gradient, axis in itertools.product((False, True), (False, True), (0, 1)):
             cpu._softmax(log, gradient, axis, np.empty((40, 40), kind))
+        for shape, soft, smoothing in itertools.product(((40, 40), (4, 40, 40)), (False, True), (0.0, 0.1)):
+            x = np.empty(shape, kind)
+            LossCall(True, smoothing, -100, x, soft, x[0], Target.host())
+            LossGradCall(smoothing, -100, x, soft, x[0], 0, Target.host())
 
 
 def _normalize() -> None:

@@ -18,6 +18,7 @@ from rushlight.core.errors import message
 from rushlight.core.memory import worded
 from rushlight.nn.functional_activation import logsigmoid
 from rushlight.nn.loss_operations import bce, mse, nll
+from rushlight.nn.loss_operations import cross_entropy as one_pass
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
 from rushlight.tensor.arithmetic import rounded_once
@@ -93,6 +94,8 @@ def cross_entropy(
     if weight is not None:
         _check_class_weight(input, weight)
     axis = 0 if input.dim() == 1 else 1
+    if _is_one_pass(input, target, weight):
+        return _in_one_pass(input, target, weight, ignore_index, reduction, label_smoothing)
     if input.shape == target.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     logs = input.log_softmax(axis)
@@ -102,6 +105,33 @@ def cross_entropy(
     smooth = _smoothness(logs, target, weight, ignore_index, reduction, axis)
     classes = input.shape[axis]
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes if classes else math.inf)
+
+
+def _is_one_pass(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
+    """Whether a loss is one operation: of a batch of floats on the host, targets that want no gradient."""
+    arrays = [memory(tensor) for tensor in (input, target, weight) if tensor is not None]
+    if not all(type(array) is np.ndarray for array in arrays) or arrays[0].ndim < 2 or not arrays[0].size:
+        return False
+    soft = arrays[0].shape == arrays[1].shape
+    if soft != target.dtype.is_floating_point or (soft and (target.requires_grad or target.dtype is not input.dtype)):
+        return False
+    return input.dtype.is_floating_point
+
+
+def _in_one_pass(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, label_smoothing: float
+) -> Tensor:
+    if not target.dtype.is_floating_point:
+        _check_class_shapes(input, target)
+    try:
+        return one_pass(input, target, weight, ignore_index, reduction, float(label_smoothing))
+    except IndexError as error:
+        raise _no_class(error.args[0], input.shape[1]) from None
+
+
+def _no_class(number: int, count: int) -> IndexError:
+    sentence = f"Target {number} is out of bounds."
+    return IndexError(message(sentence, f"there are {count} classes, 0 … {count - 1}"))
 
 
 def _smoothness(
@@ -241,9 +271,7 @@ def _check_classes(target: np.ndarray, ignore_index: int, count: int) -> None:
     classes = target.astype(np.int64, copy=False)
     wrong = (classes != ignore_index) & ((classes < 0) | (classes >= count))
     if wrong.any():
-        raise IndexError(
-            message(f"Target {classes[wrong][0]} is out of bounds.", f"there are {count} classes, 0 … {count - 1}")
-        )
+        raise _no_class(classes[wrong][0], count)
 
 
 # -- numbers

@@ -6,19 +6,23 @@ In: predictions, targets and weights that `functional_loss` has checked. Out: a 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from rushlight.autograd.graph import in_single, record
+from rushlight.autograd.graph import in_single, record, widen
+from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.rules.results import Layout, Layouts, of_shape, promoted
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, wrap
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 from rushlight.tensor.fusing import as_they_lie
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import layout_of, pair_arrays
+from rushlight.tensor.reducing import SUM, by_engine, reduced
 
 
 def _computed_in(kind: np.dtype) -> np.dtype:
@@ -156,6 +160,181 @@ NLL_LOSS_2D = define("nll_loss2d", "NllLoss2DBackward0", **_of_nll)
 _of_nll = {"derivative": _nll_twice, "results": of_shape, "lowering": _nll_slope, "differentiable": 1}
 NLL_LOSS_BACKWARD = define("nll_loss_backward", "NllLossBackwardBackward0", **_of_nll)
 NLL_LOSS_2D_BACKWARD = define("nll_loss2d_backward", "NllLoss2DBackwardBackward0", **_of_nll)
+
+
+# -- the same of what is no logarithm yet
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+) -> Tensor:
+    """−Σ q·log_softmax(input) over the classes, on axis 1, of arrays of the host that have a batch.
+
+    q is a class's share in the target: all of it at class numbers, or the probabilities that it has. IndexError,
+    with the class as its argument, where one is not there. Beside the losses, their node has the probabilities, which
+    are all that it keeps of the input.
+    """
+    attributes = ignore_index, reduction, label_smoothing
+    kept = mode.watcher is not None or (mode.enabled and input.requires_grad)
+    arrays = [None if tensor is None else elements(tensor) for tensor in (input, weight)]
+    losses, weights, probabilities = _cross_entropy(kept, *attributes, arrays[0], target._array, arrays[1])
+    count = _counted(weights, memory(target), memory(input).shape)
+    result = wrap(_summed(losses, count, reduction, memory(input)))
+    if kept:
+        outputs, given = (result, wrap_unordered(probabilities)), (input, target, weight)
+        row = CROSS_ENTROPY if memory(input).ndim == 2 else CROSS_ENTROPY_2D
+        record(row, attributes, outputs, given, (outputs[1], target, weight, wrap(np.array(count, np.float64))))
+    return result
+
+
+def _cross_entropy(
+    kept: bool,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    input: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The loss of each position and its weight, in float64, one after the other; and probabilities."""
+    attributes = kept, smoothing, ignore_index, weight
+    found = by_engine("cross_entropy", attributes, input, target)
+    return quiet(_cross_entropy_of, *attributes, input, target) if found is None else found
+
+
+def _cross_entropy_of(
+    kept: bool, smoothing: float, ignore_index: int, weight: np.ndarray | None, input: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x = input.astype(np.float64)
+    off = x - x.max(axis=1, keepdims=True)
+    powers = np.exp(off)
+    total = powers.sum(axis=1, keepdims=True)
+    q, weights = _shares_of_classes(x.shape, smoothing, ignore_index, weight, target)
+    losses = (np.where(q == 0, 0, q) * (np.log(total) - off)).sum(axis=1) if target.dtype.kind in "iu" else (
+        (q * (np.log(total) - off)).sum(axis=1)
+    )  # fmt: skip
+    return losses.reshape(-1), weights, (powers / total).astype(input.dtype)
+
+
+def _shares_of_classes(
+    shape: tuple[int, ...], smoothing: float, ignore_index: int, weight: np.ndarray | None, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """q, and the weight of each position."""
+    factors = np.ones(shape[1]) if weight is None else weight.astype(np.float64)
+    along = factors.reshape(-1, *[1] * (len(shape) - 2))
+    if target.dtype.kind not in "iu":
+        q = target.astype(np.float64) * (1 - smoothing) + smoothing / shape[1]
+        return q * along, np.ones(target.size // shape[1])
+    classes = target.astype(np.int64)
+    counted = classes != ignore_index
+    wrong = counted & ((classes < 0) | (classes >= shape[1]))
+    if wrong.any():
+        raise IndexError(int(classes[wrong][0]))
+    places = np.where(counted, classes, 0)
+    q = np.full(shape, smoothing / shape[1])
+    np.put_along_axis(q, places[:, None], 1 - smoothing + smoothing / shape[1], axis=1)
+    q = q * along * counted[:, None]
+    return q, np.where(counted, factors[places], 0).reshape(-1)
+
+
+def _counted(weights: np.ndarray, target: np.ndarray, shape: tuple[int, ...]) -> float:
+    """What a mean is over: the weights of the targets' classes, or the positions of probabilities."""
+    if target.dtype.kind not in "iu":
+        return target.size // shape[1]
+    return _total(weights)
+
+
+def _total(numbers: np.ndarray) -> float:
+    found = reduced(SUM, (0,), False, numbers)
+    return float(np.add.reduce(numbers) if found is None else found[0])
+
+
+def _summed(losses: np.ndarray, count: float, reduction: str, input: np.ndarray) -> np.ndarray:
+    if reduction == "none":
+        return quiet(losses.astype, input.dtype).reshape(input.shape[0], *input.shape[2:])
+    total = _total(losses)
+    if reduction == "mean":
+        total = total / count if count else math.nan
+    return quiet(np.array(total).astype, input.dtype)
+
+
+def _cross_entropy_rule(
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    needs: Needs,
+    grad: Tensor | None,
+    slopes: Tensor | None,
+    probabilities: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    count: Tensor,
+) -> Gradients:
+    """g·(p·Σ q − q) of the losses, and what the probabilities' own gradient gives."""
+    found = None
+    if grad is not None:
+        divisor = float(count._array) if reduction == "mean" else 1.0
+        given = smoothing, ignore_index, None if weight is None else weight._array
+        if not mode.enabled:
+            found = _cross_entropy_slope(*given, elements(probabilities), target._array, grad._array, divisor)
+            found = None if found is None else wrap_unordered(found)
+        if found is None:
+            q = _shares_of_classes(memory(probabilities).shape, *given, target._array)[0]
+            q = wrap(q.astype(_computed_in(memory(probabilities).dtype)))
+            along = grad / divisor
+            along = along.unsqueeze(1) if reduction == "none" else along
+            found = (widen(probabilities) * q.sum(1, True) - q) * along
+    if slopes is not None:
+        own = probabilities * (slopes - (slopes * probabilities).sum(1, True))
+        found = own if found is None else found + own
+    return (found,)
+
+
+def _cross_entropy_slope(
+    smoothing: float,
+    ignore_index: int,
+    weight: np.ndarray | None,
+    probabilities: np.ndarray,
+    target: np.ndarray,
+    grad: np.ndarray,
+    divisor: float,
+) -> np.ndarray | None:
+    """The gradient of x by the engine, if it has a kernel for it."""
+    factors = np.divide(grad.reshape(-1), divisor, dtype=np.float64, casting="unsafe") if divisor else (
+        np.full(1, math.nan)
+    )  # fmt: skip
+    return by_engine("cross_entropy_grad", (smoothing, ignore_index, weight), probabilities, target, factors)
+
+
+def _cross_entropy_layout(inputs: Layouts, ignore_index: int, reduction: str, smoothing: float) -> list[Layout]:
+    shape, kind = inputs[0]
+    return [*_reduced_layout((shape[0], *shape[2:]), kind, reduction), (shape, kind)]
+
+
+def _cross_entropy_lowering(
+    input: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    given = ignore_index, reduction, smoothing, input, target, weight
+    losses, weights, probabilities = _cross_entropy(True, *given)
+    return _summed(losses, _counted(weights, target, input.shape), reduction, input), probabilities
+
+
+_of_cross_entropy = {
+    "derivative": _cross_entropy_rule, "results": _cross_entropy_layout, "lowering": _cross_entropy_lowering,
+    "differentiable": 1,
+}  # fmt: skip
+CROSS_ENTROPY = define("cross_entropy_loss", "NllLossBackward0", **_of_cross_entropy)
+CROSS_ENTROPY_2D = define("cross_entropy_loss2d", "NllLoss2DBackward0", **_of_cross_entropy)
 
 
 # -- the square of a difference

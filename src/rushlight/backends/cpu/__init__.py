@@ -40,10 +40,10 @@ from .calls import Copying, LayerCall, NormTask, PoolCall, SumCall, stand_in
 from .kernels import addressable
 
 __all__ = [
-    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
-    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad", "pad_constant",
-    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "reduction", "softmax", "softmax_grad",
-    "unfold", "wgrad",
+    "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "cross_entropy",
+    "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name",
+    "norm", "norm_apply", "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "positions",
+    "prepare", "reduction", "softmax", "softmax_grad", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -187,6 +187,34 @@ def _softmax(log: bool, gradient: bool, axis: int, x: np.ndarray) -> Callable:
     if call is None:
         call = _remember(key, lambda: _class("softmax_call.SoftmaxCall")(log, gradient, axis, x, Target.host()))
     return call
+
+
+def cross_entropy(
+    kept: bool, smoothing: float, ignore: int, weight: np.ndarray | None, x: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Losses and weights of all positions, one after the other, in float64, and the probabilities where they are kept.
+
+    IndexError, with the class as its argument, where one is not there; Refusal for what is not compiled."""
+    soft = target.dtype.kind not in "iu"
+    key = ("cross entropy", kept, smoothing, ignore, weight is None, soft, x.shape, x.strides, x.dtype)
+    call = _calls.get(key)
+    if call is None:
+        make = partial(_class("cross_entropy_call.LossCall"), kept, smoothing, ignore, x, soft, weight, Target.host())
+        call = _remember(key, make)
+    return call(x, target, weight)
+
+
+def cross_entropy_grad(
+    smoothing: float, ignore: int, weight: np.ndarray | None, y: np.ndarray, target: np.ndarray, factors: np.ndarray
+) -> np.ndarray:
+    """The gradient from probabilities, for the factor of each position, or one for all; Refusal as above."""
+    soft, step = target.dtype.kind not in "iu", int(factors.size > 1)
+    key = ("cross entropy grad", smoothing, ignore, weight is None, soft, step, y.shape, y.strides, y.dtype)
+    call = _calls.get(key)
+    if call is None:
+        make = _class("cross_entropy_call.LossGradCall")
+        call = _remember(key, partial(make, smoothing, ignore, y, soft, weight, step, Target.host()))
+    return call(y, target, weight, factors)
 
 
 def fprop(
