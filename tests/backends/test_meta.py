@@ -15,7 +15,10 @@ from tests.nn.sides import run
 from tests.parity.test_strides import _operations
 from tests.tensor.operations import SAMPLES, arrays
 
-OF_NUMBERS = ("index_mask", "index_mask_and_slice", "masked_select")  # their shapes depend on numbers
+OF_NUMBERS = (  # the shapes of their results, or of what their gradients compute, depend on numbers
+    "index_mask", "index_mask_and_slice", "masked_select", "masked_select_broadcast", "masked_select_0d",
+    "index_fill_tensor",
+)  # fmt: skip
 
 
 def with_gradients(name, device, dtype):
