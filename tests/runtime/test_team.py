@@ -11,6 +11,7 @@ import pytest
 from rushlight import runtime
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, Params, f32, i64, ptr
+from rushlight.language.params import BEHIND
 from rushlight.plan.target import Target
 from rushlight.runtime import team
 
@@ -51,6 +52,35 @@ def any_team(request, monkeypatch):
 def test_every_item_once(any_team, threads):
     joined = run(threads)
     assert joined == 1 if threads == 1 else 1 <= joined <= threads
+
+
+@pytest.mark.parametrize("items", [0, 1, 2, 3, 4, 7, 1000])
+@pytest.mark.parametrize("behind", [0, BEHIND])
+def test_items_are_taken_from_either_side(items, behind):
+    hits, x = np.zeros(items, np.int64), np.zeros(items, np.float32)
+    words = PARAMS.pack(hits=hits, x=x, items=items)
+    entry().call(words.buffer_info()[0] + behind)
+    assert (hits == 1).all()
+
+
+@pytest.mark.parametrize("behind", [0, BEHIND])
+def test_items_left_between_both_sides_are_taken_once(behind):
+    hits, x = np.zeros(20, np.int64), np.zeros(20, np.float32)
+    words = PARAMS.pack(hits=hits, x=x, items=20)
+    words[0] = 6 | 9 << 31  # taken so far from the front, and from the back
+    entry().call(words.buffer_info()[0] + behind)
+    assert hits.tolist() == [0] * 6 + [1] * 5 + [0] * 9
+
+
+@pytest.mark.parametrize("behind", [0, BEHIND])
+def test_more_items_than_half_of_the_counter_counts(behind):
+    """All are taken from the front: here the last two."""
+    items = 5 << 30
+    hits, x = np.zeros(2, np.int64), np.zeros(2, np.float32)
+    words = PARAMS.pack(hits=hits.ctypes.data - 8 * (items - 2), x=x.ctypes.data - 4 * (items - 2), items=items)
+    words[0] = items - 2
+    entry().call(words.buffer_info()[0] + behind)
+    assert hits.tolist() == [1, 1]
 
 
 def test_words_may_be_launched_again(any_team):

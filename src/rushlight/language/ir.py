@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING
 
 from . import lanes as _lanes
 from .params import (
+    BEHIND,
     Array,
     Axes,
     AxisTables,
@@ -127,6 +128,7 @@ class Function:
         self._count = 0
         self._block = "entry"
         self._after_if: tuple[int, str, bool | None] = (-1, "", None)
+        self.behind: Value | None = None  # of a kernel: whether this thread takes items from the back
 
     # ---------------------------------------------------------------- text
 
@@ -364,17 +366,32 @@ class Function:
 
     @contextmanager
     def dynamic_loop(self, counter: Pointer, total: Value | int, chunk: int = 1) -> Iterator:
-        """Each item 0 … total−1 once among all threads: whoever is free takes the next `chunk` of them."""
+        """Each item 0 … total−1 once among all threads: whoever is free takes the next `chunk` of them.
+
+        Threads take from the front or, where a kernel is called from `behind`, from the back: so the same thread meets
+        the same part of the memory in each launch, and finds it in its core's own caches. The counter holds how many
+        were taken on either side."""
         head, body, done = self._label("next"), self._label("item"), self._label("done")
+        total = total if isinstance(total, Value) else self.const(i64, total)
+        few = behind = self.const(i1, 0)
+        if self.behind is not None:  # of more items than half of the counter counts, all are taken from the front
+            few = total < 1 << _HALF - 1
+            behind = self.both(self.behind, few)
+        step = self.select(behind, self.const(i64, chunk << _HALF), self.const(i64, chunk))
         self._goto(head)
         self._begin_block(head)
-        first = counter.fetch_add(chunk)
-        self.line(f"br i1 {(first < total).text}, label %{body}, label %{done}")
+        taken = counter.fetch_add(step)
+        front = self.select(few, taken & (1 << _HALF) - 1, taken)
+        back = self.select(few, taken >> _HALF, self.const(i64, 0))
+        left = total - front - back
+        self.line(f"br i1 {(left > 0).text}, label %{body}, label %{done}")
         self._begin_block(body)
+        count = self.min(left, chunk)
+        first = self.select(behind, total - back - count, front)
         if chunk == 1:
             yield first
         else:
-            with self.loop(first, self.min(first + chunk, total), sure=True) as item:
+            with self.loop(first, first + count, sure=True) as item:
                 yield item
         self._goto(head)
         self._begin_block(done)
@@ -508,6 +525,9 @@ class Function:
 
 
 # The mode with all exceptions masked and rounding to nearest, and what flushes results and operands.
+_HALF = 31
+"""Bits of a kernel's counter that count the items taken from the front; those above count the others."""
+
 _PLAIN = {"x86-64": 0x1F80, "aarch64": 0}
 _FLUSH = {"x86-64": 0x8000 | 0x0040, "aarch64": 1 << 24}
 
@@ -563,11 +583,14 @@ class Module:
 
     @contextmanager
     def kernel(self, name: str, params: Params[F], flushed: bool = True) -> Iterator[tuple[Function, F]]:
-        """Define an exported kernel `void name(words)`: any number of threads call it at once, and share the work.
+        """Define an exported kernel `void name(words)`: any number of threads call it at once, and share the work;
+        those that add `BEHIND` to the address take it from the back.
 
         Subnormals are zero inside, unless not `flushed`."""
         # Not distinct: other threads count in the same words meanwhile.
-        with self.function(name, [("words", ptr(i64))], export=True, distinct=False) as (f, words):
+        with self.function(name, [("words", ptr(i64))], export=True, distinct=False) as (f, given):
+            tag = given.address() & BEHIND
+            f.behind, words = tag != 0, given.bytes(-tag)
             with f.flushed() if flushed else nullcontext():
                 yield f, params.read(f, words)
 

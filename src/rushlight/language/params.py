@@ -73,6 +73,8 @@ def word_group(cls: type[G]) -> type[G]:
 
 
 COUNTERS = 2
+BEHIND = 1
+"""What a thread adds to the address of a kernel's words to take items from the back."""
 """Words in front of the fields."""
 
 

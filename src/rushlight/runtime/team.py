@@ -26,6 +26,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ..core import pages
+from ..language.params import BEHIND
 from . import cpus, pauses
 from . import team_program as layout
 from .team_program import team_code
@@ -127,7 +128,7 @@ def _native() -> Team | None:
         pages.libc().syscall, ctypes.c_void_p
     ).value
     ctypes.c_int64.from_address(state + layout.TURNS).value = _turns(code["rest"].address)
-    workers = _Workers(state, code["work"].address)
+    workers = _Workers(state, [code[name].address for name in layout.WORKERS])
     start = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)(code["launch"].address)
     start.code = code["launch"].call  # what runs must stay in memory
 
@@ -153,7 +154,7 @@ def _turns(rest: int) -> int:
 class _Workers:
     """The threads of a team. They end with the process."""
 
-    def __init__(self, state: int, work: int) -> None:
+    def __init__(self, state: int, work: list[int]) -> None:
         self.count, self._state, self._work, self._lock = 0, state, work, threading.Lock()
 
     def grow(self, count: int) -> bool:
@@ -170,7 +171,8 @@ class _Workers:
         libc, thread = pages.libc(), ctypes.c_void_p()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            work, state = ctypes.c_void_p(self._work), ctypes.c_void_p(self._state)
+            work = ctypes.c_void_p(self._work[self.count % len(self._work)])
+            state = ctypes.c_void_p(self._state)
             failed = libc.pthread_create(ctypes.byref(thread), None, work, state)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -218,7 +220,7 @@ class _Launch:
             if not self.open:
                 return
             self.inside += 1
-        self.call(self.words)
+        self.call(self.words + BEHIND)
         with self.changed:
             self.inside -= 1
             self.changed.notify()

@@ -1,9 +1,9 @@
 """The thread team's own code: how workers wait for a kernel, join it, and how its caller knows that they are done.
 
-In: the host's `Target`. Out: a `jit.Code` with three functions for `runtime.team`, which makes the threads:
+In: the host's `Target`. Out: a `jit.Code` with four functions for `runtime.team`, which makes the threads:
 
     launch(team, kernel, words, others)   run kernel(words) here, and on up to `others` workers that come in time
-    work(team)                            a worker's life: wait, join, wait, …; never returns
+    behind(team), before(team)            a worker's life: wait, join, wait, …; never returns
     rest(turns)                           pause that many times (to find out how long a pause is)
 
 It is LLVM's own text, as memory order is what it is about, and `ir` has none of it. The protocol:
@@ -21,12 +21,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..language.params import BEHIND
+
 if TYPE_CHECKING:
     from ..compiler.jit import Code
 
 # Offsets in the team's memory; what different threads write lies on different cache lines.
 TAKEN, GENERATION, STATE, SLEEPERS, KERNEL, WORDS, SYSCALL, TURNS = 0, 64, 128, 192, 256, 264, 320, 328
 SIZE = 384
+WORKERS = "behind", "before"
+"""What workers run, by turns: those that take a kernel's items from the back, and those from the front, as callers."""
 
 # sched_yield and futex in Linux's tables of system calls.
 _CALLS = {"x86-64": (24, 202), "aarch64": (124, 98)}
@@ -103,7 +107,23 @@ close:
   ret void
 }}
 
-define void @work(ptr %team) nounwind {{
+define void @rest(i64 %count) nounwind {{
+  br label %loop
+
+loop:
+  %turn = phi i64 [0, %0], [%turns, %loop]
+  {pause}
+  %turns = add i64 %turn, 1
+  %more = icmp ult i64 %turns, %count
+  br i1 %more, label %loop, label %done
+
+done:
+  ret void
+}}
+"""
+
+_WORKER = """
+define void @{name}(ptr %team) nounwind {{
   %generation = getelementptr i8, ptr %team, i64 {GENERATION}
   %state = getelementptr i8, ptr %team, i64 {STATE}
   %sleepers = getelementptr i8, ptr %team, i64 {SLEEPERS}
@@ -164,23 +184,10 @@ take:
 leave:
   %kernel = load ptr, ptr %its_kernel
   %words = load ptr, ptr %its_words
-  call void %kernel(ptr %words)
+  %side = getelementptr i8, ptr %words, i64 {side}
+  call void %kernel(ptr %side)
   %out = atomicrmw sub ptr %state, i64 1 release
   br label %look
-}}
-
-define void @rest(i64 %count) nounwind {{
-  br label %loop
-
-loop:
-  %turn = phi i64 [0, %0], [%turns, %loop]
-  {pause}
-  %turns = add i64 %turn, 1
-  %more = icmp ult i64 %turns, %count
-  br i1 %more, label %loop, label %done
-
-done:
-  ret void
 }}
 """
 
@@ -188,14 +195,15 @@ done:
 class _Text:
     """What `jit` needs of a module."""
 
-    exports = ("launch", "work", "rest")
+    exports = ("launch", "rest", *WORKERS)
 
     def __init__(self, triple: str, arch: str) -> None:
         declare_pause, pause = _PAUSE[arch]
         sched_yield, futex = _CALLS[arch]
         names = {name: value for name, value in globals().items() if isinstance(value, int)}
-        names |= {"YIELD": sched_yield, "FUTEX": futex}
-        self._text = _TEXT.format(triple=triple, declare_pause=declare_pause, pause=pause, **names)
+        names |= {"YIELD": sched_yield, "FUTEX": futex, "pause": pause}
+        workers = [_WORKER.format(name=name, side=side, **names) for name, side in zip(WORKERS, (BEHIND, 0))]
+        self._text = "\n".join([_TEXT.format(triple=triple, declare_pause=declare_pause, **names), *workers])
 
     def text(self) -> str:
         return self._text
