@@ -6,11 +6,12 @@ compute it: arrays of other devices, and arrays of few numbers or none.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from rushlight.rules.expression import cast, inputs, maximum, not_equal, sqrt
+from rushlight.rules.expression import cast, exp, inputs, log, maximum, not_equal, sqrt, where
 from rushlight.rules.reduction import Reduction
 
 TINY = 64
@@ -35,6 +36,9 @@ NORMS = {
     1: Reduction.of("sum", before=abs(_x)),
     2: Reduction.of("sum", before=_x * _x, after=sqrt(_x)),
 }
+PEAK = Reduction.of("max", after=where(abs(_x) < math.inf, _x, 0.0))
+"""The largest number, as what exponentials are taken off; 0 for one that is not finite."""
+LOGSUMEXP = Reduction(("sum", "max"), (exp(_x - _y), _y), (log(_x) + cast(_y, "f64"),), (None,))
 
 
 def _spread(after: Any) -> Reduction:

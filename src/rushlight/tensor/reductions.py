@@ -25,7 +25,7 @@ from rushlight.core.errors import message
 from rushlight.rules.reduction import Reduction
 from rushlight.rules.results import as_first, positions, reduced, truths
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor import reducing
+from rushlight.tensor import reducing, stretching
 from rushlight.tensor.arithmetic import maximum, minimum
 from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
@@ -167,7 +167,7 @@ def _mean(array: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarra
 
 def _mean_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor) -> Gradients:
     shape = needs[0][0]
-    return (expand_reduced(grad, shape, axes, keepdim) / _count(shape, axes),)
+    return (expand_reduced(grad / _count(shape, axes), shape, axes, keepdim),)
 
 
 _averaged = partial(_reduce, _mean, reducing.MEAN)
@@ -239,8 +239,11 @@ def _warn_of_freedom() -> None:
 
 
 def _var_rule(axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
-    expanded = expand_reduced(grad, memory(input).shape, axes, keepdim)
-    return (expanded * (2 / free if free else math.nan) * (input - mean(input, axes, True)),)
+    factor = 2 / free if free else math.nan
+    found = stretching.of_variance(input, grad, axes, factor)
+    if found is not None:
+        return found
+    return (expand_reduced(grad, memory(input).shape, axes, keepdim) * factor * (input - mean(input, axes, True)),)
 
 
 VAR = define("var", "VarBackward0", derivative=_var_rule, results=reduced, lowering=_variance)
@@ -270,6 +273,9 @@ def _deviation(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: fl
 def _std_rule(
     axes: tuple, keepdim: bool, free: float, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
+    found = stretching.of_deviation(input, grad, result, axes, 1 / free if free else math.nan)
+    if found is not None:
+        return found
     slope = (grad / (result * 2)).masked_fill(result.detach() == 0, 0)
     return _var_rule(axes, keepdim, free, needs, slope, input)
 
@@ -423,7 +429,8 @@ def _extreme_of_numbers(function: Callable, formula: Reduction, array: np.ndarra
 
 
 def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
-    return (grad * _shares(input, result, None, grad),)
+    found = stretching.of_extremes(input, grad, result, tuple(range(memory(input).ndim)), True)
+    return (grad * _shares(input, result, None, grad),) if found is None else found
 
 
 def _shares(input: Tensor, extremes: Tensor, axes: tuple[int, ...] | None, grad: Tensor) -> Tensor:
@@ -510,6 +517,9 @@ def _extreme_along(
 def _amount_rule(
     axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor
 ) -> Gradients:
+    found = stretching.of_extremes(input, grad, result, axes, False)
+    if found is not None:
+        return found
     shape = memory(input).shape
     shares = _shares(input, expand_reduced(result.detach(), shape, axes, keepdim), axes, grad)
     return (expand_reduced(grad, shape, axes, keepdim) * shares,)
@@ -756,6 +766,9 @@ def _p_norm_rule(
     shape = memory(input).shape
     if p == 0:
         return (None,)
+    found = stretching.of_norm(input, grad, result, axes) if p == 2 else None
+    if found is not None:
+        return found
     total, grad = expand_reduced(result, shape, axes, keepdim), expand_reduced(grad, shape, axes, keepdim)
     direction = input if p == 2 else input.sign() * input.abs() ** (p - 1)
     slope = grad * direction / total ** (1 if p == 2 else p - 1)
@@ -839,7 +852,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     if not memory(input).size:
         return input.exp().sum(dim, keepdim).log()
     axes = _axes(dim, memory(input).ndim)
-    result = wrap_unordered(_logsumexp(input._array, axes, keepdim))
+    result = wrap_unordered(_log_of_sum(elements(input), axes, keepdim))
     record(LOGSUMEXP, (axes, keepdim), result, (input,), (input, result))
     return result
 
@@ -852,9 +865,18 @@ def _logsumexp(input: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
     return total if keepdim else total.squeeze(axes)
 
 
+def _log_of_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    peak = reducing.reduced(reducing.PEAK, axes, True, array)
+    found = None if peak is None else reducing.reduced(reducing.LOGSUMEXP, axes, keepdim, array, peak[0])
+    return _logsumexp(array, axes, keepdim) if found is None else found[0]
+
+
 def _logsumexp_rule(axes: tuple, keepdim: bool, needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
+    found = stretching.of_logsumexp(input, grad, result, axes)
+    if found is not None:
+        return found
     shape = memory(input).shape
     return (expand_reduced(grad, shape, axes, keepdim) * (input - expand_reduced(result, shape, axes, keepdim)).exp(),)
 
 
-LOGSUMEXP = define("logsumexp", "LogsumexpBackward0", derivative=_logsumexp_rule, results=reduced, lowering=_logsumexp)
+LOGSUMEXP = define("logsumexp", "LogsumexpBackward0", derivative=_logsumexp_rule, results=reduced, lowering=_log_of_sum)
