@@ -12,6 +12,7 @@ from rushlight.backends.reference import draws
 from rushlight.plan.target import Target
 from rushlight.random import distributions
 from rushlight.random.stream import WordStream
+from rushlight.runtime import pauses, team
 from rushlight.runtime.guard import guarded_copy
 from tests import instruction_sets
 
@@ -178,3 +179,27 @@ def test_threads_give_the_same_numbers():
         torch.set_num_threads(threads)
     for other in drawn[1:]:
         assert all(torch.equal(a, b) for a, b in zip(drawn[0], other))
+
+
+def test_a_stop_of_the_watch_changes_no_numbers(monkeypatch):
+    """A kernel that steps the state, or exchanges places, runs once, though the watch stops whatever is launched."""
+    started = team._start
+
+    def stopped(entry, words, threads):
+        started(entry, words, threads)
+        if words[0] < pauses.STOPPED and id(words) not in seen:
+            seen.add(id(words))
+            pauses._stop(words)
+
+    def numbers():
+        torch.manual_seed(0)
+        return [
+            torch.empty(100_000).normal_(), torch.rand(70_000), torch.randperm(200_000), torch.randint(9, (3000,)),
+            torch.empty(100_000, dtype=torch.float64).normal_(), torch.nn.functional.dropout(torch.ones(70_000)),
+        ]  # fmt: skip
+
+    seen = set()
+    expected = [x.numpy() for x in numbers()]
+    monkeypatch.setattr(team, "_start", stopped)
+    for found, wanted in zip(numbers(), expected):
+        np.testing.assert_array_equal(found.numpy(), wanted)

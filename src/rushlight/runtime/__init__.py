@@ -12,11 +12,21 @@ from .memory import address, empty, release_cached
 
 if TYPE_CHECKING:
     from .cpus import get_num_threads, set_num_threads, team_size
-    from .team import launch
+    from .team import launch, run_whole
 
-__all__ = ["address", "empty", "get_num_threads", "launch", "release_cached", "set_num_threads", "team_size"]
+__all__ = [
+    "address",
+    "empty",
+    "get_num_threads",
+    "launch",
+    "release_cached",
+    "run_whole",
+    "set_num_threads",
+    "team_size",
+]
 
 # Tensors want the memory alone; threads come with the first kernel.
 __getattr__ = absent.getter(
-    __name__, {"launch": "team", "get_num_threads": "cpus", "set_num_threads": "cpus", "team_size": "cpus"}
+    __name__,
+    {"launch": "team", "run_whole": "team", "get_num_threads": "cpus", "set_num_threads": "cpus", "team_size": "cpus"},
 )

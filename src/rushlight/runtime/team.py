@@ -44,7 +44,8 @@ _team: Team | None = None
 def launch(entry: Entry, words: array, threads: int = 1) -> None:
     """Run a kernel on this thread and `threads` − 1 others; returns when all are done.
 
-    `words` is what `Params.pack` made: it holds the counters of the work taken, so one launch at a time. On the main
+    `words` is what `Params.pack` made: it holds the counters of the work taken, so one launch at a time. A kernel that
+    changes what it reads takes items of a counter, or is one for `run_whole`. On the main
     thread, Ctrl-C may end it between two items; what it was to compute is then undefined."""
     if words[0] or words[1]:  # of a launch before
         pauses.forget(words)
@@ -64,6 +65,14 @@ def launch(entry: Entry, words: array, threads: int = 1) -> None:
         if words[0] >= pauses.STOPPED:  # a signal's handler has raised
             pauses.forget(words)
         pauses.running = before  # another one where a signal's handler launched this one
+
+
+def run_whole(entry: Entry, words: array) -> None:
+    """Run a kernel that takes no items, on this thread, from its start to its end.
+
+    `launch` would run it once more where the watch has stopped it, since nobody took what it has done from a counter:
+    wrong for a kernel that goes on with what it has changed (a generator's state, an order that it shuffles)."""
+    entry.call(words.buffer_info()[0])
 
 
 def _start(entry: Entry, words: array, threads: int) -> None:

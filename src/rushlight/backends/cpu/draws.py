@@ -55,7 +55,7 @@ class Draws:
 
         def step(used: int, count: int) -> int:
             packed[at_used], packed[at_count] = used, count
-            runtime.launch(self._words, packed)
+            runtime.run_whole(self._words, packed)
             return used + count if count <= STATE - used else (used + count - 1) % STATE + 1
 
         return step
@@ -135,7 +135,7 @@ class Draws:
         packed = emitted.SHUFFLE.pack(
             words=words, order=order, partners=partners, start=start, stop=start + count, total=order.size
         )
-        runtime.launch(entry, packed)
+        runtime.run_whole(entry, packed)
 
     def _check(self, low: float, width: float) -> None:
         """Where float64's fused sums are emulated, within their limits."""
