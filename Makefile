@@ -11,7 +11,7 @@ KERNELS = $(foreach name,bias compiled depthwise_channels depthwise_rows normali
 	tests/backends/test_$(name).py) tests/fuzz/test_engines.py tests/fuzz/test_found.py
 DATA ?=
 
-.PHONY: demo test check parity targets typing package sweep sweep-math explore plans bench clean
+.PHONY: demo test check parity targets typing package sweep sweep-math explore plans bench zoo clean
 
 demo: $(VENV)/train.stamp
 	$(BIN)/rushlight train $(if $(DATA),--data $(DATA))
@@ -44,6 +44,19 @@ typing: $(VENV)/test.stamp
 # The wheel and the sdist, each installed in an empty environment and used there.
 package: $(VENV)/test.stamp
 	$(BIN)/python -m tests.package
+
+# The models of torchvision and timm on Rushlight, beside PyTorch: an environment of its own, in which PyTorch lies in a
+# folder that only its own process sees. ZOO="--large 'torchvision/vit*'" chooses; docs/zoo.md is written of all.
+ZOO ?=
+zoo: .venv-zoo/stamp
+	ZOO_PYTORCH=.venv-zoo/pytorch .venv-zoo/bin/python -m tests.zoo $(ZOO)
+
+.venv-zoo/stamp: pyproject.toml
+	$(PYTHON) -m venv .venv-zoo
+	.venv-zoo/bin/python -m pip install -q -e . pillow pyyaml
+	.venv-zoo/bin/python -m pip install -q --no-deps "torchvision==0.28.*" "timm==1.0.31"
+	.venv-zoo/bin/python -m pip install -q --target .venv-zoo/pytorch "torch==2.13.0"
+	touch $@
 
 # Long sweeps with a larger budget.
 sweep: $(VENV)/test.stamp
@@ -79,4 +92,4 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install -q --upgrade pip
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-zoo build dist .pytest_cache .ruff_cache .hypothesis

@@ -74,6 +74,18 @@ def _erfcx(q: mp.mpf) -> mp.mpf:
     return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
 
 
+def _erfinv(w: mp.mpf) -> mp.mpf:
+    """erfinv(x) / x by w = −log(1 − x²)."""
+    x = mp.sqrt(-mp.expm1(-w))
+    return mp.erfinv(x) / x if x else mp.sqrt(mp.pi) / 2
+
+
+def _inverse(what: str, low: float, middle: float, high: float, root: bool, *precisions: int) -> Fit:
+    """A piece of erfinv, in s = √w or in w itself."""
+    target = (lambda s: _erfinv(s * s)) if root else _erfinv
+    return Fit(what, target, lambda s: s - middle, lambda s: 1 / target(s), everywhere(low, high, *precisions))
+
+
 FITS = {
     "EXP": Fit(
         "(exp(r) − 1 − r) / r², |r| ≤ ln 2 / 2",
@@ -112,6 +124,11 @@ FITS = {
         _erfcx, lambda q: q, lambda q: 1 / _erfcx(q),
         {MIDDLE: (mp.mpf(-1), mp.mpf(6.5) / 14.5), DOUBLE: (mp.mpf(-1), mp.mpf(24) / 32)},
     ),
+    "ERFINV": _inverse(
+        "erfinv(x) / x in w − 3.125, w = −log(1 − x²), 0 ≤ w ≤ 6.25", 0, 3.125, 6.25, False, MIDDLE, DOUBLE
+    ),
+    "ERFINV_FAR": _inverse("the same in √w − 3.25, 2.5 ≤ √w ≤ 4", 2.5, 3.25, 4, True, MIDDLE, DOUBLE),
+    "ERFINV_FARTHEST": _inverse("the same in √w − 5.0625, 4 ≤ √w ≤ 6.125", 4, 5.0625, 6.125, True, DOUBLE),
     "ATANH": Fit(
         "(2 atanh(s) / s − 2 − 2/3 s²) / s⁴ in s², |s| ≤ (√2 − 1) / (√2 + 1); eleven bits more",
         series(lambda s: 2 * mp.atanh(s), 5), square, lambda s: 2**10 * s**4, {DOUBLE: (mp.mpf(0), ROOT_ATANH)},

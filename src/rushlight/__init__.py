@@ -37,8 +37,8 @@ _NAMES = {
     ),
     "tensor.pointwise": (
         "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid "
-        "reciprocal erf neg negative abs absolute square floor ceil trunc sign round frac clamp clip clamp_min "
-        "clamp_max relu nan_to_num positive"
+        "reciprocal erf erfc erfinv neg negative abs absolute square floor ceil trunc sign round frac clamp clip "
+        "clamp_min clamp_max relu nan_to_num positive"
     ),
     "tensor.activation": "softmax log_softmax",
     "tensor.reductions": (

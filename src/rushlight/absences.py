@@ -41,6 +41,7 @@ ANSWERS: dict[str, dict[str, object]] = {
         "get_rank": 0,
         "get_world_size": 1,
     },
+    "torch._C": {"_log_api_usage_once": None, "_get_tracing_state": None, "_is_tracing": False},
     "torch.onnx": {"is_in_onnx_export": False},
 }
 
@@ -115,6 +116,22 @@ def _answer(value: object) -> Callable[..., object]:
         return value
 
     return answer
+
+
+def _assert(condition: Any, message: str = "") -> None:
+    """AssertionError with this message unless the condition holds."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def _check(cond: bool, message: Callable[[], object] | None = None) -> None:
+    """RuntimeError with what `message` gives unless the condition holds."""
+    if not cond:
+        raise RuntimeError("Expected cond to be True" if message is None else str(message()))
+
+
+FUNCTIONS: dict[str, Callable] = {"_assert": _assert, "_check": _check}
+"""Of torch itself: PyTorch's own checks, which code calls though they are not public."""
 
 
 class NotHere(type):

@@ -34,7 +34,7 @@ class Torch(ModuleType):
             return import_module(f"torch.{name}")
         if name in _DIFFERENT and name != "tensor":
             raise AttributeError(f"module 'torch' has no attribute {name!r}")
-        value = getattr(sys.modules[_OURS], name)
+        value = absences.FUNCTIONS.get(name) or getattr(sys.modules[_OURS], name)
         setattr(self, name, value)
         return value
 

@@ -75,6 +75,10 @@ assert not isinstance(Mine, torch.fx.Node)
 for used in (Mine, lambda: load_state_dict_from_url("x"), lambda: torch.ops.torchvision.nms(1)):
     try: used()
     except NotImplementedError as error: print(str(error).splitlines()[0])
+torch._assert(True, "no"), torch._check(True)
+for check in (lambda: torch._assert(False, "so"), lambda: torch._check(False, lambda: "so")):
+    try: check()
+    except (AssertionError, RuntimeError) as error: print(type(error).__name__, error)
 try: torch.ops.load_library("x.so")
 except OSError as error: print(str(error).splitlines()[0])
 for name in ("torch.nothing", "torch.explain", "torch.jit.nothing"):
@@ -86,6 +90,8 @@ print(hasattr(torch, "explain"), hasattr(torch, "nothing"), torch.distributed.is
         "PyTorch has torch.fx.Tracer, rushlight does not",
         "PyTorch has torch.hub.load_state_dict_from_url, rushlight does not",
         "PyTorch has torch.ops.torchvision.nms, rushlight does not",
+        "AssertionError so",
+        "RuntimeError so",
         "x.so needs PyTorch's own library",
         "No module named 'torch.nothing'",
         "No module named 'torch.explain'",

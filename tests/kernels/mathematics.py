@@ -11,6 +11,7 @@ from rushlight.compiler import compiler
 from rushlight.compiler.executable import Mapping
 from rushlight.compiler.jit import Code
 from rushlight.compiler.objects import link
+from rushlight.core.error_function import erfinv
 from rushlight.kernels.mathematics import FUNCTIONS, FUNCTIONS_OF_TWO
 from rushlight.language.ir import Module, Params, f32, f64, i64, ptr
 from rushlight.plan.target import Target
@@ -39,9 +40,11 @@ REFERENCE = {
     "log_sigmoid": lambda x: -_softplus(-x),
     "erf": _lifted(math.erf),
     "erfc": _lifted(math.erfc),
+    "erfinv": _lifted(erfinv),
     "pow": np.power,
 }
-"""In the precision of the argument, which should be higher; but erf and erfc in Python's float."""
+"""In the precision of the argument, which should be higher; but those of `BY_NUMBER` in Python's float."""
+BY_NUMBER = ("erf", "erfc", "erfinv")
 
 
 PARAMS = {of: Params(x=ptr(of), y=ptr(of), z=ptr(of), n=i64) for of in (f32, f64)}

@@ -1,7 +1,7 @@
 """Every float32 number through every vector function of one: `python -m tests.kernels.sweep_mathematics [NAME …]`.
 
 Prints the largest error of each in units in the last place, with a fused multiply-add and without, and where it is;
-fails where one is above 2. The reference is NumPy's float64, and for erf and erfc our own float64, which
+fails where one is above 2. The reference is NumPy's float64, and for erf and its kin our own float64, which
 test_mathematics holds to Python's. Takes about a minute a function and a core.
 """
 
@@ -17,7 +17,7 @@ from rushlight.language.ir import Module, Params, f32, f64, i32, i64, ptr
 from rushlight.plan.target import Target
 from tests import instruction_sets
 
-from .mathematics import BOUND, REFERENCE, load, run
+from .mathematics import BOUND, BY_NUMBER, REFERENCE, load, run
 
 CHUNK = 1 << 16
 PARAMS = Params(found=ptr(f32), exact=ptr(f64), off=ptr(f32), n=i64)
@@ -50,7 +50,7 @@ def sweep(name, isas, chunks):
     for chunk in chunks:
         x = (steps + np.uint32(chunk * CHUNK)).view(np.float32)
         wide = x.astype(np.float64)
-        exact = run(name, native, wide) if name in ("erf", "erfc") else REFERENCE[name](wide)
+        exact = run(name, native, wide) if name in BY_NUMBER else REFERENCE[name](wide)
         for isa in isas:
             found = run(name, isa, x)
             words = PARAMS.pack(found=found, exact=exact, off=off, n=CHUNK)

@@ -57,6 +57,8 @@ SAMPLES = {
     "sigmoid": (lambda t, x: t.sigmoid(x), (2, 3)),
     "reciprocal": (lambda t, x: t.reciprocal(x), (2, 3)),
     "erf": (lambda t, x: t.erf(x), (2, 3)),
+    "erfc": (lambda t, x: t.erfc(x), (2, 3)),
+    "erfinv": (lambda t, x: t.erfinv(x.tanh() * 0.9), (2, 3)),
     "neg": (lambda t, x: -x, (2, 3)),
     "abs": (lambda t, x: abs(x), (2, 3)),
     "square": (lambda t, x: t.square(x), (2, 3)),

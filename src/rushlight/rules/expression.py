@@ -43,6 +43,7 @@ _SYMBOLS = {**_ARITHMETIC, **_COMPARISONS, **_BITS}
 FUNCTIONS = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos",
     "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "log_sigmoid", "softplus", "erf", "erfc",
+    "erfinv",
 )  # fmt: skip
 """Functions of one floating number."""
 FUNCTIONS_OF_TWO = ("pow", "atan2", "fmod", "remainder", "floor_divide")

@@ -464,6 +464,10 @@ class Tensor(_Value):
         """1 / x; integers give floats."""
     def erf(self) -> Tensor:
         """The error function of each element."""
+    def erfc(self) -> Tensor:
+        """1 - erf(x), exact where erf is near 1."""
+    def erfinv(self) -> Tensor:
+        """The inverse of the error function: infinite at ±1, NaN beyond."""
     def neg(self) -> Tensor:
         """`-input`; not for bool tensors."""
     def negative(self) -> Tensor:
@@ -679,6 +683,10 @@ class Tensor(_Value):
         """1 / x; integers give floats."""
     def erf_(self) -> _Self:
         """The error function of each element."""
+    def erfc_(self) -> _Self:
+        """1 - erf(x), exact where erf is near 1."""
+    def erfinv_(self) -> _Self:
+        """The inverse of the error function: infinite at ±1, NaN beyond."""
     def floor_(self) -> _Self:
         """Each element rounded down."""
     def ceil_(self) -> _Self:

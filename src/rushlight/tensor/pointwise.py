@@ -16,6 +16,7 @@ from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import Array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
+from rushlight.core.error_function import erfinv as inverse_of_erf
 from rushlight.core.errors import message
 from rushlight.rules.expression import function as function_of
 from rushlight.rules.expression import inputs
@@ -125,20 +126,42 @@ reciprocal = _define(
 )
 
 
-def _erf(x: np.ndarray) -> np.ndarray:
-    return x.backend.call(_erf_by_number, (x,), {}) if type(x) is Array else _erf_by_number(x)
+def _by_number(name: str, function: Callable[[float], float]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of Python's floats as one of arrays; kernels compute it where there are any."""
 
+    def by_number(x: np.ndarray) -> np.ndarray:
+        return np.vectorize(function, otypes=[x.dtype])(x) if x.size else x.copy()
 
-def _erf_by_number(x: np.ndarray) -> np.ndarray:
-    return np.vectorize(math.erf, otypes=[x.dtype])(x) if x.size else x.copy()
-
-
-_erf_by_number.keeps_layout = True  # as the meta device may know
-expressed(_erf, function_of("erf", _X))
+    by_number.keeps_layout = True  # as the meta device may know
+    return expressed(
+        lambda x: x.backend.call(by_number, (x,), {}) if type(x) is Array else by_number(x), function_of(name, _X)
+    )
 
 
 erf = _define(
-    "erf", _erf, lambda n, g, x: (g * (-x * x).exp() * 1.1283791670955126,), doc="The error function of each element."
+    "erf",
+    _by_number("erf", math.erf),
+    lambda n, g, x: (g * (-x * x).exp() * 1.1283791670955126,),
+    doc="The error function of each element.",
+)
+erfc = _define(
+    "erfc",
+    _by_number("erfc", math.erfc),
+    lambda n, g, x: (g * (-x * x).exp() * -1.1283791670955126,),
+    doc="1 - erf(x), exact where erf is near 1.",
+)
+
+
+def _erfinv_rule(needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
+    y = input.erfinv()
+    return (grad * (y * y).exp() * 0.886226925452758,)
+
+
+erfinv = _define(
+    "erfinv",
+    _by_number("erfinv", inverse_of_erf),
+    _erfinv_rule,
+    doc="The inverse of the error function: infinite at ±1, NaN beyond.",
 )
 
 

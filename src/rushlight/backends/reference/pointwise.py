@@ -14,6 +14,7 @@ import numpy as np
 
 from rushlight.backends.protocol import Layout, Task, layout_of, results_of
 from rushlight.core.dtypes import code_of, of_code
+from rushlight.core.error_function import erfinv
 from rushlight.core.memory import worded
 from rushlight.rules.expression import Expression, Program, Step, lowered
 
@@ -103,6 +104,6 @@ _OPERATIONS: dict[str, Callable] = {
     "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
     "acosh": np.arccosh, "atanh": np.arctanh, "sigmoid": _sigmoid, "softplus": _softplus,
     "log_sigmoid": lambda x: -_softplus(-x), "rsqrt": lambda x: 1 / np.sqrt(x), "erf": _by_number(math.erf),
-    "erfc": _by_number(math.erfc),
+    "erfc": _by_number(math.erfc), "erfinv": _by_number(erfinv),
     "pow": np.power, "atan2": np.arctan2, "fmod": np.fmod, "remainder": np.remainder, "floor_divide": np.floor_divide,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rushlight.language.ir import Function, Value
 
-from .error import erf, erfc
+from .error import erf, erfc, erfinv
 from .exponential import cosh, exp, exp2, expm1, sigmoid, sinh, tanh
 from .logarithm import log, log1p, log2, log10, log_sigmoid, softplus
 from .power import pow
@@ -29,7 +29,7 @@ def rsqrt(f: Function, x: Value) -> Value:
 
 _ALL = (
     sqrt, rsqrt, exp, exp2, expm1, log, log2, log10, log1p,
-    sinh, cosh, tanh, sigmoid, softplus, log_sigmoid, erf, erfc,
+    sinh, cosh, tanh, sigmoid, softplus, log_sigmoid, erf, erfc, erfinv,
     sin, cos, tan, asin, acos, atan,
 )  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Function, Value], Value]] = {function.__name__: function for function in _ALL}

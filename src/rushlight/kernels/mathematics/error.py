@@ -1,4 +1,4 @@
-"""erf and erfc.
+"""erf, erfc and erfinv.
 
 erf x = x·(1 + ERF(x²))                                       near 0
 erf x = 1 − exp(LOG_ERFC(x)), or 1 − erfc x for float64       elsewhere
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from rushlight.language.ir import Function, Value
 
-from .coefficients import ERF, ERFCX, LOG_ERFC
+from .coefficients import ERF, ERFCX, ERFINV, ERFINV_FAR, ERFINV_FARTHEST, LOG_ERFC
 from .exponential import exp_parts, expm1_reduced, reduced
 from .formats import (
     DOUBLE,
+    INFINITY,
     MIDDLE,
+    NAN,
     SINGLE,
     flipped,
     format_of,
@@ -26,6 +28,7 @@ from .formats import (
     square_of,
     where,
 )
+from .logarithm import joined, normal_parts
 
 
 def erf(f: Function, x: Value) -> Value:
@@ -76,3 +79,23 @@ def _erfc_positive(f: Function, x: Value, precision: int, careful: bool = False)
     else:
         quotient = over / under
     return scaled(quotient, n) if precision == DOUBLE else quotient * power_of_two(n, x)
+
+
+def erfinv(f: Function, x: Value) -> Value:
+    """The y with erf(y) = x: infinite at ±1, NaN beyond. float32 is computed in float64 and rounded once."""
+    if format_of(x).precision == SINGLE:
+        return in_double(f, lambda d: _erfinv(f, d, MIDDLE), x)
+    return _erfinv(f, x, DOUBLE)
+
+
+def _erfinv(f: Function, x: Value, precision: int) -> Value:
+    size = f.abs(x)
+    inside = f.max(2.0**-60, (1.0 - size) * (1.0 + size))  # what is not inside is not looked at
+    w = -joined(f, *normal_parts(f, inside), precision)
+    root = f.sqrt(f.max(0.0, w))
+    slope = polynomial(f, root - 3.25, ERFINV_FAR[precision])
+    if precision == DOUBLE:  # no float32 is so near to 1
+        slope = f.select(root < 4.0, slope, polynomial(f, root - 5.0625, ERFINV_FARTHEST[precision]))
+    slope = f.select(w < 6.25, polynomial(f, w - 3.125, ERFINV[precision]), slope)
+    y = f.select(size < 1.0, size * slope, f.select(size == 1.0, f.const(x.type, INFINITY), NAN))
+    return flipped(y, sign_bit(x))
