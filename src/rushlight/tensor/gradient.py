@@ -17,6 +17,8 @@ import sys
 import numpy as np
 
 from rushlight.autograd.version import version_of
+from rushlight.runtime.allocation import empty_like_array
+from rushlight.runtime.copying import copy_into
 from rushlight.runtime.memory import is_recycled
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 
@@ -31,8 +33,8 @@ def adopt(leaf: Tensor, entry: list) -> Tensor:
     """The gradient in `entry[1]`, as it is where nobody else holds it, else a copy in the order of the leaf."""
     if _is_ours(entry) and _dense(memory(entry[1])):
         return entry[1]
-    copy = np.empty_like(leaf._array, order="K", subok=False)
-    copy[...] = elements(entry[1])
+    copy = empty_like_array(leaf._array, leaf._array.dtype)
+    copy_into(copy, elements(entry[1]))
     return wrap(copy)
 
 

@@ -17,6 +17,7 @@ from rushlight.backends.array import strided
 from rushlight.core.errors import message
 from rushlight.rules.results import Layout, Layouts, as_first
 from rushlight.runtime.allocation import allocate, check_axes, empty_like_array, zeros_beside
+from rushlight.runtime.copying import copy_into
 from rushlight.tensor.core import (
     Tensor,
     elements,
@@ -120,7 +121,7 @@ def wrap_formatted(array: np.ndarray, *sources: Tensor) -> Tensor:
         return wrap_unordered(array)
     if not in_channels_last(array):
         ordered = empty_in_format(array.shape, array.dtype, CHANNELS_LAST[array.ndim], device_of(array))
-        ordered[...] = array
+        copy_into(ordered, array)
         array = ordered
     return wrap(array)
 
@@ -241,7 +242,7 @@ def _copy(array: np.ndarray, order: str) -> np.ndarray:
         copy = empty_like_array(array, array.dtype)
     else:
         copy = empty_in_format(array.shape, array.dtype, _FORMATS[order], device_of(array))
-    copy[...] = array
+    copy_into(copy, array)
     return copy
 
 

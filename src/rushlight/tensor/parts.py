@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from rushlight.autograd.graph import record
 from rushlight.autograd.operation import Gradients, Needs, define
-from rushlight.backends.array import strided
+from rushlight.backends.array import order_of, strided
 from rushlight.core.errors import message
 from rushlight.rules.results import (
     Layout,
@@ -26,7 +27,8 @@ from rushlight.rules.results import (
     stacked_of,
     windows_of,
 )
-from rushlight.runtime.allocation import check_axes, zeros_beside
+from rushlight.runtime.allocation import allocate, check_axes, zeros_beside
+from rushlight.runtime.copying import MANY, copy_into
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.indexing import view_at
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
@@ -297,7 +299,24 @@ def _joined(*arrays_and_attributes: object) -> np.ndarray:
     *arrays, dim, sizes = arrays_and_attributes
     arrays = _of_one_kind(arrays)
     parts = [array for array, n in zip(arrays, sizes) if n is not None]
-    return quiet(np.concatenate, parts or arrays[:1], axis=dim)
+    return _concatenated(parts or arrays[:1], dim)
+
+
+def _concatenated(parts: Sequence[np.ndarray], axis: int, contiguous: bool = False) -> np.ndarray:
+    """Arrays of one dtype side by side, in the order of memory that all of them have, else contiguous."""
+    shape = list(parts[0].shape)
+    shape[axis] = sum(part.shape[axis] for part in parts)
+    if type(parts[0]) is not np.ndarray or prod(shape) * parts[0].itemsize < MANY:
+        return quiet(np.concatenate, parts, axis=axis)
+    orders = set() if contiguous else {tuple(order_of(part.strides)) for part in parts}
+    order = orders.pop() if len(orders) == 1 else range(len(shape))
+    whole = allocate([shape[at] for at in order], parts[0].dtype).transpose(np.argsort(order))
+    start = 0
+    for part in parts:
+        stop = start + part.shape[axis]
+        copy_into(whole[(slice(None),) * axis + (slice(start, stop),)], part)
+        start = stop
+    return whole
 
 
 concat = concatenate = cat
@@ -377,7 +396,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def _stacked(*arrays_and_dim: object) -> np.ndarray:
     *arrays, dim = arrays_and_dim
-    return np.stack(_of_one_kind(arrays), axis=dim)
+    arrays = [np.expand_dims(array, dim) for array in _of_one_kind(arrays)]
+    return _concatenated(arrays, dim, contiguous=True)
 
 
 STACK = define(

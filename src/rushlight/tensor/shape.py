@@ -6,6 +6,7 @@ in-place changes are seen on both sides.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.results import as_first, of_shape, permuted, reinterpreted, repeated, with_axis, without_axes
-from rushlight.runtime.allocation import MOST_AXES, empty_like_array, too_many_axes, zeros_beside
+from rushlight.runtime.allocation import MOST_AXES, allocate, empty_like_array, too_many_axes, zeros_beside
+from rushlight.runtime.copying import MANY, copy_into
 from rushlight.tensor.core import (
     Tensor,
     elements,
@@ -547,7 +549,7 @@ def flip(input: Tensor, *axes: int | Sequence[int], dims: Sequence[int] | None =
 
 def _flipped(array: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     flipped = empty_like_array(array, array.dtype)
-    flipped[...] = np.flip(array, dims if array.ndim else ())
+    copy_into(flipped, np.flip(array, dims if array.ndim else ()))
     return flipped
 
 
@@ -570,16 +572,37 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     if counts[1] and not memory(input).ndim:
         raise IndexError(f"Dimension specified as {dims} but tensor has no dimensions")
     shifts, dims = (tuple(given) if isinstance(given, list) else given for given in (shifts, dims))
-    result = wrap(np.roll(input._array, shifts, dims))
+    result = wrap(_rolled(input._array, shifts, dims))
     record(ROLL, (shifts, dims), result, (input,))
     return result
+
+
+def _rolled(array: np.ndarray, shifts: int | tuple, dims: int | tuple | None) -> np.ndarray:
+    """NumPy's roll; of large arrays in pieces that are copied on all threads."""
+    if dims is None:
+        return np.roll(array, shifts)
+    shifts, dims = (given if isinstance(given, tuple) else (given,) for given in (shifts, dims))
+    if type(array) is not np.ndarray or array.nbytes < MANY or not all(-array.ndim <= d < array.ndim for d in dims):
+        return np.roll(array, shifts, dims)
+    moved = [0] * array.ndim
+    for shift, axis in zip(shifts, dims):
+        moved[axis] += shift
+    pieces = []
+    for axis, n in enumerate(array.shape):
+        by = moved[axis] % n if n else 0
+        pieces.append([(slice(by, n), slice(0, n - by)), (slice(0, by), slice(n - by, n))][: 2 if by else 1])
+    rolled = allocate(array.shape, array.dtype)
+    for piece in itertools.product(*pieces):
+        there, here = zip(*piece)
+        copy_into(rolled[there], array[here])
+    return rolled
 
 
 def _roll_rule(shifts: int | tuple, dims: int | tuple | None, needs: Needs, grad: Tensor) -> Gradients:
     return (roll(grad, -shifts if isinstance(shifts, int) else tuple([-n for n in shifts]), dims),)
 
 
-ROLL = define("roll", "RollBackward0", derivative=_roll_rule, results=as_first, lowering=np.roll)
+ROLL = define("roll", "RollBackward0", derivative=_roll_rule, results=as_first, lowering=_rolled)
 
 
 def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...]:

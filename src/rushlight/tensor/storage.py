@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.runtime.allocation import allocate
+from rushlight.runtime.copying import copy_into
 
 
 class Lying:
@@ -73,7 +74,7 @@ def settle(tensor: Any) -> np.ndarray:
         whole = base.array
         if base.ordered is None:
             ordered = allocate(whole.shape, whole.dtype)
-            ordered[...] = whole
+            copy_into(ordered, whole)
             base.ordered = ordered if base.ordered is None else base.ordered
         for other in (tensor, *[found for ref in base.tensors or () if (found := ref()) is not None]):
             its = other._lying

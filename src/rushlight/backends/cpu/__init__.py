@@ -29,6 +29,7 @@ from ...rules.normalization import Norm
 from ...rules.reduction import Reduction
 from ...rules.spec import ConvSpec
 from ...rules.windows import Counts, Windows
+from ...runtime.copying import set_copier
 from .. import reference
 from ..exactness import get_exact
 from ..protocol import Call, Layout, Refusal, Task, Unavailable, layout_of, results_of
@@ -36,6 +37,7 @@ from ..reference import averaging, normalizing, pooling
 from ..reference.folding import fold, unfold
 from ..reference.padding import pad_constant, pad_copies, pad_copies_grad
 from ..reference.pooling import max_pool_gather, positions
+from . import copying
 from .calls import Copying, LayerCall, NormTask, PoolCall, SumCall, stand_in
 from .kernels import addressable
 
@@ -609,3 +611,6 @@ def refusal(spec: ConvSpec, source: np.ndarray, activation: str | None) -> str:
     if not spec.in_channels or not spec.out_channels:
         return "no channels: there is nothing to sum"
     return ""
+
+
+set_copier(partial(copying.copied, pointwise))

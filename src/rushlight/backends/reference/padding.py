@@ -18,6 +18,7 @@ import numpy as np
 from rushlight.core.memory import worded
 from rushlight.rules.rules import Pairs
 from rushlight.runtime.allocation import allocate
+from rushlight.runtime.copying import copy_into
 
 _STEP = {"reflect": -1, "replicate": 0, "circular": 1}
 """From one position of a border to the next, how far what they are copies of moves on."""
@@ -49,12 +50,17 @@ class Stage(NamedTuple):
 @worded
 def pad_constant(shape: tuple[int, ...], pairs: Pairs, value: float, x: np.ndarray) -> np.ndarray:
     """x inside a larger (or smaller) array that is `value` elsewhere."""
-    wide = _filled_like(x, shape, value)
+    wide = _empty_like(x, shape, x.dtype)
     lead = (slice(None),) * (x.ndim - len(pairs))
     sizes = x.shape[x.ndim - len(pairs) :]
     there = [slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(sizes, pairs)]
     here = [slice(max(-lo, 0), n + min(hi, 0)) for n, (lo, hi) in zip(sizes, pairs)]
-    wide[(*lead, *there)] = x[(*lead, *here)]
+    around = [*lead, *[slice(None)] * len(pairs)]
+    for axis, inside in enumerate(there, len(lead)):  # what lies outside along one axis, then inside it along the next
+        for outside in (slice(0, inside.start), slice(max(inside.start, inside.stop), None)):
+            wide[(*around[:axis], outside, *around[axis + 1 :])] = value
+        around[axis] = inside
+    copy_into(wide[(*lead, *there)], x[(*lead, *here)])
     return wide
 
 
@@ -64,7 +70,8 @@ def pad_copies(mode: str, sizes: tuple[int, ...], pairs: Pairs, x: np.ndarray) -
     for stage in _stages(mode, sizes, pairs):
         wide = _empty_like(x, (*x.shape[: x.ndim - len(stage.after)], *stage.after), x.dtype)
         for block in stage.blocks:
-            wide[block.there] = x[block.here]
+            part = wide[block.there]
+            copy_into(part, np.broadcast_to(x[block.here], part.shape))
         x = wide
     return x
 
@@ -157,13 +164,6 @@ def _contiguous_axes(x: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
     if x.ndim > 2 and not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous:
         return np.moveaxis(x, 1, -1), (0, x.ndim - 1, *range(1, x.ndim - 1))
     return x, tuple(range(x.ndim))
-
-
-def _filled_like(x: np.ndarray, shape: tuple[int, ...], value: float) -> np.ndarray:
-    """An array of `value` in x's memory format and dtype."""
-    wide = _empty_like(x, shape, x.dtype)
-    wide[...] = value
-    return wide
 
 
 def _empty_like(x: np.ndarray, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
