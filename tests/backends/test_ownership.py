@@ -206,6 +206,16 @@ def test_cross_entropy(isa, monkeypatch):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_running_sums(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    for shape in (500, 300), (40, 5000), (3, 70, 300):
+        for axis in range(len(shape)):
+            with recording() as ledger:
+                y = compiled.running("sum", axis == 1, axis, np.ones(shape, np.float32))
+                assert ledger.items > 1 and ledger.covers(y)
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_any_layer(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
     seed = int(os.environ.get("RUSHLIGHT_SEED", int.from_bytes(os.urandom(4), "little")))

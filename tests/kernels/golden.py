@@ -21,6 +21,7 @@ from rushlight.backends.cpu.cross_entropy_call import LossCall, LossGradCall
 from rushlight.backends.cpu.draws import Draws
 from rushlight.backends.cpu.pointwise_call import PointwiseCall
 from rushlight.backends.cpu.reduction_call import ReductionCall
+from rushlight.backends.cpu.running_call import RunningCall
 from rushlight.backends.protocol import Task, layout_of
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, f16, f32, f64, i8, i16, i32, i64
@@ -116,10 +117,11 @@ def _sum_and_pool() -> None:
 
 
 def _softmax() -> None:
-    """Of lines of neighbours, and of columns."""
+    """Of lines of neighbours, and of columns; running sums and cross entropy of these, too."""
     for kind in (np.float32, np.float64, np.float16):
         for log, gradient, axis in itertools.product((False, True), (False, True), (0, 1)):
             cpu._softmax(log, gradient, axis, np.empty((40, 40), kind))
+            RunningCall(("sum", "prod")[log], gradient, axis, np.empty((40, 40), kind), Target.host())
         for shape, soft, smoothing in itertools.product(((40, 40), (4, 40, 40)), (False, True), (0.0, 0.1)):
             x = np.empty(shape, kind)
             LossCall(True, smoothing, -100, x, soft, x[0], Target.host())

@@ -653,33 +653,42 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Ten
     """The running sum along an axis."""
     input = _widened(input, dtype)
     at = check_dim(dim, memory(input).ndim)
-    result = wrap_unordered(_running(np.cumsum, input._array, at))
+    result = wrap_unordered(_summed_up(elements(input), at))
     record(CUMSUM, (at,), result, (input,))
     return result
 
 
-def _running(function: Callable, array: np.ndarray, at: int) -> np.ndarray:
+def _running(function: Callable, kind: str, array: np.ndarray, at: int) -> np.ndarray:
     if array.ndim == 0:
         return array.copy()
+    found = reducing.by_engine("running", (kind, False, at), array)
+    if found is not None:
+        return found
     if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
         return quiet(quiet(function, array.astype(np.float32), axis=at).astype, array.dtype)
     return quiet(function, array, axis=at, dtype=array.dtype)
 
 
+_summed_up, _multiplied_up = partial(_running, np.cumsum, "sum"), partial(_running, np.cumprod, "prod")
+
+
 def _cumsum_rule(dim: int, needs: Needs, grad: Tensor) -> Gradients:
+    array = memory(grad)
+    if not mode.enabled and array.ndim:
+        found = reducing.by_engine("running", ("sum", True, dim), elements(grad))
+        if found is not None:
+            return (wrap_unordered(found),)
     return (cumsum(grad.flip(dim), dim).flip(dim) if memory(grad).ndim else grad,)
 
 
-CUMSUM = define(
-    "cumsum", "CumsumBackward0", derivative=_cumsum_rule, results=as_first, lowering=partial(_running, np.cumsum)
-)
+CUMSUM = define("cumsum", "CumsumBackward0", derivative=_cumsum_rule, results=as_first, lowering=_summed_up)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The running product along an axis."""
     input = _widened(input, dtype)
     at = check_dim(dim, memory(input).ndim)
-    result = wrap_unordered(_running(np.cumprod, input._array, at))
+    result = wrap_unordered(_multiplied_up(elements(input), at))
     record(CUMPROD, (at,), result, (input,), (input,))
     return result
 
@@ -702,9 +711,7 @@ def _cumprod_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradie
     return (stack(slopes, dim),) if slopes else (grad,)
 
 
-CUMPROD = define(
-    "cumprod", "CumprodBackward0", derivative=_cumprod_rule, results=as_first, lowering=partial(_running, np.cumprod)
-)
+CUMPROD = define("cumprod", "CumprodBackward0", derivative=_cumprod_rule, results=as_first, lowering=_multiplied_up)
 
 
 # -- norms

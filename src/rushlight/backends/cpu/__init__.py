@@ -45,7 +45,7 @@ __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "cross_entropy",
     "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name",
     "norm", "norm_apply", "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "positions",
-    "prepare", "reduction", "softmax", "softmax_grad", "unfold", "wgrad",
+    "prepare", "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -189,6 +189,15 @@ def _softmax(log: bool, gradient: bool, axis: int, x: np.ndarray) -> Callable:
     if call is None:
         call = _remember(key, lambda: _class("softmax_call.SoftmaxCall")(log, gradient, axis, x, Target.host()))
     return call
+
+
+def running(kind: str, backwards: bool, axis: int, x: np.ndarray) -> np.ndarray:
+    """The running "sum" or "prod" along an axis, from its first entry or its last; Refusal for what is not compiled."""
+    key = ("running", kind, backwards, axis, x.shape, x.strides, x.dtype)
+    call = _calls.get(key)
+    if call is None:
+        call = _remember(key, lambda: _class("running_call.RunningCall")(kind, backwards, axis, x, Target.host()))
+    return call(x)
 
 
 def cross_entropy(

@@ -6,15 +6,13 @@ factor for each class, or None. Out: a loss in float64 for each position, its we
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from ... import runtime
-from ...core.dtypes import CODES
 from ...kernels.cross_entropy import Form, cross_entropy_params, emit_cross_entropy
-from ...language.ir import BY_NAME, Module
+from ...language.ir import Module
 from ...plan.target import Target
 from ...runtime import native_call
 from ...runtime.memory import empty_small
@@ -22,59 +20,36 @@ from ..array import order_of
 from ..protocol import Refusal
 from .direct import Direct, emit_entries
 from .kernels import kernel
+from .lines import Lines
 from .pointwise_call import FEW
-from .softmax_call import BLOCK, COLUMNS, lines_of
 
 _DOUBLE, _INTEGER = np.dtype(np.float64), np.dtype(np.int64)
 
 
-class _Lines:
+class _Lines(Lines):
     """What losses and gradients share: types, sizes, how arrays lie."""
 
     def __init__(self, gradient: bool, kept: bool, smoothing: float, ignore: int, x: np.ndarray, soft: bool,
         weight: np.ndarray | None, step: int, target: Target) -> None:  # fmt: skip
-        code = CODES.get(x.dtype.name)
-        if code not in ("f32", "f64", "f16", "bf16") or not x.dtype.isnative:
-            raise Refusal(f"no cross entropy of {x.dtype} is compiled")
-        if not x.size or x.ndim < 2:
-            raise Refusal("there are no numbers, or no batch")
+        if x.ndim < 2:
+            raise Refusal("there is no batch")
         order = order_of(x.strides)
         if [axis for axis in order if axis != 1] != [0, *range(2, x.ndim)]:  # positions in another order than targets'
             order = list(range(x.ndim))
-        self.soft, self.dtype, self.shape = soft, x.dtype, tuple([x.shape[at] for at in order])
-        self.back = None if order == sorted(order) else np.argsort(order).tolist()
-        self.strides = self.empty(self.shape).strides
-        outers, n, inner = lines_of(self.shape, order.index(1))
-        self.lines = outers * inner
-        form = Form(BY_NAME[code], gradient, inner == 1, soft, weight is not None, smoothing > 0, kept)
-        group, span = max(1, BLOCK // n), COLUMNS * max(1, BLOCK // (COLUMNS * n))
-        chunks = 1 if form.neighbours else -(-inner // span)
-        items = -(-outers // group) if form.neighbours else outers * chunks
-        params = cross_entropy_params(form)
-        self.form = form
-        words = params.pack(
-            **dict.fromkeys([name for name, type in params.types.items() if type.kind == "p"]), mode=0, items=items,
-            outers=outers, n=n, inner=inner, group=group, span=span, chunks=chunks, ignore=ignore, step=step,
-            smoothing=smoothing,
+        super().__init__(x, 1, "cross entropy", order=order)
+        self.soft = soft
+        self.form = form = Form(
+            self.stored, gradient, self.neighbours, soft, weight is not None, smoothing > 0, kept
         )  # fmt: skip
-        self.count = np.full(1, n, _DOUBLE)
+        params = cross_entropy_params(form)
+        words = params.pack(
+            **dict.fromkeys([name for name, type in params.types.items() if type.kind == "p"]), **self.words,
+            ignore=ignore, step=step, smoothing=smoothing,
+        )  # fmt: skip
+        self.count = np.full(1, self.n, _DOUBLE)
         entry = kernel(target, "cross entropy", _emit, form, native_call.available())
-        self.run = Direct(entry, words, x.size * 4 < FEW or items == 1)
+        self.run = Direct(entry, words, x.size * 4 < FEW or self.items == 1)
         self.none = np.empty(1, x.dtype)  # where an array is left out
-
-    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Memory for an array like x."""
-        allocate = empty_small if self.dtype.itemsize * prod(shape) <= 4096 else runtime.empty
-        array = allocate(shape, self.dtype)
-        return array if self.back is None else array.transpose(self.back)
-
-    def arranged(self, a: np.ndarray) -> np.ndarray:
-        """The numbers as results lie."""
-        if a.strides == self.strides and a.dtype == self.dtype:
-            return a
-        copy = self.empty(self.shape)
-        copy[...] = a
-        return copy
 
     def given(self, target: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Targets and factors as kernels read them."""
@@ -96,10 +71,11 @@ class LossCall(_Lines):
         self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """IndexError, with the class as its argument, where one is not there."""
-        y = self.empty(self.shape) if self.form.kept else self.none
-        allocate = empty_small if self.lines <= 512 else runtime.empty
-        losses = allocate((self.lines,), _DOUBLE)
-        weights = losses if self.soft else allocate((self.lines,), _DOUBLE)
+        y = self.empty() if self.form.kept else self.none
+        lines = self.outers * self.inner
+        allocate = empty_small if lines <= 512 else runtime.empty
+        losses = allocate((lines,), _DOUBLE)
+        weights = losses if self.soft else allocate((lines,), _DOUBLE)
         wrong = np.zeros(2, _INTEGER)
         target, factors = self.given(target, weight)
         self.run(self.arranged(x), target, factors, y, losses, weights, wrong)
@@ -118,7 +94,7 @@ class LossGradCall(_Lines):
     def __call__(
         self, y: np.ndarray, target: np.ndarray, weight: np.ndarray | None, factors: np.ndarray
     ) -> np.ndarray:  # fmt: skip
-        out = self.empty(self.shape)
+        out = self.empty()
         target, given = self.given(target, weight)
         whole = self.count if weight is None else given.astype(_DOUBLE).sum(keepdims=True)
         self.run(out, self.arranged(y), target, given, whole, factors)
