@@ -88,6 +88,8 @@ def all(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None, keepdim: 
     """Whether every element is true (not 0)."""
 def allclose(input: _Tensor, other: _Tensor, rtol: _b.float = 1e-05, atol: _b.float = 1e-08, equal_nan: _b.bool = False) -> _b.bool:
     """Whether all elements are close, as `isclose` says."""
+def alpha_dropout(input: _Tensor, p: _b.float = 0.5, training: _b.bool = False, inplace: _b.bool = False) -> _Tensor:
+    """Set each number to SELU's limit −1.7581 with probability p, and scale and shift all so that mean 0 and variance 1"""
 def amax(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = ..., keepdim: _b.bool = False, *, out: _Tensor | None = None) -> _Tensor:
     """The largest elements along axes; equal ones share the gradient."""
 def amin(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = ..., keepdim: _b.bool = False, *, out: _Tensor | None = None) -> _Tensor:
@@ -135,6 +137,8 @@ def baddbmm(input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: _b.float 
 def bernoulli(input: _Tensor, p: _b.float | None = None, *, generator: _Generator | None = None, out: _Tensor | None = None) -> _Tensor:
     """Ones and zeros: one with the probability that `input` says for each element, or with `p` for all."""
 bfloat16: _dtype
+def bilinear(x1: _Tensor, x2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
+    """Σ x1[i]·weight[o, i, j]·x2[j] + bias[o]: x1 (…, in1), x2 (…, in2), weight (out, in1, in2), bias (out) → (…, out)."""
 def bincount(input: _Tensor, weights: _Tensor | None = None, minlength: _b.int = 0) -> _Tensor:
     """How often each integer from 0 on occurs, or the sum of its weights."""
 def bitwise_and(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
@@ -161,6 +165,10 @@ def cat(tensors: _Sequence[_Tensor], dim: _b.int = 0, *, out: _Tensor | None = N
 cdouble: _dtype
 def ceil(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """Each element rounded up."""
+def celu(input: _Tensor, alpha: _b.float = 1.0, inplace: _b.bool = False) -> _Tensor:
+    """x where it is positive, alpha·(e^(x / alpha) − 1) elsewhere: an elu with a slope without jumps (Barron 2017)."""
+def celu_(input: _Tensor, alpha: _b.float = 1.0) -> _Tensor:
+    """`celu`, written over the input."""
 cfloat: _dtype
 chalf: _dtype
 channels_last: _MemoryFormat
@@ -203,6 +211,8 @@ def cos(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The cosine of each element (radians)."""
 def cosh(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The hyperbolic cosine."""
+def cosine_similarity(x1: _Tensor, x2: _Tensor, dim: _b.int = 1, eps: _b.float = 1e-08) -> _Tensor:
+    """x1·x2 / (max(‖x1‖, eps)·max(‖x2‖, eps)) along an axis."""
 def count_nonzero(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None) -> _Tensor:
     """How many elements are not 0."""
 def cumprod(input: _Tensor, dim: _b.int, *, dtype: _dtypes.dtype | None = None, out: _Tensor | None = None) -> _Tensor:
@@ -221,6 +231,8 @@ def divide(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.flo
 def dot(input: _Tensor, tensor: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The inner product of two vectors."""
 double: _dtype
+def dropout(input: _Tensor, p: _b.float = 0.5, training: _b.bool = True, inplace: _b.bool = False) -> _Tensor:
+    """Set each number to zero with probability p; ValueError where p is outside [0, 1]."""
 e: _b.float
 def einsum(equation: _b.str, *operands: _Tensor) -> _Tensor:
     """Einstein's summation, as `einsum("ik,kj->ij", a, b)`; differentiable."""
@@ -248,6 +260,8 @@ def expm1(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """exp(x) - 1, exact near 0."""
 def eye(n: _b.int, m: _b.int | None = None, *, dtype: _dtypes.dtype | None = None, out: _Tensor | None = None, **options: _Unpack[_Options]) -> _Tensor:
     """A matrix with ones on its diagonal."""
+def feature_alpha_dropout(input: _Tensor, p: _b.float = 0.5, training: _b.bool = False, inplace: _b.bool = False) -> _Tensor:
+    """`alpha_dropout` of whole channels (axis 1)."""
 def flatten(input: _Tensor, start_dim: _b.int = 0, end_dim: _b.int = -1) -> _Tensor:
     """Axes `start_dim` to `end_dim` as one."""
 def flip(input: _Tensor, *axes: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> _Tensor:
@@ -301,6 +315,8 @@ def greater_equal(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor |
 def gt(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are greater."""
 half: _dtype
+def hardshrink(input: _Tensor, lambd: _b.float = 0.5) -> _Tensor:
+    """x, or 0 where it lies between −lambd and lambd."""
 def hstack(tensors: _Sequence[_Tensor], *, out: _Tensor | None = None) -> _Tensor:
     """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
 def index_add(input: _Tensor, dim: _b.int, index: _Tensor, source: _Tensor, *, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:
@@ -476,6 +492,10 @@ def outer(input: _Tensor, vec2: _Tensor, *, out: _Tensor | None = None) -> _Tens
     """The outer product of two vectors."""
 def output_shape(layer: _Callable, *input_shapes: _b.tuple[_b.int, ...], **arguments: _b.object) -> _Size | _b.tuple:
     """The shape of `layer(input, …)` for inputs of these shapes; a tuple of shapes where it gives several."""
+def pairwise_distance(x1: _Tensor, x2: _Tensor, p: _b.float = 2.0, eps: _b.float = 1e-06, keepdim: _b.bool = False) -> _Tensor:
+    """‖x1 − x2 + eps‖ₚ along the last axis."""
+def pdist(input: _Tensor, p: _b.float = 2) -> _Tensor:
+    """‖xᵢ − xⱼ‖ₚ of every pair of rows i < j."""
 def permute(input: _Tensor, *order: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> _Tensor:
     """The axes in another order."""
 pi: _b.float
@@ -483,6 +503,8 @@ def positive(input: _Tensor) -> _Tensor:
     """The tensor itself."""
 def pow(input: _Tensor | _b.float | _b.int | _b.bool, exponent: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError."""
+def prelu(input: _Tensor, weight: _Tensor) -> _Tensor:
+    """x where it is positive, weight·x elsewhere; one weight, or one a channel (axis 1)."""
 preserve_format: _MemoryFormat
 def prod(input: _Tensor, dim: _b.int | None = None, keepdim: _b.bool = False, *, dtype: _dtypes.dtype | None = None, out: _Tensor | None = None) -> _Tensor:
     """The product over all axes, or one."""
@@ -524,6 +546,10 @@ def roll(input: _Tensor, shifts: _b.int | _Sequence[_b.int], dims: _b.int | _Seq
     """The entries moved along axes, those that leave coming back at the other end."""
 def round(input: _Tensor, *, decimals: _b.int = 0, out: _Tensor | None = None) -> _Tensor:
     """Each element rounded to `decimals` places, halves to even."""
+def rrelu(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.3333333333333333, training: _b.bool = False, inplace: _b.bool = False) -> _Tensor:
+    """x where it is positive, slope·x elsewhere: in training a slope between lower and upper drawn for each number."""
+def rrelu_(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.3333333333333333, training: _b.bool = False) -> _Tensor:
+    """`rrelu`, written over the input."""
 def rsqrt(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """1 / sqrt(x)."""
 def rsub(input: _Tensor, other: _Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Tensor:
@@ -542,6 +568,10 @@ def seed() -> _b.int:
     """Start the default generator from a seed that the operating system gives, and return it."""
 def select(input: _Tensor, dim: _b.int, index: _b.int) -> _Tensor:
     """One entry of an axis, as a view without that axis."""
+def selu(input: _Tensor, inplace: _b.bool = False) -> _Tensor:
+    """elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+def selu_(input: _Tensor) -> _Tensor:
+    """`selu`, written over the input."""
 def set_debug(what: _b.str | _Callable[[_b.str, _b.str, _b.str], None] | None, kinds: _b.str = 'plan,ir,asm') -> None:
     """Show plans, IR or assembly from now on."""
 def set_default_device(device: _b.str | _device | None) -> None:
@@ -616,6 +646,10 @@ def tensor_split(input: _Tensor, indices_or_sections: _b.int | _Sequence[_b.int]
     """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
 def tensordot(a: _Tensor, b: _Tensor, dims: _b.int | _Sequence[_Sequence[_b.int]] = 2, *, out: _Tensor | None = None) -> _Tensor:
     """The product summed over pairs of axes: the last `dims` of `a` with the first of `b`, or two lists."""
+def threshold(input: _Tensor, threshold: _b.float, value: _b.float, inplace: _b.bool = False) -> _Tensor:
+    """x where it is above the threshold, the value elsewhere."""
+def threshold_(input: _Tensor, threshold: _b.float, value: _b.float) -> _Tensor:
+    """`threshold`, written over the input."""
 def tile(input: _Tensor, *counts: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> _Tensor:
     """As `repeat`; missing leading counts are 1."""
 def to_dlpack(tensor: _Tensor) -> _b.object:

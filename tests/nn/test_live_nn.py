@@ -29,7 +29,7 @@ def _derivatives(library, text, arrays, constants):
     inputs = {name: library.tensor(array).requires_grad_() for name, array in arrays.items()}
     given = {name: library.tensor(array) for name, array in constants.items()}
     library.manual_seed(1)
-    value = eval(text, {"F": library.nn.functional, **inputs, **given})
+    value = eval(text, {"F": library.nn.functional, "torch": library, **inputs, **given})
     leaves = list(inputs.values())
     factor = library.tensor(np.cos(np.arange(value.numel())).reshape(tuple(value.shape)))
     first = library.autograd.grad((value * factor).sum(), leaves, create_graph=True, allow_unused=True)

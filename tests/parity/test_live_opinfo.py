@@ -36,6 +36,13 @@ KNOWN = [
     ),
     (r"nn\.functional\.(layer|batch|group)_norm|native.*", "bfloat16", ".*gradient", "differences of a rounding each"),
     (r"nn\.functional\.normalize", "bfloat16", ".*gradient", "differences of a rounding each"),
+    (
+        r"nn\.functional\.(.*_(embedding|margin|nll)_loss|pairwise_distance)|(nn\.functional\.)?cosine_similarity",
+        "bfloat16",
+        ".*, not",
+        "computed in float32 and rounded once, where PyTorch rounds every step",
+    ),
+    (r"nn\.functional\.triplet_.*_distance_loss", ".*", ".*raises TypeError", "the distance is a module of PyTorch"),
     (r"nn\.functional\.(hardtanh|relu6)", "bfloat16", ".*float32, not", "activations of halves"),
 ]
 

@@ -98,7 +98,9 @@ ACTIVATIONS = {
     for name, options in {
         "relu": {}, "hardtanh": {}, "relu6": {"inplace": True}, "leaky_relu": {"negative_slope": 0.2}, "elu": {},
         "selu": {"inplace": True}, "gelu": {}, "silu": {}, "mish": {}, "softplus": {"beta": 2}, "hardsigmoid": {},
-        "hardswish": {}, "logsigmoid": {}, "softsign": {}, "tanhshrink": {},
+        "celu": {"alpha": 0.5}, "hardshrink": {}, "softsign": {}, "tanhshrink": {},
+        "softshrink": {"lambd": 0.3}, "threshold": {"threshold": 0.2, "value": 5},
+        "hardswish": {}, "logsigmoid": {},
     }.items()
 }  # fmt: skip
 ACTIVATIONS["gelu_tanh"] = (lambda t, x: F.gelu(x, approximate="tanh"), (3, 5))

@@ -9,10 +9,12 @@ Tensors come in and go out; a layer holds its arguments and parameters and hands
 from rushlight.core import absent as _absent
 from rushlight.nn import functional, init, utils
 from rushlight.nn.activation import (
+    CELU,
     ELU,
     GELU,
     GLU,
     SELU,
+    Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
@@ -23,15 +25,18 @@ from rushlight.nn.activation import (
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
     Softmax,
     Softmax2d,
     Softmin,
     Softplus,
+    Softshrink,
     Softsign,
     Tanh,
     Tanhshrink,
+    Threshold,
 )
 from rushlight.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from rushlight.nn.conv import (
@@ -48,9 +53,28 @@ from rushlight.nn.conv import (
     LazyConvTranspose2d,
     LazyConvTranspose3d,
 )
-from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
+from rushlight.nn.distance import (
+    CosineSimilarity,
+    PairwiseDistance,
+)
+from rushlight.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from rushlight.nn.lazy import LazyModuleMixin
-from rushlight.nn.linear import LazyLinear, Linear
+from rushlight.nn.likelihood import (
+    GaussianNLLLoss,
+    PoissonNLLLoss,
+)
+from rushlight.nn.linear import (
+    Bilinear,
+    LazyLinear,
+    Linear,
+)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -60,7 +84,19 @@ from rushlight.nn.loss import (
     L1Loss,
     MSELoss,
     NLLLoss,
+    NLLLoss2d,
     SmoothL1Loss,
+)
+from rushlight.nn.margin import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from rushlight.nn.module import Module
 from rushlight.nn.norm import (
@@ -75,7 +111,11 @@ from rushlight.nn.norm import (
     LazyBatchNorm1d,
     LazyBatchNorm2d,
     LazyBatchNorm3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
     RMSNorm,
+    SyncBatchNorm,
 )
 from rushlight.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from rushlight.nn.pooling import (

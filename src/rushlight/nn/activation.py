@@ -6,6 +6,7 @@ from typing import Any
 
 from rushlight.core.dtypes import dtype as DType
 from rushlight.nn import functional_activation as A
+from rushlight.nn.functional_random import rrelu
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor.core import Tensor
@@ -133,6 +134,75 @@ class ELU(Module):
     def extra_repr(self) -> str:
         """The alpha."""
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
+
+
+class CELU(ELU):
+    """x where it is positive, alpha·(e^(x / alpha) − 1) elsewhere."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """celu(x)."""
+        return A.celu(input, self.alpha, self.inplace)
+
+
+class Threshold(Module):
+    """x where it is above the threshold, the value elsewhere."""
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.value = value
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """threshold(x)."""
+        return A.threshold(input, self.threshold, self.value, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The two numbers."""
+        return f"threshold={self.threshold}, value={self.value}" + (", inplace=True" if self.inplace else "")
+
+
+class Hardshrink(Module):
+    """x, or 0 where it lies between −lambd and lambd."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        """hardshrink(x)."""
+        return A.hardshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        """The bound."""
+        return f"{self.lambd}"
+
+
+class Softshrink(Hardshrink):
+    """x nearer to 0 by lambd, 0 where that passes it."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """softshrink(x)."""
+        return A.softshrink(input, self.lambd)
+
+
+class RReLU(Module):
+    """x where it is positive, slope·x elsewhere: in training a slope between lower and upper drawn for each number,
+    in evaluation their mean."""
+
+    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """rrelu(x)."""
+        return rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The ends of the slopes."""
+        return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
 
 
 class Hardtanh(Module):

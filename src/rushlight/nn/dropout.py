@@ -56,3 +56,19 @@ class Dropout3d(_DropoutNd):
     """Sets whole channels of (batch, channels, D, H, W) or (channels, D, H, W) to zero with probability p."""
 
     _function = staticmethod(D.dropout3d)
+
+
+class AlphaDropout(_DropoutNd):
+    """Sets each number to SELU's limit with probability p while training, and keeps mean 0 and variance 1."""
+
+    _function = staticmethod(D.alpha_dropout)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """As in PyTorch, never in place."""
+        return self._function(input, self.p, self.training)
+
+
+class FeatureAlphaDropout(AlphaDropout):
+    """`AlphaDropout` of whole channels (axis 1)."""
+
+    _function = staticmethod(D.feature_alpha_dropout)

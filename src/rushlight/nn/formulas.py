@@ -140,6 +140,41 @@ def elu_slope(x: Either, alpha: float, scale: float) -> Either:
     return where(x > 0, scale, exp(where(x > 0, 0.0, x)) * (alpha * scale))
 
 
+def celu(x: Expression, alpha: float) -> Expression:
+    """x, or alpha·(e^(x / alpha) − 1)."""
+    return where(x > 0, x, expression.expm1(where(x > 0, 0.0, x) * (1 / alpha)) * alpha)
+
+
+def celu_slope(x: Either, alpha: float) -> Either:
+    """Its slope."""
+    return where(x > 0, 1.0, exp(where(x > 0, 0.0, x) * (1 / alpha)))
+
+
+def hardshrink(x: Expression, bound: float) -> Expression:
+    """x, or 0 between −bound and bound."""
+    return where((x >= -bound) & (x <= bound), 0.0, x)
+
+
+def hardshrink_slope(x: Either, bound: float) -> Either:
+    """Its slope."""
+    return one_of((x >= -bound) & (x <= bound), 0.0, 1.0, x)
+
+
+def softshrink(x: Expression, bound: float) -> Expression:
+    """x nearer to 0 by the bound, 0 where that passes it."""
+    return where(x > bound, x - bound, where(x < -bound, x + bound, x * 0.0))
+
+
+def threshold(x: Expression, least: float, value: float) -> Expression:
+    """x, or the value where x is not above the least."""
+    return where(x <= least, value, x)
+
+
+def threshold_slope(x: Either, least: float, value: float) -> Either:
+    """Its slope."""
+    return one_of(x <= least, 0.0, 1.0, x)
+
+
 _ROOT_HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 _TANH_GELU, _TANH_GELU_CUBE = math.sqrt(2 / math.pi), 0.044715
 
@@ -240,6 +275,10 @@ ROWS = {
         ("hardtanh", "Hardtanh", hardtanh, hardtanh_slope),
         ("leaky_relu", "LeakyRelu", leaky_relu, leaky_relu_slope),
         ("elu", "Elu", elu, elu_slope),
+        ("celu", "Celu", celu, celu_slope),
+        ("hardshrink", "Hardshrink", hardshrink, hardshrink_slope),
+        ("softshrink", "Softshrink", softshrink, hardshrink_slope),
+        ("threshold", "Threshold", threshold, threshold_slope),
         ("gelu", "Gelu", gelu, gelu_slope),
         ("gelu_tanh", "Gelu", gelu_tanh, gelu_tanh_slope),
         ("silu", "Silu", silu, silu_slope),

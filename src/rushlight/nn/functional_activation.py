@@ -13,10 +13,11 @@ import numpy as np
 
 from rushlight.backends.array import found
 from rushlight.core.dtypes import dtype as DType
+from rushlight.core.dtypes import finfo
 from rushlight.core.errors import message
 from rushlight.nn import formulas
 from rushlight.ops.conv import code
-from rushlight.rules.arguments import unsupported_type
+from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
 from rushlight.runtime.allocation import check_axes
 from rushlight.tensor.arithmetic import rounded_once
 from rushlight.tensor.change import change
@@ -120,6 +121,45 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
     return _activation("elu", "elu_cpu", input, SELU_ALPHA, SELU_SCALE, inplace=inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where it is positive, alpha·(e^(x / alpha) − 1) elsewhere: an elu with a slope without jumps (Barron 2017).
+
+    Raises RuntimeError for an alpha of 0.
+    """
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _activation("celu", "elu_cpu", input, alpha, inplace=inplace)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x, or 0 where it lies between −lambd and lambd."""
+    return _activation("hardshrink", "hardshrink_cpu", input, lambd)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x nearer to 0 by lambd, 0 where that passes it; RuntimeError for a lambd that is negative or not finite.
+
+    >>> import rushlight as torch
+    >>> torch.nn.functional.softshrink(torch.tensor([-2.0, 0.25, 1.0]))
+    tensor([-1.5000,  0.0000,  0.5000])
+    """
+    check_floating("softshrink_cpu", input)
+    largest = finfo(input.dtype).max
+    if not 0 <= lambd <= largest:
+        kind = TYPE_NAMES[code(input)][1]
+        raise RuntimeError(f"lambda must be in range [0, {largest:g}] for input dtype {kind}, but found {lambd:g}")
+    return _activation("softshrink", "softshrink_cpu", input, lambd)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where it is above the threshold, the value elsewhere."""
+    if isinstance(input, Tensor) and not input.dtype.is_floating_point:
+        whole = partial(formulas.activation, formulas.ROWS["threshold"])
+        numbers = int(threshold), int(value)
+        return change(input, whole, *numbers) if inplace else whole(input, *numbers)
+    return _activation("threshold", "threshold_cpu", input, threshold, value, inplace=inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -248,3 +288,39 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         sentence = "Class values must be smaller than num_classes."
         raise RuntimeError(message(sentence, f"one_hot: {classes.max()} with num_classes={num_classes}"))
     return wrap((classes[..., None] == wrap_beside(np.arange(count), tensor)._array).astype(np.int64))
+
+
+# -- written over the input
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`celu`, written over the input."""
+    return celu(input, alpha, inplace=True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu`, written over the input."""
+    return elu(input, alpha, inplace=True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh`, written over the input."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`leaky_relu`, written over the input."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """`selu`, written over the input."""
+    return selu(input, inplace=True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`threshold`, written over the input."""
+    return _threshold(input, threshold, value, inplace=True)
+
+
+_threshold = threshold  # which `threshold_` has an argument of the name of

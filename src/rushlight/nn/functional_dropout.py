@@ -6,13 +6,17 @@ PyTorch draws them.
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 
 from rushlight.core.dtypes import dtype
 from rushlight.random.fill import fill_bernoulli
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty_like, ones
+
+_SELU_LIMIT = 1.7580993408473766  # SELU's scale times its alpha: what it comes to at −∞, negated
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -23,7 +27,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     [0.0, 2.0]
     """
     check_probability(p)
-    return _dropped(input, empty_like(input.detach()), p, training, inplace)
+    return _dropped(input, lambda: empty_like(input.detach()), p, training, inplace)
 
 
 def check_probability(p: float) -> None:
@@ -72,6 +76,32 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _drop_channels(input, p, training, inplace, batched=input.dim() == 5)
 
 
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """Set each number to SELU's limit −1.7581 with probability p, and scale and shift all so that mean 0 and variance 1
+    stay (Klambauer et al. 2017); ValueError where p is outside [0, 1]."""
+    check_probability(p)
+    return _alpha_dropped(input, lambda: empty_like(input.detach()), p, training, inplace)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """`alpha_dropout` of whole channels (axis 1)."""
+    check_probability(p)
+    return _alpha_dropped(input, lambda: _channel_noise(input, 2), p, training, inplace)
+
+
+def _alpha_dropped(input: Tensor, memory: Callable[[], Tensor], p: float, training: bool, inplace: bool) -> Tensor:
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0.0) if inplace else input * 0.0
+    noise = memory()
+    fill_bernoulli(noise._array, 1 - p)
+    scale = 1 / math.sqrt((_SELU_LIMIT * _SELU_LIMIT * p + 1) * (1 - p))
+    shift = noise.sub(1).mul_(_SELU_LIMIT * scale).add_(_SELU_LIMIT * scale * p)
+    noise.mul_(scale)
+    return input.mul_(noise).add_(shift) if inplace else input * noise + shift
+
+
 def _warn_of_axes(name: str, dim: int, rank: int) -> None:
     warnings.warn(
         f"{name}: Received a {dim}-D input to {name}, which is deprecated and will result in an error in a future "
@@ -84,19 +114,24 @@ def _warn_of_axes(name: str, dim: int, rank: int) -> None:
 
 def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
     lead = 2 if batched else 1
-    if batched and input.dim() < 2:
+    return _dropped(input, lambda: _channel_noise(input, lead), p, training, inplace)
+
+
+def _channel_noise(input: Tensor, lead: int) -> Tensor:
+    """Memory for a number a channel: an entry of the first `lead` axes."""
+    if lead == 2 and input.dim() < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    noise = input.new_empty((*input.shape[:lead], *[1] * (input.dim() - lead)))
-    return _dropped(input, noise, p, training, inplace)
+    return input.detach().new_empty((*input.shape[:lead], *[1] * (input.dim() - lead)))
 
 
-def _dropped(input: Tensor, noise: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
-    """The input times noise that is 0 or 1 / (1 − p); the input itself where nothing is to be dropped."""
+def _dropped(input: Tensor, memory: Callable[[], Tensor], p: float, training: bool, inplace: bool) -> Tensor:
+    """The input times noise that is 0 or 1 / (1 − p), in `memory()`; the input itself where nothing is dropped."""
     if not training or p == 0 or input.numel() == 0:
         return input
     if not input.dtype.is_floating_point:
         kind = input.type().removeprefix("torch.").removesuffix("Tensor")
         raise RuntimeError(f"result type Float can't be cast to the desired output type {kind}")
+    noise = memory()
     if p == 1:
         noise.zero_()
     else:

@@ -48,14 +48,14 @@ def legacy_reduction(size_average: Flag, reduce: Flag, reduction: str) -> str:
     return reduction
 
 
-def _checked_reduction(size_average: Flag, reduce: Flag, reduction: str, *more: str) -> str:
+def checked_reduction(size_average: Flag, reduce: Flag, reduction: str, *more: str) -> str:
     reduction = legacy_reduction(size_average, reduce, reduction)
     if reduction not in ("none", "mean", "sum", *more):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 
 
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
+def reduced(losses: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return losses
     return losses.mean() if reduction == "mean" else losses.sum()
@@ -87,7 +87,7 @@ def cross_entropy(
     >>> torch.nn.functional.cross_entropy(torch.zeros(3, 10), torch.tensor([1, 2, 3]))
     tensor(2.3026)
     """
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     _check_tensors("cross_entropy_loss", input=input, target=target)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
@@ -186,7 +186,7 @@ def nll_loss(
 
     Arguments and errors are those of `cross_entropy` with class numbers.
     """
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     _check_tensors("nll_loss_nd", input=input, target=target)
     _check_class_shapes(input, target)
     if weight is not None:
@@ -296,9 +296,9 @@ def _check_weight(input: Tensor, weight: Tensor | None) -> None:
 def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     """Losses times weights, reduced; the mean is over the weights."""
     if weight is None:
-        return _reduced(losses, reduction)
+        return reduced(losses, reduction)
     losses = losses * weight
-    return losses.sum() / weight.sum() if reduction == "mean" else _reduced(losses, reduction)
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
 def mse_loss(
@@ -315,7 +315,7 @@ def mse_loss(
     >>> torch.nn.functional.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     _check_tensors("mse_loss", input=input, target=target)
     _warn_of_sizes(input, target)
     _check_weight(input, weight)
@@ -337,7 +337,7 @@ def l1_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """|input − target|."""
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     _warn_of_sizes(input, target)
     _check_weight(input, weight)
     return _weighted((input - target).abs(), weight, reduction)
@@ -352,27 +352,27 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Tensor:
     """d² / (2·beta) where |d| < beta, |d| − beta / 2 elsewhere, d = input − target."""
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _warn_of_sizes(input, target)
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     losses = rounded_once(lambda input, target: _huber(input - target, beta) / beta, input, target)
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
     """d² / 2 where |d| < delta, delta·(|d| − delta / 2) elsewhere, d = input − target."""
-    reduction = _checked_reduction(None, None, reduction)
+    reduction = checked_reduction(None, None, reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _warn_of_sizes(input, target)
     _check_weight(input, weight)
     losses = rounded_once(lambda input, target: _huber(input - target, delta), input, target)
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
@@ -392,7 +392,7 @@ def binary_cross_entropy(
     reduction: str = "mean",
 ) -> Tensor:
     """−(target·ln(input) + (1 − target)·ln(1 − input)), the logarithms no less than −100."""
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
@@ -419,12 +419,12 @@ def binary_cross_entropy_with_logits(
     pos_weight: Tensor | None = None,
 ) -> Tensor:
     """The binary cross-entropy of sigmoid(input), computed without overflow; pos_weight scales target = 1."""
-    reduction = _checked_reduction(size_average, reduce, reduction)
+    reduction = checked_reduction(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     factor = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     losses = (1 - target) * input - logsigmoid(input) * factor
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 def kl_div(
@@ -439,7 +439,7 @@ def kl_div(
 
     reduction="batchmean" divides the sum by the first axis alone, which is the divergence.
     """
-    reduction = _checked_reduction(size_average, reduce, reduction, "batchmean")
+    reduction = checked_reduction(size_average, reduce, reduction, "batchmean")
     if reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
@@ -454,4 +454,4 @@ def kl_div(
         losses = target * logs - target * input
     if reduction == "batchmean":
         return losses.sum() / input.shape[0]
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)

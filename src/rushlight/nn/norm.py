@@ -217,6 +217,54 @@ class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
     cls_to_become = BatchNorm3d
 
 
+class SyncBatchNorm(_BatchNorm):
+    """Batch norm over all processes of a group; there is one process here, so it is the batch norm of any rank.
+
+    Shapes: (N, C, …) → the same. Raises ValueError for fewer than two axes, for no channels.
+
+    >>> import rushlight as torch
+    >>> torch.nn.SyncBatchNorm(3)(torch.rand(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_dims(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+        if input.shape[1] == 0:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with a SyncBatchNorm, of the same parameters, in place of each batch norm."""
+        result = module
+        if isinstance(module, _BatchNorm):
+            numbers = module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
+            result = cls(*numbers, process_group, bias=module.bias is not None)
+            result.weight, result.bias = module.weight, module.bias
+            result.running_mean, result.running_var = module.running_mean, module.running_var
+            result.num_batches_tracked = module.num_batches_tracked
+            result.training = module.training
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
+
+
 class _InstanceNorm(_RunningNorm):
     def __init__(
         self,
@@ -265,6 +313,21 @@ class InstanceNorm3d(_InstanceNorm):
     """Normalises each channel of each sample of (batch, channels, D, H, W) or (channels, D, H, W)."""
 
     _dims = (4, 5)
+
+
+class LazyInstanceNorm1d(_LazyBatchNorm, InstanceNorm1d):
+    __doc__ = _LAZY_DOC.format(name="InstanceNorm1d")
+    cls_to_become = InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyBatchNorm, InstanceNorm2d):
+    __doc__ = _LAZY_DOC.format(name="InstanceNorm2d")
+    cls_to_become = InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyBatchNorm, InstanceNorm3d):
+    __doc__ = _LAZY_DOC.format(name="InstanceNorm3d")
+    cls_to_become = InstanceNorm3d
 
 
 class LayerNorm(_ScaledNorm):
