@@ -246,9 +246,9 @@ def equal(input: _Tensor, other: _Tensor) -> _b.bool:
     """Whether two tensors have one shape and the same elements."""
 def erf(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The error function of each element."""
-def erfc(input: _Tensor) -> _Tensor:
+def erfc(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """1 - erf(x), exact where erf is near 1."""
-def erfinv(input: _Tensor) -> _Tensor:
+def erfinv(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The inverse of the error function: infinite at ±1, NaN beyond."""
 def exp(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """e to the power of each element."""

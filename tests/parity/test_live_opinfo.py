@@ -35,6 +35,7 @@ KNOWN = [
         "a number that the dtype does not hold is refused, as in tensor()",
     ),
     (r"nn\.functional\.(layer|batch|group)_norm|native.*", "bfloat16", ".*gradient", "differences of a rounding each"),
+    (r"nn\.functional\.scaled_dot.*", "float32", ".* at ", "exponentials of scores near 100, each rounded otherwise"),
     (r"nn\.functional\.normalize", "bfloat16", ".*gradient", "differences of a rounding each"),
     (
         r"nn\.functional\.(.*_(embedding|margin|nll)_loss|pairwise_distance)|(nn\.functional\.)?cosine_similarity",

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.live
 
 # What each function is called with; x, y and z are matrices of floats, i of integers, m a mask, v a vector.
 _CALLS = {
-    "x": "abs absolute acos argmax argmin asin atan ceil cos cosh erf exp exp2 expm1 floor frac isneginf "
+    "x": "abs absolute acos argmax argmin asin atan ceil cos cosh erf erfc erfinv exp exp2 expm1 floor frac isneginf "
     "isposinf log log10 log1p log2 nan_to_num neg negative reciprocal round rsqrt sigmoid sign sin sinh sqrt square "
     "tan tanh trunc nonzero all any max min sort aminmax mean logical_not norm tril triu diag",
     "x, 0": "all amax amin any argmax argmin cumprod cumsum log_softmax logsumexp max mean median min nansum prod "

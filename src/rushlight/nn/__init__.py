@@ -38,6 +38,7 @@ from rushlight.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from rushlight.nn.attention import MultiheadAttention
 from rushlight.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from rushlight.nn.conv import (
     Conv1d,

@@ -1,6 +1,7 @@
 # Written by tools/make_stubs.py: change the source, or tools/overloads.pyi, and run it again.
 
 from rushlight.nn import activation as activation
+from rushlight.nn import attention as attention
 from rushlight.nn import containers as containers
 from rushlight.nn import conv as conv
 from rushlight.nn import distance as distance
@@ -8,6 +9,7 @@ from rushlight.nn import dropout as dropout
 from rushlight.nn import formulas as formulas
 from rushlight.nn import functional as functional
 from rushlight.nn import functional_activation as functional_activation
+from rushlight.nn import functional_attention as functional_attention
 from rushlight.nn import functional_distance as functional_distance
 from rushlight.nn import functional_dropout as functional_dropout
 from rushlight.nn import functional_likelihood as functional_likelihood
@@ -60,6 +62,7 @@ from rushlight.nn.activation import Softsign as Softsign
 from rushlight.nn.activation import Tanh as Tanh
 from rushlight.nn.activation import Tanhshrink as Tanhshrink
 from rushlight.nn.activation import Threshold as Threshold
+from rushlight.nn.attention import MultiheadAttention as MultiheadAttention
 from rushlight.nn.containers import ModuleDict as ModuleDict
 from rushlight.nn.containers import ModuleList as ModuleList
 from rushlight.nn.containers import ParameterDict as ParameterDict

@@ -44,6 +44,7 @@ from rushlight.nn.functional_activation import (
     threshold,
     threshold_,
 )
+from rushlight.nn.functional_attention import multi_head_attention_forward, scaled_dot_product_attention
 from rushlight.nn.functional_distance import (
     cosine_similarity,
     pairwise_distance,
@@ -156,6 +157,7 @@ __all__ = [
     "max_pool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
@@ -173,6 +175,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",

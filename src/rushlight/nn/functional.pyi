@@ -76,6 +76,10 @@ def threshold(input: _Tensor, threshold: _b.float, value: _b.float, inplace: _b.
     """x where it is above the threshold, the value elsewhere."""
 def threshold_(input: _Tensor, threshold: _b.float, value: _b.float) -> _Tensor:
     """`threshold`, written over the input."""
+def multi_head_attention_forward(query: _Tensor, key: _Tensor, value: _Tensor, embed_dim_to_check: _b.int, num_heads: _b.int, in_proj_weight: _Tensor | None, in_proj_bias: _Tensor | None, bias_k: _Tensor | None, bias_v: _Tensor | None, add_zero_attn: _b.bool, dropout_p: _b.float, out_proj_weight: _Tensor, out_proj_bias: _Tensor | None, training: _b.bool = True, key_padding_mask: _Tensor | None = None, need_weights: _b.bool = True, attn_mask: _Tensor | None = None, use_separate_proj_weight: _b.bool = False, q_proj_weight: _Tensor | None = None, k_proj_weight: _Tensor | None = None, v_proj_weight: _Tensor | None = None, static_k: _Tensor | None = None, static_v: _Tensor | None = None, average_attn_weights: _b.bool = True, is_causal: _b.bool = False) -> _b.tuple[_Tensor, _Tensor | None]:
+    """`nn.MultiheadAttention` with its parameters as arguments."""
+def scaled_dot_product_attention(query: _Tensor, key: _Tensor, value: _Tensor, attn_mask: _Tensor | None = None, dropout_p: _b.float = 0.0, is_causal: _b.bool = False, scale: _b.float | None = None, enable_gqa: _b.bool = False) -> _Tensor:
+    """softmax(query · keyᵀ · scale + mask) · value (Vaswani et al. 2017)."""
 def cosine_similarity(x1: _Tensor, x2: _Tensor, dim: _b.int = 1, eps: _b.float = 1e-08) -> _Tensor:
     """x1·x2 / (max(‖x1‖, eps)·max(‖x2‖, eps)) along an axis."""
 def pairwise_distance(x1: _Tensor, x2: _Tensor, p: _b.float = 2.0, eps: _b.float = 1e-06, keepdim: _b.bool = False) -> _Tensor:

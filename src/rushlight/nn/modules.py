@@ -14,7 +14,7 @@ from rushlight.core import absent as _absent
 __path__: list[str] = []  # what lies in it is found below
 
 FILES = {
-    "activation": "activation",
+    "activation": "",
     "adaptive": "",
     "batchnorm": "norm",
     "channelshuffle": "",
