@@ -64,6 +64,7 @@ _NAMES = {
     "tensor.parts": (
         "narrow select split chunk tensor_split unbind diagonal cat concat concatenate stack hstack vstack"
     ),
+    "tensor.differences": "diff",
     "tensor.interchange": "from_numpy from_dlpack to_dlpack frombuffer",
     "tensor.kinds": (
         "FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor ShortTensor CharTensor ByteTensor "
@@ -97,6 +98,7 @@ _OF_TENSORS = frozenset(
         "tensor.activation",
         "tensor.arithmetic",
         "tensor.comparison",
+        "tensor.differences",
         "tensor.gathering",
         "tensor.ordering",
         "tensor.parts",

@@ -224,6 +224,8 @@ def diag(input: _Tensor, diagonal: _b.int = 0, *, out: _Tensor | None = None) ->
     """The diagonal of a matrix, or a matrix with this diagonal."""
 def diagonal(input: _Tensor, offset: _b.int = 0, dim1: _b.int = 0, dim2: _b.int = 1) -> _Tensor:
     """The diagonal of two axes, as the last axis of a view."""
+def diff(input: _Tensor, n: _b.int = 1, dim: _b.int = -1, prepend: _Tensor | None = None, append: _Tensor | None = None, *, out: _Tensor | None = None) -> _Tensor:
+    """x[i + 1] − x[i] along an axis, n times over; of bools, whether they differ."""
 def div(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None, out: _Tensor | None = None) -> _Tensor:
     """`input / other`; integers give floats, unless `rounding_mode` is "floor" or "trunc"."""
 def divide(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, rounding_mode: _b.str | None = None, out: _Tensor | None = None) -> _Tensor:

@@ -56,6 +56,7 @@ SAMPLES = {
     "tanh": (lambda t, x: t.tanh(x), (2, 3)),
     "sigmoid": (lambda t, x: t.sigmoid(x), (2, 3)),
     "reciprocal": (lambda t, x: t.reciprocal(x), (2, 3)),
+    "diff": (lambda t, x, y: t.diff(x, 2, 1, prepend=y), (2, 4), (2, 2)),
     "erf": (lambda t, x: t.erf(x), (2, 3)),
     "erfc": (lambda t, x: t.erfc(x), (2, 3)),
     "erfinv": (lambda t, x: t.erfinv(x.tanh() * 0.9), (2, 3)),

@@ -225,6 +225,8 @@ class Tensor(_Value):
         """All windows of `size` entries of one axis, `step` apart, along a new last axis: a view."""
     def diagonal(self, offset: _b.int = 0, dim1: _b.int = 0, dim2: _b.int = 1) -> Tensor:
         """The diagonal of two axes, as the last axis of a view."""
+    def diff(self, n: _b.int = 1, dim: _b.int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+        """x[i + 1] − x[i] along an axis, n times over; of bools, whether they differ."""
     def __getitem__(self, index: _b.object) -> Tensor:
         """The part of the tensor at `index`."""
     def __setitem__(self, index: _b.object, value: Tensor | _b.float) -> None:

@@ -20,6 +20,7 @@ from rushlight.tensor import (
     arithmetic,
     comparison,
     creation,
+    differences,
     drawing,
     gathering,
     gradient,
@@ -101,6 +102,7 @@ METHODS: dict[str, Callable | property] = {
     "unbind": parts.unbind,
     "unfold": parts.unfold,
     "diagonal": parts.diagonal,
+    "diff": differences.diff,
     # -- indexing
     "__getitem__": indexing.get,
     "__setitem__": indexing.put,

@@ -24,8 +24,8 @@ from rushlight.tensor.operands import word
 _NAMES = (
     "abs absolute acos add addcdiv addcmul addmm addmv all amax amin aminmax any arange argmax argmin argsort asin "
     "atan baddbmm bernoulli bitwise_and bitwise_not bitwise_or bitwise_xor bmm cat ceil clamp clamp_max clamp_min "
-    "clip concat concatenate cos cosh cumprod cumsum diag div divide dot empty eq erf erfc erfinv exp exp2 expm1 eye "
-    "float_power floor floor_divide fmod frac full gather ge ger greater greater_equal gt hstack index_add "
+    "clip concat concatenate cos cosh cumprod cumsum diag diff div divide dot empty eq erf erfc erfinv exp exp2 expm1 "
+    "eye float_power floor floor_divide fmod frac full gather ge ger greater greater_equal gt hstack index_add "
     "index_select isin isneginf isposinf le lerp less less_equal linspace log log10 log1p log2 log_softmax "
     "logical_and logical_not logical_or logical_xor logspace logsumexp lt masked_select matmul max maximum mean "
     "median min minimum mm mul multinomial multiply mv nan_to_num nansum ne neg negative nonzero norm normal "
