@@ -32,6 +32,17 @@ def trained(make, steps=3, start=1.0):
         (lambda p: optim.Adam(p, 0.1, eps=0), 1 - 0.3),
         (lambda p: optim.Adam(p, 0.1, eps=0, amsgrad=True), 1 - 0.1 * (1 + 0.999**0.5 * 0 + 2)),
         (lambda p: optim.AdamW(p, 0.1, eps=0, weight_decay=0.5), ((0.95 - 0.1) * 0.95 - 0.1) * 0.95 - 0.1),
+        (lambda p: optim.RMSprop(p, 0.1, alpha=0.75, eps=0), 1 - 0.1 * sum((1 - 0.75**t) ** -0.5 for t in (1, 2, 3))),
+        (lambda p: optim.RMSprop(p, 0.1, alpha=0, eps=0, momentum=0.5), 1 - 0.1 * (1 + 1.5 + 1.75)),
+        (lambda p: optim.Adagrad(p, 0.1, eps=0), 1 - 0.1 * (1 + 2**-0.5 + 3**-0.5)),
+        (lambda p: optim.Adagrad(p, 0.1, eps=0, lr_decay=1), 1 - 0.1 * (1 + 2**-0.5 / 2 + 3**-0.5 / 3)),
+        (lambda p: optim.Adadelta(p, 0.1, rho=0, eps=1), 1 - 0.1 * (0.5**0.5 + 0.75**0.5 + 0.875**0.5)),
+        (lambda p: optim.Adamax(p, 0.1, eps=0), 1 - 0.3),
+        (lambda p: optim.RAdam(p, 0.1, eps=0), 1 - 0.3),
+        (lambda p: optim.NAdam(p, 0.1, betas=(0.0, 0.999), eps=0), 1 - 0.3),
+        (lambda p: optim.Rprop(p, 0.1), 1 - 0.1 * (1 + 1.2 + 1.44)),
+        (lambda p: optim.Rprop(p, 0.1, step_sizes=(0, 0.11)), 1 - 0.1 - 0.11 - 0.11),
+        (lambda p: optim.ASGD(p, 0.5, lambd=0), 1 - 1.5),
     ],
 )
 def test_three_steps(make, expected):
@@ -39,7 +50,7 @@ def test_three_steps(make, expected):
 
 
 @pytest.mark.parametrize("size", [3, 9000])
-@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, momentum=0.9), lambda p: optim.Adam(p, 0.1)])
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, momentum=0.9), optim.Adam, optim.Rprop, optim.ASGD])
 def test_memory_that_must_not_be_written_is_not(make, size):
     array = np.ones(size, np.float32)
     array.flags.writeable = False
@@ -51,7 +62,78 @@ def test_memory_that_must_not_be_written_is_not(make, size):
     for _ in range(2):
         with pytest.raises(RuntimeError, match="read-only"):
             optimizer.step()
-    assert (array == 1).all()
+    assert (array == 1).all() and all(kept["step"].item() == 0 for kept in optimizer.state.values() if "step" in kept)
+
+
+def test_an_average_of_where_it_has_been():
+    parameter, optimizer = trained(lambda p: optim.ASGD(p, 0.5, lambd=0, t0=1), steps=4)
+    # From the third step on the average goes 1 / (t − t0) of the way, t the step before: it was at -0.5 and p at -1.
+    assert parameter == -1.0 and optimizer.state_dict()["state"][0]["ax"].item() == pytest.approx(-0.75)
+
+
+def test_signs_that_change_make_steps_smaller_and_are_left_out():
+    parameter = nn.Parameter(torch.zeros(3))
+    optimizer = optim.Rprop([parameter], lr=1.0, etas=(0.5, 2.0))
+    for signs in ((1, 1, 0), (1, -1, 1), (1, -1, -1)):
+        parameter.grad = torch.tensor(signs, dtype=torch.float32)
+        optimizer.step()
+    assert parameter.tolist() == [-7.0, -0.5, -1.0]
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_newton_s_direction_finds_the_bottom_of_a_valley(search):
+    w = nn.Parameter(torch.tensor([-1.2, 1.0], dtype=torch.float64))
+    optimizer = optim.LBFGS([w], lr=1 if search else 1e-3, max_iter=100, line_search_fn=search)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = 100 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2
+        loss.backward()
+        return loss
+
+    first = optimizer.step(closure).item()
+    assert first == pytest.approx(24.2)
+    assert closure().item() < (1e-8 if search else 21.0)
+
+
+def test_hooks_of_all_optimisers_and_of_state_dicts():
+    from rushlight.optim.optimizer import register_optimizer_step_pre_hook
+
+    seen = []
+    one, other = (optim.SGD([nn.Parameter(torch.zeros(1))]) for _ in range(2))
+    with register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: seen.append(optimizer)):
+        one.step()
+        other.step()
+    one.step()
+    assert seen == [one, other]
+    one.register_state_dict_post_hook(lambda _, found: {**found, "more": 1})
+    one.register_load_state_dict_pre_hook(lambda _, found: seen.append(found.pop("more")))
+    one.register_load_state_dict_post_hook(lambda _: seen.append("loaded"))
+    one.load_state_dict(one.state_dict())
+    assert seen[2:] == [1, "loaded"]
+
+
+def test_a_parameter_twice_in_a_group_steps_twice():
+    parameter = nn.Parameter(torch.zeros(1))
+    with pytest.warns(UserWarning, match="duplicate"):
+        optimizer = optim.Adam([parameter, parameter], lr=1.0)
+    parameter.grad = torch.ones(1)
+    optimizer.step()
+    assert parameter.item() == pytest.approx(-2.0) and optimizer.state[parameter]["step"].item() == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["RMSprop", "Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD", "Adam"]
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_are_computed_in_float32_and_rounded_once(name, dtype):
+    results = []
+    for of in (dtype, torch.float32):
+        parameter = nn.Parameter(torch.linspace(-2, 2, 33).to(dtype).to(of))
+        parameter.grad = torch.linspace(3, -1, 33).to(dtype).to(of)
+        getattr(optim, name)([parameter], lr=0.125).step()
+        results.append(parameter.detach().to(dtype))
+    assert torch.equal(*results)
 
 
 def test_weight_decay_pulls_to_zero():

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from rushlight.core.dtypes import float32
-from rushlight.optim.optimizer import Group, Optimizer, check_positive, check_unsupported, move
+from rushlight.optim.moves import Moves, in_float32, larger, mean, root
+from rushlight.optim.optimizer import Group, Optimizer, begun
+from rushlight.optim.settings import check_betas, check_fused, check_lr, check_positive
 from rushlight.tensor.core import Tensor
-from rushlight.tensor.creation import scalar_tensor, zeros_like
 
 
 class Adam(Optimizer):
@@ -21,7 +19,8 @@ class Adam(Optimizer):
     m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g², both beginning at 0, which m̂ = m / (1 − β₁ᵗ) and
     v̂ = v / (1 − β₂ᵗ) make up for. `weight_decay` adds weight_decay·p to the gradient, or, with
     `decoupled_weight_decay`, takes lr·weight_decay·p off the parameter; `amsgrad` uses the largest v so far.
-    From Kingma & Ba, "Adam" (2014). `foreach` and `fused` are taken and change nothing.
+    From Kingma & Ba, "Adam" (2014). `foreach` and `fused` change nothing; with
+    `differentiable` the step is recorded for autograd.
 
     Raises ValueError for negative settings and betas outside [0, 1).
 
@@ -48,13 +47,13 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_positive("learning rate", lr)
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError(_TENSOR.format("lr"))
+        check_lr(lr)
         check_positive("epsilon value", eps)
-        for index, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+        check_betas(betas)
         check_positive("weight_decay value", weight_decay)
-        check_unsupported(capturable=capturable, differentiable=differentiable)
+        self._check_tensors(betas, foreach, capturable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -69,45 +68,56 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
+        check_fused(fused, foreach, differentiable)
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group) -> None:
+    @staticmethod
+    def _check_tensors(betas: tuple, foreach: bool | None, capturable: bool) -> None:
+        """ValueError for shares that are tensors where PyTorch takes none."""
+        if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
+            raise ValueError("betas must be either both floats or both Tensors")
+        for index, beta in enumerate(betas):
+            if isinstance(beta, Tensor):
+                if foreach and not capturable:
+                    raise ValueError(_TENSOR.format(f"betas[{index}]"))
+                if beta.numel() != 1:
+                    raise ValueError(f"Tensor betas[{index}] must be 1-element")
+
+    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group, moves: Moves) -> None:
+        if group["foreach"] and isinstance(group["lr"], Tensor):
+            raise RuntimeError(_TENSOR.format("lr"))
         if not state:
-            self._begin(parameter, state, group["amsgrad"])
+            state |= begun(parameter, *_MEANS[: 3 if group["amsgrad"] else 2])
         (beta1, beta2), decay, lr = group["betas"], float(group["weight_decay"]), float(group["lr"])
-        decoupled, count = group["decoupled_weight_decay"], float(state["step"]._array) + 1
+        beta1, beta2, decoupled = float(beta1), float(beta2), group["decoupled_weight_decay"]
+        count = moves.count(state["step"])
         numbers = (
             beta1, 1 - beta1, beta2, 1 - beta2, -lr / (1 - beta1**count), math.sqrt(1 - beta2**count), group["eps"],
             1 - lr * decay if decoupled else decay,
         )  # fmt: skip
         kinds = group["maximize"], decay != 0 and not decoupled, decay != 0 and decoupled
-        moved = [parameter, *[state[name] for name in _MEANS if name in state]]
-        move(("adam", len(moved), *kinds), partial(_step, *kinds), moved, [grad], numbers)
-        state["step"] += 1
-
-    @staticmethod
-    def _begin(parameter: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
-        names = _MEANS[: 3 if amsgrad else 2]
-        state |= {"step": scalar_tensor(0.0, dtype=float32), **{name: zeros_like(parameter.detach()) for name in names}}
+        moved = [parameter, state["exp_avg"], state["exp_avg_sq"]]
+        if group["amsgrad"]:
+            moved.append(state["max_exp_avg_sq"])
+        key = "adam", len(moved), *kinds
+        moves.add(key, partial(_step, *kinds), moved, grad, numbers, group["differentiable"])
 
 
 _MEANS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+_TENSOR = "{} as a Tensor is not supported for capturable=False and foreach=True"
 
 
-def _step(maximize: bool, adds: bool, shrinks: bool, p: Any, mean: Any, square: Any, *given: Any) -> list[Any]:
-    """The parameter and its running means after a step, of arrays and numbers; halves are computed in float32."""
+@in_float32
+def _step(maximize: bool, adds: bool, shrinks: bool, p: Any, first: Any, second: Any, *given: Any) -> list[Any]:
+    """The parameter and its running means after a step."""
     *largest, g, beta1, rest1, beta2, rest2, back, correction, eps, decay = given
-    kinds = [x.dtype for x in (p, mean, square, *largest)]
-    p, mean, square, g, *largest = (
-        x.astype(np.float32) if x.dtype.itemsize == 2 else x for x in (p, mean, square, g, *largest)
-    )
     g = -g if maximize else g
     g = g + p * decay if adds else g
-    mean = mean * beta1 + g * rest1
-    square = square * beta2 + g * g * rest2
-    largest = [np.maximum(x, square) for x in largest]
-    divisor = np.sqrt(largest[0] if largest else square) / correction + eps
-    p = (p * decay if shrinks else p) + mean * back / divisor
-    return [x.astype(kind, copy=False) for x, kind in zip((p, mean, square, *largest), kinds)]
+    first = mean(first, g, beta1, rest1)
+    second = mean(second, g * g, beta2, rest2)
+    largest = [larger(x, second) for x in largest]
+    divisor = root(largest[0] if largest else second) / correction + eps
+    p = (p * decay if shrinks else p) + first * back / divisor
+    return [p, first, second, *largest]
 
 
 class AdamW(Adam):

@@ -10,20 +10,18 @@ import copy
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from rushlight.autograd.hooks import Handle
 from rushlight.autograd.modes import enable_grad, no_grad
-from rushlight.autograd.version import version_of
+from rushlight.core.dtypes import float32, float64, get_default_dtype
 from rushlight.core.errors import message
-from rushlight.tensor.change import check_writeable
-from rushlight.tensor.core import Tensor, memory
-from rushlight.tensor.fusing import computed, formulas_of
-from rushlight.tensor.numerics import quiet
+from rushlight.optim.moves import Moves
+from rushlight.optim.settings import check_step
+from rushlight.tensor.core import Tensor
+from rushlight.tensor.creation import scalar_tensor, zeros_like
 
 Group = dict[str, Any]
 
@@ -56,23 +54,28 @@ class Optimizer:
             self.add_param_group(dict(group) if isinstance(group, dict) else group)
 
     _has_stepped = False  # which schedulers ask for
+    _captured = "params and state_steps"  # in a graph, on devices that have such
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "step" in vars(cls):
-            cls.step = _noting(cls.step)
+            cls.step = _hooked(cls.step)
 
     def _prepare(self) -> None:
-        self._step_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._step_post_hooks: OrderedDict[int, Callable] = OrderedDict()
+        for name in _HOOKS:
+            setattr(self, name, OrderedDict())
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if "_step_pre_hooks" not in self.__dict__:
+        if _HOOKS[0] not in self.__dict__:
             self._prepare()
+        self.defaults.setdefault("differentiable", False)
+        if type(self)._update is not Optimizer._update:  # one of ours: what those of others remember is theirs
+            for group in self.param_groups:
+                self._complete(group)
 
     def __repr__(self) -> str:
         text = type(self).__name__ + " ("
@@ -96,25 +99,39 @@ class Optimizer:
         for tensor in param_group["params"]:
             self._check_parameter(tensor)
         for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
+        self._check_named(param_group)
         self._check_twice(param_group["params"])
         self.param_groups.append(param_group)
 
     @staticmethod
     def _split_names(group: Group) -> None:
         """Pairs of a name and a tensor become two lists."""
-        if any(isinstance(entry, tuple) for entry in group["params"]):
-            names, tensors = zip(*group["params"])
+        named = [entry for entry in group["params"] if isinstance(entry, tuple)]
+        if named and len(named) < len(group["params"]):
+            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+        if named:
+            names, tensors = zip(*named)
             group["params"], group["param_names"] = list(tensors), list(names)
 
-    @staticmethod
-    def _check_parameter(tensor: Any) -> None:
+    def _check_parameter(self, tensor: Any) -> None:
         if not isinstance(tensor, Tensor):
             kind = tensor.__class__.__name__
             sentence = f"optimizer can only optimize Tensors, but one of the params is {kind}"
             raise TypeError(message(sentence, fix="model.parameters()" if hasattr(tensor, "parameters") else None))
-        if not (tensor.is_leaf or tensor.retains_grad):
+        if not (self.defaults.get("differentiable") or tensor.is_leaf or tensor.retains_grad):
             raise ValueError("can't optimize a non-leaf Tensor")
+
+    def _check_named(self, group: Group) -> None:
+        for other in self.param_groups:
+            if ("param_names" in group) != ("param_names" in other):
+                kind = "with names" if "param_names" in group else "without names"
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. "
+                    f"cannot add param group {kind} to the optimizer"
+                )
 
     def _check_twice(self, params: list[Tensor]) -> None:
         if len(set(params)) < len(params):
@@ -133,27 +150,32 @@ class Optimizer:
 
         `closure` computes the loss anew, gradients included.
         """
-        self._has_stepped = True
-        for hook in list(self._step_pre_hooks.values()):
-            hook(self, (closure,), {})
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        moves = Moves()
         with no_grad():
             for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        kept = self.state.get(parameter, {})
-                        self._update(parameter, parameter.grad, kept, group)
-                        if kept:  # nothing to remember leaves no entry in the state dict
-                            self.state[parameter] = kept
-        for hook in list(self._step_post_hooks.values()):
-            hook(self, (closure,), {})
+                check_step(group, self._captured)
+                self._update_group(group, moves)
+            moves.run()
         return loss
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group) -> None:
-        """Change one parameter in place; `state` is the optimiser's memory of it."""
+    def _update_group(self, group: Group, moves: Moves) -> None:
+        """Say how each parameter of a group that has a gradient changes."""
+        for parameter in group["params"]:
+            grad = parameter.grad
+            if grad is not None:
+                moves.begin(parameter)
+                kept = self.state.get(parameter)
+                if kept is None:
+                    kept = {}
+                    moves.keep(self.state, parameter, kept)
+                self._update(parameter, grad, kept, group, moves)
+
+    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: Group, moves: Moves) -> None:
+        """Say how one parameter changes; `state` is the optimiser's memory of it, empty at first."""
         raise NotImplementedError(f"{type(self).__name__} does not say how a parameter is changed")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -164,20 +186,38 @@ class Optimizer:
                     parameter.grad = None if set_to_none else parameter.grad.detach().zero_()
 
     def register_step_pre_hook(self, hook: Callable) -> Handle:
-        """Call `hook(optimizer, args, kwargs)` before each step."""
-        return Handle.into(self._step_pre_hooks, hook)
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return other (args, kwargs)."""
+        return Handle.into(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> Handle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
-        return Handle.into(self._step_post_hooks, hook)
+        return Handle.into(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer)` before a state dict is made."""
+        return _placed(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer, state_dict)` after one is made; it may return another."""
+        return _placed(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer, state_dict)` before one is taken over; it may return another."""
+        return _placed(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer)` after a state dict was taken over."""
+        return _placed(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     # -- saving and loading
 
     def state_dict(self) -> dict[str, Any]:
         """The state by parameter number, and the groups with numbers in the place of parameters."""
-        numbers = {
-            id(tensor): number for number, tensor in enumerate(chain(*(group["params"] for group in self.param_groups)))
-        }
+        for hook in list(self._optimizer_state_dict_pre_hooks.values()):
+            hook(self)
+        numbers: dict[int, int] = {}
+        for number, tensor in enumerate(chain(*(group["params"] for group in self.param_groups))):
+            numbers.setdefault(id(tensor), number)
         groups = [
             {
                 **{key: value for key, value in group.items() if key != "params"},
@@ -185,13 +225,20 @@ class Optimizer:
             }
             for group in self.param_groups
         ]
-        return {"state": {numbers[id(tensor)]: kept for tensor, kept in self.state.items()}, "param_groups": groups}
+        state = {numbers[id(key)] if isinstance(key, Tensor) else key: kept for key, kept in self.state.items()}
+        state_dict = {"state": state, "param_groups": groups}
+        for hook in list(self._optimizer_state_dict_post_hooks.values()):
+            state_dict = _or(hook(self, state_dict), state_dict)
+        return state_dict
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over state and settings; the state takes the dtype of the parameters.
 
         Raises ValueError where the number of groups, or of parameters in one, differs.
         """
+        state_dict = state_dict.copy()
+        for hook in list(self._optimizer_load_state_dict_pre_hooks.values()):
+            state_dict = _or(hook(self, state_dict), state_dict)
         saved_groups = state_dict["param_groups"]
         if len(saved_groups) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
@@ -209,42 +256,110 @@ class Optimizer:
             else:
                 state[number] = copy.deepcopy(kept)
         groups = [
-            {**copy.deepcopy({k: v for k, v in saved.items() if k != "params"}), "params": own["params"]}
+            {
+                **copy.deepcopy({key: value for key, value in saved.items() if key != "params"}),
+                **({"param_names": own["param_names"]} if "param_names" in own and "param_names" not in saved else {}),
+                "params": own["params"],
+            }
             for own, saved in zip(self.param_groups, saved_groups)
         ]
         self.__setstate__({"state": state, "param_groups": groups})
+        for hook in list(self._optimizer_load_state_dict_post_hooks.values()):
+            hook(self)
+
+    def _complete(self, group: Group) -> None:
+        """Give a group that was saved by an older version what this one wants, and its counts of steps as tensors."""
+        for name, default in self.defaults.items():
+            if default is not required and name != "lr":
+                group.setdefault(name, default)
+        for parameter in group["params"]:
+            kept = self.state.get(parameter)
+            for name in _SCALARS:
+                if kept and name in kept and not isinstance(kept[name], Tensor):
+                    kept[name] = scalar_of(float(kept[name]))
 
 
-def move(
-    key: tuple, formula: Callable, moved: Sequence[Tensor], others: Sequence[Tensor], numbers: Sequence[float]
-) -> None:
-    """Write `formula(*moved, *others, *numbers)`, of arrays, into the tensors `moved`: in one pass if it is compiled.
-
-    `key` stands for the formula. Nothing is changed before everything that needs memory is done. RuntimeError for
-    tensors whose memory must not be written.
-    """
-    for tensor in moved:
-        check_writeable(tensor)
-    targets, arrays = [memory(tensor) for tensor in moved], [memory(tensor) for tensor in others]
-    wide = np.promote_types(targets[0].dtype, np.float32) if targets[0].dtype.kind == "f" else np.dtype(np.float32)
-    given = [*targets, *arrays, *[np.asarray(number, wide) for number in numbers]]
-    formulas = formulas_of(key, formula, given) if all(type(array) is np.ndarray for array in given) else None
-    if formulas is None or computed(formulas, given, targets) is None:
-        for target, result in zip(targets, quiet(formula, *targets, *arrays, *numbers)):
-            target[...] = result
-    for tensor in moved:
-        version_of(tensor).bump()
+_SCALARS = ("step", "eta", "mu", "mu_product")
+"""What optimisers remember of a parameter as a tensor of one number."""
+_HOOKS = tuple(
+    f"_optimizer_{place}_hooks"
+    for place in (
+        "step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post"
+    )
+)  # fmt: skip
 
 
-def _noting(step: Callable) -> Callable:
-    """A subclass's own step, which notes that it was called."""
+class _Required:
+    """A setting that every group must have."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+"""As a default: every group must have this setting."""
+
+_before_all: OrderedDict[int, Callable] = OrderedDict()
+_after_all: OrderedDict[int, Callable] = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook: Callable) -> Handle:
+    """Call `hook(optimizer, args, kwargs)` before each step of any optimiser."""
+    return Handle.into(_before_all, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> Handle:
+    """Call `hook(optimizer, args, kwargs)` after each step of any optimiser."""
+    return Handle.into(_after_all, hook)
+
+
+def _placed(hooks: OrderedDict, hook: Callable, first: bool) -> Handle:
+    handle = Handle.into(hooks, hook)
+    if first:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def begun(parameter: Tensor, *names: str) -> dict[str, Any]:
+    """What most optimisers remember of a parameter at first: no steps, and zeros of its shape by these names."""
+    return {"step": scalar_of(0.0), **{name: zeros_like(parameter.detach()) for name in names}}
+
+
+def scalar_of(number: float) -> Tensor:
+    """A number that an optimiser remembers, as a tensor: of float64 where that is the default dtype, else float32."""
+    return scalar_tensor(number, dtype=float64 if get_default_dtype() is float64 else float32)
+
+
+def _hooked(step: Callable) -> Callable:
+    """A step with the hooks around it; it notes that it was called."""
 
     @functools.wraps(step)
-    def noted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._has_stepped = True
-        return step(self, *args, **kwargs)
+        if type(self).step is not hooked:  # called by the step of a subclass, around which the hooks are
+            return step(self, *args, **kwargs)
+        given = (self, *args)
+        for hook in (*_before_all.values(), *self._optimizer_step_pre_hooks.values()):
+            found = hook(self, given, kwargs)
+            if found is not None:
+                if not (isinstance(found, tuple) and len(found) == 2):
+                    raise RuntimeError(
+                        f"{step} must return None or a tuple of (new_args, new_kwargs), but got {found}."
+                    )
+                given, kwargs = found
+        result = step(*given, **kwargs)
+        for hook in (*self._optimizer_step_post_hooks.values(), *_after_all.values()):
+            hook(self, given, kwargs)
+        return result
 
-    return noted
+    return hooked
+
+
+Optimizer.step = _hooked(Optimizer.step)
 
 
 def _plain(value: Any) -> Any:
@@ -261,18 +376,3 @@ def _adopted(value: Any, parameter: Tensor, key: str | None = None) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_adopted(entry, parameter) for entry in value)
     return copy.deepcopy(value)
-
-
-def check_positive(name: str, value: Any) -> None:
-    """ValueError for a negative setting; `name` as PyTorch calls it in its sentence."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ValueError(f"Tensor {name} must be 1-element")
-    if not value >= 0:
-        raise ValueError(f"Invalid {name}: {value}")
-
-
-def check_unsupported(**settings: Any) -> None:
-    """ValueError for settings that belong to other devices or to differentiating through the optimiser."""
-    for name, value in settings.items():
-        if value:
-            raise ValueError(f"{name}={value} is not available: Rushlight steps on the CPU, without a history")
