@@ -69,6 +69,16 @@ LOSSES = {
     ),
     "mse": (lambda t, x, y: F.mse_loss(x, y), (3, 4), (3, 4)),
     "mse_of_kinds": (lambda t, x, y: F.mse_loss(x, y.double(), reduction="none"), (3, 4), (3, 4)),
+    "huber": (lambda t, x, y: F.huber_loss(x, y, delta=0.5, reduction="none"), (3, 4), (3, 4)),
+    "smooth_l1": (lambda t, x, y: F.smooth_l1_loss(x, y, beta=0.5), (3, 4), (3, 4)),
+    "kl_div": (lambda t, x, y: F.kl_div(x, y.exp(), reduction="batchmean"), (3, 4), (3, 4)),
+    "bce_of_logits": (
+        lambda t, x, y, w, p: F.binary_cross_entropy_with_logits(x, y, w.detach(), pos_weight=p.detach()),
+        (3, 4),
+        (3, 4),
+        (3, 4),
+        (4,),
+    ),
     "bce": (lambda t, x, y: F.binary_cross_entropy(x.sigmoid(), y.sigmoid()), (3, 4), (3, 4)),
     "bce_weighted": (
         lambda t, x, y, w: F.binary_cross_entropy(x.sigmoid(), y.sigmoid(), w.detach(), reduction="none"),

@@ -17,7 +17,8 @@ from rushlight.core.dtypes import CODES
 from rushlight.core.errors import message
 from rushlight.core.memory import worded
 from rushlight.nn.functional_activation import logsigmoid
-from rushlight.nn.loss_operations import bce, mse, nll
+from rushlight.nn.fused_losses import define_loss
+from rushlight.nn.loss_operations import bce, nll
 from rushlight.nn.loss_operations import cross_entropy as one_pass
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
@@ -325,7 +326,14 @@ def mse_loss(
         raise unsupported_type("mse_cpu", CODES[kind.name])
     if weight is not None:
         return _weighted((input - target) ** 2, weight, reduction)
-    return mse(input, target, reduction)
+    return _MSE(reduction, (), input, target)
+
+
+def _square(input: Tensor, target: Tensor) -> Tensor:
+    return rounded_once(lambda input, target: (input - target) * (input - target), input, target)
+
+
+_MSE = define_loss("mse_loss", "MseLossBackward0", _square)
 
 
 def l1_loss(
@@ -358,8 +366,7 @@ def smooth_l1_loss(
     _warn_of_sizes(input, target)
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    losses = rounded_once(lambda input, target: _huber(input - target, beta) / beta, input, target)
-    return reduced(losses, reduction)
+    return _SMOOTH_L1(reduction, (float(beta),), input, target)
 
 
 def huber_loss(
@@ -371,8 +378,9 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _warn_of_sizes(input, target)
     _check_weight(input, weight)
-    losses = rounded_once(lambda input, target: _huber(input - target, delta), input, target)
-    return reduced(losses if weight is None else losses * weight, reduction)
+    if weight is None:
+        return _HUBER(reduction, (float(delta),), input, target)
+    return reduced(_huber_of(input, target, delta) * weight, reduction)
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
@@ -380,6 +388,18 @@ def _huber(difference: Tensor, delta: float) -> Tensor:
     near = size.clamp(max=delta)
     # near² / 2 within, plus delta for each unit beyond.
     return near * near * 0.5 + (size - near) * delta
+
+
+def _huber_of(input: Tensor, target: Tensor, delta: float) -> Tensor:
+    return rounded_once(lambda input, target: _huber(input - target, delta), input, target)
+
+
+def _smooth_l1(input: Tensor, target: Tensor, beta: float) -> Tensor:
+    return rounded_once(lambda input, target: _huber(input - target, beta) / beta, input, target)
+
+
+_HUBER = define_loss("huber_loss", "HuberLossBackward0", _huber_of)
+_SMOOTH_L1 = define_loss("smooth_l1_loss", "SmoothL1LossBackward0", _smooth_l1)
 
 
 @worded
@@ -422,9 +442,22 @@ def binary_cross_entropy_with_logits(
     reduction = checked_reduction(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-    factor = 1 if pos_weight is None else (pos_weight - 1) * target + 1
-    losses = (1 - target) * input - logsigmoid(input) * factor
-    return reduced(losses if weight is None else losses * weight, reduction)
+    has = weight is not None, pos_weight is not None
+    return _WITH_LOGITS(reduction, has, input, target, weight, pos_weight)
+
+
+def _with_logits(input: Tensor, target: Tensor, *more: Tensor | bool) -> Tensor:
+    *factors, weighted, scaled = more
+    losses = logsigmoid(input)
+    if scaled:
+        losses = losses * ((factors[-1] - 1) * target + 1)
+    losses = (1 - target) * input - losses
+    return losses * factors[0] if weighted else losses
+
+
+_WITH_LOGITS = define_loss(
+    "binary_cross_entropy_with_logits", "BinaryCrossEntropyWithLogitsBackward0", _with_logits
+)  # fmt: skip
 
 
 def kl_div(
@@ -447,11 +480,16 @@ def kl_div(
             "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
             stacklevel=2,
         )
-    if log_target:
-        losses = target.exp() * (target - input)
-    else:
-        logs = target.masked_fill(target == 0, 1).log()  # 0·ln 0 is 0
-        losses = target * logs - target * input
     if reduction == "batchmean":
-        return losses.sum() / input.shape[0]
-    return reduced(losses, reduction)
+        return _KL_DIV("sum", (log_target,), input, target) / input.shape[0]
+    return _KL_DIV(reduction, (log_target,), input, target)
+
+
+def _divergence(input: Tensor, target: Tensor, log_target: bool) -> Tensor:
+    if log_target:
+        return target.exp() * (target - input)
+    logs = target.masked_fill(target == 0, 1).log()  # 0·ln 0 is 0
+    return target * logs - target * input
+
+
+_KL_DIV = define_loss("kl_div", "KlDivBackward0", _divergence)

@@ -16,12 +16,11 @@ from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
-from rushlight.rules.results import Layout, Layouts, of_shape, promoted
+from rushlight.rules.results import Layout, Layouts, of_shape
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 from rushlight.tensor.fusing import as_they_lie
 from rushlight.tensor.numerics import quiet
-from rushlight.tensor.operands import layout_of, pair_arrays
 from rushlight.tensor.reducing import SUM, by_engine, reduced
 
 
@@ -337,47 +336,6 @@ CROSS_ENTROPY = define("cross_entropy_loss", "NllLossBackward0", **_of_cross_ent
 CROSS_ENTROPY_2D = define("cross_entropy_loss2d", "NllLoss2DBackward0", **_of_cross_entropy)
 
 
-# -- the square of a difference
-
-
-def mse(input: Tensor, target: Tensor, reduction: str) -> Tensor:
-    """(input − target)², of tensors of one shape."""
-    arrays, wrapped = as_they_lie([input, target])
-    result = wrapped(_mse(*arrays, reduction))
-    record(MSE_LOSS, (reduction,), result, (input, target), (input, target))
-    return result
-
-
-def _mse(input: np.ndarray, target: np.ndarray, reduction: str) -> np.ndarray:
-    kind, wide = _kinds_of_pair(input, target)
-    difference = pair_arrays(np.subtract, input, target, wide)
-    squares = quiet(np.multiply, difference, difference)
-    return _rounded(quiet(_reduced, squares, reduction), kind)
-
-
-def _kinds_of_pair(input: np.ndarray, target: np.ndarray) -> tuple[np.dtype, dtypes.dtype]:
-    """The dtype of a loss, and the one that it is computed in."""
-    kind = promoted([layout_of(input), layout_of(target)]).numpy
-    return kind, dtypes.of_numpy(_computed_in(kind))
-
-
-def _mse_rule(reduction: str, needs: Needs, grad: Tensor, input: Tensor, target: Tensor) -> Gradients:
-    slope = (input - target) * (2 / _divisor(reduction, input)) * grad
-    return slope if needs[0] else None, -slope if needs[1] else None
-
-
-def _divisor(reduction: str, input: Tensor) -> int:
-    """What the sum of the losses is divided by; there is no gradient to divide where there are no losses."""
-    return memory(input).size or 1 if reduction == "mean" else 1
-
-
-def _mse_layout(inputs: Layouts, reduction: str) -> list[Layout]:
-    return _reduced_layout(inputs[0][0], promoted(inputs).numpy, reduction)
-
-
-MSE_LOSS = define("mse_loss", "MseLossBackward0", derivative=in_single(_mse_rule), results=_mse_layout, lowering=_mse)
-
-
 # -- the logarithm of the probability of one of two
 
 
@@ -404,6 +362,11 @@ def _bce_in_one_dtype(input: np.ndarray, target: np.ndarray, weight: np.ndarray 
     if weight is not None:
         losses = losses * weight.astype(kind, copy=False)
     return _reduced(losses, reduction)
+
+
+def _divisor(reduction: str, input: Tensor) -> int:
+    """What the sum of the losses is divided by; there is no gradient to divide where there are no losses."""
+    return memory(input).size or 1 if reduction == "mean" else 1
 
 
 def _bce_rule(

@@ -18,8 +18,8 @@ from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.error_function import erfinv as inverse_of_erf
 from rushlight.core.errors import message
+from rushlight.rules.expression import alike, inputs
 from rushlight.rules.expression import function as function_of
-from rushlight.rules.expression import inputs
 from rushlight.rules.expression import where as where_expression
 from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
@@ -249,8 +249,15 @@ def _step(function: Callable, x: np.ndarray) -> np.ndarray:
 def _sign(x: np.ndarray) -> np.ndarray:
     if x.dtype == np.bool_:
         return x.copy()
-    signs = quiet(np.sign, x)
-    return signs if x.dtype.kind == "i" else _finite(signs)
+    return quiet(np.sign if x.dtype.kind in "iu" else _sign_of_floats, x)
+
+
+def _sign_of_floats(x: np.ndarray) -> np.ndarray:
+    return _finite(np.sign(x))
+
+
+_SIGN = where_expression(_X > 0, 1.0, where_expression(_X < 0, -1.0, 0.0))
+expressed(_sign_of_floats, alike(_SIGN, _X))
 
 
 floor = _define_step("floor", partial(_step, np.floor), "Each element rounded down.")
