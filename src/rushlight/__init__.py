@@ -144,6 +144,7 @@ _SUBMODULES = frozenset(
         "core",
         "backends",
         "explain",
+        "func",
         "jit",
         "nn",
         "ops",

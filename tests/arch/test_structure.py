@@ -99,7 +99,7 @@ random
 ops
 nn
 optim utils
-accelerator datasets checkpoint serialization cuda testing jit absences
+accelerator datasets checkpoint serialization cuda testing jit func absences
 alias
 __init__
 explain

@@ -17,6 +17,7 @@ from rushlight.nn import functional_loss as functional_loss
 from rushlight.nn import functional_margin as functional_margin
 from rushlight.nn import functional_norm as functional_norm
 from rushlight.nn import functional_random as functional_random
+from rushlight.nn import fused_losses as fused_losses
 from rushlight.nn import hooks as hooks
 from rushlight.nn import init as init
 from rushlight.nn import lazy as lazy
