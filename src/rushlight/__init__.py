@@ -141,6 +141,7 @@ _SUBMODULES = frozenset(
         "checkpoint",
         "cuda",
         "datasets",
+        "distributions",
         "core",
         "backends",
         "explain",

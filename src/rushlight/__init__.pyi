@@ -9,6 +9,7 @@ from rushlight import checkpoint as checkpoint
 from rushlight import core as core
 from rushlight import cuda as cuda
 from rushlight import datasets as datasets
+from rushlight import distributions as distributions
 from rushlight import func as func
 from rushlight import jit as jit
 from rushlight import nn as nn

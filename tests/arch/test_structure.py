@@ -98,7 +98,7 @@ tensor
 random
 ops
 nn
-optim utils
+optim utils distributions
 accelerator datasets checkpoint serialization cuda testing jit func absences
 alias
 __init__

@@ -2,6 +2,8 @@
 
 import pytest
 
+import rushlight
+
 REFUSED = [
     ("view", lambda t, x: x.view(4, 2), RuntimeError),
     ("two unknown", lambda t, x: x.reshape(-1, -1), RuntimeError),
@@ -218,3 +220,21 @@ def test_numbers_in_text(t):
     assert f"{t.tensor(2.5)} {t.tensor(3):03d} {t.ones(1)}" == "2.5 003 tensor([1.])"
     with pytest.raises(TypeError, match="unsupported format string"):
         f"{t.ones(2):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "expected"),
+    [
+        ((4, 3), (0, 1), (3, 1)),
+        ((4, 3, 2), (0, 1, 3), (6, 1, 3)),
+        ((4, 3, 2), (1, 0, 4), (1, 4, 12)),
+        ((4, 3, 2), (0, 0, 1), (6, 2, 1)),
+        ((2, 3, 4), (3, 0, 6), (1, 2, 6)),
+        ((2, 3, 4, 5), (1, 0, 2, 8), (1, 8, 2, 24)),
+    ],
+)
+def test_copies_of_expanded_tensors_lie_as_pytorchs(shape, strides, expected):
+    t = rushlight
+    x = t.arange(100.0).as_strided(shape, strides)
+    assert t.empty_like(x).stride() == x.clone().stride() == t.zeros_like(x).stride() == expected
+    assert t.equal(x.clone(), x)

@@ -55,7 +55,6 @@ INSTEAD = {
     "torch.func": "autograd.grad with create_graph=True",
     "torch.profiler": "RUSHLIGHT_DEBUG=plan, and Python's cProfile",
     "torch.autograd.profiler": "RUSHLIGHT_DEBUG=plan, and Python's cProfile",
-    "torch.distributions": "rand, randn and their kin, or numpy.random",
     "torch.sparse": "dense tensors",
     "torch.Tensor.to_sparse": "dense tensors",
     "torch.inverse": "numpy.linalg.inv of tensor.detach().numpy()",

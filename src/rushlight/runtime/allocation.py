@@ -14,6 +14,7 @@ import numpy as np
 
 from rushlight.core import memory
 from rushlight.core.errors import message
+from rushlight.rules.layout import axis_order
 from rushlight.runtime.memory import empty
 
 MOST_AXES = 64  # NumPy's limit
@@ -70,6 +71,9 @@ def empty_like_array(array: Any, kind: np.dtype) -> Any:
         return array.backend.empty_like(array, kind)
     if array.flags.c_contiguous:
         return allocate(array.shape, kind)
-    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order
+    if 0 in array.strides:  # of an expanded axis nobody knows where it belongs: it stays where it is
+        order = axis_order(array.shape, [(array.shape, array.strides, array.itemsize)])
+    else:
+        order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order
     memory = allocate([array.shape[axis] for axis in order], kind)
     return memory.transpose(np.argsort(order))
