@@ -11,6 +11,7 @@ LOSSES = {
     "mse": lambda x, y, **how: F.mse_loss(x, y, **how),
     "huber": lambda x, y, **how: F.huber_loss(x, y, delta=0.7, **how),
     "smooth_l1": lambda x, y, **how: F.smooth_l1_loss(x, y, beta=0.5, **how),
+    "binary": lambda x, y, **how: F.binary_cross_entropy(x.sigmoid(), y.sigmoid(), **how),
     "kl_div": lambda x, y, **how: F.kl_div(x, y.exp(), **how),
     "kl_div of logarithms": lambda x, y, **how: F.kl_div(x, y, log_target=True, **how),
     "logits": lambda x, y, **how: F.binary_cross_entropy_with_logits(x, y, **how),

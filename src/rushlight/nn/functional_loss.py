@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from rushlight.autograd.graph import widen
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.backends.array import found
 from rushlight.core.dtypes import CODES
@@ -18,13 +19,15 @@ from rushlight.core.errors import message
 from rushlight.core.memory import worded
 from rushlight.nn.functional_activation import logsigmoid
 from rushlight.nn.fused_losses import define_loss
-from rushlight.nn.loss_operations import bce, nll
 from rushlight.nn.loss_operations import cross_entropy as one_pass
+from rushlight.nn.loss_operations import nll
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
 from rushlight.tensor.arithmetic import rounded_once
-from rushlight.tensor.core import Tensor, memory
+from rushlight.tensor.core import Tensor, elements, memory
 from rushlight.tensor.operands import result_type
+from rushlight.tensor.reducing import RANGE
+from rushlight.tensor.reducing import reduced as extent
 from rushlight.tensor.shape import broadcast_tensors
 
 Flag = bool | None
@@ -424,9 +427,44 @@ def binary_cross_entropy(
     if weight is not None:
         _check_is_constant("binary_cross_entropy", weight)
         weight = weight.expand(target.shape)
-    if found((input._array < 0) | (input._array > 1) | np.isnan(input._array)):
+    if not _is_within(input):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    return bce(input, target, weight, reduction)
+    return _BINARY(reduction, (), input, target, weight)
+
+
+def _is_within(input: Tensor) -> bool:
+    """Whether all elements are between 0 and 1, and none is NaN."""
+    array = elements(input)
+    ends = extent(RANGE, tuple(range(array.ndim)), False, array)
+    if ends is None:
+        return not found((array < 0) | (array > 1) | np.isnan(array))
+    return bool(ends[0] >= 0 and ends[1] <= 1)
+
+
+def _binary(input: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
+    return rounded_once(_binary_in_one_dtype, input, target, *weight)
+
+
+def _binary_in_one_dtype(input: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
+    losses = (target - 1) * (-input).log1p().clamp(min=-100) - target * input.log().clamp(min=-100)
+    return losses * weight[0] if weight else losses
+
+
+def _binary_slopes(
+    wanted: list[bool], slope: Tensor, input: Tensor, target: Tensor, *weight: Tensor
+) -> list[Tensor]:  # fmt: skip
+    """PyTorch's, in which no denominator is less than 1e-12, and logarithms have no floor."""
+    slope, input, target, *weight = map(widen, (slope, input, target, *weight))
+    slope = slope * weight[0] if weight else slope
+    found = []
+    if wanted[0]:
+        found.append(slope * (input - target) / (input * (1 - input)).clamp(min=1e-12))
+    if wanted[1]:
+        found.append(slope * ((1 - input).log() - input.log()))
+    return found
+
+
+_BINARY = define_loss("binary_cross_entropy", "BinaryCrossEntropyBackward0", _binary, _binary_slopes)
 
 
 def binary_cross_entropy_with_logits(

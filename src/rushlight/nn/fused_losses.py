@@ -31,13 +31,16 @@ _BEHIND = {"sum": _total, "mean": _total / _count}
 _known: dict[tuple[Expression, str, str], Reduction] = {}
 
 
-def define_loss(name: str, node: str, function: Function) -> Callable[..., Tensor]:
+def define_loss(name: str, node: str, function: Function, slopes: Function | None = None) -> Callable[..., Tensor]:
     """A loss, called as `loss(reduction, attributes, *tensors)`; `function(*tensors, *attributes)` gives that of each
-    element. Tensors, the last of which may be None, have one device; those of them that are None are left out."""
+    element. Tensors, the last of which may be None, have one device; those of them that are None are left out.
+
+    `slopes(wanted, slope, *tensors, *attributes)` gives the gradients of those that are wanted, where it isn't that of
+    `function`."""
     row = define(
         name,
         node,
-        derivative=partial(_rule, name, function),
+        derivative=partial(_rule, name, partial(_slopes, function) if slopes is None else slopes),
         results=_layout,
         lowering=partial(_lowered, function),
     )
@@ -123,16 +126,16 @@ def _traced(function: Function, attributes: tuple, *arrays: Any) -> Any:
 # -- gradients
 
 
-def _rule(name: str, function: Function, reduction: str, *told: Any) -> Gradients:
+def _rule(name: str, slopes: Function, reduction: str, *told: Any) -> Gradients:
     at = next(n for n, value in enumerate(told) if isinstance(value, tuple))  # the needs, behind the attributes
     attributes, needs, slope, tensors = told[:at], told[at], told[at + 1], told[at + 2 :]
     given = [tensor for tensor in tensors if tensor is not None]
     wanted = [need is not None for need, tensor in zip(needs, tensors) if tensor is not None]
     if reduction == "mean":
         slope = slope / max(1, _elements(given))
-    found = None if mode.enabled else _slopes_in_one_pass(name, function, attributes, wanted, slope, given)
+    found = None if mode.enabled else _slopes_in_one_pass(name, slopes, attributes, wanted, slope, given)
     if found is None:
-        found = _slopes(function, attributes, wanted, slope, given)
+        found = slopes(wanted, slope, *given, *attributes)
     found = iter(found)
     return tuple([None if need is None else next(found) for need in needs])
 
@@ -144,11 +147,9 @@ def _elements(tensors: list[Tensor]) -> int:
     return size
 
 
-def _slopes(
-    function: Function, attributes: tuple, wanted: list[bool], slope: Tensor, tensors: list[Tensor]
-) -> tuple[Tensor, ...]:
+def _slopes(function: Function, wanted: list[bool], slope: Tensor, *given: Any) -> tuple[Tensor, ...]:
     """By operations on tensors; recorded where this is to be differentiated again."""
-    graph = mode.enabled
+    graph, tensors, attributes = mode.enabled, given[: len(wanted)], given[len(wanted) :]
     with enable_grad():
         leaves = [
             tensor if graph and tensor.requires_grad else tensor.detach().requires_grad_(want)
@@ -160,7 +161,7 @@ def _slopes(
 
 
 def _slopes_in_one_pass(
-    name: str, function: Function, attributes: tuple, wanted: list[bool], slope: Tensor, tensors: list[Tensor]
+    name: str, slopes: Function, attributes: tuple, wanted: list[bool], slope: Tensor, tensors: list[Tensor]
 ) -> list[Tensor] | None:
     found = _arrays([*tensors, slope])
     shape = shape_of([(memory(tensor).shape, None) for tensor in tensors])
@@ -168,18 +169,12 @@ def _slopes_in_one_pass(
         return None  # what is broadcast is summed, which is no formula
     arrays, wrapped = found
 
-    def slopes(*arrays: Any) -> Any:
+    def traced(*arrays: Any) -> tuple:
         *some, along = map(wrap, arrays)
-        return tuple(
-            [
-                memory(g).astype(array.dtype, copy=False)
-                for g, array in zip(
-                    _slopes(function, attributes, wanted, along, list(some)),
-                    [array for array, want in zip(arrays, wanted) if want],
-                )
-            ]
-        )
+        kinds = [array.dtype for array, want in zip(arrays, wanted) if want]
+        found = slopes(wanted, along, *some, *attributes)
+        return tuple([memory(gradient).astype(kind, copy=False) for gradient, kind in zip(found, kinds)])
 
-    formulas = formulas_of((name, "slopes", repr(attributes), tuple(wanted)), slopes, arrays)
+    formulas = formulas_of((name, "slopes", repr(attributes), tuple(wanted)), traced, arrays)
     results = None if formulas is None else computed(formulas, arrays)
     return None if results is None else list(map(wrapped, results))

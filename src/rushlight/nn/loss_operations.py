@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from rushlight.autograd.graph import in_single, record, widen
+from rushlight.autograd.graph import record, widen
 from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import as_array
@@ -19,7 +19,6 @@ from rushlight.core.dtypes import HALVES
 from rushlight.rules.results import Layout, Layouts, of_shape
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
-from rushlight.tensor.fusing import as_they_lie
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.reducing import SUM, by_engine, reduced
 
@@ -334,60 +333,3 @@ _of_cross_entropy = {
 }  # fmt: skip
 CROSS_ENTROPY = define("cross_entropy_loss", "NllLossBackward0", **_of_cross_entropy)
 CROSS_ENTROPY_2D = define("cross_entropy_loss2d", "NllLoss2DBackward0", **_of_cross_entropy)
-
-
-# -- the logarithm of the probability of one of two
-
-
-def bce(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    """−weight·(target·ln input + (1 − target)·ln(1 − input)), of tensors of one shape and dtype.
-
-    The logarithms are no less than −100.
-    """
-    given = (input, target, weight)
-    arrays, wrapped = as_they_lie([tensor for tensor in given if tensor is not None])
-    result = wrapped(_bce(*arrays[:2], arrays[2] if weight is not None else None, reduction))
-    record(BINARY_CROSS_ENTROPY, (reduction,), result, given, given)
-    return result
-
-
-def _bce(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: str) -> np.ndarray:
-    return _rounded(quiet(_bce_in_one_dtype, input, target, weight, reduction), input.dtype)
-
-
-def _bce_in_one_dtype(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: str) -> np.ndarray:
-    kind = _computed_in(input.dtype)
-    x, t = input.astype(kind, copy=False), target.astype(kind, copy=False)
-    losses = (t - 1) * np.maximum(quiet(np.log1p, -x), -100) - t * np.maximum(quiet(np.log, x), -100)
-    if weight is not None:
-        losses = losses * weight.astype(kind, copy=False)
-    return _reduced(losses, reduction)
-
-
-def _divisor(reduction: str, input: Tensor) -> int:
-    """What the sum of the losses is divided by; there is no gradient to divide where there are no losses."""
-    return memory(input).size or 1 if reduction == "mean" else 1
-
-
-def _bce_rule(
-    reduction: str, needs: Needs, grad: Tensor, input: Tensor, target: Tensor, weight: Tensor | None
-) -> Gradients:
-    grad = grad if weight is None else grad * weight
-    divisor = _divisor(reduction, input)
-    grad = grad if divisor == 1 else grad / divisor
-    slope = grad * (input - target) / (input * (1 - input)).clamp(min=1e-12) if needs[0] else None
-    return slope, grad * ((1 - input).log() - input.log()) if needs[1] else None
-
-
-def _bce_layout(inputs: Layouts, reduction: str) -> list[Layout]:
-    return _reduced_layout(*inputs[0], reduction)
-
-
-BINARY_CROSS_ENTROPY = define(
-    "binary_cross_entropy",
-    "BinaryCrossEntropyBackward0",
-    derivative=in_single(_bce_rule),
-    results=_bce_layout,
-    lowering=_bce,
-    differentiable=2,
-)

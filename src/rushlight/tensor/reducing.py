@@ -25,6 +25,7 @@ MEAN = Reduction.of("sum", after=_x / _y)
 PROD = Reduction.of("prod")
 PROD_OF_INTEGERS = Reduction.of("prod", before=cast(_x, "i64"), gives="i64")
 AMAX, AMIN = Reduction.of("max"), Reduction.of("min")
+RANGE = Reduction(("min", "max"), (_x, _x), (_x, _y), (None, None))
 ARGMAX, ARGMIN = (Reduction((kind,), (_x,), (_y,), ("i64",)) for kind in ("argmax", "argmin"))
 MAX, MIN = (Reduction((kind,), (_x,), (_x, _y), (None, "i64")) for kind in ("argmax", "argmin"))
 """The extremes along an axis, and where they are."""
