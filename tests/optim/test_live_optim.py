@@ -26,7 +26,15 @@ lr_scheduler.ReduceLROnPlateau(SGD(p), 'x')
 """
 SCHEDULES = """
 StepLR(o, 2, 0.5)|MultiStepLR(o, [2, 2, 5], 0.5)|ExponentialLR(o, 0.9)|LambdaLR(o, lambda n: 0.9**n)|LinearLR(o)
-CosineAnnealingLR(o, 6, 0.01)|CosineAnnealingLR(o, 3)
+CosineAnnealingLR(o, 6, 0.01)|CosineAnnealingLR(o, 3)|PolynomialLR(o, 4, 2.0)|ConstantLR(o, 0.3, 3)
+MultiplicativeLR(o, lambda n: 1 - n / 20)|CyclicLR(o, 0.1, 0.4, 2)|CyclicLR(o, 0.1, 0.4, 2, 3, 'triangular2')
+CyclicLR(o, [0.1], 0.4, 2, mode='exp_range', gamma=0.9)|CosineAnnealingWarmRestarts(o, 2, 2, 0.1)
+CyclicLR(o, 0.1, 0.4, 2, scale_fn=lambda x: 1 / x)|OneCycleLR(o, 0.4, 7)|CosineAnnealingWarmRestarts(o, 3)
+OneCycleLR(o, 0.4, epochs=2, steps_per_epoch=4, anneal_strategy='linear', three_phase=True, pct_start=0.4)
+OneCycleLR(o, 0.4, 7, pct_start=0.1)|SequentialLR(o, [ConstantLR(o, 0.1, 2), ExponentialLR(o, 0.9)], [3])
+SequentialLR(o, [LinearLR(o), CosineAnnealingLR(o, 5), StepLR(o, 2)], [2, 4])
+ChainedScheduler([ConstantLR(o, 0.1, 2), ExponentialLR(o, 0.9)])|SWALR(o, 0.05, 3)|SWALR(o, 0.05, 4, 'linear')
+SWALR(o, 0.05, 0)
 """
 
 
@@ -97,21 +105,112 @@ def test_failure(torch, text):
 
 @pytest.mark.parametrize("text", texts(SCHEDULES))
 def test_schedule(torch, text):
-    rates = []
+    rates, states = [], []
     for library in (rushlight, torch):
-        optimizer = library.optim.SGD([library.nn.Parameter(library.ones(1))], lr=0.5)
-        scheduler = eval(text, {**vars(library.optim.lr_scheduler), "o": optimizer})
+        optimizer = library.optim.SGD([library.nn.Parameter(library.ones(1))], lr=0.5, momentum=0.5)
+        scheduler = eval(text, {**vars(library.optim.lr_scheduler), **swa(library), "o": optimizer})
         rates.append([])
         for _ in range(6):
-            rates[-1].append(optimizer.param_groups[0]["lr"])
+            rates[-1] += optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]
             optimizer.step()
             scheduler.step()
+        kept = scheduler.state_dict()
+        states.append({key: value for key, value in kept.items() if key not in ("anneal_func", "_schedulers")})
+        if library is torch:  # what PyTorch saved goes on here
+            mine = rushlight.optim.SGD([rushlight.nn.Parameter(rushlight.ones(1))], lr=0.5, momentum=0.5)
+            resumed = eval(text, {**vars(rushlight.optim.lr_scheduler), **swa(rushlight), "o": mine})
+            mine.load_state_dict(optimizer.state_dict())
+            resumed.load_state_dict(kept)
+            for o, s in ((mine, resumed), (optimizer, scheduler)):
+                o.step()
+                s.step()
+            assert mine.param_groups[0]["lr"] == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
     assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+    assert states[0].keys() == states[1].keys()
+    for key, value in states[0].items():
+        assert value == (pytest.approx(states[1][key]) if isinstance(value, float) else states[1][key]) or "lr" in key
+
+
+def swa(library):
+    return {"SWALR": library.optim.swa_utils.SWALR}
+
+
+WRONG_SCHEDULES = """
+ConstantLR(o, 2)|CyclicLR(o, 0.1, 0.2, mode='x')|CyclicLR(o, [0.1, 0.2], 0.2)|CyclicLR(a, 0.1, 0.2)|OneCycleLR(o, 0.1)
+OneCycleLR(o, 0.1, -1)|OneCycleLR(o, 0.1, epochs=0, steps_per_epoch=3)|OneCycleLR(o, 0.1, epochs=2, steps_per_epoch=0)
+OneCycleLR(o, 0.1, 9, pct_start=2)|OneCycleLR(o, 0.1, 9, pct_start=1)|OneCycleLR(o, 0.1, 9, anneal_strategy='x')
+OneCycleLR(a, 0.1, 9)|OneCycleLR(3, 0.1, 9)|CyclicLR(3, 0.1, 0.2)|CosineAnnealingWarmRestarts(o, 0)|SWALR(o, 0.1, -1)
+CosineAnnealingWarmRestarts(o, 2, 0)|CosineAnnealingWarmRestarts(o, 2.5)|CosineAnnealingWarmRestarts(o, 2, eta_min='x')
+SequentialLR(o, [], [])|SequentialLR(o, [3], [])|SequentialLR(o, [StepLR(o, 2)], [1])|ChainedScheduler([])
+SequentialLR(o, [ReduceLROnPlateau(o)], [])|SequentialLR(a, [StepLR(o, 2)], [])|ChainedScheduler([StepLR(o, 2), 3])
+ChainedScheduler([StepLR(o, 2), StepLR(a, 2)])|MultiplicativeLR(o, 3)|MultiplicativeLR(o, [])|SWALR(o, [0.1, 0.1])
+SWALR(o, 0.1, 2, 'x')|LambdaLR(o, [])|ReduceLROnPlateau(o, threshold_mode='x')|ReduceLROnPlateau(o, min_lr=[1, 2])
+ReduceLROnPlateau(o, factor=1)|StepLR(o, 2).get_lr()|CosineAnnealingWarmRestarts(o, 2).step(-1)|LRScheduler(o)
+CosineAnnealingWarmRestarts(o, 2).get_lr()|SequentialLR(o, [StepLR(o, 2), StepLR(o, 2)], [1]).step()
+SequentialLR(o, [ChainedScheduler([ConstantLR(o, 0.1, 2), ExponentialLR(o, 0.9)]), StepLR(o, 2)], [3])
+"""
+
+
+@pytest.mark.parametrize("text", texts(WRONG_SCHEDULES))
+def test_what_schedulers_refuse_and_warn_of(torch, text):
+    import warnings
+
+    found = []
+    for library in (rushlight, torch):
+        o, a = (
+            kind([library.nn.Parameter(library.ones(1))], lr=0.5) for kind in (library.optim.SGD, library.optim.Adagrad)
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                eval(text, {**vars(library.optim.lr_scheduler), **swa(library), "o": o, "a": a})
+                found.append(None)
+            except Exception as error:
+                found.append((type(error), str(error).split("\n")[0][:90]))
+    if "LRScheduler(" in text:
+        assert found[0][0] is found[1][0]
+    else:
+        assert found[0] == found[1]
+
+
+def test_averages_of_weights(torch):
+    for made in (
+        "AveragedModel(net)", "AveragedModel(net, multi_avg_fn=utils.get_ema_multi_avg_fn(0.9), use_buffers=True)",
+        "AveragedModel(net, multi_avg_fn=utils.get_ema_multi_avg_fn(0.9))",
+        "AveragedModel(net, avg_fn=utils.get_ema_avg_fn(0.9), use_buffers=True)",
+        "AveragedModel(net, avg_fn=utils.get_swa_avg_fn())",
+        "AveragedModel(net, multi_avg_fn=utils.get_swa_multi_avg_fn())",
+    ):  # fmt: skip
+        states = []
+        for library in (rushlight, torch):
+            library.manual_seed(0)
+            net = library.nn.Sequential(
+                library.nn.Conv1d(2, 3, 3, bias=False),
+                library.nn.BatchNorm1d(3),
+                library.nn.BatchNorm1d(3, momentum=None),
+            )
+            utils = library.optim.swa_utils
+            averaged = eval(f"utils.{made}", {"utils": utils, "net": net})
+            optimizer = library.optim.SGD(net.parameters(), lr=0.1)
+            batches = [library.randn(4, 2, 9) for _ in range(4)]
+            for x in batches:
+                optimizer.zero_grad()
+                (net(x) - 1).pow(2).mean().backward()
+                optimizer.step()
+                averaged.update_parameters(net)
+            states.append(plain(averaged.state_dict()))
+            utils.update_bn([(x, 0) for x in batches], averaged)
+            states.append(plain(averaged.state_dict()))
+            assert averaged.training and averaged.module[1].momentum == 0.1 and averaged.module[2].momentum is None
+        assert list(states[0]) == list(states[2])
+        assert_same(states[0], states[2], 1e-5, made)
+        assert_same(states[1], states[3], 1e-5, made)
 
 
 RECIPES = """
 StepLR(o, 3, 0.5)|StepLR(o, 1, 0.9)|MultiStepLR(o, [2, 2, 5, 9], 0.5)|ExponentialLR(o, 0.9)
-LambdaLR(o, lambda n: 0.9**n)
+LambdaLR(o, lambda n: 0.9**n)|MultiplicativeLR(o, lambda n: 0.9)|ConstantLR(o)|ConstantLR(o, 0.5, 3)|PolynomialLR(o)
+PolynomialLR(o, 6, 2.0)|CyclicLR(o, 0.1, 0.4, 2)|CosineAnnealingWarmRestarts(o, 2, 2)
 LinearLR(o)|LinearLR(o, 0.5, 0.25, 7)|LinearLR(o, 1.0, 0.5, 3)|CosineAnnealingLR(o, 6, 0.01)|CosineAnnealingLR(o, 3)
 CosineAnnealingLR(o, 1)
 """

@@ -1,7 +1,7 @@
 """Optimisers: they change parameters in the direction that their gradients say.
 
 In: the parameters of a module, with gradients in `.grad`. Out: the same parameters, changed in place.
-`lr_scheduler` changes the step sizes as training goes on.
+`lr_scheduler` changes the step sizes as training goes on, `swa_utils` averages what it went through.
 """
 
 # ruff: noqa: F401  (this file only shows what the others define)
@@ -21,4 +21,4 @@ from rushlight.optim.rmsprop import RMSprop
 from rushlight.optim.rprop import Rprop
 from rushlight.optim.sgd import SGD
 
-__getattr__ = _absent.getter(__name__)
+__getattr__ = _absent.getter(__name__, files=("swa_utils",))
