@@ -366,7 +366,7 @@ def isposinf(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
 def le(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are less or equal."""
 def lerp(input: _Tensor, end: _Tensor, weight: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
-    """`input + weight * (end - input)`."""
+    """`input + weight * (end - input)`; from a weight of 0.5 on reckoned from `end`, so that a weight of 1 gives it."""
 def less(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are less."""
 def less_equal(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:

@@ -164,3 +164,35 @@ def test_a_slope_of_minus_zero_is_not_that_of_zero(size):
         z = torch.full((size,), -1.0)
         torch.nn.functional.leaky_relu(z, slope, inplace=True)
         assert np.signbit(z.detach().numpy()).all() == signs
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+def test_infinities_and_nan_reach_their_own_results(size):
+    inf, nan = float("inf"), float("nan")
+    x = torch.tensor([inf, -inf, nan, 2.0, -2.0] * size, requires_grad=True)
+    w = torch.tensor([0.25], requires_grad=True)
+    y = nn.functional.prelu(x, w)
+    assert str(y.tolist()) == str([inf, -inf, nan, 2.0, -0.5] * size)
+    y.backward(torch.full_like(y, inf))
+    assert x.grad.tolist() == [inf] * (5 * size)
+    x.grad = None
+    y = x.clamp(-3, 3)
+    y.backward(torch.full_like(y, inf))
+    assert str(y.tolist()) == str([3.0, -3.0, nan, 2.0, -2.0] * size)
+    assert x.grad.tolist() == [0, 0, 0, inf, inf] * size
+
+
+def test_a_weight_of_one_gives_the_end():
+    for weight in (1.0, torch.tensor(1.0)):
+        assert torch.lerp(torch.tensor([1e8] * 9), torch.tensor(1.0).expand(9), weight).tolist() == [1.0] * 9
+
+
+def test_bounds_that_cross_or_meet_share_no_gradient():
+    x = torch.tensor([-2.0, 0.0, 5.0], requires_grad=True)
+    for low, high, of_x, of_low, of_high in (
+        (1, 1, [0, 0, 0], [0, 0, 0], [0, 0, 1]), (2, 1, [0, 0, 0], [0, 0, 0], [1, 1, 1]),
+        (0, 3, [0, 1, 0], [1, 0, 0], [0, 0, 1]),
+    ):  # fmt: skip
+        low, high = (torch.full((3,), float(n), requires_grad=True) for n in (low, high))
+        found = torch.autograd.grad(x.clamp(low, high).sum(), (x, low, high))
+        assert [g.tolist() for g in found] == [of_x, of_low, of_high]

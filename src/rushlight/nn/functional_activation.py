@@ -11,6 +11,8 @@ from functools import partial
 
 import numpy as np
 
+from rushlight.autograd.graph import record, widen
+from rushlight.autograd.operation import Gradients, Needs
 from rushlight.backends.array import found
 from rushlight.core.dtypes import dtype as DType
 from rushlight.core.dtypes import finfo
@@ -18,10 +20,16 @@ from rushlight.core.errors import message
 from rushlight.nn import formulas
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
+from rushlight.rules.expression import function as function_of
+from rushlight.rules.expression import inputs, where
+from rushlight.rules.results import broadcast
 from rushlight.runtime.allocation import check_axes
-from rushlight.tensor.arithmetic import rounded_once
+from rushlight.tensor import selection
 from rushlight.tensor.change import change
-from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
+from rushlight.tensor.core import Tensor, wrap, wrap_beside
+from rushlight.tensor.fusing import define_pointwise
+from rushlight.tensor.numerics import expressed
+from rushlight.tensor.operands import lowering_of_pair, pair
 from rushlight.tensor.overwriting import overwrite
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -48,11 +56,6 @@ def check_floating(kernel: str, input: Tensor) -> None:
         raise TypeError(f"{kernel}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if not input.dtype.is_floating_point:
         raise unsupported_type(kernel, code(input))
-
-
-def _mask(condition: np.ndarray, like: Tensor) -> Tensor:
-    """Ones where the condition holds, in the dtype of a tensor."""
-    return wrap_like(condition.astype(memory(like).dtype), like)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -104,13 +107,38 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
             f"and channel size = {channels}."
         )
+    if weight.dtype is not input.dtype:
+        kinds = " and ".join(TYPE_NAMES[code(t)][1] for t in (input, weight))
+        raise RuntimeError(message(f"prelu: Type promoting not supported. Got {kinds}", fix="weight.to(input.dtype)"))
     weight = weight.reshape(-1, *[1] * (input.dim() - 2)) if weight.numel() > 1 else weight.reshape(())
-    return rounded_once(_prelu, input, weight)
+    result = pair(_rectified, input, weight)
+    record(PRELU, (None,), result, (input, weight), (input, weight))
+    return result
 
 
-def _prelu(input: Tensor, weight: Tensor) -> Tensor:
-    positive = elements(input) > 0
-    return input * _mask(positive, input) + weight * (input * _mask(~positive, input))
+def _rectified(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, weight * x)
+
+
+_X, _Y = inputs(2)
+expressed(_rectified, where(_X > 0, _X, _Y * _X), rounds=False)
+
+
+def _prelu_rule(number: None, needs: Needs, grad: Tensor, x: Tensor, weight: Tensor) -> Gradients:
+    grad, x, weight = widen(grad), widen(x), widen(weight)
+    return (
+        selection.where(x > 0, grad, grad * weight) if needs[0] else None,
+        selection.where(x > 0, 0.0, grad * x) if needs[1] else None,
+    )
+
+
+PRELU = define_pointwise(
+    "prelu",
+    "PreluKernelBackward0",
+    derivative=_prelu_rule,
+    results=broadcast,
+    lowering=lowering_of_pair(_rectified),
+)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -221,7 +249,33 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             f"Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
         )
     first, second = input.chunk(2, dim)
-    return rounded_once(lambda a, b: a * b.sigmoid(), first, second)
+    result = pair(_gated, first, second)
+    record(GLU, (None,), result, (first, second), (first, second))
+    return result
+
+
+def _gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
+    return x / (1 + np.exp(-gate))
+
+
+expressed(_gated, _X * function_of("sigmoid", _Y))
+
+
+def _glu_rule(number: None, needs: Needs, grad: Tensor, x: Tensor, gate: Tensor) -> Gradients:
+    grad, x, open = widen(grad), widen(x), widen(gate).sigmoid()
+    return (
+        grad * open if needs[0] else None,
+        grad * x * open * (1 - open) if needs[1] else None,
+    )
+
+
+GLU = define_pointwise(
+    "glu",
+    "GluBackward0",
+    derivative=_glu_rule,
+    results=broadcast,
+    lowering=lowering_of_pair(_gated),
+)
 
 
 def sigmoid(input: Tensor) -> Tensor:

@@ -18,13 +18,15 @@ from rushlight.backends.array import ARRAYS, Array, found
 from rushlight.core import dtypes
 from rushlight.core.dtypes import HALVES
 from rushlight.core.errors import message
+from rushlight.rules.expression import inputs, where
 from rushlight.rules.results import Layout, Layouts, broadcast, floating, promoted
 from rushlight.runtime.allocation import zeros_beside
-from rushlight.tensor.core import Tensor, memory, wrap, wrap_beside
+from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_beside, wrap_like
 from rushlight.tensor.fusing import define_pointwise
-from rushlight.tensor.numerics import quiet
+from rushlight.tensor.numerics import expressed, quiet
 from rushlight.tensor.operands import (
     Operand,
+    array_in_dtype,
     check_some_tensor,
     check_tensors,
     is_number,
@@ -35,6 +37,8 @@ from rushlight.tensor.operands import (
     parted,
     result_type,
 )
+
+_X, _Y, _Z = inputs(3)
 
 
 def _saved_product(a: Operand, b: Operand) -> tuple[Tensor | None, Tensor | None]:
@@ -347,27 +351,41 @@ def _pow_number(base: Tensor, exponent: float) -> Tensor:
         raise RuntimeError(f"value cannot be converted to type {base.dtype.name} without overflow")
     if _is_bool(base) and _is_bool(exponent):
         return wrap(base._array.copy() if exponent else np.ones_like(base._array))
-    result = pair(_SHORT_POWERS.get(exponent, np.power), base, exponent)
+    result = wrap_like(_raised(elements(base), exponent), base)
     record(POW_BY_NUMBER, (exponent,), result, (base,), (base,))
     return result
 
 
-def _lower_power_by_number(base: np.ndarray, exponent: float) -> np.ndarray:
-    return lowering_of_pair(_SHORT_POWERS.get(exponent, np.power))(base, None, exponent)
+def _raised(base: np.ndarray, exponent: float) -> np.ndarray:
+    short = _SHORT_POWERS.get(exponent)
+    if short is None:
+        return lowering_of_pair(np.power)(base, None, exponent)
+    kind = promoted([layout_of(base)], (exponent,))
+    if kind in HALVES:
+        return quiet(quiet(short, array_in_dtype(base, dtypes.float32)).astype, kind.numpy)
+    return quiet(short, array_in_dtype(base, kind))
+
+
+def _squared(x: np.ndarray) -> np.ndarray:
+    return x * x
+
+
+def _cubed(x: np.ndarray) -> np.ndarray:
+    return x * x * x
 
 
 # Multiplying is faster than np.power and rounds as PyTorch does.
 _SHORT_POWERS = {
-    2: lambda x, _: np.multiply(x, x),
-    3: lambda x, _: np.multiply(np.multiply(x, x), x),
-    0.5: lambda x, _: np.sqrt(x),
+    2: expressed(_squared, _X * _X, floating=False, rounds=False),
+    3: expressed(_cubed, _X * _X * _X, floating=False, rounds=False),
+    0.5: np.sqrt,
 }
 
 
 def _pow_number_rule(exponent: float, needs: Needs, grad: Tensor, base: Tensor) -> Gradients:
     if exponent == 0:
         return (wrap(np.zeros_like(base._array)),)
-    return (grad * (exponent * base ** (exponent - 1)),)
+    return (grad * (exponent * (base if exponent == 2 else base ** (exponent - 1))),)
 
 
 def _pow_rule(
@@ -392,7 +410,7 @@ POW_BY_NUMBER = define_pointwise(
     "PowBackward0",
     derivative=_pow_number_rule,
     results=broadcast,
-    lowering=_lower_power_by_number,
+    lowering=_raised,
 )
 
 
@@ -449,22 +467,34 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 
 
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
-    """`input + weight * (end - input)`."""
+    """`input + weight * (end - input)`; from a weight of 0.5 on reckoned from `end`, so that a weight of 1 gives it."""
     check_tensors("lerp", input=input, end=end)
     if end.dtype is not input.dtype:
         raise RuntimeError(f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}")
     if not input.dtype.is_floating_point:
         raise NotImplementedError(message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", fix=".float() first"))
-    result = without_history(_lerp, input, end, weight)
     tensor = weight if isinstance(weight, Tensor) else None
+    result = wrap(_lerp(input._array, end._array, *((None, weight) if tensor is None else (tensor._array, None))))
     saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
     number = weight if tensor is None else None
     record(LERP if tensor is None else LERP_TENSOR, (number,), result, (input, end, tensor), saved)
     return result
 
 
-def _lerp(start: Operand, end: Operand, weight: Operand) -> Operand:
-    return start + (end - start) * weight
+def _lerp(start: np.ndarray, end: np.ndarray, weight: np.ndarray | None, number: float | None) -> np.ndarray:
+    kind = promoted([layout_of(start), layout_of(end), layout_of(weight)], () if number is None else (number,))
+    wide = dtypes.float32 if kind in HALVES else kind
+    given = [array_in_dtype(value, wide) for value in (start, end, number if weight is None else weight)]
+    result = quiet(_between_ends, *given)
+    return result if wide is kind else quiet(result.astype, kind.numpy)
+
+
+def _between_ends(start: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    way = end - start
+    return np.where(abs(weight) < 0.5, start + way * weight, end - way * (1 - weight))
+
+
+expressed(_between_ends, where(abs(_Z) < 0.5, _X + (_Y - _X) * _Z, _Y - (_Y - _X) * (1 - _Z)), rounds=False)
 
 
 def without_history(formula: Callable, *operands: Operand) -> Tensor:
@@ -503,7 +533,7 @@ def _lerp_rule(
     )
 
 
-_lerp_rows = {"derivative": _lerp_rule, "results": broadcast, "lowering": lowering_of(_lerp)}
+_lerp_rows = {"derivative": _lerp_rule, "results": broadcast, "lowering": _lerp}
 LERP = define("lerp", "LerpBackward0", **_lerp_rows)
 LERP_TENSOR = define("lerp.tensor", "LerpBackward1", **_lerp_rows)
 

@@ -352,7 +352,7 @@ class Tensor(_Value):
     def minimum(self, other: Tensor) -> Tensor:
         """The smaller of each pair of elements; NaN wins."""
     def lerp(self, end: Tensor, weight: Tensor | _b.float | _b.int | _b.bool) -> Tensor:
-        """`input + weight * (end - input)`."""
+        """`input + weight * (end - input)`; from a weight of 0.5 on reckoned from `end`, so that a weight of 1 gives it."""
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
         """`input + value * tensor1 * tensor2`."""
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> Tensor:
@@ -642,7 +642,7 @@ class Tensor(_Value):
     def pow_(self, exponent: Tensor | _b.float | _b.int | _b.bool) -> _Self:
         """`input ** exponent`, broadcast; integers to negative powers are a RuntimeError."""
     def lerp_(self, end: Tensor, weight: Tensor | _b.float | _b.int | _b.bool) -> _Self:
-        """`input + weight * (end - input)`."""
+        """`input + weight * (end - input)`; from a weight of 0.5 on reckoned from `end`, so that a weight of 1 gives it."""
     def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> _Self:
         """`input + value * tensor1 * tensor2`."""
     def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: _b.float = 1) -> _Self:

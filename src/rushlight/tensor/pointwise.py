@@ -20,6 +20,8 @@ from rushlight.core.error_function import erfinv as inverse_of_erf
 from rushlight.core.errors import message
 from rushlight.rules.expression import alike, inputs
 from rushlight.rules.expression import function as function_of
+from rushlight.rules.expression import maximum as greater
+from rushlight.rules.expression import minimum as lesser
 from rushlight.rules.expression import where as where_expression
 from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
@@ -72,7 +74,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-_X, _Y = inputs(2)
+_X, _Y, _Z = inputs(3)
 expressed(_sigmoid, function_of("sigmoid", _X))
 
 exp = _define("exp", np.exp, lambda n, g, y: (g * y,), from_output=True, doc="e to the power of each element.")
@@ -287,7 +289,7 @@ def frac(input: Tensor) -> Tensor:
 def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Each element, at least `min` and at most `max` (numbers or tensors; one may be left out).
 
-    The gradient passes where the element lies between them, ends included.
+    The gradient passes where the element lies between them, ends included; NaN lies nowhere.
 
     >>> import rushlight as torch
     >>> torch.tensor([-2.0, 0.5, 3.0]).clamp(0, 1)
@@ -305,8 +307,16 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
 
 
 def _between(x: np.ndarray, low: np.ndarray | None, high: np.ndarray | None) -> np.ndarray:
-    result = x if low is None else quiet(np.maximum, x, low)
-    return result if high is None else quiet(np.minimum, result, high)
+    if low is None:
+        return quiet(np.minimum, x, high)
+    return quiet(np.maximum, x, low) if high is None else quiet(_clamped, x, low, high)
+
+
+def _clamped(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return np.minimum(np.maximum(x, low), high)
+
+
+expressed(_clamped, lesser(greater(_X, _Y), _Z), floating=False, rounds=False)
 
 
 def _lower_clamp(
@@ -327,14 +337,17 @@ def _clamp_rule(
     high: Tensor | None,
 ) -> Gradients:
     x, low, high = _beside(grad, None, input), _beside(grad, min, low), _beside(grad, max, high)
-    below, above = None if low is None else x < low, None if high is None else x > high
     of_input = of_low = of_high = None
     if needs[0]:
-        of_input = grad * ~(above if below is None else below if above is None else below | above)
+        inside = [x >= low] if low is not None else []
+        inside += [x <= high] if high is not None else []
+        of_input = grad.masked_fill(~(inside[0] & inside[-1]), 0)
     if needs[1]:
-        of_low = grad * (below if above is None else below & ~(low > high))
+        lifted = x < low if high is None else (x < low) & (low < high)
+        of_low = grad.masked_fill(~lifted, 0)
     if needs[2]:
-        of_high = grad * (above if below is None else above | (low > high))
+        lowered = x > high if low is None else (x > high) | (high < low)
+        of_high = grad.masked_fill(~lowered, 0)
     return of_input, of_low, of_high
 
 
