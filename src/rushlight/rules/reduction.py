@@ -95,3 +95,6 @@ def _widened(dtype: str) -> str:
 
 def _in(formula: Expression, dtype: str) -> Expression:
     return cast(formula, dtype)
+
+
+MEAN = Reduction.of("sum", after=inputs(2)[0] / inputs(2)[1])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.rules.expression import cast, exp, inputs, log, maximum, not_equal, sqrt, where
-from rushlight.rules.reduction import Reduction
+from rushlight.rules.reduction import MEAN, Reduction
 
 TINY = 64
 """Numbers up to which NumPy reduces them: a program that has no more does without the engine, and its start."""
@@ -21,7 +21,6 @@ _x, _y, _z, _w = inputs(4)
 
 SUM = Reduction.of("sum")
 SUM_OF_INTEGERS = Reduction.of("sum", before=cast(_x, "i64"), gives="i64")
-MEAN = Reduction.of("sum", after=_x / _y)
 PROD = Reduction.of("prod")
 PROD_OF_INTEGERS = Reduction.of("prod", before=cast(_x, "i64"), gives="i64")
 AMAX, AMIN = Reduction.of("max"), Reduction.of("min")

@@ -26,7 +26,7 @@ from ...plan.pool import Spreads, covered, listed
 from ...plan.target import NoKernels, Target
 from ...rules.expression import Expression
 from ...rules.normalization import Norm
-from ...rules.reduction import Reduction
+from ...rules.reduction import MEAN, Reduction
 from ...rules.spec import ConvSpec
 from ...rules.windows import Counts, Windows
 from ...runtime.copying import set_copier
@@ -306,10 +306,14 @@ def _pooling(grid: Windows, x: np.ndarray, wanted: bool) -> Callable:
 
 def adaptive_avg_pool(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
     """Means of windows that cover the input evenly; integers, halves and means of all NumPy computes."""
-    size = x.shape[-len(out) :]
-    if not _compiles(x) or 0 in out or all(count == 1 for count in out):
+    if all(count == 1 for count in out):
+        try:
+            return reduction(MEAN, tuple(range(x.ndim - len(out), x.ndim)), True, (), x)[0]
+        except Refusal:
+            return averaging.adaptive_avg_pool(out, x)
+    if not _compiles(x) or 0 in out:
         return averaging.adaptive_avg_pool(out, x)
-    return _spread(size, out, False, x)(x)[0]
+    return _spread(x.shape[-len(out) :], out, False, x)(x)[0]
 
 
 def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from rushlight.backends.reference.pooling import arranged, order_of
 from rushlight.rules.windows import Counts, Windows, spread
 from rushlight.runtime.allocation import allocate
+from rushlight.runtime.copying import copy_into
 
 Sums = Callable[..., np.ndarray]
 """`window_sums` or `window_sums_grad` of a backend."""
@@ -97,5 +98,7 @@ def _repeated(size: tuple[int, ...], lead: tuple[int, ...], out: tuple[int, ...]
     shares = y / np.asarray(prod(lengths), y.dtype)
     x = allocate((*lead, *size), y.dtype)
     windows = x.reshape(*lead, *(extent for pair in zip(out, lengths) for extent in pair))
-    windows[...] = np.expand_dims(shares, tuple(range(len(lead) + 1, windows.ndim, 2)))
+    copy_into(
+        windows, np.broadcast_to(np.expand_dims(shares, tuple(range(len(lead) + 1, windows.ndim, 2))), windows.shape)
+    )
     return x
