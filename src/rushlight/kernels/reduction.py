@@ -1,7 +1,7 @@
 """Reductions of strided and broadcast arrays: the loops of a `plan.reduction.Plan`, a vector at a time.
 
-In: a reduction's programs before and behind, and how each operand moves along the inner axis. Out: the kernels `run`,
-which threads share, `join`, which brings pieces together, and `mode`. Sizes and strides are words, so shapes do not
+In: a reduction's programs before and behind, and how each operand moves along the inner axis. Out: the function that
+does one item, and the kernel `join`, which brings pieces together. Sizes and strides are words, so shapes do not
 compile anew. Subnormals are computed with, as NumPy does.
 
     inner axis reduced                                 inner axis kept
@@ -20,7 +20,6 @@ A run is no longer than sums of float32 can be trusted; runs are added in float6
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from ..language.ir import Fields, Function, Module, Params, Pointer, Value, f64, i64, ptr, vec
@@ -78,23 +77,12 @@ def reduction_params(form: Form, numbers: int) -> Params:
     return Params(**addresses, partial=ptr(f64), **dict.fromkeys(_SIZES, i64), **told, **strides)
 
 
-def emit_reduction(k: Module, form: Form, numbers: int) -> Callable[..., None]:
-    """Exports `run`, `join` and `mode`. Gives what does all items that are not split: `do(f, words, places)`."""
+def emit_reduction(k: Module, form: Form, numbers: int) -> Function:
+    """The function that does one item; exports `join` where items are pieces."""
     params = reduction_params(form, numbers)
-    item = _emit_item(k, form, params)
-    names = [*[f"o{n}" for n in range(len(form.after.outputs))], *[f"a{n}" for n in range(len(form.moves))]]
-    with k.kernel("run", params, flushed=False) as (f, p), f.in_mode(p.mode), f.dynamic_loop(p.next, p.items) as index:
-        f.call(item, p.words, *[getattr(p, name) for name in names], index)
     if form.split:
         _emit_join(k, form, params)
-    with k.kernel("mode", params, flushed=False) as (f, p):
-        p.words[params.index("mode")].store(f.mode_word())
-
-    def do(f: Function, words: Pointer, places: list[Pointer]) -> None:
-        with f.loop(0, params.read(f, words).items) as index:
-            f.call(item, words, *places, index)
-
-    return do
+    return _emit_item(k, form, params)
 
 
 def _emit_item(k: Module, form: Form, params: Params) -> Function:

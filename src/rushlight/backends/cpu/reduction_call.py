@@ -12,7 +12,7 @@ from ... import runtime
 from ...core.dtypes import code_of
 from ...kernels.reduction import Form, emit_reduction, reduction_params
 from ...kernels.steps import FUNCTIONS, in_memory, missing
-from ...language.ir import Module, i64
+from ...language.ir import Module
 from ...plan.reduction import Plan, plan_reduction
 from ...plan.target import Target
 from ...rules.expression import Program, bits_of, lowered
@@ -20,6 +20,7 @@ from ...rules.layout import axis_order, broadcast, broadcast_strides
 from ...rules.reduction import Reduction
 from ...runtime import native_call
 from ..protocol import Layout, Refusal, Task, results_of, strides_of
+from .direct import Direct, emit_entries
 from .kernels import kernel
 from .pointwise_call import FEW, allocation_of
 
@@ -56,20 +57,14 @@ class ReductionCall:
         form = Form(formula.kinds, before, after, plan.moves, plan.reduced, plan.short, plan.pieces > 1)
         told = (float(many), *map(float, numbers))
         code = kernel(target, "reduction", _emit, form, len(told), native_call.available())
-        self.entry, self.mode = code["run"], code["mode"]
-        self.join = code["join"] if form.split else None
         self.work = size * (4 if any(step.op in FUNCTIONS for step in before.steps) else 1)
-        self.plan, self.room = plan, plan.pieces * plan.outputs
-        held = len(formula.held([code_of(layout.dtype) for layout in layouts]))
-        self.partial = (held * self.room + 64,) if form.split else None
-        self.words = _words(form, plan, told, 8 * self.room)
-        self.first = 2 + len(self.outputs) + len(layouts)  # where the address of the pieces' sums stands
-        self.fill = self.direct = None
-        if native_call.available():
-            own = np.frombuffer(self.words, np.int64)
-            self.bound = [native_call.Bound(code[name], own) for name in ("direct", "fill")]
-            self.fill = self.bound[1].call
-            self.direct = self.bound[0].call if self.work < FEW and not form.split else None
+        self.plan, room = plan, plan.pieces * plan.outputs
+        self.items = Direct(code, _words(form, plan, told, 8 * room), self.work < FEW)
+        self.join = None
+        if form.split:
+            held = len(formula.held([code_of(layout.dtype) for layout in layouts]))
+            self.join, self.partial = code["join"], (held * room + 64,)
+            self.first = 2 + len(self.outputs) + len(layouts)  # where the address of the pieces' sums stands
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         """The results."""
@@ -84,27 +79,14 @@ class ReductionCall:
         """The results, written to `out`."""
         if self.numbers:
             arrays = list(map(np.asarray, arrays))
-        if self.direct is not None:
-            self.direct(*out, *arrays)
-        else:
-            self._launch((*out, *arrays))
-
-    def _launch(self, operands: Sequence[np.ndarray]) -> None:
-        words = self.words[:]
-        if self.fill is not None:
-            self.fill(words, *operands)
-        else:
-            for at, array in enumerate(operands, 2):
-                words[at] = runtime.address(array)
-            self.mode.call(words.buffer_info()[0])
-        partial = None
-        if self.partial is not None:
-            partial = runtime.empty(self.partial, _DOUBLE)
-            words[self.first] = runtime.address(partial)
+        if self.join is None:
+            self.items(*out, *arrays)
+            return
+        words, partial = self.items.filled((*out, *arrays)), runtime.empty(self.partial, _DOUBLE)
+        words[self.first] = runtime.address(partial)
         threads = runtime.team_size()
-        runtime.launch(self.entry, words, threads if self.work >= FEW else 1)
-        if self.join is not None:
-            runtime.launch(self.join, words, threads if self.plan.outputs >= _JOINED else 1)
+        runtime.launch(self.items.entry, words, threads)
+        runtime.launch(self.join, words, threads if self.plan.outputs >= _JOINED else 1)
 
     def run(
         self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None
@@ -149,14 +131,5 @@ def _words(form: Form, plan: Plan, told: Sequence[float], piece_bytes: int) -> A
 
 
 def _emit(k: Module, form: Form, numbers: int, direct: bool) -> None:
-    do = emit_reduction(k, form, numbers)
-    if not direct:
-        return
     of = [in_memory(dtype) for dtype in (*form.after.outputs, *form.before.inputs)]
-    params = reduction_params(form, numbers)
-    with native_call.function(k, "direct", of) as (f, words, pointers):
-        do(f, words, pointers)
-    with native_call.function(k, "fill", [i64, *of], words=True) as (f, _, (words, *pointers)):
-        for n, pointer in enumerate(pointers):
-            words[2 + n].store(pointer.address())
-        words[params.index("mode")].store(f.mode_word())
+    emit_entries(k, reduction_params(form, numbers), emit_reduction(k, form, numbers), of, direct)
