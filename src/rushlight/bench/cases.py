@@ -9,6 +9,8 @@ import math
 import random
 from pathlib import Path
 
+from .operations import numbers_of
+
 LAYERS = Path(__file__).with_name("layers.json")
 
 Case = dict
@@ -47,6 +49,8 @@ def work(case: Case) -> tuple[int, int]:
     >>> work(load_cases()[1])[0] == 8 * 64 * 64 * 9 * 56 * 56
     True
     """
+    if case["op"] == "operation":
+        return 0, numbers_of(case)
     if case["op"] == "linear":
         rows, width = math.prod(case["input"][:-1]), case["input"][-1]
         return rows * width * case["out_features"], rows * (width + case["out_features"]) + width * case["out_features"]

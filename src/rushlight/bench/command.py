@@ -16,6 +16,7 @@ from rushlight.core.options import above_zero, pattern, positive
 from . import report
 from .cases import LAYERS, load_cases, random_cases
 from .measure import measure
+from .operations import operation_cases
 from .peak import measure_peak
 
 FOLDER = Path("runs/bench")
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     add = parser.add_argument
     add("--layers", type=Path, metavar="FILE", default=LAYERS, help="in the form of the built-in layers.json")
+    add("--ops", action="store_true", help="time operations alone instead: of each element, reductions, norms, losses")
     add("--random", type=positive, metavar="N", help="time N layers drawn at random instead")
     add("--seed", type=int, metavar="N", default=0, help="of the random layers")
     add("--only", type=pattern, metavar="REGEX", help="only layers whose category or name matches")
@@ -53,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
 def _bench(args: argparse.Namespace) -> int:
     from ..runtime import get_num_threads
 
-    cases = random_cases(args.random, args.seed) if args.random else load_cases(args.layers)
+    if args.ops:
+        cases = operation_cases()
+    else:
+        cases = random_cases(args.random, args.seed) if args.random else load_cases(args.layers)
     cases = [case for case in cases if not args.only or args.only.search(f"{case['category']} {case['name']}")]
     if not cases:
         raise ValueError(message(f"no layer matches {args.only.pattern!r}", fix="--only 3x3, or leave it out"))

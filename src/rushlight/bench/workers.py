@@ -16,13 +16,14 @@ from collections.abc import Callable
 from types import ModuleType
 
 from .cases import Case
+from .operations import function_of
 
 FORMATS = {2: "channels_last", 3: "channels_last_3d"}
 
 
 def formats(case: Case) -> list[bool]:
     """Whether the input is channels-last: contiguous always, channels-last where PyTorch has such a format."""
-    return [False] if case["op"] == "linear" or len(case["input"]) == 3 else [False, True]
+    return [False] if case["op"] == "linear" or len(case["input"]) in (2, 3) else [False, True]
 
 
 def build(lib: ModuleType, case: Case, channels_last: bool) -> tuple:
@@ -30,6 +31,10 @@ def build(lib: ModuleType, case: Case, channels_last: bool) -> tuple:
     import numpy as np
 
     x = lib.from_numpy(np.random.default_rng(0).standard_normal(case["input"], dtype=np.float32))
+    if case["op"] == "operation":
+        memory_format = lib.channels_last if channels_last else None
+        x = x.contiguous(memory_format=memory_format) if channels_last else x
+        return function_of(lib, case, x.clone()), x, memory_format
     if case["op"] == "linear":
         return lib.nn.Linear(case["input"][-1], case["out_features"], bias=case["bias"]), x, None
     rank, padding = len(case["input"]) - 2, case["padding"]
@@ -49,20 +54,24 @@ def build(lib: ModuleType, case: Case, channels_last: bool) -> tuple:
 def workload(lib: ModuleType, case: Case, mode: str, channels_last: bool) -> Callable[[], None]:
     """A function of no arguments that runs the case once, forward or forward and backward."""
     layer, x, memory_format = build(lib, case, channels_last)
+
+    def forward() -> None:
+        with lib.no_grad():
+            layer(x)
+
     if mode == "fwd":
-
-        def forward() -> None:
-            with lib.no_grad():
-                layer(x)
-
         return forward
     import numpy as np
 
     x.requires_grad_(True)
-    gradient = lib.from_numpy(np.random.default_rng(1).standard_normal(tuple(layer(x).shape), dtype=np.float32))
-    if memory_format is not None:
+    result = layer(x)
+    if not result.requires_grad:  # as positions have none
+        return forward
+    drawn = np.random.default_rng(1).standard_normal(tuple(result.shape), dtype=np.float32)
+    gradient = lib.from_numpy(np.asarray(drawn, np.float32))
+    if memory_format is not None and gradient.dim() == len(case["input"]):
         gradient = gradient.contiguous(memory_format=memory_format)
-    parameters = [x, *layer.parameters()]
+    parameters = [x, *(layer.parameters() if hasattr(layer, "parameters") else ())]
 
     def train() -> None:
         for parameter in parameters:
