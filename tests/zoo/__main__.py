@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.zoo import models
-from tests.zoo.tolerances import GRADIENTS, IN_DOUBLE, OUTPUTS
+from tests.zoo.tolerances import DOUBLE, GRADIENTS, IN_DOUBLE, OUTPUTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 HEAD = """# Models of other packages
@@ -28,10 +28,10 @@ HEAD = """# Models of other packages
 The models of torchvision {torchvision} and timm {timm}, built by those packages as they are on `rushlight.as_torch()`:
 each loads the state dict that PyTorch {torch} saved, and its outputs and gradients are compared with PyTorch's, in
 evaluation mode. A number is the largest difference by the largest number of a tensor (where a whole tensor of gradients
-is below 1e-4 of the largest gradient, by that). At most 1e-4 for outputs, which are float32. Gradients, of every input
-and parameter, are compared in float32 and in float64: in float32 a number that is next to 0 may fall on the other side
-of a ReLU by one rounding, so that they must be within 1e-3 there or 1e-8 in float64 (which the largest models are not
-asked for). *Weights*: whether the same seed gives PyTorch's first weights.
+is below 1e-4 of the largest gradient, by that). At most 1e-4 for outputs and 1e-3 for gradients, of every input and
+parameter, both in float32. There a number next to 0 may fall on the other side of a ReLU by one rounding, which changes
+a gradient by a tenth: where gradients are further apart, they are compared in float64, too, and must be within 1e-8.
+*Weights*: whether the same seed gives PyTorch's first weights.
 
 Written by `make zoo`, which installs both packages beside PyTorch, in an environment of its own.
 """
@@ -81,7 +81,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="e.g. 'timm/*'; all models without one")
     parser.add_argument("--large", action="store_true", help=f"those of over {models.LARGE / 1e6:.0f} million, too")
     parser.add_argument("--no-page", action="store_true", help="leave docs/zoo.md as it is")
+    parser.add_argument("--rows", type=Path, help="keep what is found in this file, and go on from it")
     given = parser.parse_args(arguments)
+    kept = json.loads(given.rows.read_text()) if given.rows is not None and given.rows.exists() else []
+    known = {row["name"]: row for row in kept}
     theirs, ours = Worker("pytorch"), Worker("rushlight")
     theirs.start()
     listed = theirs.read()
@@ -91,21 +94,31 @@ def main(arguments: list[str]) -> int:
     for group, name in listed:
         if given.patterns and not any(fnmatch.fnmatch(name, pattern) for pattern in given.patterns):
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            task = {"name": name, "folder": folder, "large": given.large}
-            written = theirs.ask(**task)
-            if "error" in written:
-                row = {"error": f"PyTorch itself: {written['error']}"}
-            elif "skipped" in written:
-                row = written
-            else:
-                row = {"parameters": written["parameters"], **ours.ask(**task)}
+        if name in known:
+            rows.append(known[name])
+            continue
+        row = compared(theirs, ours, name=name, large=given.large, double=False)
+        if not passed(row) and "outputs" in row and row["parameters"] <= DOUBLE:
+            row = compared(theirs, ours, name=name, large=given.large, double=True)
         rows.append({"group": group, "name": name, **row})
+        if given.rows is not None:
+            given.rows.write_text(json.dumps(rows, indent=0), encoding="utf-8")
         print(f"{name:48s} {said(rows[-1])}", flush=True)
     print(summary(rows))
     if not given.no_page and not given.patterns:
         PAGE.write_text(page(rows), encoding="utf-8")
     return int(any(not passed(row) for row in rows))
+
+
+def compared(theirs: Worker, ours: Worker, **task: Any) -> dict[str, Any]:
+    """What comes out for a model."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = theirs.ask(folder=folder, **task)
+        if "error" in written:
+            return {"error": f"PyTorch itself: {written['error']}"}
+        if "skipped" in written:
+            return written
+        return {"parameters": written["parameters"], **ours.ask(folder=folder, **task)}
 
 
 def passed(row: dict[str, Any]) -> bool:
@@ -121,7 +134,8 @@ def said(row: dict[str, Any]) -> str:
         return f"{row.get('skipped') or row['error']} {row.get('place', '')}"
     verdict = "yes" if passed(row) else f"NO ({row['worst']})"
     weights = "" if row["same weights"] else ", other first weights"
-    far = f"outputs {row['outputs']:.0e}, gradients {row['gradients']:.0e}, in double {row['double']:.0e}"
+    double = "" if math.isnan(row["double"]) else f", in float64 {row['double']:.0e}"
+    far = f"outputs {row['outputs']:.0e}, gradients {row['gradients']:.0e}{double}"
     return f"{far}: {verdict}{weights}  {row['seconds']:.1f} s"
 
 

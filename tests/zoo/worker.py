@@ -42,8 +42,6 @@ def without_extension() -> None:
 
 SAMPLE = 4096
 """How many elements of a gradient are compared, in equal steps."""
-DOUBLE = 100_000_000
-"""Up to how many parameters gradients are compared in float64, too."""
 
 
 def tensors_in(value: Any) -> Iterator[Any]:
@@ -92,7 +90,7 @@ def first_weights(model: Any) -> dict[str, list[float]]:
     return {name: [float(array.sum()), float(np.abs(array).sum())] for name, array in arrays.items()}
 
 
-def write(name: str, folder: str, large: bool) -> dict[str, Any]:
+def write(name: str, folder: str, large: bool, double: bool) -> dict[str, Any]:
     """PyTorch's side: everything that the other needs, into a folder."""
     import torch
 
@@ -105,14 +103,18 @@ def write(name: str, folder: str, large: bool) -> dict[str, Any]:
     arrays = [drawn.standard_normal(size, np.float32) for size in models.sizes(name)]
     weights = first_weights(model)
     model.train()
-    with torch.no_grad():  # so that running statistics are not those of the start
+    with torch.no_grad():
+        for parameter in model.parameters():  # so that no branch, and no last layer, is multiplied by zeros
+            if not parameter.any():
+                parameter.normal_(0.0, 0.02)
+        # So that running statistics are not those of the start.
         model(*map(torch.from_numpy, arrays))
     model.eval()
     torch.save(model.state_dict(), os.path.join(folder, "state.pt"))
     started = time.perf_counter()
     outputs, grads = gradients(model, arrays)
     took = time.perf_counter() - started
-    if count <= DOUBLE:
+    if double:
         grads |= in_double(model, arrays)
     np.savez(os.path.join(folder, "inputs.npz"), *arrays)
     np.savez(os.path.join(folder, "outputs.npz"), *outputs)
@@ -122,7 +124,7 @@ def write(name: str, folder: str, large: bool) -> dict[str, Any]:
     return {"parameters": count, "seconds": took}
 
 
-def compare(name: str, folder: str, large: bool) -> dict[str, Any]:
+def compare(name: str, folder: str, large: bool, double: bool) -> dict[str, Any]:
     """Rushlight's side: how far its numbers are from PyTorch's."""
     import torch
 
@@ -139,7 +141,7 @@ def compare(name: str, folder: str, large: bool) -> dict[str, Any]:
     started = time.perf_counter()
     outputs, grads = gradients(model, arrays)
     took = time.perf_counter() - started
-    if models.parameters(model) <= DOUBLE:
+    if double:
         grads |= in_double(model, arrays)
     with np.load(os.path.join(folder, "gradients.npz")) as file:
         expected = {key: file[key] for key in file.files}
@@ -190,7 +192,7 @@ def main() -> None:
     for line in sys.stdin:
         task = json.loads(line)
         try:
-            answer = work(task["name"], task["folder"], task["large"])
+            answer = work(**task)
         except Exception as error:
             frame = error.__traceback__
             while frame.tb_next is not None:
