@@ -15,7 +15,7 @@ import pytest
 from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
-from rushlight.backends.cpu import pointwise_call, reduction_call
+from rushlight.backends.cpu import pointwise_call, reduction_call, together
 from rushlight.backends.exactness import get_exact, set_exact
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, Params, f32, i64, ptr
@@ -166,6 +166,20 @@ def test_pointwise(isa, monkeypatch):
             with recording() as ledger:
                 results = compiled.pointwise((x + y, x > y), a, b)
                 assert ledger.items > 1 and all(map(ledger.covers, results))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_pointwise_together(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    monkeypatch.setattr(together, "FEW", 1)  # all by the team
+    _, y, z = inputs(3)
+    with recording() as ledger:
+        rows = [[runtime.empty((size,), np.dtype(np.float32)) for _ in range(2)] for size in (50_000, 3, 2000, 1)]
+        for row in rows:
+            row[0][:], row[1][:] = 1, 2
+        assert compiled.pointwise_together((y * z,), rows, np.full(1, 4, np.float32))
+        assert ledger.items > 4 and all(ledger.covers(row[0]) for row in rows if row[0].nbytes >= 4096)
+    assert all((row[0] == 8).all() for row in rows)
 
 
 @pytest.mark.parametrize("isa", ISAS)

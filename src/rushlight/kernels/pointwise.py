@@ -7,10 +7,10 @@ shapes do not compile anew. Subnormals are computed with, as NumPy does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Value, i64, ptr
+from ..language.ir import Function, Mask, Module, Params, Pointer, Value, i64, ptr
 from ..language.loops import divide
 from ..plan.pointwise import SAME, STRIDED, TRANSPOSED, UNIT
 from ..rules.expression import Program, bits_of
@@ -78,7 +78,8 @@ def _emit_item(k: Module, form: Form, params: Params) -> Function:
     parameters = [("words", ptr(i64)), *places, ("index", i64)]
     with k.function("item", parameters, inline=False, distinct=False) as (f, words, *bases, index):
         p = params.read(f, words)
-        loops = _Loops(f, p, form)
+        strides = [[getattr(p, f"{axis}_stride{n}") for n in range(count)] for axis in ("inner", "middle")]
+        loops = Loops(f, form, *strides)
         part, inner_chunk = divide(index, p.inner_chunks)
         group, middle_chunk = divide(part, p.middle_chunks)
         first_j, first_i, first = middle_chunk * p.middle_span, inner_chunk * p.inner_span, group * p.group
@@ -118,18 +119,18 @@ class Tail:
             pointer.f.store_first(pointer, value, self.count)
 
 
-class _Loops:
-    """The middle and the inner loop of an item."""
+class Loops:
+    """The middle and the inner loop of an item, of operands with these strides in bytes: of those that move on by them,
+    no others are asked for."""
 
-    def __init__(self, f: Function, p: Fields, form: Form) -> None:
+    def __init__(self, f: Function, form: Form, inner: Sequence[Value] = (), middle: Sequence[Value] = ()) -> None:
         self.f, self.form, self.program = f, form, form.program
         self.types = [in_memory(dtype) for dtype in form.dtypes]
         widest = max(bits_of(step.dtype) for step in self.program.steps) // 8
         self.lanes = min(f.target.vector_bytes // widest, WIDEST)
         self.vectors = Vectors(f, self.program, self.lanes)
         self.results = len(self.program.results)
-        self.inner = [getattr(p, f"inner_stride{n}") for n in range(len(form.moves))]
-        self.middle = [getattr(p, f"middle_stride{n}") for n in range(len(form.moves))]
+        self.inner, self.middle = inner, middle
         heavy = any(step.op in FUNCTIONS for step in self.program.steps)
         plain = STRIDED not in form.moves
         self.unroll = UNROLL if plain and not heavy and len(self.program.steps) <= SHORT else 1

@@ -16,6 +16,7 @@ import numpy as np
 
 from rushlight.autograd.modes import enable_grad
 from rushlight.autograd.version import version_of
+from rushlight.backends import registry
 from rushlight.tensor.change import check_writeable
 from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.creation import full_like
@@ -102,19 +103,77 @@ class _Batch:
 
     def run(self) -> None:
         """Move all tensors."""
+        together: dict[tuple, list[list[np.ndarray]]] = {}
         for moved, grad in self.entries:
-            self._move([memory(tensor) for tensor in moved], memory(grad))
+            row = [memory(tensor) for tensor in (*moved, grad)]
+            kinds = _kinds_alike(row)
+            if kinds is None:
+                self._move(row)
+            else:
+                together.setdefault(kinds, []).append(row)
+        for rows in together.values():
+            if not self._launch(rows):
+                for row in rows:
+                    self._move(row)
+        for moved, _ in self.entries:
             for tensor in moved:
                 version_of(tensor).bump()
 
-    def _move(self, targets: list[np.ndarray], grad: np.ndarray) -> None:
-        wide = np.promote_types(targets[0].dtype, np.float32) if targets[0].dtype.kind == "f" else np.dtype(np.float32)
-        given = [*targets, grad, *[np.asarray(number, wide) for number in self.numbers]]
-        plain = all(type(array) is np.ndarray for array in given)
+    def _launch(self, rows: list[list[np.ndarray]]) -> bool:
+        """Move all these in one launch; False, and nothing is changed, where that cannot be."""
+        numbers = np.array(self.numbers, self._wide(rows[0]))
+        formulas = formulas_of(self.key, self.formula, [*rows[0], *numbers])
+        if formulas is None:
+            return False
+        engine = registry.current()
+        first = getattr(engine, "engines", (engine,))[0]
+        if first is registry.reference or not hasattr(first, "pointwise_together"):
+            return False
+        try:
+            return first.pointwise_together(formulas, rows, numbers)
+        except registry.Refusal:
+            return False
+
+    def _move(self, row: list[np.ndarray]) -> None:
+        """Move one by itself."""
+        if any(np.may_share_memory(row[-1], array) for array in row[:-1]):
+            row = [*row[:-1], row[-1].copy()]
+        wide = self._wide(row)
+        given = [*row, *[np.asarray(number, wide) for number in self.numbers]]
+        plain = all(type(array) is np.ndarray for array in row)
         formulas = formulas_of(self.key, self.formula, given) if plain else None
-        if formulas is None or computed(formulas, given, targets) is None:
-            for target, result in zip(targets, quiet(self.formula, *targets, grad, *self.numbers)):
+        if formulas is None or computed(formulas, given, row[: len(formulas)]) is None:
+            for target, result in zip(row, quiet(self.formula, *row, *self.numbers)):
                 target[...] = result
+
+    @staticmethod
+    def _wide(row: list[np.ndarray]) -> np.dtype:
+        """The dtype of the numbers."""
+        kind = row[0].dtype
+        return np.promote_types(kind, np.float32) if kind.kind == "f" else np.dtype(np.float32)
+
+
+def _kinds_alike(row: list[np.ndarray]) -> tuple | None:
+    """The dtypes of arrays of the host that lie alike and without gaps; None where they do not."""
+    first = row[0]
+    if type(first) is not np.ndarray:
+        return None
+    kind, strides, shape = first.dtype, first.strides, first.shape
+    for array in row:
+        if type(array) is not np.ndarray or array.strides != strides or array.dtype != kind or array.shape != shape:
+            return None
+    whole = first.flags.c_contiguous or is_whole(shape, strides, first.itemsize)
+    return (kind.num,) if whole else None
+
+
+@functools.lru_cache(maxsize=4096)
+def is_whole(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
+    """Whether elements lie without gaps and each by itself, in any order of the axes."""
+    for stride, count in sorted((stride, count) for stride, count in zip(strides, shape) if count != 1):
+        if stride != itemsize:
+            return False
+        itemsize *= count
+    return True
 
 
 def in_float32(formula: Formula) -> Formula:

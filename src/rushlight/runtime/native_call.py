@@ -66,6 +66,19 @@ def function(k: Module, name: str, of: Sequence[Type], words: bool = False) -> I
         f.ret(objects[0])
 
 
+def addresses(k: Module, name: str) -> None:
+    """Export a function that `Bound` makes a callable: called as `(table, array, …)`, it writes the addresses of the
+    arrays behind the first into it, an array of i64, in their order."""
+    parameters = [("bound", ptr(i64)), ("arguments", ptr(i64)), ("count", i64)]
+    with k.function(name, parameters, ptr(i64), export=True, distinct=False) as (f, _, arguments, count):
+        table = _pointer(f, arguments[0], i64)
+        places = _pointer(f, table.bytes(FIRST_FIELD), i64)
+        with f.loop(1, count) as n:
+            places[n - 1].store(_pointer(f, arguments[n], i64).bytes(FIRST_FIELD).load())
+        table.store(table.load() + 1)  # one more reference to it: the caller's
+        f.ret(table)
+
+
 def _pointer(f: Function, place: Pointer, of: Type) -> Pointer:
     return Pointer(f, place.to(ptr(of)).load().text, of)
 

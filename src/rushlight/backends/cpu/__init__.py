@@ -44,8 +44,8 @@ from .kernels import addressable
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "cross_entropy",
     "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name",
-    "norm", "norm_apply", "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "positions",
-    "prepare", "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
+    "norm", "norm_apply", "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise",
+    "pointwise_together", "positions", "prepare", "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -122,6 +122,23 @@ def prepared_pointwise(
     return call
 
 
+def pointwise_together(
+    expressions: tuple[Expression, ...], rows: Sequence[Sequence[np.ndarray]], numbers: np.ndarray
+) -> bool:
+    """Write the value of each expression into the first arrays of each row, for all rows in one launch.
+
+    The expressions are of a row's arrays, all of one size and lying alike without gaps, and behind them of `numbers`,
+    which are the same for all. Nothing is written, and False given, where memory that one row writes is another's, too;
+    Refusal for what is not compiled."""
+    key = ("together", expressions, numbers.size, numbers.dtype, *[array.dtype for array in rows[0]])
+    call = _calls.get(key)
+    if call is None:
+        kinds = [array.dtype for array in rows[0]]
+        path = "together.TogetherCall"
+        call = _guarded(key, lambda: _class(path)(expressions, kinds, numbers.dtype, numbers.size, Target.host()))
+    return call(rows, numbers)
+
+
 def _expressions(
     key: tuple, expressions: tuple, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None
 ) -> Callable:
@@ -149,9 +166,15 @@ _FORMULAS = {"pointwise": "pointwise_call.PointwiseCall", "reduction": "reductio
 
 
 def _prepare_formula(key: tuple, task: Task, layouts: Sequence[Layout]) -> Callable:
+    return _guarded(key, lambda: _class(_FORMULAS[task.kernel])(task, layouts, Target.host()))
+
+
+def _guarded(key: tuple, made: Callable[[], Callable]) -> Callable:
+    """The call of formulas that `made` makes, remembered; what is declined says so when it is called."""
+
     def make() -> Callable:
         try:
-            return _class(_FORMULAS[task.kernel])(task, layouts, Target.host())
+            return made()
         except Refusal as refusal:
             return _Declined(str(refusal))
 

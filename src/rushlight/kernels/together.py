@@ -1,0 +1,54 @@
+"""Expressions on many arrays at once: one launch whose items are pieces of all of them.
+
+In: a program whose results go where its first inputs are, its array inputs first and then numbers that all arrays
+share. Out: the kernels `run`, which threads share, and `mode`. Arrays lie alike within a row and without gaps, so an
+item is a run of elements: three words say of which row, from where on, and how many.
+"""
+
+from __future__ import annotations
+
+from ..language.ir import Function, Module, Params, Pointer, i64, ptr
+from ..plan.pointwise import SAME, UNIT
+from ..rules.expression import Program
+from .pointwise import Form, Loops
+from .steps import REGISTERS, in_memory
+
+ENTRIES = 3
+"""Words of an item: the number of its row, its first element, how many."""
+
+
+def together_form(program: Program, arrays: int) -> Form:
+    """How operands move: arrays to their neighbours, numbers not at all."""
+    numbers = len(program.inputs) - arrays
+    return Form(program, (UNIT,) * (len(program.results) + arrays) + (SAME,) * numbers)
+
+
+def together_params(arrays: int, program: Program) -> Params:
+    """The words: the addresses of all arrays, row by row, the pieces, the numbers, and how many pieces."""
+    number = REGISTERS[program.inputs[-1]] if len(program.inputs) > arrays else i64
+    return Params(table=ptr(i64), pieces=ptr(i64), numbers=ptr(number), mode=i64, items=i64)
+
+
+def emit_together(k: Module, form: Form, arrays: int) -> None:
+    """Exports `run` and `mode`."""
+    params = together_params(arrays, form.program)
+    item = _emit_item(k, form, params, arrays)
+    with k.kernel("run", params, flushed=False) as (f, p), f.in_mode(p.mode), f.dynamic_loop(p.next, p.items) as index:
+        f.call(item, p.words, index)
+    with k.kernel("mode", params, flushed=False) as (f, p):
+        p.words[params.index("mode")].store(f.mode_word())
+
+
+def _emit_item(k: Module, form: Form, params: Params, arrays: int) -> Function:
+    """The function that does one item."""
+    program = form.program
+    types = [in_memory(dtype) for dtype in program.inputs[:arrays]]
+    with k.function("item", [("words", ptr(i64)), ("index", i64)], inline=False, distinct=False) as (f, words, index):
+        p = params.read(f, words)
+        piece = p.pieces[index * ENTRIES]
+        row = p.table[piece.load() * arrays]
+        start, count = piece[1].load(), piece[2].load()
+        places = [Pointer(f, row[n].to(ptr(of)).load().text, of)[start] for n, of in enumerate(types)]
+        numbers = [p.numbers[n] for n in range(len(program.inputs) - arrays)]
+        Loops(f, form).row([*places[: len(program.results)], *places, *numbers], count)
+    return f
