@@ -7,6 +7,7 @@ import rushlight as torch
 from rushlight import nn, optim
 from rushlight.backends import reference, registry
 from rushlight.optim import moves
+from rushlight.tensor.together import is_whole
 
 SHAPES = ((3,), (), (0, 4), (16385,), (2, 3, 3, 3), (300, 70), (1,))
 MADE = {
@@ -102,6 +103,6 @@ def test_a_gradient_that_is_another_s_memory(monkeypatch):
 def test_where_elements_lie_without_gaps():
     a = np.zeros((4, 3, 5, 2), np.float32)
     for whole in (a, a.T, a.transpose(0, 2, 3, 1), a[:1], a[:, :, :, :0][..., None], np.zeros((), np.float32)):
-        assert not whole.size or moves.is_whole(whole.shape, whole.strides, 4)
+        assert not whole.size or is_whole(whole.shape, whole.strides, 4)
     for gapped in (a[:, ::2], a[..., :1], np.broadcast_to(a[:1], (4, 3, 5, 2)), a[::-1]):
-        assert not moves.is_whole(gapped.shape, gapped.strides, 4)
+        assert not is_whole(gapped.shape, gapped.strides, 4)

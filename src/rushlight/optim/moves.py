@@ -16,12 +16,12 @@ import numpy as np
 
 from rushlight.autograd.modes import enable_grad
 from rushlight.autograd.version import version_of
-from rushlight.backends import registry
 from rushlight.tensor.change import check_writeable
 from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.creation import full_like
 from rushlight.tensor.fusing import computed, formulas_of
 from rushlight.tensor.numerics import quiet
+from rushlight.tensor.together import computed_together, kinds_alike
 
 Formula = Callable[..., Sequence[Any]]
 
@@ -106,7 +106,7 @@ class _Batch:
         together: dict[tuple, list[list[np.ndarray]]] = {}
         for moved, grad in self.entries:
             row = [memory(tensor) for tensor in (*moved, grad)]
-            kinds = _kinds_alike(row)
+            kinds = kinds_alike(row)
             if kinds is None:
                 self._move(row)
             else:
@@ -125,22 +125,15 @@ class _Batch:
         formulas = formulas_of(self.key, self.formula, [*rows[0], *numbers])
         if formulas is None:
             return False
-        engine = registry.current()
-        first = getattr(engine, "engines", (engine,))[0]
-        if first is registry.reference or not hasattr(first, "pointwise_together"):
-            return False
-        try:
-            return first.pointwise_together(formulas, rows, numbers)
-        except registry.Refusal:
-            return False
+        return computed_together(formulas, rows, numbers)
 
     def _move(self, row: list[np.ndarray]) -> None:
         """Move one by itself."""
-        if any(np.may_share_memory(row[-1], array) for array in row[:-1]):
+        plain = all(type(array) is np.ndarray for array in row)
+        if plain and any(np.may_share_memory(row[-1], array) for array in row[:-1]):
             row = [*row[:-1], row[-1].copy()]
         wide = self._wide(row)
         given = [*row, *[np.asarray(number, wide) for number in self.numbers]]
-        plain = all(type(array) is np.ndarray for array in row)
         formulas = formulas_of(self.key, self.formula, given) if plain else None
         if formulas is None or computed(formulas, given, row[: len(formulas)]) is None:
             for target, result in zip(row, quiet(self.formula, *row, *self.numbers)):
@@ -151,29 +144,6 @@ class _Batch:
         """The dtype of the numbers."""
         kind = row[0].dtype
         return np.promote_types(kind, np.float32) if kind.kind == "f" else np.dtype(np.float32)
-
-
-def _kinds_alike(row: list[np.ndarray]) -> tuple | None:
-    """The dtypes of arrays of the host that lie alike and without gaps; None where they do not."""
-    first = row[0]
-    if type(first) is not np.ndarray:
-        return None
-    kind, strides, shape = first.dtype, first.strides, first.shape
-    for array in row:
-        if type(array) is not np.ndarray or array.strides != strides or array.dtype != kind or array.shape != shape:
-            return None
-    whole = first.flags.c_contiguous or is_whole(shape, strides, first.itemsize)
-    return (kind.num,) if whole else None
-
-
-@functools.lru_cache(maxsize=4096)
-def is_whole(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
-    """Whether elements lie without gaps and each by itself, in any order of the axes."""
-    for stride, count in sorted((stride, count) for stride, count in zip(strides, shape) if count != 1):
-        if stride != itemsize:
-            return False
-        itemsize *= count
-    return True
 
 
 def in_float32(formula: Formula) -> Formula:

@@ -3,7 +3,13 @@
 # ruff: noqa: F401  (this file only shows what the others define)
 
 from rushlight.core import absent as _absent
-from rushlight.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, get_total_norm
+from rushlight.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
 from rushlight.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 from rushlight.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from rushlight.nn.utils.weight_norm import remove_weight_norm, weight_norm

@@ -1,58 +1,59 @@
-"""Keeping gradients small: by their norm, or number by number."""
+"""Keeping gradients small: by their norm, or number by number.
+
+All gradients that lie without gaps are changed in one launch, as an optimiser changes parameters.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import types
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 from rushlight.autograd.modes import no_grad
-from rushlight.tensor.core import Tensor
+from rushlight.autograd.version import version_of
+from rushlight.tensor.change import check_writeable
+from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.creation import scalar_tensor
+from rushlight.tensor.fusing import formulas_of
 from rushlight.tensor.parts import stack
+from rushlight.tensor.reductions import norm
+from rushlight.tensor.together import computed_together, kinds_alike
+
+Parameters = Tensor | Iterable[Tensor]
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _gradients(parameters: Parameters) -> list[Tensor]:
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def get_total_norm(
-    tensors: Tensor | Iterable[Tensor],
-    norm_type: float = 2.0,
-    error_if_nonfinite: bool = False,
-    foreach: bool | None = None,
+    tensors: Parameters, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
     """The norm of all tensors as one vector: of order 0 the norms' number, as in PyTorch.
 
     RuntimeError, if asked for, where it is not finite.
     """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    order = float(norm_type)
     if not tensors:
         return scalar_tensor(0.0)
-    norms = stack([_norm(tensor, float(norm_type)) for tensor in tensors])
-    total = _norm(norms, float(norm_type))
+    with no_grad():
+        total = norm(stack([norm(tensor, order) for tensor in tensors]), order)
     if error_if_nonfinite and not abs(total.item()) < float("inf"):
         raise RuntimeError(
-            f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it cannot "
+            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot "
             "be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
             "`error_if_nonfinite=False`"
         )
     return total
 
 
-def _norm(tensor: Tensor, order: float) -> Tensor:
-    size = tensor.abs()
-    if order in (math.inf, -math.inf):
-        return size.max() if order > 0 else size.min()
-    if order == 0:
-        return (size != 0).sum().to(size.dtype)
-    if order == 1:
-        return size.sum()
-    return (size * size).sum().sqrt() if order == 2 else (size**order).sum() ** (1 / order)
-
-
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor],
+    parameters: Parameters,
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
@@ -65,17 +66,79 @@ def clip_grad_norm_(
     >>> torch.nn.utils.clip_grad_norm_([w], 1.0), w.grad
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    gradients = _gradients(parameters)
-    with no_grad():
-        total = get_total_norm(gradients, norm_type, error_if_nonfinite)
-        factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for gradient in gradients:
-            gradient.mul_(factor)
+    if not isinstance(parameters, Tensor):
+        given, parameters = parameters, list(parameters)
+        if isinstance(given, types.GeneratorType) and not parameters:
+            warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2)
+    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Keep every number of the gradients, in place, between −clip_value and clip_value."""
+def clip_grads_with_norm_(
+    parameters: Parameters, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients, in place, by max_norm / total_norm where that is less than 1."""
+    gradients = _gradients(parameters)
+    if not gradients:
+        return
     with no_grad():
-        for gradient in _gradients(parameters):
-            gradient.clamp_(-float(clip_value), float(clip_value))
+        factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+        _change(gradients, "clip by norm", _scaled, (factor,), lambda gradient: gradient.mul_(factor))
+
+
+def clip_grad_value_(parameters: Parameters, clip_value: float, foreach: bool | None = None) -> None:
+    """Keep every number of the gradients, in place, between −clip_value and clip_value."""
+    most = float(clip_value)
+    with no_grad():
+        ends = -most, most
+        _change(_gradients(parameters), "clip by value", _clamped, ends, lambda gradient: gradient.clamp_(*ends))
+
+
+def clip_grad_norm(
+    parameters: Parameters,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The older name of `clip_grad_norm_`."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+def _scaled(g: Any, factor: Any) -> Any:
+    return (g * factor).astype(g.dtype)
+
+
+def _clamped(g: Any, least: Any, most: Any) -> Any:
+    return np.minimum(np.maximum(g, least), most).astype(g.dtype)
+
+
+def _change(
+    gradients: Sequence[Tensor], key: str, formula: Callable, numbers: tuple[Any, ...], one: Callable[[Tensor], Any]
+) -> None:
+    """Change all by the formula, those of one dtype in one launch; by `one` those for which there is none."""
+    together: dict[tuple, list[Tensor]] = {}
+    for gradient in gradients:
+        check_writeable(gradient)
+        kinds = kinds_alike([memory(gradient)])
+        if kinds is None or not gradient.is_floating_point():
+            one(gradient)
+        else:
+            together.setdefault(kinds, []).append(gradient)
+    for alike in together.values():
+        rows = [[memory(gradient)] for gradient in alike]
+        wide = np.float64 if rows[0][0].dtype == np.float64 else np.float32
+        given = np.array([float(number) for number in numbers], wide)
+        formulas = formulas_of((key,), formula, [*rows[0], *given])
+        if formulas is None or not computed_together(formulas, rows, given):
+            for gradient in alike:
+                one(gradient)
+        else:
+            for gradient in alike:
+                version_of(gradient).bump()
