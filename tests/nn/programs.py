@@ -31,6 +31,8 @@ CELU()|CELU(2.0, True)|Threshold(1, 2)|Threshold(1, 2, True)|Hardshrink()|Softsh
 AlphaDropout(0.2)|FeatureAlphaDropout()|PairwiseDistance()|CosineSimilarity(0)|PoissonNLLLoss()|GaussianNLLLoss()
 MarginRankingLoss(1.5)|TripletMarginLoss()|TripletMarginWithDistanceLoss()|LazyInstanceNorm2d()|SyncBatchNorm(3)
 SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm2d(3, eps=0.5), nn.Sequential(nn.BatchNorm1d(2))))
+Upsample(3)|Upsample((2, 3), mode='bilinear')|Upsample(scale_factor=2)|Upsample(scale_factor=(2, 1.5), mode='area')
+UpsamplingNearest2d(scale_factor=2)|UpsamplingBilinear2d((3, 4))
 Unflatten(1, (2, 3))|ModuleList()|Sequential()|Sequential(nn.ReLU())|Parameter(torch.ones(2))
 Parameter(torch.ones(2), False)|Buffer(torch.ones(2))|UninitializedParameter()|LazyLinear(3).weight
 Conv2d(1, 1, 1).state_dict().keys()|Sequential(nn.Linear(1, 1)).load_state_dict({}, strict=False)
@@ -38,6 +40,7 @@ Conv2d(1, 1, 1).state_dict().keys()|Sequential(nn.Linear(1, 1)).load_state_dict(
 
 # Differentiable functions of x (and y where it is there), compared with gradients and second gradients.
 FUNCTIONS = """
+F.interpolate(x, 3, mode='bicubic')|F.interpolate(x[0], scale_factor=1.3, mode='linear')
 F.relu(x)|F.relu6(4 * x)|F.hardtanh(x, -0.3, 0.6)|F.leaky_relu(x, 0.2)|F.elu(x, 1.3)|F.selu(x)|F.gelu(x)
 F.gelu(x, approximate='tanh')|F.silu(x)|F.mish(x)|F.softplus(x, 2, 3)|F.hardswish(3 * x)|F.logsigmoid(x)|F.softsign(x)
 F.tanhshrink(x)|F.glu(x, 1)|F.glu(x, 2)|F.sigmoid(x)|F.tanh(x)|F.softmax(x, 1)|F.softmin(x, 0)|F.log_softmax(x, -1)

@@ -9,6 +9,12 @@ INDEX = [[0, 2], [1, 1], [2, 0]]
 PLACES = [[0, 2], [1, 0], [2, 0]]
 MASK = [[True, False, True], [False, False, True]]
 
+
+def _single(t, x):
+    """Halves as float32, where PyTorch does not compute in halves."""
+    return x.float() if x.dtype.itemsize == 2 else x
+
+
 SAMPLES = {
     "add": (lambda t, x, y: x + y, (2, 3), (3,)),
     "add_alpha": (lambda t, x, y: t.add(x, y, alpha=2.5), (2, 1), (3,)),
@@ -60,6 +66,34 @@ SAMPLES = {
     "erf": (lambda t, x: t.erf(x), (2, 3)),
     "erfc": (lambda t, x: t.erfc(x), (2, 3)),
     "erfinv": (lambda t, x: t.erfinv(x.tanh() * 0.9), (2, 3)),
+    "interpolate_nearest1d": (lambda t, x: t.nn.functional.interpolate(x, 7), (2, 1, 4)),
+    "interpolate_nearest2d": (lambda t, x: t.nn.functional.interpolate(x, scale_factor=1.6), (2, 1, 3, 2)),
+    "interpolate_nearest3d": (lambda t, x: t.nn.functional.interpolate(x, (2, 1, 3)), (1, 1, 3, 2, 2)),
+    "interpolate_exact1d": (lambda t, x: t.nn.functional.interpolate(x, 3, mode="nearest-exact"), (2, 1, 4)),
+    "interpolate_exact2d": (lambda t, x: t.nn.functional.interpolate(x, (2, 5), mode="nearest-exact"), (1, 1, 3, 4)),
+    "interpolate_exact3d": (lambda t, x: t.nn.functional.interpolate(x, 2, mode="nearest-exact"), (1, 1, 3, 2, 1)),
+    "interpolate_linear": (lambda t, x: t.nn.functional.interpolate(x, 7, mode="linear"), (2, 1, 4)),
+    "interpolate_bilinear": (
+        lambda t, x: t.nn.functional.interpolate(x, scale_factor=1.7, mode="bilinear", align_corners=True),
+        (1, 2, 3, 4),
+    ),
+    "interpolate_trilinear": (
+        lambda t, x: t.nn.functional.interpolate(x, (3, 2, 1), mode="trilinear"),
+        (1, 1, 2, 3, 2),
+    ),
+    "interpolate_bicubic": (lambda t, x: t.nn.functional.interpolate(x, (5, 3), mode="bicubic"), (1, 1, 3, 4)),
+    "interpolate_bilinear_aa": (
+        lambda t, x: t.nn.functional.interpolate(_single(t, x), (3, 2), mode="bilinear", antialias=True),
+        (1, 1, 5, 4),
+    ),
+    "interpolate_bicubic_aa": (
+        lambda t, x: t.nn.functional.interpolate(_single(t, x), (2, 5), mode="bicubic", antialias=True),
+        (1, 1, 5, 4),
+    ),
+    "interpolate_lanczos_aa": (
+        lambda t, x: t.nn.functional.interpolate(_single(t, x), (2, 5), mode="lanczos", antialias=True),
+        (1, 1, 5, 4),
+    ),
     "neg": (lambda t, x: -x, (2, 3)),
     "abs": (lambda t, x: abs(x), (2, 3)),
     "square": (lambda t, x: t.square(x), (2, 3)),

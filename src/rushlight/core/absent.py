@@ -72,9 +72,6 @@ INSTEAD = {
     "torch.nn.RNN": "Conv1d over time with padding='causal', where it will do",
     "torch.nn.Embedding": "a Parameter, indexed: weight[indices]",
     "torch.nn.functional.embedding": "the weight, indexed: weight[indices]",
-    "torch.nn.functional.upsample": "conv_transpose2d, or repeat_interleave along an axis",
-    "torch.nn.functional.interpolate": "conv_transpose2d, or repeat_interleave along an axis",
-    "torch.nn.Upsample": "ConvTranspose2d, or repeat_interleave along an axis",
 }
 
 

@@ -17,6 +17,7 @@ from rushlight.nn import functional_loss as functional_loss
 from rushlight.nn import functional_margin as functional_margin
 from rushlight.nn import functional_norm as functional_norm
 from rushlight.nn import functional_random as functional_random
+from rushlight.nn import functional_resample as functional_resample
 from rushlight.nn import fused_losses as fused_losses
 from rushlight.nn import hooks as hooks
 from rushlight.nn import init as init
@@ -34,6 +35,7 @@ from rushlight.nn import parameter as parameter
 from rushlight.nn import pooling as pooling
 from rushlight.nn import shape as shape
 from rushlight.nn import state_dict as state_dict
+from rushlight.nn import upsampling as upsampling
 from rushlight.nn import utils as utils
 from rushlight.nn.activation import CELU as CELU
 from rushlight.nn.activation import ELU as ELU
@@ -164,5 +166,8 @@ from rushlight.nn.shape import Unfold as Unfold
 from rushlight.nn.shape import ZeroPad1d as ZeroPad1d
 from rushlight.nn.shape import ZeroPad2d as ZeroPad2d
 from rushlight.nn.shape import ZeroPad3d as ZeroPad3d
+from rushlight.nn.upsampling import Upsample as Upsample
+from rushlight.nn.upsampling import UpsamplingBilinear2d as UpsamplingBilinear2d
+from rushlight.nn.upsampling import UpsamplingNearest2d as UpsamplingNearest2d
 
 

@@ -90,6 +90,7 @@ from rushlight.nn.functional_random import (
     rrelu,
     rrelu_,
 )
+from rushlight.nn.functional_resample import interpolate, upsample, upsample_bilinear, upsample_nearest
 from rushlight.ops import conv as _conv
 from rushlight.ops import fold as _fold
 from rushlight.ops import linear as _linear
@@ -143,6 +144,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -194,6 +196,9 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
 Steps = int | tuple[int, ...]

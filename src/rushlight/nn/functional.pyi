@@ -156,6 +156,14 @@ def rrelu(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.333333333
     """x where it is positive, slope·x elsewhere: in training a slope between lower and upper drawn for each number."""
 def rrelu_(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.3333333333333333, training: _b.bool = False) -> _Tensor:
     """`rrelu`, written over the input."""
+def interpolate(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None, mode: _b.str = 'nearest', align_corners: _b.bool | None = None, recompute_scale_factor: _b.bool | None = None, antialias: _b.bool = False) -> _Tensor:
+    """The input at another size of its last axes: (N, C, *size) → (N, C, *out)."""
+def upsample(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None, mode: _b.str = 'nearest', align_corners: _b.bool | None = None) -> _Tensor:
+    """`interpolate` under its older name, with a warning."""
+def upsample_bilinear(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None) -> _Tensor:
+    """`interpolate` in the mode 'bilinear' with aligned corners, under its older name, with a warning."""
+def upsample_nearest(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None) -> _Tensor:
+    """`interpolate` in the mode 'nearest', under its older name, with a warning."""
 def bilinear(x1: _Tensor, x2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
     """Σ x1[i]·weight[o, i, j]·x2[j] + bias[o]: x1 (…, in1), x2 (…, in2), weight (out, in1, in2), bias (out) → (…, out)."""
 def conv1d(input: _Tensor, weight: _Tensor, bias: _Tensor | None = None, stride: _b.int | _b.tuple[_b.int, ...] = 1, padding: _b.int | _b.str | _b.tuple[_b.int, ...] | _b.tuple[_b.tuple[_b.int, _b.int], ...] = 0, dilation: _b.int | _b.tuple[_b.int, ...] = 1, groups: _b.int = 1, *, padding_mode: _b.str = 'zeros') -> _Tensor:
