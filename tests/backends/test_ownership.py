@@ -15,11 +15,11 @@ import pytest
 from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
-from rushlight.backends.cpu import pointwise_call, reduction_call, together
 from rushlight.backends.exactness import get_exact, set_exact
 from rushlight.compiler import jit
 from rushlight.language.ir import Module, Params, f32, i64, ptr
 from rushlight.plan.target import Target
+from rushlight.plan.threads import Work
 from rushlight.rules.expression import inputs
 from rushlight.rules.normalization import Norm
 from rushlight.rules.reduction import Reduction
@@ -157,7 +157,7 @@ def test_normalization(isa, monkeypatch):
 @pytest.mark.parametrize("isa", ISAS)
 def test_pointwise(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
-    monkeypatch.setattr(pointwise_call, "FEW", 1)  # all by the team
+    monkeypatch.setattr(Work, "pays", lambda *_: True)  # all by the team
     x, y = inputs(2)
     shapes = (50_000,), (3, 300, 70), (2, 3, 4, 5, 700)
     for shape in shapes:
@@ -171,7 +171,7 @@ def test_pointwise(isa, monkeypatch):
 @pytest.mark.parametrize("isa", ISAS)
 def test_pointwise_together(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
-    monkeypatch.setattr(together, "FEW", 1)  # all by the team
+    monkeypatch.setattr(Work, "pays", lambda *_: True)  # all by the team
     _, y, z = inputs(3)
     with recording() as ledger:
         rows = [[runtime.empty((size,), np.dtype(np.float32)) for _ in range(2)] for size in (50_000, 3, 2000, 1)]
@@ -185,7 +185,7 @@ def test_pointwise_together(isa, monkeypatch):
 @pytest.mark.parametrize("isa", ISAS)
 def test_reductions(isa, monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
-    monkeypatch.setattr(reduction_call, "FEW", 1)  # all by the team
+    monkeypatch.setattr(Work, "pays", lambda *_: True)  # all by the team
     x, y = inputs(2)
     formula = Reduction(("sum", "max"), (x, x), (x, y), (None, None))
     for shape in (200_000,), (300, 700), (3, 300, 1100), (2, 3, 40, 5, 700):

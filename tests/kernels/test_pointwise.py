@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from rushlight import runtime
 from rushlight.backends import reference
-from rushlight.backends.cpu import pointwise_call
 from rushlight.backends.cpu.pointwise_call import PointwiseCall
 from rushlight.backends.protocol import Refusal, Task, layout_of
 from rushlight.core import dtypes
 from rushlight.kernels import steps
 from rushlight.plan.target import Target
+from rushlight.plan.threads import Work
 from rushlight.rules.expression import (
     FUNCTIONS,
     ROUNDINGS,
@@ -242,7 +242,7 @@ def test_nothing_beside_the_arrays(isa, side):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_any_number_of_threads(isa, monkeypatch):
-    monkeypatch.setattr(pointwise_call, "FEW", 1)
+    monkeypatch.setattr(Work, "pays", lambda *_: True)
     monkeypatch.setattr(runtime, "team_size", lambda: 3)
     for shape in ((300_000,), (7, 60, 999), (40_000, 3), (3, 5, 4, 2000)):
         a, b = (numbers("f32", math.prod(shape), seed).reshape(shape) for seed in (1, 2))

@@ -10,10 +10,8 @@ from ...kernels.partial_sums import TotalsFields, emit_totals, totals_params
 from ...language.ir import index_of
 from ...plan.bias import Layout, layout_of, plan_bias
 from ...plan.target import Target
+from ...plan.threads import SUMS
 from .kernels import kernel, number_types
-
-_FEW = 20_000
-"""Numbers, up to which one thread is quicker than a team."""
 
 _Y, _SUMS = (index_of(SumsFields, name) for name in ("y", "sums"))
 _TOTALLED, _RESULT = (index_of(TotalsFields, name) for name in ("sums", "result"))
@@ -41,7 +39,7 @@ class BiasCall:
         )  # fmt: skip
         title, emit = ("bias rows", emit_rows) if plan.inner == "channels" else ("bias lines", emit_lines)
         self.entry = kernel(target, title, emit, stored, number)["sums"]
-        self.threads = threads if y.size > _FEW and items > 1 else 1
+        self.threads = SUMS.threads(y.size, threads, items)
         rows = plan.chunks * plan.fold
         self.sums = None if rows == 1 and stored is number else (rows * self.channels,)
         if self.sums:
@@ -49,7 +47,7 @@ class BiasCall:
             self.totals_words = totals_params(number, stored).pack(
                 sums=None, result=None, rows=rows, channels=self.channels
             )
-            self.totals_threads = threads if self.sums[0] > _FEW else 1
+            self.totals_threads = SUMS.threads(self.sums[0], threads)
 
     def __call__(self, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         if self.copies:

@@ -14,6 +14,7 @@ from ... import runtime
 from ...kernels.cross_entropy import Form, cross_entropy_params, emit_cross_entropy
 from ...language.ir import Module
 from ...plan.target import Target
+from ...plan.threads import ELEMENTS, FUNCTION
 from ...runtime import native_call
 from ...runtime.memory import empty_small
 from ..array import order_of
@@ -21,7 +22,6 @@ from ..protocol import Refusal
 from .direct import Direct, emit_entries
 from .kernels import kernel
 from .lines import Lines
-from .pointwise_call import FEW
 
 _DOUBLE, _INTEGER = np.dtype(np.float64), np.dtype(np.int64)
 
@@ -48,7 +48,7 @@ class _Lines(Lines):
         )  # fmt: skip
         self.count = np.full(1, self.n, _DOUBLE)
         entry = kernel(target, "cross entropy", _emit, form, native_call.available())
-        self.run = Direct(entry, words, x.size * 4 < FEW or self.items == 1)
+        self.run = Direct(entry, words, not ELEMENTS.pays(x.size * FUNCTION, self.items))
         self.none = np.empty(1, x.dtype)  # where an array is left out
 
     def given(self, target: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

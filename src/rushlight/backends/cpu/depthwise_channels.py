@@ -26,6 +26,7 @@ from ...plan.axes import Phase, interior
 from ...plan.blocking import AxisBlocks, PackedTiles, cut_axis
 from ...plan.depthwise_channels import Axis, DepthwiseChannelsPlan, gather_axes, gather_groups, plan_depthwise_channels
 from ...plan.target import Target
+from ...plan.threads import DEPTHWISE_MACS
 from ...rules.in_bounds import in_bounds
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
@@ -68,7 +69,7 @@ class DepthwiseChannelsCall:
         table = weight_table(spec, plan)
         self.weights = GatheredWeight(key, table, self.stored, self.number, target, threads)
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
-        self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
+        self.threads_used = DEPTHWISE_MACS.threads(spec.macs, threads, self.items)
 
     @property
     def layout(self) -> Layout:

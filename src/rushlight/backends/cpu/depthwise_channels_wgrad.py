@@ -29,6 +29,7 @@ from ...plan.axes import interior, plain_phase, results_inside
 from ...plan.blocking import PackedTiles, cut_axis
 from ...plan.depthwise_channels import gather_axes, gather_groups, plan_depthwise_channels_wgrad
 from ...plan.target import Target
+from ...plan.threads import DEPTHWISE_MACS, SUMS
 from ...rules.spec import ConvSpec
 from .depthwise_channels import row_phase
 from .kernels import kernel, number_types, pack_entry
@@ -59,7 +60,7 @@ class DepthwiseChannelsWgradCall:
         self.scratch_size = 0
         (self._prepare_in_place if plan.in_place else self._prepare_packed)()
         self.items = plan.chunks * -(-plan.panels // plan.panel_group)
-        self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
+        self.threads_used = DEPTHWISE_MACS.threads(spec.macs, threads, self.items)
         self.indices = self._indices()
         self.finish = kernel(target, "depthwise channels wgrad finish", emit_finish, self.number, self.stored)["finish"]
         self.finish_words = finish_params(self.number, self.stored).pack(
@@ -80,7 +81,7 @@ class DepthwiseChannelsWgradCall:
         runtime.launch(self.entry, words, self.threads_used)
         words = self.finish_words[:]
         words[_FINISHED], words[_RESULT] = address(sums), address(result)
-        runtime.launch(self.finish, words, self.threads_used if result.size > 20_000 else 1)
+        runtime.launch(self.finish, words, SUMS.threads(self.plan.chunks * result.size, self.threads_used))
         return result
 
     # ---------------------------------------------------------------- preparation

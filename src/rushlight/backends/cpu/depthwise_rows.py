@@ -19,6 +19,7 @@ from ...plan.blocking import AxisBlocks, cut_axis
 from ...plan.depthwise_channels import gather_axes, gather_groups
 from ...plan.depthwise_rows import DepthwiseRowsPlan, plan_depthwise_rows
 from ...plan.target import Target
+from ...plan.threads import DEPTHWISE_MACS
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
 from .gathered import GatheredWeight, first_taps
@@ -64,7 +65,7 @@ class DepthwiseRowsCall:
         ]
         pieces = -(-self.channels // plan.piece)
         self.items = spec.batch * pieces * plan.parts
-        self.threads_used = min(threads, self.items) if spec.macs > 100_000 else 1
+        self.threads_used = DEPTHWISE_MACS.threads(spec.macs, threads, self.items)
         table_d, table_h, block_table_d, block_table_h, run_table, starts, entries, columns = self.tables
         self.words = depthwise_rows_params(self.stored, self.number).pack(
             source=None, weights=None, bias=None, out=None, scratch=None,

@@ -24,15 +24,14 @@ from ...kernels.fused import LARGEST, SMALLEST
 from ...kernels.random_words import ROOM, SLACK, STATE, WORDS, emit_words
 from ...language.ir import BY_NAME, Type, f64, i8, i16, i32, i64
 from ...plan.target import Target
+from ...plan.threads import DRAWS, LIBRARY
 from ..protocol import Refusal
 from ..reference.draws import store
 from .kernels import kernel
 
-_FEW = 8192
-"""Numbers, up to which one thread is quicker than a team."""
-
 _FLOATS = {"f": "f32", "d": "f64", "e": "f16"}
 _INTEGERS = {"b": i8, "B": i8, "h": i16, "i": i32, "l": i64, "q": i64}
+_FROM_LIBRARY = {"log", "log1p", "sin", "cos", "tan", "exp"}
 _BITS = {1: i8, 2: i16, 4: i32, 8: i64}
 
 
@@ -150,7 +149,10 @@ class Draws:
             raise Refusal("the numbers do not lie one behind the other")
         entry, packing = self._entry(name, fields, of, *variant)
         packed = array("q", packing.pack(0, 0, runtime.address(words), runtime.address(out), out.size, *values))
-        runtime.launch(entry, packed, runtime.team_size() if out.size > _FEW else 1)
+        library = any(value for field, value in zip(fields, values) if field in _FROM_LIBRARY)
+        work = out.size * (LIBRARY if library else 1)
+        items = -(-out.size // emitted.BLOCK)
+        runtime.launch(entry, packed, DRAWS.threads(work, runtime.team_size(), items))
 
     def _entry(self, name: str, fields: dict, *arguments: object) -> tuple[jit.Entry, struct.Struct]:
         """A kernel, and how its words are packed: two counters, two addresses, a count, and the fields."""

@@ -14,6 +14,7 @@ from ...kernels.depthwise_channels import GatherFields, emit_gather, gather_para
 from ...language.ir import Type, index_of
 from ...plan.depthwise_channels import gather_groups
 from ...plan.target import Target
+from ...plan.threads import WEIGHTS
 from ...rules.spec import ConvSpec
 from .kernels import kernel, remembered
 
@@ -50,5 +51,5 @@ class GatheredWeight:
         packed = runtime.empty((count,), self.dtype)
         words = self.words[:]
         words[_SOURCE], words[_RESULT] = runtime.address(w), runtime.address(packed)
-        runtime.launch(self.entry, words, self.threads if count > 32768 else 1)
+        runtime.launch(self.entry, words, WEIGHTS.threads(count, self.threads))
         return packed, bool(np.isfinite(packed).all())

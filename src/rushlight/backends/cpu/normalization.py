@@ -29,16 +29,11 @@ from ...kernels.partial_sums import emit_totals
 from ...language.ir import BY_NAME, Type, f64
 from ...plan.normalization import Layout, inner_of, layout_of, plan_channels
 from ...plan.target import Target
+from ...plan.threads import CHANNELS, MEANS
 from ...rules.normalization import Norm
 from ..protocol import Refusal, scale_dtype
 from .kernels import addressable, kernel, number_types
 from .passes import Launch, Passes
-
-_FEW = 20_000
-"""Numbers, up to which one thread is quicker than a team."""
-
-_FEW_MEANS = 2_000
-"""Means and channels of all pieces, up to which one thread is quicker."""
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -63,8 +58,8 @@ class Pieces:
         self.partial = outers * plan.chunks * pitch + 2 * 64  # vectors of the last ones may go beyond
         self.means = outers * groups
         size = outers * layout.images * channels * layout.positions
-        self.threads = threads if size > _FEW and items > 1 else 1
-        self.few = threads if outers * plan.chunks * plan.width > _FEW_MEANS else 1
+        self.threads = CHANNELS.threads(size, threads, items)
+        self.few = MEANS.threads(outers * plan.chunks * plan.width, threads)
 
     def sums(self) -> np.ndarray:
         """Memory for partial sums, those of one kind behind those of the other."""

@@ -15,17 +15,13 @@ from ...kernels.steps import FUNCTIONS, in_memory, missing
 from ...language.ir import Module, i64
 from ...plan.pointwise import plan_pointwise
 from ...plan.target import Target
+from ...plan.threads import ELEMENTS, FUNCTION
 from ...rules.expression import lowered
 from ...rules.layout import broadcast_strides
 from ...runtime import native_call
 from ...runtime.memory import empty_small
 from ..protocol import Layout, Refusal, Task, results_of, strides_of
 from .kernels import kernel
-
-FEW = 96 << 10
-"""Work from which on a team is worth its launch (2 µs), in elements of a plain operation; of one with a function of
-`kernels.mathematics` each counts as four. Two threads took, of the time of one: for additions of 64k float32 1.3, of
-256k 0.4; for x·sigmoid(x) of 16k 1.3, of 32k 0.7."""
 
 
 class PointwiseCall:
@@ -44,7 +40,7 @@ class PointwiseCall:
             raise Refusal(lacking)
         self.outputs = results_of(task, layouts)
         shape = self.outputs[0].shape
-        self.work = prod(shape) * (4 if any(step.op in FUNCTIONS for step in program.steps) else 1)
+        self.work = prod(shape) * (FUNCTION if any(step.op in FUNCTIONS for step in program.steps) else 1)
         self.size, self.words, self.direct, self.fill = prod(shape), None, None, None
         self.numbers = not all(layout.shape for layout in layouts)  # which may be NumPy's scalars: they are no arrays
         self.allocations = [allocation_of(layout) for layout in self.outputs]
@@ -74,7 +70,7 @@ class PointwiseCall:
             own = np.frombuffer(self.words, np.int64)
             self.bound = [native_call.Bound(code[name], own) for name in ("direct", "fill")]
             self.fill = self.bound[1].call
-            self.direct = self.bound[0].call if self.work < FEW else None
+            self.direct = self.bound[0].call if not ELEMENTS.pays(self.work) else None
 
     def __call__(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> Sequence[np.ndarray]:
         """The results, of memory of their own where none is given."""
@@ -96,7 +92,7 @@ class PointwiseCall:
 
     def _launch(self, operands: Sequence[np.ndarray]) -> None:
         words = self.words[:]
-        threads = runtime.team_size() if self.work >= FEW else 1
+        threads = ELEMENTS.threads(self.work, runtime.team_size())
         if self.fill is not None:
             self.fill(words, *operands)
         else:

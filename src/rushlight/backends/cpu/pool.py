@@ -22,13 +22,11 @@ from ...kernels.pool import (
 from ...language.ir import Type, f32, f64, i8, i32, index_of
 from ...plan.pool import Axis, Spread, Spreads, table
 from ...plan.target import Target
+from ...plan.threads import WINDOWS
 from ...rules.windows import Windows
 from ..protocol import winner_dtype
 from ..reference.pooling import arranged, order_of
 from .kernels import addressable, kernel
-
-_FEW = 20_000
-"""Entries read, up to which one thread is quicker than a team."""
 
 _SOURCE, _RESULT, _WINNERS = (index_of(PoolFields, name) for name in ("source", "result", "winners"))
 
@@ -71,7 +69,7 @@ class PoolCall:
             self.entry = kernel(target, "pool", emit_pool, number, winner, inner, most, wanted)["pool"]
         else:
             self.entry = kernel(target, "average", emit_average, number, inner, most)["pool"]
-        self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
+        self.threads = WINDOWS.threads(y.size * prod(grid.taps), threads)
 
     def results(self, empty: Callable = runtime.empty) -> tuple[np.ndarray, np.ndarray | None]:
         """Memory for the maxima, and for the winners if they are wanted."""
@@ -113,7 +111,7 @@ class PoolGradCall:
         x = arranged(self.order, whole, y.dtype)
         make = self._of_channels if inner == "channels" else self._of_planes
         make(axes_of(grid), _number(y.dtype), _winner(winners.dtype), element_strides(x), target)
-        self.threads = threads if y.size * prod(grid.taps) > _FEW else 1
+        self.threads = WINDOWS.threads(y.size * prod(grid.taps), threads)
 
     def _of_channels(self, axes: list[Axis], number: Type, winner: Type, to: list[int], target: Target) -> None:
         image, channel, *steps = self.steps

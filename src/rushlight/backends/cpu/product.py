@@ -27,6 +27,7 @@ from ...kernels.weights import (
 from ...language.ir import index_of
 from ...plan.product import ProductPlan, Register, Source, TapOrder, plan_product, tile_cycles
 from ...plan.target import Target
+from ...plan.threads import MACS, WEIGHTS
 from ...plan.tiles import Segment, row_costs, segments, tap_sets, tile_steps
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
@@ -143,8 +144,7 @@ class ProductCall:
         words = self.weight_words[:]
         words[_WEIGHT], words[_PACKED] = runtime.address(w), runtime.address(packed)
         words[_NOT_FINITE] = words[_PACKED] + packed.nbytes - packed.itemsize
-        threads = self.threads if self.weights.size > 32768 else 1
-        runtime.launch(self.weight_entry, words, threads)
+        runtime.launch(self.weight_entry, words, WEIGHTS.threads(self.weights.size, self.threads))
         return packed, not packed[-1]
 
     def _strictly(self) -> int:
@@ -180,7 +180,7 @@ class ProductCall:
         self.keep = worth_packing if plan.once else remembered
         self.scratch_offset = 0 if plan.direct else -(-plan.packed_tiles.size // 16) * 16
         self.panel_size = -(-((plan.reduced_channels * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
-        self.threads_used = min(self.threads, plan.items) if self.spec.macs > 200_000 else 1
+        self.threads_used = MACS.threads(self.spec.macs, self.threads, plan.items)
         self.kept: list[np.ndarray] = []  # tables whose addresses are in others
         self.strictness_matters, self.strict_phases = False, None
         self.words = self._words(activation)

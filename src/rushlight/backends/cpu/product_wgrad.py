@@ -26,6 +26,7 @@ from ...language.ir import Type, index_of
 from ...plan.axes import Phase, interior, plain_phase, results_inside
 from ...plan.blocking import PackedTiles, cut_axis, lay_packed_tile
 from ...plan.target import Target
+from ...plan.threads import MACS, SUMS
 from ...plan.wgrad import ProductPlan, Side, axes_of, is_far, is_narrow, plan_product, wants_room
 from ...rules.spec import ConvSpec
 from .kernels import kernel, number_types, pack_entry
@@ -128,7 +129,7 @@ class WgradCall:
 
     def __init__(self, spec: ConvSpec, x: np.ndarray, y: np.ndarray, target: Target, threads: int) -> None:
         self.shape, self.result_dtype = spec.w_shape, x.dtype
-        self.threads_used = threads if spec.macs > 100_000 else 1
+        self.threads_used = MACS.threads(spec.macs, threads)
         self.spec, x, y = flattened(spec, x, y)
         source, number, self.dtype = number_types(spec.dtype)
         self._plan(x, y, source, number, target)
@@ -143,7 +144,7 @@ class WgradCall:
         if not plan.direct:
             self.finish = code["finish"]
             self.finish_words = finish_params(number, source).pack(**self._finish_words())
-            self.finish_threads = self.threads_used if prod(self.shape) > 20_000 else 1
+            self.finish_threads = SUMS.threads(self.chunks * prod(self.shape), self.threads_used)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         address = runtime.address

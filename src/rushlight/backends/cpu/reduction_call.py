@@ -15,6 +15,7 @@ from ...kernels.steps import FUNCTIONS, in_memory, missing
 from ...language.ir import Module
 from ...plan.reduction import Plan, plan_reduction
 from ...plan.target import Target
+from ...plan.threads import ELEMENTS, FUNCTION, JOINS
 from ...rules.expression import Program, bits_of, lowered
 from ...rules.layout import axis_order, broadcast, broadcast_strides
 from ...rules.reduction import Reduction
@@ -22,11 +23,9 @@ from ...runtime import native_call
 from ..protocol import Layout, Refusal, Task, results_of, strides_of
 from .direct import Direct, emit_entries
 from .kernels import kernel
-from .pointwise_call import FEW, allocation_of
+from .pointwise_call import allocation_of
 
 _DOUBLE = np.dtype(np.float64)
-_JOINED = 1 << 12
-"""Results from which on a team joins pieces."""
 
 
 class ReductionCall:
@@ -57,9 +56,9 @@ class ReductionCall:
         form = Form(formula.kinds, before, after, plan.moves, plan.reduced, plan.short, plan.pieces > 1)
         told = (float(many), *map(float, numbers))
         code = kernel(target, "reduction", _emit, form, len(told), native_call.available())
-        self.work = size * (4 if any(step.op in FUNCTIONS for step in before.steps) else 1)
+        self.work = size * (FUNCTION if any(step.op in FUNCTIONS for step in before.steps) else 1)
         self.plan, room = plan, plan.pieces * plan.outputs
-        self.items = Direct(code, _words(form, plan, told, 8 * room), self.work < FEW)
+        self.items = Direct(code, _words(form, plan, told, 8 * room), not ELEMENTS.pays(self.work))
         self.join = None
         if form.split:
             held = len(formula.held([code_of(layout.dtype) for layout in layouts]))
@@ -86,7 +85,7 @@ class ReductionCall:
         words[self.first] = runtime.address(partial)
         threads = runtime.team_size()
         runtime.launch(self.items.entry, words, threads)
-        runtime.launch(self.join, words, threads if self.plan.outputs >= _JOINED else 1)
+        runtime.launch(self.join, words, JOINS.threads(self.plan.outputs, threads))
 
     def run(
         self, outputs: Sequence[Any], inputs: Sequence[Any], scratch: Any = None, weights_cache: dict | None = None

@@ -16,14 +16,12 @@ from ...kernels.partial_sums import emit_totals
 from ...kernels.row_norm import RUN, emit_row_grads, emit_rows
 from ...plan.normalization import rows_at_once, rows_of_sum
 from ...plan.target import Target
+from ...plan.threads import ROWS, SUMS
 from ...rules.normalization import Norm
 from ..protocol import Refusal, scale_dtype
 from .kernels import kernel, number_types
 from .normalization import bits, dense, scale_type, start_of
 from .passes import Launch, Passes
-
-_FEW = 20_000
-"""Numbers, up to which one thread is quicker than a team."""
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -37,7 +35,7 @@ class _Rows:
         self.width = prod(norm.scales(x.shape))
         self.rows = x.size // self.width
         self.short = self.width <= RUN
-        self.threads = threads if x.size > _FEW and self.rows > 1 else 1
+        self.threads = ROWS.threads(x.size, threads, self.rows)
 
 
 class RowNormCall:
@@ -104,7 +102,7 @@ class RowGradCall:
         self.blocks = -(-r.rows // block)
         if any(wanted[1:]):
             entry = kernel(target, "bias totals", emit_totals, r.number, scale)["totals"]
-            few = 1 if self.blocks * r.width <= _FEW else threads
+            few = SUMS.threads(self.blocks * r.width, threads)
             launches += [(Launch(entry, (self.blocks, r.width), few), 2)] * sum(wanted[1:])
         self.passes = Passes(target, *launches)
 

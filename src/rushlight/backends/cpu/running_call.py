@@ -11,11 +11,11 @@ from ...kernels.running import Form, emit_running, running_params
 from ...kernels.steps import in_memory
 from ...language.ir import Module
 from ...plan.target import Target
+from ...plan.threads import ELEMENTS
 from ...runtime import native_call
 from .direct import Direct, emit_entries
 from .kernels import kernel
 from .lines import Lines
-from .pointwise_call import FEW
 
 
 class RunningCall:
@@ -26,7 +26,7 @@ class RunningCall:
         form = Form(lines.code, kind, backwards, lines.neighbours)
         words = running_params(form).pack(y=None, x=None, **lines.words)
         entry = kernel(target, "running", _emit, form, native_call.available())
-        self.run = Direct(entry, words, x.size * 2 < FEW or lines.items == 1)
+        self.run = Direct(entry, words, not ELEMENTS.pays(x.size * 2, lines.items))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         out = self.lines.empty()

@@ -10,11 +10,11 @@ import numpy as np
 from ...kernels.softmax import Form, emit_softmax, softmax_params
 from ...language.ir import Module
 from ...plan.target import Target
+from ...plan.threads import ELEMENTS, FUNCTION
 from ...runtime import native_call
 from .direct import Direct, emit_entries
 from .kernels import kernel
 from .lines import Lines
-from .pointwise_call import FEW
 
 
 class SoftmaxCall:
@@ -28,7 +28,7 @@ class SoftmaxCall:
             **dict.fromkeys([name for name, type in params.types.items() if type.kind == "p"]), **lines.words
         )
         entry = kernel(target, "softmax", _emit, form, native_call.available())
-        self.run = Direct(entry, words, x.size * 4 < FEW or lines.items == 1)
+        self.run = Direct(entry, words, not ELEMENTS.pays(x.size * FUNCTION, lines.items))
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         out = self.lines.empty()

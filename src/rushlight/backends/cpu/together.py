@@ -14,11 +14,11 @@ from ...kernels.together import ENTRIES, emit_together, together_form, together_
 from ...language.ir import Module
 from ...plan.pointwise import BLOCK
 from ...plan.target import Target
+from ...plan.threads import ELEMENTS, FUNCTION
 from ...rules.expression import Expression, lowered
 from ...runtime import native_call
 from ..protocol import Refusal
 from .kernels import kernel
-from .pointwise_call import FEW
 
 _REMEMBERED = 64  # sets of sizes whose pieces are kept
 
@@ -46,7 +46,7 @@ class TogetherCall:
         self.entry, self.mode = code["run"], code["mode"]
         self.results, self.width = len(program.results), arrays
         self.itemsizes = np.array([kind.itemsize for kind in kinds])
-        self.weight = 4 if any(step.op in FUNCTIONS for step in program.steps) else 1
+        self.weight = FUNCTION if any(step.op in FUNCTIONS for step in program.steps) else 1
         params = together_params(arrays, program)
         self.words = params.pack(table=None, pieces=None, numbers=None, mode=0, items=0)
         self.at = {name: params.index(name) for name in params.types}
@@ -74,7 +74,7 @@ class TogetherCall:
         words[at["table"]], words[at["pieces"]] = runtime.address(table), runtime.address(pieces)
         words[at["numbers"]], words[at["items"]] = runtime.address(numbers), len(pieces)
         self.mode.call(words.buffer_info()[0])
-        runtime.launch(self.entry, words, runtime.team_size() if work * self.weight >= FEW else 1)
+        runtime.launch(self.entry, words, ELEMENTS.threads(work * self.weight, runtime.team_size()))
         return True
 
     def _cut(self, sizes: tuple[int, ...]) -> tuple[np.ndarray, int, np.ndarray]:

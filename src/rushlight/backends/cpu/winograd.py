@@ -22,6 +22,7 @@ from ...kernels.winograd_watch import STATISTICS, lattice
 from ...kernels.winograd_weights import FilterFields, emit_weight, filter_params, transpose_loop
 from ...language.ir import BY_NAME, index_of
 from ...plan.target import Target
+from ...plan.threads import FILTERS
 from ...plan.winograd_layer import Line, PhasePlan, WinogradPlan
 from ...rules.spec import ConvSpec
 from ..protocol import Layout
@@ -189,7 +190,7 @@ class _Phase:
         )
         w, words = self._weight_descriptor(w)
         words[_INTO], words[_ROOM] = runtime.address(weights), runtime.address(scratch)
-        runtime.launch(self.filter_entry, words, self.threads if weights.size > 65536 else 1)
+        runtime.launch(self.filter_entry, words, FILTERS.threads(weights.size, self.threads))
         return weights
 
     def _weight_descriptor(self, w: np.ndarray) -> tuple[np.ndarray, array]:
