@@ -56,7 +56,7 @@ def test_no_spread_and_no_length():
 def test_extremes_among_nan():
     x = torch.tensor([1.0, float("nan"), 5.0, float("nan")] * 20, requires_grad=True)
     x.max().backward()
-    assert x.grad.sum() == 1 and x.grad[1] == 1 / 40 and x.grad[0] == 0
+    assert abs(x.grad.sum().item() - 1) < 1e-5 and x.grad[1] == 1 / 40 and x.grad[0] == 0
     x.grad = None
     x.amax().backward()
     assert x.grad.isnan().all()
