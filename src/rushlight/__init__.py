@@ -71,6 +71,14 @@ _NAMES = {
         "BoolTensor"
     ),
     "tensor.printing": "set_printoptions",
+    "amp.autocast_mode": "autocast",
+    "amp.grad_scaler": "GradScaler",
+    "amp.state": (
+        "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cpu_enabled "
+        "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype "
+        "set_autocast_gpu_dtype is_autocast_cache_enabled set_autocast_cache_enabled autocast_increment_nesting "
+        "autocast_decrement_nesting clear_autocast_cache"
+    ),
     "autograd.modes": "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_inference_mode_enabled",
     "random": (
         "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state rand randn randint "
@@ -137,8 +145,10 @@ _RENAMED = {  # names whose function is called otherwise where it lives
 _SUBMODULES = frozenset(
     {
         "accelerator",
+        "amp",
         "autograd",
         "checkpoint",
+        "cpu",
         "cuda",
         "datasets",
         "distributions",

@@ -3,10 +3,12 @@
 from collections.abc import Callable as _Callable
 from collections.abc import Sequence as _Sequence
 from rushlight import accelerator as accelerator
+from rushlight import amp as amp
 from rushlight import autograd as autograd
 from rushlight import backends as backends
 from rushlight import checkpoint as checkpoint
 from rushlight import core as core
+from rushlight import cpu as cpu
 from rushlight import cuda as cuda
 from rushlight import datasets as datasets
 from rushlight import distributions as distributions
@@ -21,6 +23,8 @@ from rushlight import testing as testing
 from rushlight import training as training
 from rushlight import utils as utils
 from rushlight.alias import Alias as _Alias
+from rushlight.amp.autocast_mode import autocast as autocast
+from rushlight.amp.grad_scaler import GradScaler as GradScaler
 from rushlight.autograd.modes import enable_grad as enable_grad
 from rushlight.autograd.modes import inference_mode as inference_mode
 from rushlight.autograd.modes import no_grad as no_grad
@@ -132,6 +136,10 @@ def atleast_1d(tensor: _Tensor, /) -> _Tensor:
 @_overload
 def atleast_1d(*tensors: _Tensor) -> _b.tuple[_Tensor, ...]:
     """The tensor, or each of several (one by one or in a sequence), with an axis at least."""
+def autocast_decrement_nesting() -> _b.int:
+    """Come out again; the depth, 0 outside of all."""
+def autocast_increment_nesting() -> _b.int:
+    """Go in one deeper; the depth."""
 def avg_pool1d(input: _Tensor, kernel_size: _b.int | _b.tuple[_b.int, ...], stride: _b.int | _b.tuple[_b.int, ...] | None = None, padding: _b.int | _b.tuple[_b.int, ...] = 0, ceil_mode: _b.bool = False, count_include_pad: _b.bool = True) -> _Tensor:
     """The mean of each window over one axis."""
 def baddbmm(input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: _b.float = 1, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:
@@ -183,6 +191,8 @@ def clamp_max(input: _Tensor, max: _Tensor | _b.float | _b.int | _b.bool, *, out
     """Each element, at most `max`."""
 def clamp_min(input: _Tensor, min: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Each element, at least `min`."""
+def clear_autocast_cache() -> None:
+    """Forget the parameters that were cast."""
 def clip(input: _Tensor, min: _Tensor | _b.float | _b.int | _b.bool | None = None, max: _Tensor | _b.float | _b.int | _b.bool | None = None, *, out: _Tensor | None = None) -> _Tensor:
     """Each element, at least `min` and at most `max` (numbers or tensors; one may be left out)."""
 def clone(input: _Tensor, *, memory_format: _MemoryFormat | None = ...) -> _Tensor:
@@ -300,6 +310,12 @@ def ge(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float |
     """Whether elements are greater or equal."""
 def ger(input: _Tensor, vec2: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The outer product of two vectors."""
+def get_autocast_cpu_dtype() -> _dtype:
+    """`get_autocast_dtype("cpu")`."""
+def get_autocast_dtype(device_type: _b.str) -> _dtype:
+    """The half that autocast computes in on that kind of device."""
+def get_autocast_gpu_dtype() -> _dtype:
+    """`get_autocast_dtype("cuda")`."""
 def get_default_device() -> _device:
     """Where tensors are made in this context."""
 def get_default_dtype() -> _dtype:
@@ -337,6 +353,12 @@ int16: _dtype
 int32: _dtype
 int64: _dtype
 int8: _dtype
+def is_autocast_cache_enabled() -> _b.bool:
+    """Whether parameters that were cast are kept until autocast ends."""
+def is_autocast_cpu_enabled() -> _b.bool:
+    """`is_autocast_enabled("cpu")`."""
+def is_autocast_enabled(device_type: _b.str = 'cuda') -> _b.bool:
+    """Whether autocast changes types on that kind of device, here and now."""
 def is_complex(input: _Tensor) -> _b.bool:
     """False: there are no complex tensors."""
 def is_floating_point(input: _Tensor) -> _b.bool:
@@ -576,6 +598,18 @@ def selu(input: _Tensor, inplace: _b.bool = False) -> _Tensor:
     """elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
 def selu_(input: _Tensor) -> _Tensor:
     """`selu`, written over the input."""
+def set_autocast_cache_enabled(enabled: _b.bool) -> None:
+    """Say whether they are."""
+def set_autocast_cpu_dtype(dtype: _dtype) -> None:
+    """`set_autocast_dtype("cpu", dtype)`."""
+def set_autocast_cpu_enabled(enabled: _b.bool) -> None:
+    """`set_autocast_enabled("cpu", enabled)`."""
+def set_autocast_dtype(device_type: _b.str, dtype: _dtype) -> None:
+    """Set the half that autocast computes in."""
+def set_autocast_enabled(device_type: _b.str | _b.bool, enabled: _b.bool | None = None) -> None:
+    """Switch autocast on or off; with one argument, that of "cuda"."""
+def set_autocast_gpu_dtype(dtype: _dtype) -> None:
+    """`set_autocast_dtype("cuda", dtype)`."""
 def set_debug(what: _b.str | _Callable[[_b.str, _b.str, _b.str], None] | None, kinds: _b.str = 'plan,ir,asm') -> None:
     """Show plans, IR or assembly from now on."""
 def set_default_device(device: _b.str | _device | None) -> None:

@@ -97,9 +97,10 @@ random/stream random/source random/distributions random/fill
 tensor
 random
 ops
+amp
 nn
 optim utils distributions
-accelerator datasets checkpoint serialization cuda testing jit func absences
+accelerator datasets checkpoint serialization cpu cuda testing jit func absences
 alias
 __init__
 explain

@@ -21,7 +21,7 @@ _WHERE = {
     "gradcheck": "check",
     "gradgradcheck": "check",
 }
-_SUBMODULES = {"check", "engine", "function", "graph", "hooks", "modes", "operation", "value", "version"}
+_SUBMODULES = {"check", "engine", "function", "graph", "hooks", "modes", "operation", "saving", "value", "version"}
 
 
 __getattr__ = _absent.getter(__name__, _WHERE, _SUBMODULES)

@@ -7,6 +7,7 @@ from rushlight.autograd import graph as graph
 from rushlight.autograd import hooks as hooks
 from rushlight.autograd import modes as modes
 from rushlight.autograd import operation as operation
+from rushlight.autograd import saving as saving
 from rushlight.autograd import value as value
 from rushlight.autograd import version as version
 from rushlight.autograd.check import gradcheck as gradcheck

@@ -22,7 +22,9 @@ Values = Value | Sequence[Value]
 class BackwardPass:
     """One backward pass: the gradients that have arrived so far, and where they are wanted."""
 
-    __slots__ = ("create_graph", "heap", "leaves", "needed", "pending", "retain_graph", "wanted", "wanted_leaves")
+    __slots__ = (
+        "__weakref__", "create_graph", "heap", "leaves", "needed", "pending", "retain_graph", "wanted", "wanted_leaves",
+    )  # fmt: skip
 
     def __init__(self, retain_graph: bool, create_graph: bool) -> None:
         self.retain_graph = retain_graph
@@ -72,8 +74,8 @@ class BackwardPass:
 
     def run(self) -> None:
         """Run every node that gradients reach."""
-        before = mode.enabled
-        mode.enabled = self.create_graph
+        before = mode.enabled, mode.running
+        mode.enabled, mode.running = self.create_graph, self
         try:
             while self.heap:
                 node = heappop(self.heap)[1]
@@ -83,7 +85,7 @@ class BackwardPass:
                 if hooks is not None and hooks.on_grad:
                     entry[1] = run_tensor_hooks(hooks.on_grad, entry[1])
         finally:
-            mode.enabled = before
+            mode.enabled, mode.running = before
 
     def visit(self, node: Node, grads: list[Value | None]) -> None:
         """Run one node and hand its results on."""

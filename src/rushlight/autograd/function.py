@@ -176,6 +176,7 @@ class _Rule:
     """The rule of a Function's node: calls the user's backward and checks what it returns."""
 
     __slots__ = ("cls", "ctx", "own", "slots", "zeros")
+    asks_itself = True  # for the tensors that it saved, by the ctx
 
     def __init__(self, cls: type[Function], ctx: FunctionCtx, slots: list[int | None], outputs: tuple) -> None:
         self.cls = cls

@@ -15,6 +15,12 @@ from typing import Any
 from rushlight.autograd.hooks import Handle, NodeHooks
 from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, Op, Operation
+from rushlight.autograd.saving import (  # noqa: F401  (where PyTorch has them)
+    checked_unpacked,
+    disable_saved_tensors_hooks,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
 from rushlight.autograd.value import Value, refresh
 from rushlight.core.dtypes import HALVES, float32
 from rushlight.core.errors import message
@@ -91,6 +97,10 @@ class Node:
 
     def keep(self, saved: Iterable[Value | None], outputs: tuple[Value, ...]) -> None:
         """Hold on to the tensors that the rule needs, and to what their versions are now."""
+        if mode.packing is not None:
+            self.__class__ = PackedNode
+            self.saved = tuple(None if tensor is None else Packed(tensor, outputs) for tensor in saved)
+            return
         kept, versions = [], []
         for position, tensor in enumerate(saved):
             version = None if tensor is None else tensor._version
@@ -132,6 +142,67 @@ class Node:
         """Let go of the saved tensors; a node that saved none may run again."""
         if self.saved:
             self.saved = None
+
+
+class Packed:
+    """A saved tensor that is in the hands of a user's hooks (`saving.saved_tensors_hooks`)."""
+
+    __slots__ = ("edge", "own", "unpack_hook", "value")
+
+    def __init__(self, tensor: Value, outputs: tuple[Value, ...] = ()) -> None:
+        pack_hook, self.unpack_hook = mode.packing
+        version = tensor._version
+        if version is not None and version.inference:
+            raise RuntimeError(_INFERENCE)
+        self.own = next((index for index, output in enumerate(outputs) if tensor is output), None)
+        self.edge = edge_of(tensor) if self.own is None else None
+        # Only a leaf is given as it is: of what was computed the hook must not keep the history.
+        given = tensor if self.edge is not None and self.edge[0] is tensor else tensor.detach()
+        before = mode.enabled, None if given._version is None else given._version.count
+        mode.enabled = False
+        try:
+            self.value = pack_hook(given)
+        finally:
+            mode.enabled = before[0]
+        if given._version is not None and given._version.count != (before[1] or 0):
+            raise RuntimeError(_CHANGED_BY_HOOK)
+
+    def unpack(self, node: Node | None = None) -> Value:
+        """The tensor, with the history that it had; `node` is the one that saved it."""
+        result = checked_unpacked(self.unpack_hook(self.value), Value).detach()
+        if self.own is not None:
+            result._node, result._index, result._requires_grad = node, self.own, True
+        elif self.edge is not None and isinstance(self.edge[0], Node):
+            result._node, result._index, result._requires_grad = *self.edge, True
+        elif self.edge is not None:
+            record(_UNPACKED, (), result, (self.edge[0],))
+        return result
+
+
+class PackedNode(Node):
+    """A node whose saved tensors are in the hands of a user's hooks."""
+
+    __slots__ = ()
+
+    def unpack(self) -> tuple[Value | None, ...]:
+        """The saved tensors, asked back from the hooks."""
+        if self.saved is None:
+            raise RuntimeError(_SECOND_TIME)
+        return tuple([None if packed is None else packed.unpack(self) for packed in self.saved])
+
+    def apply(self, grads: list[Value | None], needs: Needs) -> Gradients:
+        """The gradients of the inputs; the rule of a user's function asks for what it saved itself, and once."""
+        if self.saved is None:
+            raise RuntimeError(_SECOND_TIME)
+        saved = () if getattr(self.operation.derivative, "asks_itself", False) else self.unpack()
+        return self.operation.differentiate(self.attributes, needs, grads, saved)
+
+
+def _given_on(needs: Needs, grad: Value) -> Gradients:
+    return (grad,)
+
+
+_UNPACKED = Operation("unpacked", "UnpackedBackward0", _given_on)
 
 
 class AccumulateGrad:
@@ -230,6 +301,11 @@ _INFERENCE = message(
     "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
     "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
     "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
+_CHANGED_BY_HOOK = message(
+    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not be "
+    "modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to "
+    "perform in-place operations on the input to a pack hook."
 )
 _SECOND_TIME = message(
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "

@@ -22,6 +22,11 @@ class _Mode(threading.local):
     enabled = True
     inference = False
     watcher: Callable | None = None  # see `operation.watched`
+    packing: tuple[Callable, Callable] | None = None  # see `saving.saved_tensors_hooks`
+    no_packing: str | None = None  # why there must be none
+    autocast: object | None = None  # the half that operations compute in: see `tensor.autocasting`
+    casts: dict | None = None  # the weights that were cast to it
+    running: object | None = None  # the backward pass that runs, innermost
 
 
 mode = _Mode()

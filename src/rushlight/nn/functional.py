@@ -7,7 +7,9 @@ normalisation live in the files beside this one.
 
 from __future__ import annotations
 
+from rushlight.autograd.modes import mode as _mode
 from rushlight.core import absent as _absent
+from rushlight.core.dtypes import float32 as _float32
 from rushlight.nn.functional_activation import (
     celu,
     celu_,
@@ -97,6 +99,8 @@ from rushlight.ops import linear as _linear
 from rushlight.ops import pad as _pad
 from rushlight.ops import pool as _pool
 from rushlight.ops.linear import bilinear
+from rushlight.tensor.autocasting import cast as _cast
+from rushlight.tensor.autocasting import in_float32 as _in_float32
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.expected import takes_tensors as _takes_tensors
 
@@ -357,6 +361,8 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
     >>> torch.nn.functional.pad(torch.tensor([[1.0, 2.0, 3.0]]), (2, 1), mode="reflect")
     tensor([[3., 2., 1., 2., 3., 2.]])
     """
+    if _mode.autocast is not None and (mode == "replicate" or (mode == "reflect" and len(pad) < 6)):
+        input = _cast(input, _float32)  # PyTorch's list for the CPU
     return _pad.pad(input, pad, mode, value)
 
 
@@ -396,6 +402,8 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    if _mode.autocast is not None and not return_indices:
+        input = _cast(input, _float32)  # PyTorch's list for the CPU
     return _pool.max_pool("max_pool3d", 3, input, *arguments)
 
 
@@ -423,6 +431,7 @@ def avg_pool2d(
     return _pool.avg_pool("avg_pool2d", 2, input, *arguments)
 
 
+@_in_float32
 def avg_pool3d(
     input: Tensor,
     kernel_size: Steps,
@@ -444,6 +453,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Steps) -> Tensor:
     return _pool.adaptive_avg_pool("adaptive_avg_pool2d", 2, input, output_size)
 
 
+@_in_float32
 def adaptive_avg_pool3d(input: Tensor, output_size: Steps) -> Tensor:
     return _pool.adaptive_avg_pool("adaptive_avg_pool3d", 3, input, output_size)
 

@@ -208,11 +208,9 @@ def avg_pool1d(input: _Tensor, kernel_size: _b.int | _b.tuple[_b.int, ...], stri
     """The mean of each window over one axis."""
 def avg_pool2d(input: _Tensor, kernel_size: _b.int | _b.tuple[_b.int, ...], stride: _b.int | _b.tuple[_b.int, ...] | None = None, padding: _b.int | _b.tuple[_b.int, ...] = 0, ceil_mode: _b.bool = False, count_include_pad: _b.bool = True, divisor_override: _b.int | None = None) -> _Tensor:
     """The mean of each window over two axes."""
-def avg_pool3d(input: _Tensor, kernel_size: _b.int | _b.tuple[_b.int, ...], stride: _b.int | _b.tuple[_b.int, ...] | None = None, padding: _b.int | _b.tuple[_b.int, ...] = 0, ceil_mode: _b.bool = False, count_include_pad: _b.bool = True, divisor_override: _b.int | None = None) -> _Tensor:
-    """The mean of each window over three axes."""
+def avg_pool3d(input: _Tensor, kernel_size: _b.int | _b.tuple[_b.int, ...], stride: _b.int | _b.tuple[_b.int, ...] | None = None, padding: _b.int | _b.tuple[_b.int, ...] = 0, ceil_mode: _b.bool = False, count_include_pad: _b.bool = True, divisor_override: _b.int | None = None) -> _Tensor: ...
 def adaptive_avg_pool1d(input: _Tensor, output_size: _b.int | _b.tuple[_b.int, ...]) -> _Tensor:
     """Means over one axis, of windows such that the result has `output_size` (None keeps an axis)."""
 def adaptive_avg_pool2d(input: _Tensor, output_size: _b.int | _b.tuple[_b.int, ...]) -> _Tensor:
     """Means over two axes, of windows such that the result has `output_size` (None keeps an axis)."""
-def adaptive_avg_pool3d(input: _Tensor, output_size: _b.int | _b.tuple[_b.int, ...]) -> _Tensor:
-    """Means over three axes, of windows such that the result has `output_size` (None keeps an axis)."""
+def adaptive_avg_pool3d(input: _Tensor, output_size: _b.int | _b.tuple[_b.int, ...]) -> _Tensor: ...

@@ -25,6 +25,7 @@ from rushlight.rules.expression import inputs, where
 from rushlight.rules.results import broadcast
 from rushlight.runtime.allocation import check_axes
 from rushlight.tensor import selection
+from rushlight.tensor.autocasting import lowered
 from rushlight.tensor.change import change
 from rushlight.tensor.core import Tensor, wrap, wrap_beside
 from rushlight.tensor.fusing import define_pointwise
@@ -97,6 +98,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return _activation("leaky_relu", "leaky_relu_cpu", input, negative_slope, inplace=inplace, by_result=by_result)
 
 
+@lowered
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where it is positive, weight·x elsewhere; one weight, or one a channel (axis 1)."""
     if weight.dim() > 1:

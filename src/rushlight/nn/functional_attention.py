@@ -14,6 +14,7 @@ from rushlight.nn.functional_activation import softmax
 from rushlight.nn.functional_dropout import dropout
 from rushlight.ops.linear import linear
 from rushlight.ops.pad import pad
+from rushlight.tensor.autocasting import lowered
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import ones, zeros
 from rushlight.tensor.gathering import repeat_interleave
@@ -23,6 +24,7 @@ from rushlight.tensor.products import baddbmm, bmm, matmul
 _INFINITY = float("inf")
 
 
+@lowered
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

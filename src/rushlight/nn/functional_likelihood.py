@@ -11,9 +11,11 @@ import math
 from rushlight.autograd.modes import no_grad
 from rushlight.nn.functional_loss import Flag, checked_reduction, reduced
 from rushlight.tensor.arithmetic import rounded_once
+from rushlight.tensor.autocasting import in_float32
 from rushlight.tensor.core import Tensor
 
 
+@in_float32
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,

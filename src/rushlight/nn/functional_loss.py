@@ -24,6 +24,7 @@ from rushlight.nn.loss_operations import nll
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
 from rushlight.tensor.arithmetic import rounded_once
+from rushlight.tensor.autocasting import in_float32
 from rushlight.tensor.core import Tensor, elements, memory
 from rushlight.tensor.operands import result_type
 from rushlight.tensor.reducing import RANGE
@@ -68,6 +69,7 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
 # -- classes
 
 
+@in_float32
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -177,6 +179,7 @@ def _soft_cross_entropy(
     return total if reduction == "sum" else total / (input.numel() // classes if classes else math.nan)
 
 
+@in_float32
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -305,6 +308,7 @@ def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
+@in_float32
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -339,6 +343,7 @@ def _square(input: Tensor, target: Tensor) -> Tensor:
 _MSE = define_loss("mse_loss", "MseLossBackward0", _square)
 
 
+@in_float32
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -354,6 +359,7 @@ def l1_loss(
     return _weighted((input - target).abs(), weight, reduction)
 
 
+@in_float32
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -372,6 +378,7 @@ def smooth_l1_loss(
     return _SMOOTH_L1(reduction, (float(beta),), input, target)
 
 
+@in_float32
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -405,6 +412,7 @@ _HUBER = define_loss("huber_loss", "HuberLossBackward0", _huber_of)
 _SMOOTH_L1 = define_loss("smooth_l1_loss", "SmoothL1LossBackward0", _smooth_l1)
 
 
+@in_float32
 @worded
 def binary_cross_entropy(
     input: Tensor,
@@ -467,6 +475,7 @@ def _binary_slopes(
 _BINARY = define_loss("binary_cross_entropy", "BinaryCrossEntropyBackward0", _binary, _binary_slopes)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -498,6 +507,7 @@ _WITH_LOGITS = define_loss(
 )  # fmt: skip
 
 
+@in_float32
 def kl_div(
     input: Tensor,
     target: Tensor,

@@ -18,10 +18,12 @@ from rushlight.nn.functional_loss import Flag, checked_reduction, reduced
 from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.arithmetic import minimum, rounded_once
+from rushlight.tensor.autocasting import in_float32
 from rushlight.tensor.core import Tensor, wrap_beside
 from rushlight.tensor.selection import where
 
 
+@in_float32
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -48,6 +50,7 @@ def margin_ranking_loss(
     return reduced(losses, reduction)
 
 
+@in_float32
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -65,6 +68,7 @@ def hinge_embedding_loss(
     return reduced(rounded_once(losses, input, target), reduction)
 
 
+@in_float32
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -96,6 +100,7 @@ def cosine_embedding_loss(
     return reduced(rounded_once(losses, input1, input2), reduction)
 
 
+@in_float32
 def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Tensor:
@@ -124,6 +129,7 @@ def multilabel_soft_margin_loss(
     return reduced(rounded_once(losses, input, target, *([] if weight is None else [weight])), reduction)
 
 
+@in_float32
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -166,6 +172,7 @@ def multi_margin_loss(
     return reduced(found if input.dim() == 2 else found.reshape(()), reduction)
 
 
+@in_float32
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Tensor:
@@ -223,6 +230,7 @@ def _check_class_numbers(target: Tensor, least: int, classes: int) -> None:
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
+@in_float32
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

@@ -12,9 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from rushlight.autograd.graph import record
+from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.backends import registry
 from rushlight.core import dtypes
+from rushlight.tensor.autocasting import cast
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import wrap_formatted
 
@@ -55,6 +57,8 @@ def convolution(
     padding_mode: str = "zeros",
 ) -> Tensor:
     """`conv{rank}d`: x (batch, in_channels, *size) or without batch; w (out_channels, in_channels / groups, *taps)."""
+    if mode.autocast is not None:
+        x, w, bias = cast((x, w, bias), mode.autocast)
     try:
         call = known_convolution(op, rank, *shapes(op, x, w, bias), stride, padding, dilation, groups, padding_mode)
     except RuntimeError:
@@ -83,6 +87,8 @@ def conv_transpose(
 ) -> Tensor:
     """`conv_transpose{rank}d`: the dgrad of the convolution that runs the other way; w (in, out / groups, *taps)."""
     steps = stride, padding, output_padding, groups, dilation
+    if mode.autocast is not None:
+        x, w, bias = cast((x, w, bias), mode.autocast)
     try:
         call = known_transposed(op, rank, *shapes(op, x, w, bias), *steps, padding_mode, output_size)
     except RuntimeError:

@@ -5,7 +5,9 @@ In come tensors; leading axes of the input are joined into a batch, and the batc
 
 from __future__ import annotations
 
+from rushlight.autograd.modes import mode
 from rushlight.tensor.arithmetic import rounded_once
+from rushlight.tensor.autocasting import cast
 from rushlight.tensor.core import Tensor, memory
 
 from ..rules.features import broadcasts
@@ -15,6 +17,8 @@ from .conv import LINEAR, LINEAR_OF_VECTOR, LINEAR_WITHOUT_BIAS, fprop, shapes
 
 def linear(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x @ w.T + bias`: x (..., in_features), w (out_features, in_features) or (in_features,)."""
+    if mode.autocast is not None:
+        x, w, bias = cast((x, w, bias), mode.autocast)
     try:
         spec = geometry(*shapes("linear", x, w, bias))
     except RuntimeError:

@@ -29,6 +29,7 @@ from rushlight.rules.results import (
 )
 from rushlight.runtime.allocation import allocate, check_axes, zeros_beside
 from rushlight.runtime.copying import MANY, copy_into
+from rushlight.tensor.autocasting import in_widest
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered, wrap_view
 from rushlight.tensor.indexing import view_at
 from rushlight.tensor.layout import check_dim, is_channels_last, wrap_formatted
@@ -270,6 +271,7 @@ DIAGONAL = define("diagonal", "DiagonalBackward0", derivative=_diagonal_rule, re
 # -- joining
 
 
+@in_widest
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along an axis they have.
 
@@ -376,6 +378,7 @@ def _cat_rule(dim: int, sizes: tuple[int | None, ...], needs: Needs, grad: Tenso
 CAT = define("cat", "CatBackward0", derivative=_cat_rule, results=joined_of, lowering=_joined)
 
 
+@in_widest
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, of one shape, along a new axis."""
     tensors = _listed("stack", tensors)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rushlight.autograd.graph import record
+from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
 from rushlight.rules.results import multiplied
+from rushlight.tensor.autocasting import as_given, computed_in, lowered
 from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet
@@ -39,6 +41,7 @@ def _word(kind: dtypes.dtype) -> str:
     return {"float32": "float", "float64": "double", "int64": "long", "float16": "c10::Half"}.get(kind.name, kind.name)
 
 
+@lowered
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product; leading axes broadcast, one-dimensional operands are vectors.
 
@@ -142,6 +145,7 @@ def _ranked(name: str, a: Tensor, rank: int, position: int) -> None:
         raise RuntimeError(f"{name}: expected argument {position} to have {rank} axes, got {a._array.ndim}: {a.shape}")
 
 
+@lowered
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices, without broadcasting."""
     for position, (tensor, word) in enumerate(((input, "self"), (mat2, "mat2"))):
@@ -150,6 +154,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
+@lowered
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices: (b, n, k) × (b, k, m) → (b, n, m)."""
     for tensor in (input, mat2):
@@ -163,6 +168,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
+@as_given
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """A matrix times a vector."""
     _ranked("mv", input, 2, 1)
@@ -170,6 +176,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
+@as_given
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The inner product of two vectors."""
     if input._array.ndim != 1 or tensor._array.ndim != 1:
@@ -200,16 +207,19 @@ def _plus(input: Tensor, multiply: Callable, a: Tensor, b: Tensor, beta: float, 
     return (input if beta == 1 else input * beta) + product
 
 
+@lowered
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     return _plus(input, mm, mat1, mat2, beta, alpha)
 
 
+@as_given
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`."""
     return _plus(input, mv, mat, vec, beta, alpha)
 
 
+@lowered
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (batch1 @ batch2)`."""
     return _plus(input, bmm, batch1, batch2, beta, alpha)
@@ -232,6 +242,9 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     if isinstance(dims, int):
         dims = (range(a._array.ndim - dims, a._array.ndim), range(dims))
     of_a, of_b = ([check_dim(d, t._array.ndim) for d in axes] for axes, t in zip(dims, (a, b)))
+    if mode.autocast is not None:  # where one number is left it is a sum of products, no product of matrices
+        left = [n for t, of in ((a, of_a), (b, of_b)) for d, n in enumerate(t._array.shape) if d not in of]
+        return computed_in(mode.autocast if any(n != 1 for n in left) else None, tensordot, (a, b, (of_a, of_b)), {})
     _check_contracted(a, b, of_a, of_b)
     for at_a, at_b in zip(of_a, of_b):  # an axis of one beside a longer one: that is summed first
         if a._array.shape[at_a] == 1:
@@ -260,6 +273,13 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     terms, target, sizes = _parse(equation, operands)
+    if mode.autocast is None:
+        return _einsum(terms, target, sizes, operands)
+    contracted = [letter for letter in {*"".join(terms)} - {*target} if sum(letter in term for term in terms) > 1]
+    return computed_in(mode.autocast if contracted else None, _einsum, (terms, target, sizes, operands), {})
+
+
+def _einsum(terms: list[str], target: str, sizes: dict[str, int], operands: Sequence[Tensor]) -> Tensor:
     result = _aligned(operands[0], terms[0], terms[0])
     letters = terms[0]
     letters = "".join(dict.fromkeys(letters))

@@ -27,6 +27,7 @@ from rushlight.rules.results import as_first, positions, reduced, truths
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor import reducing, stretching
 from rushlight.tensor.arithmetic import maximum, minimum
+from rushlight.tensor.autocasting import in_float32
 from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import check_dim
@@ -301,6 +302,7 @@ def var_mean(
     return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
+@in_float32
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Tensor:
     """The product over all axes, or one."""
     if dtype is None and mode.watcher is None and input.dtype.category != FLOATING:

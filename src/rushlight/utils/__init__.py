@@ -5,4 +5,4 @@
 from rushlight.core import absent as _absent
 from rushlight.utils import data, dlpack
 
-__getattr__ = _absent.getter(__name__)
+__getattr__ = _absent.getter(__name__, files=("checkpoint",))

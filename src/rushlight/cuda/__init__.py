@@ -29,4 +29,4 @@ def synchronize(device: object = None) -> None:
     """Nothing to wait for."""
 
 
-__getattr__ = _absent.getter(__name__)
+__getattr__ = _absent.getter(__name__, files=("amp",))
