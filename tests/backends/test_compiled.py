@@ -12,6 +12,7 @@ from rushlight.backends import cpu as compiled
 from rushlight.backends import reference
 from rushlight.backends.exactness import set_exact
 from rushlight.backends.protocol import Refusal
+from rushlight.rules.expression import cast, inputs
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import guard
 
@@ -152,3 +153,15 @@ def test_integers_are_refused_with_a_reason():
     spec = ConvSpec.of(1, 2, 3, (4,), (1,), dtype="i32")
     with pytest.raises(Refusal, match="i32 is not compiled"):
         compiled.fprop(spec, np.ones(spec.x_shape, np.int32), np.ones(spec.w_shape, np.int32))
+
+
+def test_results_go_only_where_they_fit():
+    (x,) = inputs(1)
+    a = np.ones((3, 5), np.float32)
+    for out in (np.zeros((3, 5), np.float16), np.zeros((3, 4), np.float32), np.zeros(5, np.float32)):
+        with pytest.raises(Refusal, match="other shapes or dtypes"):
+            compiled.pointwise((x + x,), a, out=[out])
+        assert not out.any()
+    row = [np.ones(5, np.float16), a[0]]
+    with pytest.raises(Refusal, match="other dtypes"):
+        compiled.pointwise_together((x * cast(x, "f64"),), [row], np.zeros(0, np.float32))

@@ -115,7 +115,7 @@ def prepared_pointwise(
     else:
         key = (expressions, *[(a.shape, a.strides, a.dtype) for a in arrays])
     if out is not None:
-        key = (key, *[a.strides for a in out])
+        key = (key, *[(a.shape, a.strides, a.dtype) for a in out])
     call = _calls.get(key)
     if call is None:
         call = _expressions(key, expressions, arrays, out)
@@ -142,8 +142,12 @@ def pointwise_together(
 def _expressions(
     key: tuple, expressions: tuple, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray] | None
 ) -> Callable:
-    lying = None if out is None else tuple([array.strides for array in out])
-    return _prepare_formula(key, Task("pointwise", (expressions, lying)), [layout_of(array) for array in arrays])
+    task = Task("pointwise", (expressions, None if out is None else tuple([array.strides for array in out])))
+    layouts = [layout_of(array) for array in arrays]
+    wanted = None if out is None else [(array.shape, array.dtype) for array in out]
+    if wanted is not None and wanted != [layout[:2] for layout in results_of(task, layouts)]:
+        raise Refusal("results of other shapes or dtypes than the memory that they go to")
+    return _prepare_formula(key, task, layouts)
 
 
 def reduction(
