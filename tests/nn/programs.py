@@ -90,6 +90,9 @@ F.dropout(x, 0.0)|F.dropout1d(x[0], 0.5)|F.dropout3d(x, 0.5)|F.dropout(x * 1, 0.
 """
 
 VALUES = """
+m = nn.DataParallel(nn.Linear(2, 3)); [m(torch.ones(1, 2)), list(m.state_dict()), m.device_ids]
+x = torch.autograd.Variable(torch.ones(2), requires_grad=True); (x * 2).sum().backward(); [x.grad, type(x).__name__]
+[isinstance(torch.ones(1), torch.autograd.Variable), isinstance(3, torch.autograd.Variable)]
 m = nn.LazyBatchNorm2d(); y = m(torch.rand(2, 3, 4, 4)); [y, m.state_dict(), repr(m)]
 list(nn.LazyBatchNorm1d(bias=False).state_dict())
 m = nn.Linear(3, 2); m(torch.ones(1, 3)).sum().backward(); nn.utils.clip_grad_norm_(m.parameters(), 0.5); m.bias.grad
@@ -166,6 +169,7 @@ F.gaussian_nll_loss(torch.ones(2), torch.ones(2), -1.0)
 F.gaussian_nll_loss(torch.ones(2, 2), torch.ones(2, 2), torch.ones(3))|nn.Bilinear(0, 1, 2)
 F.bilinear(torch.ones(2, 3), torch.ones(2, 3), torch.ones(1, 3, 4))|nn.SyncBatchNorm(3)(torch.ones(3))
 nn.SyncBatchNorm(0)(torch.ones(3, 0))|F.poisson_nll_loss(torch.ones(2), torch.ones(2), reduction='x')
+torch.autograd.Variable(3)|nn.parallel.DistributedDataParallel(nn.Linear(1, 1))
 nn.Dropout(2)|nn.Dropout(-1)|F.dropout(torch.ones(2), 1.5)|F.dropout(torch.tensor([1]), 0.5)|F.dropout1d(torch.ones(2))
 nn.ReLU()(3)|nn.Sequential(3)|nn.Sequential([nn.ReLU()])|nn.Sequential({'a': nn.ReLU()})|nn.Sequential(nn.ReLU())[5]
 nn.Sequential(nn.ReLU())['a']|nn.Sequential(nn.ReLU()) + 3|nn.Sequential(nn.ReLU()) * 1.5

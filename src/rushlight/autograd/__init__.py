@@ -9,6 +9,7 @@ from rushlight.core import absent as _absent
 
 _WHERE = {
     "Function": "function",
+    "Variable": "variable",
     "FunctionCtx": "function",
     "once_differentiable": "function",
     "backward": "engine",
@@ -21,7 +22,19 @@ _WHERE = {
     "gradcheck": "check",
     "gradgradcheck": "check",
 }
-_SUBMODULES = {"check", "engine", "function", "graph", "hooks", "modes", "operation", "saving", "value", "version"}
+_SUBMODULES = {
+    "check",
+    "engine",
+    "function",
+    "graph",
+    "hooks",
+    "modes",
+    "operation",
+    "saving",
+    "value",
+    "variable",
+    "version",
+}
 
 
 __getattr__ = _absent.getter(__name__, _WHERE, _SUBMODULES)

@@ -9,6 +9,7 @@ from rushlight.autograd import modes as modes
 from rushlight.autograd import operation as operation
 from rushlight.autograd import saving as saving
 from rushlight.autograd import value as value
+from rushlight.autograd import variable as variable
 from rushlight.autograd import version as version
 from rushlight.autograd.check import gradcheck as gradcheck
 from rushlight.autograd.check import gradgradcheck as gradgradcheck
@@ -22,5 +23,6 @@ from rushlight.autograd.modes import inference_mode as inference_mode
 from rushlight.autograd.modes import is_grad_enabled as is_grad_enabled
 from rushlight.autograd.modes import no_grad as no_grad
 from rushlight.autograd.modes import set_grad_enabled as set_grad_enabled
+from rushlight.autograd.variable import Variable as Variable
 
 

@@ -31,7 +31,6 @@ INSTEAD = {
     "torch.distributed": "one process, which uses all cores: rushlight.set_num_threads",
     "torch.multiprocessing": "Python's multiprocessing; one process uses all cores anyway",
     "torch.nn.parallel": "the model as it is: one process uses all cores",
-    "torch.nn.DataParallel": "the model as it is: one process uses all cores",
     "torch.cuda": "the CPU: torch.cuda.is_available() is False here",
     "torch.Tensor.cuda": "the tensor as it is: everything is on the CPU",
     "torch.nn.Module.cuda": "the model as it is: everything is on the CPU",

@@ -118,6 +118,7 @@ from rushlight.nn.norm import (
     RMSNorm,
     SyncBatchNorm,
 )
+from rushlight.nn.parallel import DataParallel
 from rushlight.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -156,4 +157,4 @@ from rushlight.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNe
 
 __all__ = [name for name, value in globals().items() if isinstance(value, type)] + ["functional", "init", "utils"]
 
-__getattr__ = _absent.getter(__name__, files=("modules",))
+__getattr__ = _absent.getter(__name__, files=("modules", "parallel"))

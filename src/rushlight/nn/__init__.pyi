@@ -31,6 +31,7 @@ from rushlight.nn import module as module
 from rushlight.nn import modules as modules
 from rushlight.nn import norm as norm
 from rushlight.nn import older as older
+from rushlight.nn import parallel as parallel
 from rushlight.nn import parameter as parameter
 from rushlight.nn import pooling as pooling
 from rushlight.nn import shape as shape
@@ -133,6 +134,7 @@ from rushlight.nn.norm import LazyInstanceNorm2d as LazyInstanceNorm2d
 from rushlight.nn.norm import LazyInstanceNorm3d as LazyInstanceNorm3d
 from rushlight.nn.norm import RMSNorm as RMSNorm
 from rushlight.nn.norm import SyncBatchNorm as SyncBatchNorm
+from rushlight.nn.parallel import DataParallel as DataParallel
 from rushlight.nn.parameter import Buffer as Buffer
 from rushlight.nn.parameter import Parameter as Parameter
 from rushlight.nn.parameter import UninitializedBuffer as UninitializedBuffer
