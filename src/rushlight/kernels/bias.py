@@ -64,13 +64,13 @@ def bias_params(source: Type, number: Type) -> Params[SumsFields]:
     return Params(SumsFields, y=source, sums=number)
 
 
-class _Item:
-    """What a thread takes: which chunk, images `first` to `last`, `count` positions from `start` on, the part of the
-    width from `left` to `right`."""
+class Piece:
+    """What a thread takes of a `BiasPlan`: of this chunk, images `first` to `last` and `count` positions from `start`
+    on; of its width, this part, from `left` to `right`."""
 
-    def __init__(self, f: Function, p: SumsFields, item: Value) -> None:
-        self.chunk, part = divide(item, p.spans)
-        group, piece = divide(self.chunk, p.pieces)
+    def __init__(self, f: Function, p: Fields, chunk: Value, part: Value) -> None:
+        self.chunk = chunk
+        group, piece = divide(chunk, p.pieces)
         self.first = group * p.group
         self.last = f.min(self.first + p.group, p.images)
         self.start = piece * p.piece
@@ -90,7 +90,7 @@ def emit_rows(k: Module, source: Type, number: Type) -> None:
     """
     with k.kernel("sums", bias_params(source, number)) as (f, p), f.dynamic_loop(p.next, p.items) as number_of_item:
         p.number, p.lanes = number, k.lanes(number)
-        item = _Item(f, p, number_of_item)
+        item = Piece(f, p, *divide(number_of_item, p.spans))
         sums, whole = p.sums[item.chunk * p.width], item.left + (item.right - item.left) // p.lanes * p.lanes
         with f.loop(item.left, whole, p.lanes) as c:
             sums[c].store(f.const(vec(number, p.lanes), 0.0))
@@ -131,7 +131,7 @@ def _add(p: SumsFields, rows: list[Pointer], c: Value, sums: Pointer, mask: Mask
     sums[c].store(sums[c].load(p.lanes) + _tree([row[c].load(p.lanes, mask=mask).to(p.number) for row in rows]))
 
 
-def _sum_column(f: Function, p: SumsFields, source: Type, item: _Item, c: Value, sums: Pointer) -> None:
+def _sum_column(f: Function, p: SumsFields, source: Type, item: Piece, c: Value, sums: Pointer) -> None:
     """The channels behind the last whole vector, whose sums stay in a register: a part of one is dear to store."""
     left = item.right - c
     mask, total = f.mask(left, p.lanes, source), f.var(vec(p.number, p.lanes), 0.0)
@@ -158,7 +158,7 @@ def emit_lines(k: Module, source: Type, number: Type) -> None:
         p.number, p.lanes = number, k.lanes(number)
         vectors = f.local(f64, LINES * p.lanes)
         with f.dynamic_loop(p.next, p.items) as number_of_item:
-            item = _Item(f, p, number_of_item)
+            item = Piece(f, p, *divide(number_of_item, p.spans))
             channels, mask = item.right - item.left, f.mask(item.count % p.lanes, p.lanes, source)
             with f.loop(0, channels) as c:
                 vectors[c * p.lanes].store(f.const(vec(f64, p.lanes), 0.0))

@@ -12,36 +12,30 @@ from collections.abc import Callable, Sequence
 from ..language.ir import Fields, Function, Mask, Module, Pointer, Type, Value, f64, i64, vec
 from ..language.loops import divide
 from ..plan.bias import LINES, SPAN
+from .bias import Piece
 
 ROWS = 4
 """Rows of neighbouring channels under way at once, and vectors of a line."""
 
-PITCH = 16
+ROW_MULTIPLE = 16
 """Numbers that rows of partial sums are rounded up to, so that vectors of them need no masks."""
 
 GEOMETRY = (
-    "items", "apart", "images", "group", "positions", "pieces", "piece", "width", "spans", "span", "extra", "chunks",
-    "pitch", "channels", "groups", "each",
+    "items", "outer_stride", "images", "group", "positions", "pieces", "piece", "width", "spans", "span", "extra",
+    "chunks", "leading_dimension", "channels", "groups", "each",
 )  # fmt: skip
-"""Words: `apart` numbers from one outer to the next, `each` channels in one of `groups` of an outer; `pitch` numbers
-from one row of partial sums to the next; the others are a BiasPlan's."""
+"""Words: `outer_stride` from one outer to the next, `each` channels in one of `groups` of an outer,
+`leading_dimension` from one row of partial sums to the next; the others are a BiasPlan's."""
 
 
-class Item:
-    """What a thread takes: of chunk `row` of all, images `first` to `last`, `count` positions from `start` on, the
-    part of the width from `left` to `right`."""
+class Item(Piece):
+    """What a thread takes: a piece of one outer. `row` counts the chunks of all outers."""
 
     def __init__(self, f: Function, p: Fields, item: Value) -> None:
         self.row, part = divide(item, p.spans)
-        self.outer, self.chunk = divide(self.row, p.chunks)
-        group, piece = divide(self.chunk, p.pieces)
-        self.first = group * p.group
-        self.last = f.min(self.first + p.group, p.images)
-        self.start = piece * p.piece
-        self.count = f.min(p.piece, p.positions - self.start)
-        self.left = part * p.span
-        self.right = f.min(self.left + p.span, p.width)
-        self.base = self.outer * p.apart
+        self.outer, chunk = divide(self.row, p.chunks)
+        super().__init__(f, p, chunk, part)
+        self.base = self.outer * p.outer_stride
         self.ends = self.start + self.count == p.positions
 
 

@@ -125,7 +125,7 @@ class _Lines:
         mask = self.f.mask(tail.count, self.lanes, self.form.number).i1(self.form.number)
         return self.f.select(mask, value, self.f.const(self.type, otherwise))
 
-    def spread(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """A double in every lane, as a number."""
         return value.to(self.form.number).splat(self.lanes)
 
@@ -140,9 +140,9 @@ class _Lines:
 
     def wanted(self, target: Pointer | None, weight: Value | None, tail: Tail | None) -> Value:
         """q of probabilities, or of all classes but the target's own share."""
-        q = self.spread(self.share)
+        q = self.broadcast(self.share)
         if self.form.soft:
-            given = self.load(target, tail) * self.spread(self.rest)
+            given = self.load(target, tail) * self.broadcast(self.rest)
             q = given + q if self.form.smoothed else given
         return q if weight is None else q * weight
 
@@ -216,7 +216,7 @@ class _Losses(_Lines):
             line = first + n
             self.finish(line, n, lambda at: p.x[line * p.n + at])
             if form.kept:
-                share, near = self.spread(self.shares[n].load()), self.tops[n].load().splat(self.lanes)
+                share, near = self.broadcast(self.shares[n].load()), self.tops[n].load().splat(self.lanes)
                 x, y = p.x[line * p.n], p.y[line * p.n]
                 self.along(lambda i, tail: self.store(y[i], self.power(x[i], y[i], near, tail) * share, tail))
 
@@ -324,7 +324,7 @@ class _Gradients(_Lines):
                     total.value = total.value + self.inside(q, tail, 0.0).to(f64)
 
                 self.along(add)
-                slope, own = self.spread(f.sum_lanes(total.value) * factor), self.spread(factor)
+                slope, own = self.broadcast(f.sum_lanes(total.value) * factor), self.broadcast(factor)
 
                 def write(i: Value, tail: Tail | None) -> None:
                     q = self.wanted(p.target[start + i], self.weight_along(i, tail), tail)
@@ -333,7 +333,7 @@ class _Gradients(_Lines):
                 self.along(write)
             else:
                 at, slope, share, shift = self.parts(line, factor)
-                slope_, share_ = self.spread(slope), self.spread(share)
+                slope_, share_ = self.broadcast(slope), self.broadcast(share)
 
                 def plain(i: Value, tail: Tail | None) -> None:
                     self.store(y[i], self.slope(x[i], slope_, share_, self.weight_along(i, tail), tail), tail)

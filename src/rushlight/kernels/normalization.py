@@ -8,7 +8,7 @@ Out: kernels that are launched one after the other:
     apply     y = activation((x − mean)·scale·weight + bias + residual)
     slopes    of each piece, channel by channel: Σ g and Σ g·(x − mean)                             → partial
     gather    of each mean: what x's gradient takes of these sums; of each channel: those of weight and bias
-    spread    x's gradient = g·a + (x − mean)·b + c
+    input_gradient   x's gradient = g·a + (x − mean)·b + c
 
 What a piece is, the geometry decides alone, so any team gives the same bits. Squares are taken off a number near the
 first ones of a piece, in one pass: so a mean a million times the deviation costs no digits, and where that number is
@@ -134,7 +134,7 @@ def _partial_sums(
     with f.dynamic_loop(p.next, p.items) as number_of_item:
         item = Item(f, p, number_of_item)
         prepare(item)
-        row = item.row * p.pitch
+        row = item.row * p.leading_dimension
         if inner == "channels":
             _row_sums(f, p, item, near, sums, terms)
             with f.loop(item.left, item.right, p.lanes) as c:
@@ -305,7 +305,7 @@ def _over_pieces(f: Function, p: Fields, outer: Value, c: Value, term: Callable)
         images = f.min(p.group, p.images - group * p.group)
         positions = f.min(p.piece, p.positions - piece * p.piece)
         ends = piece == p.pieces - 1
-        row = (outer * p.chunks + chunk) * p.pitch + c
+        row = (outer * p.chunks + chunk) * p.leading_dimension + c
         with f.loop(0, p.fold) as fold:
             more = f.select(f.both(ends, fold < p.left), f.const(i64, 1), f.const(i64, 0))
             count = (images * positions + more).to(f64).splat(p.lanes)
@@ -477,19 +477,20 @@ def emit_gather(k: Module, scale: Type, grouped: bool, has_weight: bool) -> None
                     place[at].store(value, mask=mask)
 
 
-def spread_params(stored: Type, scale: Type) -> Params:
-    """The words of `spread`; x's gradient goes to `y`."""
+def input_gradient_params(stored: Type, scale: Type) -> Params:
+    """The words of `input_gradient`; x's gradient goes to `y`."""
     return _params(
         x=ptr(stored), grad=ptr(stored), y=ptr(stored), statistics=ptr(f64), scales=ptr(f64), weight=ptr(scale),
         level=ptr(f64), slope=ptr(f64),
     )  # fmt: skip
 
 
-def emit_spread(
+def emit_input_gradient(
     k: Module, stored: Type, number: Type, scale: Type, inner: str, grouped: bool, has_weight: bool, fixed: bool
 ) -> None:
-    """Exports `spread`:  y = scale·(g·weight − level − (x − mean)·slope); statistics that are `fixed` have neither."""
-    with k.kernel("spread", spread_params(stored, scale)) as (f, p):
+    """Exports `input_gradient`:  y = scale·(g·weight − level − (x − mean)·slope); neither of these for `fixed`
+    statistics."""
+    with k.kernel("input_gradient", input_gradient_params(stored, scale)) as (f, p):
         typed(k, p, stored, number)
         places = [local(f, p, inner) for _ in range(1 if fixed else 4)]
 

@@ -183,7 +183,7 @@ class _Normal:
 
 @contextmanager
 def _blocks(f: Function, p: Fields) -> Iterator[tuple[Value, Value]]:
-    """Claims blocks of rows: the first one, and the one behind the last."""
+    """Takes blocks of rows: the first one, and the one behind the last."""
     with f.dynamic_loop(p.next, f.ceil_div(p.rows, p.block)) as block:
         first = block * p.block
         yield first, f.min(first + p.block, p.rows)

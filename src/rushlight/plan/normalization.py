@@ -70,8 +70,8 @@ def plan_channels(layout: Layout) -> BiasPlan:
     """The pieces of an outer."""
     inner, _, images, channels, positions = layout
     step = channels if inner == "channels" else positions
-    apart = ((images, channels * positions),) if images > 1 else ()
-    return plan_bias(bias.Layout(inner, channels, positions, step, apart))
+    outer = ((images, channels * positions),) if images > 1 else ()
+    return plan_bias(bias.Layout(inner, channels, positions, step, outer))
 
 
 def rows_at_once(rows: int, width: int) -> int:

@@ -15,15 +15,15 @@ import numpy as np
 from ... import runtime
 from ...core.dtypes import CODES
 from ...kernels.bias import RUN
-from ...kernels.channel_pieces import PITCH
+from ...kernels.channel_pieces import ROW_MULTIPLE
 from ...kernels.normalization import (
     emit_apply,
     emit_gather,
     emit_given,
+    emit_input_gradient,
     emit_moments,
     emit_settle,
     emit_slopes,
-    emit_spread,
 )
 from ...kernels.partial_sums import emit_totals
 from ...language.ir import BY_NAME, Type, f64
@@ -44,18 +44,19 @@ class Pieces:
     def __init__(self, layout: Layout, groups: int, numbers: int, threads: int) -> None:
         self.layout, plan = layout, plan_channels(layout)
         outers, channels = layout.outers, layout.channels
-        pitch = -(-plan.width // PITCH) * PITCH
+        leading_dimension = -(-plan.width // ROW_MULTIPLE) * ROW_MULTIPLE
         items = outers * plan.chunks * plan.spans
         each = channels // groups
         self.words = (
             items, layout.images * channels * layout.positions, plan.images, plan.group, plan.positions, plan.pieces,
-            plan.piece, plan.width, plan.spans, plan.span, plan.extra, plan.chunks, pitch, channels, groups, each,
+            plan.piece, plan.width, plan.spans, plan.span, plan.extra, plan.chunks, leading_dimension, channels,
+            groups, each,
         )  # fmt: skip
         left = plan.extra // channels if layout.inner == "channels" else 0
         self.settling = (*self.words, outers, plan.fold, left, numbers)
         self.short = plan.piece <= RUN
         self.grouped = each > 1
-        self.partial = outers * plan.chunks * pitch + 2 * 64  # vectors of the last ones may go beyond
+        self.partial = outers * plan.chunks * leading_dimension + 2 * 64  # vectors of the last ones may go beyond
         self.means = outers * groups
         size = outers * layout.images * channels * layout.positions
         self.threads = CHANNELS.threads(size, threads, items)
@@ -290,7 +291,16 @@ class GradCall:
             launches += [(Launch(entry, (c.layout.outers, c.layout.channels), 1), 2)] * sum(wanted[1:])
         if wanted[0]:
             entry = c.kernel(
-                "norm spread", "spread", emit_spread, c.stored, c.number, scale, inner, grouped, has, fixed
+                "norm input gradient",
+                "input_gradient",
+                emit_input_gradient,
+                c.stored,
+                c.number,
+                scale,
+                inner,
+                grouped,
+                has,
+                fixed,
             )
             launches.append((Launch(entry, pieces.words, pieces.threads), 8))
         self.passes = Passes(target, *launches)
