@@ -65,6 +65,7 @@ _NAMES = {
         "narrow select split chunk tensor_split unbind diagonal cat concat concatenate stack hstack vstack"
     ),
     "tensor.differences": "diff",
+    "tensor.shuffling": "channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle",
     "tensor.interchange": "from_numpy from_dlpack to_dlpack frombuffer",
     "tensor.kinds": (
         "FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor ShortTensor CharTensor ByteTensor "
@@ -115,6 +116,7 @@ _OF_TENSORS = frozenset(
         "tensor.reductions",
         "tensor.selection",
         "tensor.shape",
+        "tensor.shuffling",
     ]
 )
 _ALSO_OF_TENSORS = (

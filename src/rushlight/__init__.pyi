@@ -181,6 +181,8 @@ def celu_(input: _Tensor, alpha: _b.float = 1.0) -> _Tensor:
     """`celu`, written over the input."""
 cfloat: _dtype
 chalf: _dtype
+def channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:
+    """The channels of all groups in turn: channel i of group g goes to i·groups + g. Input (N, C, …)."""
 channels_last: _MemoryFormat
 channels_last_3d: _MemoryFormat
 def chunk(input: _Tensor, chunks: _b.int, dim: _b.int = 0) -> _b.tuple[_Tensor, ...]:
@@ -489,6 +491,8 @@ def nansum(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None, keepdi
     """The sum, NaN counting as 0."""
 def narrow(input: _Tensor, dim: _b.int, start: _b.int, length: _b.int) -> _Tensor:
     """`length` entries of one axis from `start` on, as a view."""
+def native_channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:
+    """`channel_shuffle` under PyTorch's other name for it."""
 def ne(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements differ."""
 def neg(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
@@ -525,6 +529,10 @@ def pdist(input: _Tensor, p: _b.float = 2) -> _Tensor:
 def permute(input: _Tensor, *order: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> _Tensor:
     """The axes in another order."""
 pi: _b.float
+def pixel_shuffle(input: _Tensor, upscale_factor: _b.int) -> _Tensor:
+    """Channels become positions: (…, C·r², H, W) → (…, C, H·r, W·r) with r the factor."""
+def pixel_unshuffle(input: _Tensor, downscale_factor: _b.int) -> _Tensor:
+    """Positions become channels: (…, C, H·r, W·r) → (…, C·r², H, W) with r the factor."""
 def positive(input: _Tensor) -> _Tensor:
     """The tensor itself."""
 def pow(input: _Tensor | _b.float | _b.int | _b.bool, exponent: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:

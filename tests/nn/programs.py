@@ -32,7 +32,7 @@ AlphaDropout(0.2)|FeatureAlphaDropout()|PairwiseDistance()|CosineSimilarity(0)|P
 MarginRankingLoss(1.5)|TripletMarginLoss()|TripletMarginWithDistanceLoss()|LazyInstanceNorm2d()|SyncBatchNorm(3)
 SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm2d(3, eps=0.5), nn.Sequential(nn.BatchNorm1d(2))))
 Upsample(3)|Upsample((2, 3), mode='bilinear')|Upsample(scale_factor=2)|Upsample(scale_factor=(2, 1.5), mode='area')
-UpsamplingNearest2d(scale_factor=2)|UpsamplingBilinear2d((3, 4))
+UpsamplingNearest2d(scale_factor=2)|UpsamplingBilinear2d((3, 4))|PixelShuffle(2)|PixelUnshuffle(3)|ChannelShuffle(2)
 Unflatten(1, (2, 3))|ModuleList()|Sequential()|Sequential(nn.ReLU())|Parameter(torch.ones(2))
 Parameter(torch.ones(2), False)|Buffer(torch.ones(2))|UninitializedParameter()|LazyLinear(3).weight
 Conv2d(1, 1, 1).state_dict().keys()|Sequential(nn.Linear(1, 1)).load_state_dict({}, strict=False)
@@ -144,6 +144,11 @@ list(nn.ParameterList([torch.ones(1), 3, torch.ones(2)]).state_dict())
 
 # Failing calls: the kind of error, and how its first line begins.
 FAILURES = """
+torch.pixel_shuffle(torch.ones(2, 3), 2)|torch.pixel_shuffle(torch.ones(3, 2, 2), 2)
+nn.PixelShuffle(0)(torch.ones(4, 2, 2))
+torch.pixel_unshuffle(torch.ones(1, 3, 2), 2)|torch.pixel_unshuffle(torch.ones(1, 2, 3), 2)
+torch.channel_shuffle(torch.ones(2, 3), 1)|torch.channel_shuffle(torch.ones(2, 3, 1), 2)
+nn.ChannelShuffle(0)(torch.ones(1, 2, 3))
 nn.Linear(-1, 2)|nn.Linear(2.5, 2)|nn.Linear('a', 2)|nn.Linear(3, 2, dtype=torch.int64)
 nn.Conv2d(2, 3, 3, dtype=torch.int32)|nn.Conv1d(3, 2, 3, groups=2)|nn.Conv1d(2, 3, 3, groups=2)
 nn.Conv1d(2, 3, 3, groups=0)|nn.Conv1d(2, 2, 3, padding='same', stride=2)|nn.Conv2d(-2, 3, 3)|nn.Conv2d(2, 3, 3.5)

@@ -22,6 +22,8 @@ _DRAWN = ("rand", "empty", "normal", "bernoulli", "uniform", "exponential", "cau
 _INTEGERS = {"bincount": [1, 2, 2], "bitwise": [1, 2, 3]}
 # What arguments that are no tensors are called with.
 _VALUES = {
+    "upscale_factor": 1,
+    "downscale_factor": 1,
     "accumulate": True, "alpha": 2, "as_tuple": True, "assume_unique": True, "atol": 1e-3, "axis0": 0, "axis1": 1,
     "base": 2.0, "beta": 2, "ceil_mode": False, "chunks": 2, "copy": True, "correction": 1, "count_include_pad": True,
     "data": [1.0], "decimals": 1, "descending": True, "destination": 1, "device": "cpu", "diagonal": 1, "dilation": 1,

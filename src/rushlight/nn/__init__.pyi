@@ -35,6 +35,7 @@ from rushlight.nn import parallel as parallel
 from rushlight.nn import parameter as parameter
 from rushlight.nn import pooling as pooling
 from rushlight.nn import shape as shape
+from rushlight.nn import shuffling as shuffling
 from rushlight.nn import state_dict as state_dict
 from rushlight.nn import upsampling as upsampling
 from rushlight.nn import utils as utils
@@ -168,6 +169,9 @@ from rushlight.nn.shape import Unfold as Unfold
 from rushlight.nn.shape import ZeroPad1d as ZeroPad1d
 from rushlight.nn.shape import ZeroPad2d as ZeroPad2d
 from rushlight.nn.shape import ZeroPad3d as ZeroPad3d
+from rushlight.nn.shuffling import ChannelShuffle as ChannelShuffle
+from rushlight.nn.shuffling import PixelShuffle as PixelShuffle
+from rushlight.nn.shuffling import PixelUnshuffle as PixelUnshuffle
 from rushlight.nn.upsampling import Upsample as Upsample
 from rushlight.nn.upsampling import UpsamplingBilinear2d as UpsamplingBilinear2d
 from rushlight.nn.upsampling import UpsamplingNearest2d as UpsamplingNearest2d

@@ -103,6 +103,7 @@ from rushlight.tensor.autocasting import cast as _cast
 from rushlight.tensor.autocasting import in_float32 as _in_float32
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.expected import takes_tensors as _takes_tensors
+from rushlight.tensor.shuffling import channel_shuffle, native_channel_shuffle, pixel_shuffle, pixel_unshuffle
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -118,6 +119,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -167,12 +169,15 @@ __all__ = [
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "native_channel_shuffle",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",

@@ -166,6 +166,14 @@ def upsample_nearest(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None
     """`interpolate` in the mode 'nearest', under its older name, with a warning."""
 def bilinear(x1: _Tensor, x2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
     """Σ x1[i]·weight[o, i, j]·x2[j] + bias[o]: x1 (…, in1), x2 (…, in2), weight (out, in1, in2), bias (out) → (…, out)."""
+def channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:
+    """The channels of all groups in turn: channel i of group g goes to i·groups + g. Input (N, C, …)."""
+def native_channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:
+    """`channel_shuffle` under PyTorch's other name for it."""
+def pixel_shuffle(input: _Tensor, upscale_factor: _b.int) -> _Tensor:
+    """Channels become positions: (…, C·r², H, W) → (…, C, H·r, W·r) with r the factor."""
+def pixel_unshuffle(input: _Tensor, downscale_factor: _b.int) -> _Tensor:
+    """Positions become channels: (…, C, H·r, W·r) → (…, C·r², H, W) with r the factor."""
 def conv1d(input: _Tensor, weight: _Tensor, bias: _Tensor | None = None, stride: _b.int | _b.tuple[_b.int, ...] = 1, padding: _b.int | _b.str | _b.tuple[_b.int, ...] | _b.tuple[_b.tuple[_b.int, _b.int], ...] = 0, dilation: _b.int | _b.tuple[_b.int, ...] = 1, groups: _b.int = 1, *, padding_mode: _b.str = 'zeros') -> _Tensor:
     """Slide the taps over one axis and add up what they weigh."""
 def conv2d(input: _Tensor, weight: _Tensor, bias: _Tensor | None = None, stride: _b.int | _b.tuple[_b.int, ...] = 1, padding: _b.int | _b.str | _b.tuple[_b.int, ...] | _b.tuple[_b.tuple[_b.int, _b.int], ...] = 0, dilation: _b.int | _b.tuple[_b.int, ...] = 1, groups: _b.int = 1, *, padding_mode: _b.str = 'zeros') -> _Tensor:
