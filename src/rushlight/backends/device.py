@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from rushlight.backends import registry
-from rushlight.backends.array import Array, Shape, order_of, steps_in_order
+from rushlight.backends.array import Array, Shape, steps_in_order
 from rushlight.backends.preparing import Preparing
 from rushlight.backends.protocol import Refusal, Refused, Task, refusals
 from rushlight.core import memory
 from rushlight.core.errors import message
+from rushlight.rules.layout import order_of_copy
 
 _CHANGED = {np.copyto: 0, np.put_along_axis: 0, np.fill_diagonal: 0, np.put: 0, np.place: 0, np.putmask: 0}
 """Functions that change an argument, and which; of the methods of ufuncs, `at` changes the first."""
@@ -77,7 +78,8 @@ class Device(Preparing):
         kind, wanted = array.dtype if dtype is None else np.dtype(dtype), array.shape if shape is None else tuple(shape)
         if len(wanted) != array.ndim or array.flags.c_contiguous:
             return self.empty(wanted, kind)
-        return self.empty(wanted, kind, steps_in_order(wanted, order_of(array.strides), kind.itemsize))
+        order = order_of_copy(array.shape, array.strides, array.itemsize)
+        return self.empty(wanted, kind, steps_in_order(wanted, order, kind.itemsize))
 
     def from_host(self, values: np.ndarray) -> Array:
         """A copy of a NumPy array here, its axes in the same order in memory."""

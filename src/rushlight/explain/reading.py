@@ -28,7 +28,7 @@ CONV, TRANSPOSED, LINEAR, FLATTEN, UNFOLD, FOLD, PAD, POOL, ADAPTIVE, OTHER = (
     "conv", "transposed", "linear", "flatten", "unfold", "fold", "pad", "pool", "adaptive", "other",
 )  # fmt: skip
 # Where the layers and functions are that are explained by what they keep: normalisation, activations, dropout, …
-_OTHERS = frozenset({"norm", "activation", "dropout", "shape", "pooling"})
+_OTHERS = frozenset({"norm", "activation", "dropout", "shape", "pooling", "upsampling", "shuffling"})
 _BY_NAME = {"Linear": LINEAR, "LazyLinear": LINEAR, "Flatten": FLATTEN, "Unfold": UNFOLD, "Fold": FOLD}
 _FUNCTIONS = {"linear": LINEAR, "flatten": FLATTEN, "unfold": UNFOLD, "fold": FOLD, "pad": PAD}
 _TENSORS = ("input", "weight", "bias", "running_mean", "running_var")

@@ -31,6 +31,8 @@ def rrelu(
         raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, got {lower:g} and {upper:g}")
     if not training:
         return A.leaky_relu(input, (lower + upper) / 2, inplace)
+    if input.is_meta:  # no numbers, none drawn
+        return input.mul_(1.0) if inplace else input * empty_like(input)
     negative = np.asarray(input._array <= 0)
     drawn = np.empty(int(np.count_nonzero(negative)), np.float64)
     fill_uniform(drawn, lower, upper)

@@ -100,3 +100,15 @@ def _compare(inner: int, outer: int, shape: Shape, operands: Sequence[Shape]) ->
         if shape[inner] > shape[outer]:
             return 1
     return 0
+
+
+def order_of_copy(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> list[int]:
+    """The order in memory of the axes of what is like an array: as they follow each other in it. Of an expanded axis
+    nobody knows where it belongs: it stays where it is.
+
+    >>> order_of_copy((2, 3), (4, 8), 4), order_of_copy((2, 3), (0, 4), 4)
+    ([1, 0], [0, 1])
+    """
+    if 0 in strides:
+        return list(axis_order(shape, [(shape, strides, itemsize)]))
+    return sorted(range(len(shape)), key=lambda axis: -abs(strides[axis]))  # stable: ties keep their order

@@ -14,7 +14,7 @@ import numpy as np
 
 from rushlight.core import memory
 from rushlight.core.errors import message
-from rushlight.rules.layout import axis_order
+from rushlight.rules.layout import order_of_copy
 from rushlight.runtime.memory import empty
 
 MOST_AXES = 64  # NumPy's limit
@@ -71,9 +71,6 @@ def empty_like_array(array: Any, kind: np.dtype) -> Any:
         return array.backend.empty_like(array, kind)
     if array.flags.c_contiguous:
         return allocate(array.shape, kind)
-    if 0 in array.strides:  # of an expanded axis nobody knows where it belongs: it stays where it is
-        order = axis_order(array.shape, [(array.shape, array.strides, array.itemsize)])
-    else:
-        order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # stable: ties keep their order
+    order = order_of_copy(array.shape, array.strides, array.itemsize)
     memory = allocate([array.shape[axis] for axis in order], kind)
     return memory.transpose(np.argsort(order))

@@ -144,7 +144,16 @@ def array_in_dtype(operand: np.ndarray | float, kind: dtypes.dtype) -> np.ndarra
     if not isinstance(operand, ARRAYS):
         return number_in_dtype(operand, kind)
     target = kind.numpy
-    return operand if operand.dtype is target else quiet(operand.astype, target, copy=False)
+    return operand if operand.dtype is target or operand.dtype == target else recast(operand, target)
+
+
+def recast(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """An array in another dtype, its axes in the same order in memory; expanded ones, which NumPy moves, stay."""
+    if type(array) is not np.ndarray or 0 not in array.strides:
+        return quiet(array.astype, kind)
+    copy = empty_like_array(array, kind)
+    quiet(np.copyto, copy, array, casting="unsafe")
+    return copy
 
 
 def number_in_dtype(value: float, kind: dtypes.dtype) -> np.ndarray:

@@ -28,7 +28,7 @@ from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.fusing import define_pointwise
 from rushlight.tensor.layout import MemoryFormat, preserve_format
 from rushlight.tensor.numerics import MANY, cast_many, expressed, quiet
-from rushlight.tensor.operands import Operand, array_in_dtype, constant_like, in_dtype, layout_of, result_type
+from rushlight.tensor.operands import Operand, array_in_dtype, constant_like, in_dtype, layout_of, recast, result_type
 
 
 def apply_floating(function: Callable, input: Tensor) -> Tensor:
@@ -474,7 +474,7 @@ def _converted(array: np.ndarray, kind: np.dtype) -> np.ndarray:
     if kind.kind in "iu" and array.dtype.kind not in "iub":
         # C leaves a float beyond the integer's range undefined; through int64 narrow integers wrap around.
         array = quiet(array.astype, np.int64)
-    return quiet(array.astype, kind)
+    return recast(array, kind)
 
 
 _cast = {"results": lambda inputs, kind: [(inputs[0][0], kind)], "lowering": _converted}
