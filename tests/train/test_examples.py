@@ -16,7 +16,9 @@ def load(name):
 
 
 def test_every_example_is_tested():
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"lenet_digits", "fine_tune", "autoencoder"}
+    """The last two in `tests/examples_test`."""
+    there = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert there == {"lenet_digits", "fine_tune", "autoencoder", "mnist", "dcgan"}
 
 
 @pytest.mark.parametrize("name, least", [("lenet_digits", 0.8), ("fine_tune", 0.5)])
