@@ -96,8 +96,8 @@ _NAMES = {
     "explain.equalities": "compare",
     "nn.functional": (
         "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d max_pool1d max_pool2d max_pool3d "
-        "avg_pool1d adaptive_avg_pool1d celu celu_ selu selu_ prelu rrelu rrelu_ threshold threshold_ hardshrink "
-        "pairwise_distance cosine_similarity pdist bilinear dropout alpha_dropout feature_alpha_dropout"
+        "avg_pool1d adaptive_avg_pool1d celu celu_ selu selu_ prelu "
+        "pairwise_distance cosine_similarity pdist"
     ),
 }
 # Functions whose first argument is a tensor: anything else there is a TypeError that names it. They take `out=` where

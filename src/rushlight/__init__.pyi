@@ -94,8 +94,6 @@ def all(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None, keepdim: 
     """Whether every element is true (not 0)."""
 def allclose(input: _Tensor, other: _Tensor, rtol: _b.float = 1e-05, atol: _b.float = 1e-08, equal_nan: _b.bool = False) -> _b.bool:
     """Whether all elements are close, as `isclose` says."""
-def alpha_dropout(input: _Tensor, p: _b.float = 0.5, training: _b.bool = False, inplace: _b.bool = False) -> _Tensor:
-    """Set each number to SELU's limit −1.7581 with probability p, and scale and shift all so that mean 0 and variance 1"""
 def amax(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = ..., keepdim: _b.bool = False, *, out: _Tensor | None = None) -> _Tensor:
     """The largest elements along axes; equal ones share the gradient."""
 def amin(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = ..., keepdim: _b.bool = False, *, out: _Tensor | None = None) -> _Tensor:
@@ -147,8 +145,6 @@ def baddbmm(input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: _b.float 
 def bernoulli(input: _Tensor, p: _b.float | None = None, *, generator: _Generator | None = None, out: _Tensor | None = None) -> _Tensor:
     """Ones and zeros: one with the probability that `input` says for each element, or with `p` for all."""
 bfloat16: _dtype
-def bilinear(x1: _Tensor, x2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
-    """Σ x1[i]·weight[o, i, j]·x2[j] + bias[o]: x1 (…, in1), x2 (…, in2), weight (out, in1, in2), bias (out) → (…, out)."""
 def bincount(input: _Tensor, weights: _Tensor | None = None, minlength: _b.int = 0) -> _Tensor:
     """How often each integer from 0 on occurs, or the sum of its weights."""
 def bitwise_and(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
@@ -247,8 +243,6 @@ def divide(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.flo
 def dot(input: _Tensor, tensor: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The inner product of two vectors."""
 double: _dtype
-def dropout(input: _Tensor, p: _b.float = 0.5, training: _b.bool = True, inplace: _b.bool = False) -> _Tensor:
-    """Set each number to zero with probability p; ValueError where p is outside [0, 1]."""
 e: _b.float
 def einsum(equation: _b.str, *operands: _Tensor) -> _Tensor:
     """Einstein's summation, as `einsum("ik,kj->ij", a, b)`; differentiable."""
@@ -276,8 +270,6 @@ def expm1(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """exp(x) - 1, exact near 0."""
 def eye(n: _b.int, m: _b.int | None = None, *, dtype: _dtypes.dtype | None = None, out: _Tensor | None = None, **options: _Unpack[_Options]) -> _Tensor:
     """A matrix with ones on its diagonal."""
-def feature_alpha_dropout(input: _Tensor, p: _b.float = 0.5, training: _b.bool = False, inplace: _b.bool = False) -> _Tensor:
-    """`alpha_dropout` of whole channels (axis 1)."""
 def flatten(input: _Tensor, start_dim: _b.int = 0, end_dim: _b.int = -1) -> _Tensor:
     """Axes `start_dim` to `end_dim` as one."""
 def flip(input: _Tensor, *axes: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> _Tensor:
@@ -337,8 +329,6 @@ def greater_equal(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor |
 def gt(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are greater."""
 half: _dtype
-def hardshrink(input: _Tensor, lambd: _b.float = 0.5) -> _Tensor:
-    """x, or 0 where it lies between −lambd and lambd."""
 def hstack(tensors: _Sequence[_Tensor], *, out: _Tensor | None = None) -> _Tensor:
     """Joined along axis 1 (axis 0 for one-dimensional tensors)."""
 def index_add(input: _Tensor, dim: _b.int, index: _Tensor, source: _Tensor, *, alpha: _b.float = 1, out: _Tensor | None = None) -> _Tensor:
@@ -580,10 +570,6 @@ def roll(input: _Tensor, shifts: _b.int | _Sequence[_b.int], dims: _b.int | _Seq
     """The entries moved along axes, those that leave coming back at the other end."""
 def round(input: _Tensor, *, decimals: _b.int = 0, out: _Tensor | None = None) -> _Tensor:
     """Each element rounded to `decimals` places, halves to even."""
-def rrelu(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.3333333333333333, training: _b.bool = False, inplace: _b.bool = False) -> _Tensor:
-    """x where it is positive, slope·x elsewhere: in training a slope between lower and upper drawn for each number."""
-def rrelu_(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.3333333333333333, training: _b.bool = False) -> _Tensor:
-    """`rrelu`, written over the input."""
 def rsqrt(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """1 / sqrt(x)."""
 def rsub(input: _Tensor, other: _Tensor | _b.float | _b.int | _b.bool, *, alpha: _b.float = 1) -> _Tensor:
@@ -692,10 +678,6 @@ def tensor_split(input: _Tensor, indices_or_sections: _b.int | _Sequence[_b.int]
     """Pieces of one axis, cut at the indices, or into a number of nearly equal ones."""
 def tensordot(a: _Tensor, b: _Tensor, dims: _b.int | _Sequence[_Sequence[_b.int]] = 2, *, out: _Tensor | None = None) -> _Tensor:
     """The product summed over pairs of axes: the last `dims` of `a` with the first of `b`, or two lists."""
-def threshold(input: _Tensor, threshold: _b.float, value: _b.float, inplace: _b.bool = False) -> _Tensor:
-    """x where it is above the threshold, the value elsewhere."""
-def threshold_(input: _Tensor, threshold: _b.float, value: _b.float) -> _Tensor:
-    """`threshold`, written over the input."""
 def tile(input: _Tensor, *counts: _b.int | _Sequence[_b.int], dims: _Sequence[_b.int] | None = None) -> _Tensor:
     """As `repeat`; missing leading counts are 1."""
 def to_dlpack(tensor: _Tensor) -> _b.object:

@@ -324,7 +324,7 @@ def _refused_otherwise(at: Call) -> str | None:
     seen: dict = {}
     try:
         mine = Call(at.path, across(at.arguments, seen), across(at.keywords, seen))
-    except (AttributeError, KeyError, ValueError, RuntimeError):
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         return None
     try:
         call(torch, at)

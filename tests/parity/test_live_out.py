@@ -37,6 +37,7 @@ _CALLS = {
     "(2, 3)": "zeros ones",
     "(2, 3), 5": "full",
     "0, 1, 4": "linspace logspace",
+    "x, 2, 1": "diff",
     "x, 0, j": "gather",
     "x, 0, j, x": "scatter scatter_add",
     "x, 0, k": "index_select",

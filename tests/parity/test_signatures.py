@@ -91,12 +91,17 @@ def test_functions(name):
     assert not _check(name, getattr(rushlight, name), overloads, method=False)
 
 
+# Functions of layers that are PyTorch's own beneath, with arguments that the pages of the layers do not have.
+BUILT_IN = {"hardshrink": "out", "rrelu_": "generator"}
+
+
 @pytest.mark.parametrize("name", nn.functional.__all__)
 def test_functions_of_layers(name):
     overloads = signatures.functional().get(name) or signatures.functions().get(name)
     if overloads is None:
         pytest.skip("not built in, and not in the stubs")
-    assert not _check(name, getattr(nn.functional, name), overloads, method=False)
+    wrong = _check(name, getattr(nn.functional, name), overloads, method=False)
+    assert [line for line in wrong if line != f"{name} lacks {BUILT_IN.get(name)}"] == []
 
 
 METHODS = [

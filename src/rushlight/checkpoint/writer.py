@@ -177,7 +177,8 @@ class _Pickler(pickle._Pickler):
         if memory is None:
             array = np.array(carried(array, "cpu"), order="K")
             memory, offset = _flat(array), 0
-        strides = tuple(stride // array.itemsize for stride in array.strides)
+        steps = tuple(stride // array.itemsize for stride in array.strides)
+        strides = steps if array.size else tuple(tensor.stride())  # NumPy has none for what is empty
         layout = (self._storage(memory, kind), offset, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
         if kind in storages.STORAGE_NAMES:
             return self._name(*storages.REBUILD_TENSOR), layout

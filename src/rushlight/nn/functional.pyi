@@ -164,8 +164,8 @@ def upsample_bilinear(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | Non
     """`interpolate` in the mode 'bilinear' with aligned corners, under its older name, with a warning."""
 def upsample_nearest(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None) -> _Tensor:
     """`interpolate` in the mode 'nearest', under its older name, with a warning."""
-def bilinear(x1: _Tensor, x2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
-    """Σ x1[i]·weight[o, i, j]·x2[j] + bias[o]: x1 (…, in1), x2 (…, in2), weight (out, in1, in2), bias (out) → (…, out)."""
+def bilinear(input1: _Tensor, input2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
+    """Σ input1[i]·weight[o, i, j]·input2[j] + bias[o]."""
 def channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:
     """The channels of all groups in turn: channel i of group g goes to i·groups + g. Input (N, C, …)."""
 def native_channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:

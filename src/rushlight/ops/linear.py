@@ -45,20 +45,22 @@ def _with_bias(y: Tensor, bias: Tensor, shape: tuple[int, ...]) -> Tensor:
     return (y + bias).reshape(shape)
 
 
-def bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Σ x1[i]·weight[o, i, j]·x2[j] + bias[o]: x1 (…, in1), x2 (…, in2), weight (out, in1, in2), bias (out) → (…, out).
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Σ input1[i]·weight[o, i, j]·input2[j] + bias[o].
+
+    Shapes: input1 (…, in1), input2 (…, in2), weight (out, in1, in2), bias (out) → (…, out).
 
     >>> import rushlight as torch
     >>> torch.nn.functional.bilinear(torch.ones(2, 3), torch.ones(2, 4), torch.ones(5, 3, 4))[0]
     tensor([12., 12., 12., 12., 12.])
     """
-    if x1.dim() != x2.dim():
-        raise RuntimeError(f"bilinear(): input dimensions do not match: got {x1.dim()} and {x2.dim()}")
-    lead = x1.shape[:-1]
-    for axis, (a, b) in enumerate(zip(lead, x2.shape[:-1])):
+    if input1.dim() != input2.dim():
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}")
+    lead = input1.shape[:-1]
+    for axis, (a, b) in enumerate(zip(lead, input2.shape[:-1])):
         if a != b:
             raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {axis}: got {a} and {b}")
-    for place, x in ((1, x1), (2, x2)):
+    for place, x in ((1, input1), (2, input2)):
         if x.shape[-1] != weight.shape[place]:
             raise RuntimeError(
                 f"bilinear(): input{place} size does not match weight size: got {x.shape[-1]} but expected "
@@ -70,10 +72,10 @@ def bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None)
             f"bilinear(): bias size does not match weight size: got {bias.shape[0]} but expected {outputs}"
         )
 
-    def product(x1: Tensor, x2: Tensor, weight: Tensor, *bias: Tensor) -> Tensor:
+    def product(input1: Tensor, input2: Tensor, weight: Tensor, *bias: Tensor) -> Tensor:
         by_first = weight.permute(1, 0, 2).reshape(first, outputs * second)
-        rows = x1.reshape(-1, first).matmul(by_first).reshape(-1, outputs, second)
-        found = rows.matmul(x2.reshape(-1, second, 1)).reshape(*lead, outputs)
+        rows = input1.reshape(-1, first).matmul(by_first).reshape(-1, outputs, second)
+        found = rows.matmul(input2.reshape(-1, second, 1)).reshape(*lead, outputs)
         return found + bias[0] if bias else found
 
-    return rounded_once(product, x1, x2, weight, *([] if bias is None else [bias]))
+    return rounded_once(product, input1, input2, weight, *([] if bias is None else [bias]))

@@ -44,7 +44,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return _allocator(shape, dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < _SMALL:
-        return np.empty(shape, dtype)
+        return np.empty(shape, dtype) if size else np.ndarray(shape, dtype, bytearray(1))  # with strides of its axes
     free_list = _free_lists.get(size)
     if free_list is None:
         free_list = _pool.free_list(size)
