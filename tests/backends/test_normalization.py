@@ -232,3 +232,20 @@ def test_what_is_not_finite_spreads_over_its_own_mean_alone(number):
             for norm in (Norm("batch"), Norm("groups", 3)):
                 y, _ = compiled.norm(norm, order(x))
                 np.testing.assert_array_equal(np.isnan(y), np.isnan(normalizing.norm(norm, x)[0]))
+
+
+def test_weights_with_gaps_live_until_the_launch_is_over():
+    """Their copies without gaps must outlive the kernel, though nothing else holds them."""
+    generator = np.random.default_rng(5)
+    x = generator.standard_normal((2, 512, 6, 6)).astype(np.float32)
+    weight, bias = generator.standard_normal((2, 1024)).astype(np.float32)[:, ::2]
+    for order in (lambda a: a, last):
+        for norm in (Norm("batch"), Norm("groups", 4)):
+            want, _ = normalizing.norm(norm, x, weight, bias)
+            for _ in range(20):
+                y, found = compiled.norm(norm, order(x), weight, bias)
+                np.testing.assert_allclose(y, want, 1e-4, 1e-5)
+                mean, variance = np.float32(found[0]), np.float32(found[1])
+        for _ in range(20):
+            y = compiled.norm_apply(Norm("groups", 4), order(x), mean, variance, weight, bias)
+            np.testing.assert_allclose(y, want, 1e-4, 1e-4)

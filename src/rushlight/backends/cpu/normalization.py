@@ -160,11 +160,8 @@ class _Applying:
         self.scales = 16 * c.pieces.means  # bytes from means to scales
 
     def addresses(self, x: int, y: int, statistics: int, weight: Any, bias: Any, residual: Any) -> tuple[int, ...]:
-        """Of a launch."""
-        return (
-            x, y, start_of(residual), statistics, statistics + self.scales, start_of(dense(weight)),
-            start_of(dense(bias)),
-        )  # fmt: skip
+        """Of a launch; weight and bias without gaps, held by the caller until it is over."""
+        return x, y, start_of(residual), statistics, statistics + self.scales, start_of(weight), start_of(bias)
 
 
 class NormCall:
@@ -203,6 +200,7 @@ class NormCall:
         c, (y, statistics) = self.channels, outs
         if not c.laid or residual is not None:
             x, residual = c.arranged(x), None if residual is None else c.arranged(residual)
+        weight, bias = dense(weight), dense(bias)
         partial = self.pieces.sums()
         first = runtime.address(partial)
         second = first + 8 * self.pieces.partial
@@ -255,7 +253,8 @@ class ApplyCall:
         c, (y,) = self.channels, outs
         if not c.laid or residual is not None:
             x, residual = c.arranged(x), None if residual is None else c.arranged(residual)
-        statistics, mean, variance = runtime.empty(self.shape, _DOUBLE), dense(mean), dense(variance)
+        mean, variance, weight, bias = map(dense, (mean, variance, weight, bias))
+        statistics = runtime.empty(self.shape, _DOUBLE)
         start = runtime.address(statistics)
         applied = self.apply.addresses(runtime.address(x), runtime.address(y), start, weight, bias, residual)
         self.passes((runtime.address(mean), runtime.address(variance), start), applied)
