@@ -1,5 +1,6 @@
 """Layers without PyTorch: shapes, equalities between layers, memory, containers."""
 
+import math
 from collections import OrderedDict
 
 import numpy as np
@@ -196,3 +197,34 @@ def test_bounds_that_cross_or_meet_share_no_gradient():
         low, high = (torch.full((3,), float(n), requires_grad=True) for n in (low, high))
         found = torch.autograd.grad(x.clamp(low, high).sum(), (x, low, high))
         assert [g.tolist() for g in found] == [of_x, of_low, of_high]
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+@pytest.mark.parametrize(
+    "name, flat, sloped",
+    [
+        ("relu", (-1, 0), (1, math.nan)),
+        ("relu6", (-1, 0, 6, 7), (3, math.nan)),
+        ("hardtanh", (-2, -1, 1, 2), (0, math.nan)),
+        ("hardshrink", (-0.5, 0, 0.5), (-1, 1, math.nan)),
+        ("softshrink", (-0.5, 0, 0.5), (-1, 1, math.nan)),
+        ("hardsigmoid", (-4, -3, 3, 4), (0,)),
+        ("hardswish", (-4, -3), (0, 3, 4, math.nan)),
+    ],
+)
+def test_flat_parts_stop_gradients_that_are_not_finite(name, flat, sloped, size):
+    for at in (*flat, *sloped):
+        for create_graph in (False, True):
+            x = torch.full((3 * size,), float(at), requires_grad=True)
+            y = getattr(nn.functional, name)(x)
+            grads = torch.tensor([math.inf, math.nan, -math.inf] * size)
+            (found,) = torch.autograd.grad(y, x, grads, create_graph=create_graph)
+            want = [0.0] * 3 if at in flat else [math.inf, math.nan, -math.inf]
+            assert str(found.tolist()) == str(want * size), (at, create_graph)
+
+
+def test_the_second_derivative_of_mish_at_zero():
+    x = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(nn.functional.mish(x).sum(), x, create_graph=True)
+    (curve,) = torch.autograd.grad(slope.sum(), x)
+    assert curve.tolist() == pytest.approx([0.64] * 3, abs=1e-12)

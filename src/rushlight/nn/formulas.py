@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,18 @@ from rushlight.tensor.elementwise import evaluated
 from rushlight.tensor.operands import constant_like
 
 Either = TypeVar("Either", Expression, Tensor)
+
+
+class Slope(NamedTuple):
+    """A slope that is 0 in places: where, and what a gradient is multiplied by elsewhere (None is 1).
+
+    In those it becomes 0 without being multiplied: an infinite gradient would give NaN.
+    """
+
+    flat: Expression | Tensor
+    factor: float | Expression | Tensor | None = None
+
+
 Formula = Callable[..., Expression]
 
 
@@ -44,16 +56,11 @@ def where(condition: Either, a: Either | float, b: Either | float) -> Either:
     return (expression if type(condition) is Expression else selection).where(condition, a, b)
 
 
-def one_of(condition: Either, a: float, b: float, x: Either) -> Either:
-    """One of two numbers, in the dtype of x."""
-    return where(condition, a if type(x) is Expression else constant_like(a, x), b)
-
-
 def softplus(x: Either) -> Either:
     """ln(1 + eˣ)."""
     if type(x) is Expression:
         return expression.function("softplus", x)
-    return x.clamp(min=0) + log1p(exp(-abs(x)))
+    return activation(ROWS["scaled_softplus"], x, 1.0, math.inf)
 
 
 @functools.lru_cache(maxsize=256)
@@ -65,7 +72,14 @@ def _value(value: Formula, numbers: tuple[float, ...], text: str) -> tuple[Expre
 @functools.lru_cache(maxsize=256)
 def _gradient(slope: Formula, numbers: tuple[float, ...], text: str) -> tuple[Expression]:
     x, grad = inputs(2)
-    return (grad * slope(x, *numbers),)
+    return (_sloped(grad, slope(x, *numbers)),)
+
+
+def _sloped(grad: Either, slope: Either | Slope) -> Either:
+    """The gradient, times the slope."""
+    if type(slope) is not Slope:
+        return grad * slope
+    return where(slope.flat, 0.0, grad if slope.factor is None else grad * slope.factor)
 
 
 def activation(row: Operation, input: Tensor, *numbers: float) -> Tensor:
@@ -94,7 +108,7 @@ def _define(name: str, node: str, value: Formula, slope: Formula) -> Operation:
 def _rule(slope: Formula, *told: Any) -> Gradients:
     *numbers, _, grad, x = told
     if is_grad_enabled():
-        return (widen(grad) * slope(widen(x), *numbers),)
+        return (_sloped(widen(grad), slope(widen(x), *numbers)),)
     return (_one_pass(_gradient(slope, tuple(numbers), repr(tuple(numbers))), x, grad),)
 
 
@@ -115,9 +129,9 @@ def hardtanh(x: Expression, low: float, high: float) -> Expression:
     return expression.minimum(expression.maximum(x, low), high)
 
 
-def hardtanh_slope(x: Either, low: float, high: float) -> Either:
+def hardtanh_slope(x: Either, low: float, high: float) -> Slope:
     """Its slope."""
-    return one_of((x > low) & (x < high), 1, 0, x)
+    return Slope((x <= low) | (x >= high))
 
 
 def leaky_relu(x: Expression, slope: float) -> Expression:
@@ -127,7 +141,7 @@ def leaky_relu(x: Expression, slope: float) -> Expression:
 
 def leaky_relu_slope(x: Either, slope: float) -> Either:
     """Its slope."""
-    return one_of(x > 0, 1.0, slope, x)
+    return where(x > 0, 1.0 if type(x) is Expression else constant_like(1.0, x), slope)
 
 
 def elu(x: Expression, alpha: float, scale: float) -> Expression:
@@ -155,9 +169,9 @@ def hardshrink(x: Expression, bound: float) -> Expression:
     return where((x >= -bound) & (x <= bound), 0.0, x)
 
 
-def hardshrink_slope(x: Either, bound: float) -> Either:
+def hardshrink_slope(x: Either, bound: float) -> Slope:
     """Its slope."""
-    return one_of((x >= -bound) & (x <= bound), 0.0, 1.0, x)
+    return Slope((x >= -bound) & (x <= bound))
 
 
 def softshrink(x: Expression, bound: float) -> Expression:
@@ -170,9 +184,9 @@ def threshold(x: Expression, least: float, value: float) -> Expression:
     return where(x <= least, value, x)
 
 
-def threshold_slope(x: Either, least: float, value: float) -> Either:
+def threshold_slope(x: Either, least: float, value: float) -> Slope:
     """Its slope."""
-    return one_of(x <= least, 0.0, 1.0, x)
+    return Slope(x <= least)
 
 
 _ROOT_HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
@@ -244,9 +258,9 @@ def hardsigmoid(x: Expression) -> Expression:
     return hardtanh(x + 3, 0, 6) / 6
 
 
-def hardsigmoid_slope(x: Either) -> Either:
+def hardsigmoid_slope(x: Either) -> Slope:
     """Its slope."""
-    return one_of((x > -3) & (x < 3), 1 / 6, 0.0, x)
+    return Slope(~((x > -3) & (x < 3)), 1 / 6)
 
 
 def hardswish(x: Expression) -> Expression:
@@ -254,9 +268,9 @@ def hardswish(x: Expression) -> Expression:
     return x * hardsigmoid(x)
 
 
-def hardswish_slope(x: Either) -> Either:
+def hardswish_slope(x: Either) -> Slope:
     """Its slope."""
-    return where(x >= 3, 1.0, where(x > -3, x / 3 + 0.5, 0.0))
+    return Slope(x <= -3, where(x < 3, x / 3 + 0.5, 1.0))
 
 
 def log_sigmoid(x: Expression) -> Expression:

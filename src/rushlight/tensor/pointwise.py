@@ -402,7 +402,7 @@ RELU = define_pointwise(
 
 
 def _where_positive(grad: Tensor, result: Tensor) -> Tensor:
-    """The gradient where the result was positive, else 0; linear, so it is its own gradient."""
+    """The gradient, 0 where the result was not positive (NaN passes it); linear, so it is its own gradient."""
     out = wrap_like(_masked(elements(grad), elements(result)), grad)
     record(THRESHOLD_BACKWARD, (), out, (grad, result), (result,))
     return out
@@ -413,10 +413,10 @@ def _masked(array: np.ndarray, result: np.ndarray) -> np.ndarray:
 
 
 def _kept(array: np.ndarray, result: np.ndarray) -> np.ndarray:
-    return np.where(result > 0, array, array.dtype.type(0))
+    return np.where(result <= 0, array.dtype.type(0), array)
 
 
-expressed(_kept, where_expression(_Y > 0, _X, 0), rounds=False)
+expressed(_kept, where_expression(_Y <= 0, 0, _X), rounds=False)
 
 
 THRESHOLD_BACKWARD = define_pointwise(
