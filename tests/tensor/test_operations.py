@@ -1,5 +1,7 @@
 """Every operation against finite differences, first and second derivatives; no PyTorch needed."""
 
+import math
+
 import pytest
 
 import rushlight as torch
@@ -27,3 +29,10 @@ def test_inputs_are_left_alone(name):
     SAMPLES[name][0](torch, *inputs)
     for tensor, array in zip(inputs, given):
         assert tensor.numpy().tolist() == array.tolist()
+
+
+def test_integers_to_infinite_powers_are_floats():
+    assert (torch.tensor([2, 1, 0]) ** math.inf).tolist() == [math.inf, 1.0, 0.0]
+    assert (torch.tensor([2, 1, 0]) ** -math.inf).tolist() == [0.0, 1.0, math.inf]
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.tensor([2], dtype=torch.int8) ** 300

@@ -1,5 +1,7 @@
 """Gradients of reductions in one pass are those in operations on tensors; and what reductions are at their edges."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,38 @@ def test_integers_and_truths():
         assert y.any(1).tolist() == [1, 1, 1] and y.all(1).tolist() == [0, 0, 0]
         assert torch.count_nonzero(y).item() == np.count_nonzero(wide)
     assert x.max(1).indices.tolist() == [99] * 3 and x.argmin(0).tolist() == [0] * 100
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "float16", "bfloat16"])
+def test_nan_is_the_median_and_equal_elements_share_its_gradient(kind):
+    nan = math.nan
+    for numbers, want, slopes in (
+        ([1, 2, 2, 2, 3], 2, [0, 1 / 3, 1 / 3, 1 / 3, 0]),
+        ([4, 1, 3, 2], 2, [0, 0, 0, 1]),
+        ([1, nan, 3, nan], nan, [0, 0.5, 0, 0.5]),
+    ):
+        x = torch.tensor(numbers, dtype=getattr(torch, kind), requires_grad=True)
+        y = x.median()
+        assert str(y.item()) == str(float(want)) and y.grad_fn.name() == "MedianBackward0"
+        y.backward()
+        assert x.grad.tolist() == torch.tensor(slopes, dtype=x.dtype).tolist()
+    x = torch.tensor([[3, nan, 2, nan], [9, 7, 8, 6]], dtype=getattr(torch, kind), requires_grad=True)
+    values, indices = x.median(1)
+    assert str(values.tolist()) == "[nan, 7.0]" and indices.tolist() == [1, 1]
+    values.sum().backward()
+    assert values.grad_fn.name() == "MedianBackward1" and x.grad.tolist() == [[0, 1, 0, 0], [0, 1, 0, 0]]
+
+
+def test_the_median_of_nothing():
+    assert math.isnan(torch.empty(0).median()) and torch.empty(0, dtype=torch.int64).median() == -(2**63)
+    assert torch.zeros(2, 0, 3).median(0).values.shape == (0, 3)
+    with pytest.raises(IndexError, match="Expected reduction dim 1 to have non-zero size"):
+        torch.zeros(2, 0).median(1)
+
+
+def test_what_picks_one_of_one_number_says_so():
+    x = torch.tensor(5.0, requires_grad=True)
+    for name, *arguments in (("max", 0), ("min", 0), ("sort", 0), ("topk", 1), ("median", 0)):
+        values, indices = getattr(x, name)(*arguments)
+        assert values.grad_fn.name().startswith(name.title()) and indices.item() == 0
+        assert torch.autograd.grad(values, x)[0] == 1

@@ -6,6 +6,7 @@ sums them to the shape of each input.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -347,7 +348,7 @@ def _pow_number(base: Tensor, exponent: float) -> Tensor:
     if isinstance(exponent, (int, np.integer)) and exponent < 0 and not base.dtype.is_floating_point:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     kind = memory(base).dtype
-    if kind.kind in "iu" and abs(exponent) > np.iinfo(kind).max and exponent == int(exponent):
+    if kind.kind in "iu" and np.iinfo(kind).max < abs(exponent) < math.inf and exponent == int(exponent):
         raise RuntimeError(f"value cannot be converted to type {base.dtype.name} without overflow")
     if _is_bool(base) and _is_bool(exponent):
         return wrap(base._array.copy() if exponent else np.ones_like(base._array))

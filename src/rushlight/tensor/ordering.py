@@ -15,13 +15,13 @@ from rushlight.backends.array import as_array, contiguous
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.core.memory import worded
-from rushlight.rules.results import Layout, Layouts
+from rushlight.rules.results import Layout, Layouts, positions
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, check_some_tensor, is_number, refuse_bools
-from rushlight.tensor.reductions import _PAIRS, PICKED, picked
+from rushlight.tensor.reductions import _PAIRS, PICKED, check_not_empty, picked, shared_rule
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -64,25 +64,60 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     at = check_dim(dim, input._array.ndim)
     if not 0 <= k <= (input._array.shape or (1,))[at]:
         raise RuntimeError("selected index k out of range")
-    if not input._array.ndim:
-        return _PAIRS["topk"](input.clone(), wrap(zeros_beside(input._array, (), np.dtype(np.int64))))
-    indices = argsort(input, at, largest).narrow(at, 0, k).contiguous()
+    indices = argsort(input, at, largest)
+    if input._array.ndim:
+        indices = indices.narrow(at, 0, k).contiguous()
     return _PAIRS["topk"](picked(PICKED["topk"], input, indices, at, True), indices)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-    """The middle element (the lower of two); with `dim` also where it is."""
+    """The middle element (the lower of two), NaN where there is one; with `dim` also where it is."""
     refuse_bools("median_cpu" if dim is None else "median_out", input)
-    flat = input.reshape(-1) if dim is None else input
-    if dim is None and not flat._array.size:
-        return wrap(np.full((), np.nan, input._array.dtype))
-    at = check_dim(0 if dim is None else dim, flat._array.ndim)
-    values, indices = sort(flat, at)
-    if not flat._array.ndim:
-        return _PAIRS["median"](values, indices)
-    middle = (flat._array.shape[at] - 1) // 2
-    value, index = (t.narrow(at, middle, 1) if keepdim else t.select(at, middle) for t in (values, indices))
-    return value if dim is None else _PAIRS["median"](value, index)
+    if dim is None:
+        result = wrap(_middle(input._array))
+        record(MEDIAN, (), result, (input,), (input, result))
+        return result
+    at = check_dim(dim, input._array.ndim)
+    check_not_empty("median", input, at)
+    indices = wrap(_middle_position(input._array, at, keepdim))
+    record(MIDDLE, (at, keepdim), indices, (input,))
+    return _PAIRS["median"](picked(PICKED["median"], input, indices, at, keepdim), indices)
+
+
+@worded
+def _middle(array: np.ndarray) -> np.ndarray:
+    if not array.size:
+        floats = dtypes.of_numpy(array.dtype).is_floating_point
+        return np.full((), math.nan if floats else np.iinfo(array.dtype).min, array.dtype)
+    flat = array.reshape(-1)
+    return np.take_along_axis(flat, _middle_position(flat, 0, True), 0).reshape(())
+
+
+@worded
+def _middle_position(array: np.ndarray, at: int, keepdim: bool) -> np.ndarray:
+    if not array.ndim:
+        return zeros_beside(array, (), np.dtype(np.int64))
+    middle = (array.shape[at] - 1) // 2
+    found = _order(array, at, False)[(slice(None),) * at + (middle,)]
+    unknown = quiet(np.not_equal, array, array)
+    found = np.where(unknown.any(axis=at), unknown.argmax(axis=at), found)
+    return np.expand_dims(found, at) if keepdim else as_array(found)
+
+
+MEDIAN = define(
+    "median",
+    "MedianBackward0",
+    derivative=shared_rule,
+    results=lambda inputs: [((), inputs[0][1])],
+    lowering=_middle,
+)
+MIDDLE = define(
+    "median_position",
+    "",
+    derivative=None,
+    results=positions,
+    lowering=_middle_position,
+)
 
 
 def unique(

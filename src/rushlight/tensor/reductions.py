@@ -351,7 +351,7 @@ _PAIRS = {name: _extreme_pair(name) for name in ("max", "min", "sort", "topk", "
 _MinMax = namedtuple("aminmax", ("min", "max"))
 
 
-def _check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
+def check_not_empty(name: str, input: Tensor, dim: int | None) -> None:
     size = memory(input).size if dim is None else (memory(input).shape or (1,))[dim]
     if size == 0 and dim is None:
         sentence = f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
@@ -368,7 +368,7 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
     if dim is None:
         return _extreme_of_all(name, input)
     at = check_dim(dim, memory(input).ndim)
-    _check_not_empty(name, input, at)
+    check_not_empty(name, input, at)
     position = "argmax" if name == "max" else "argmin"
     array = elements(input)
     both = (
@@ -385,20 +385,22 @@ def _extreme(name: str, input: Tensor, dim: int | Tensor | None, keepdim: bool) 
 
 def picked(row: Operation, input: Tensor, indices: Tensor, dim: int, keepdim: bool) -> Tensor:
     """The elements at `indices` along one axis, which stays with `keepdim`; `row` is one of `PICKED`."""
-    if memory(input).ndim == 0:
-        return input.clone()
     result = wrap(_picked(input._array, indices._array, dim, keepdim))
     record(row, (dim, keepdim), result, (input, indices), (indices,))
     return result
 
 
 def _picked(array: np.ndarray, indices: np.ndarray, dim: int, keepdim: bool) -> np.ndarray:
+    if not array.ndim:
+        return array.copy()
     if keepdim:
         return np.take_along_axis(array, indices, dim)
     return np.take_along_axis(array, np.expand_dims(indices, dim), dim).squeeze(dim)
 
 
 def _picked_rule(dim: int, keepdim: bool, needs: Needs, grad: Tensor, indices: Tensor) -> Gradients:
+    if not needs[0][0]:
+        return (grad,)
     if not keepdim:
         grad, indices = grad.unsqueeze(dim), indices.unsqueeze(dim)
     zeros = wrap(zeros_beside(memory(grad), needs[0][0], memory(grad).dtype))
@@ -408,18 +410,18 @@ def _picked_rule(dim: int, keepdim: bool, needs: Needs, grad: Tensor, indices: T
 PICKED = {
     name: define(
         f"{name}.dim",
-        f"{name.title()}Backward0",
+        f"{name.title()}Backward{int(name == 'median')}",
         derivative=_picked_rule,
         results=lambda inputs, dim, keepdim: [(inputs[1][0], inputs[0][1])],
         lowering=_picked,
         differentiable=1,
     )
-    for name in ("max", "min", "sort", "topk")
+    for name in ("max", "min", "sort", "topk", "median")
 }
 
 
 def _extreme_of_all(name: str, input: Tensor) -> Tensor:
-    _check_not_empty(name, input, None)
+    check_not_empty(name, input, None)
     row = EXTREMES[name]
     result = wrap(row.lowering(elements(input)))
     record(row, (), result, (input,), (input, result))
@@ -430,7 +432,7 @@ def _extreme_of_numbers(function: Callable, formula: Reduction, array: np.ndarra
     return _extreme_along(function, formula, array, tuple(range(array.ndim)), False)
 
 
-def _shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
+def shared_rule(needs: Needs, grad: Tensor, input: Tensor, result: Tensor) -> Gradients:
     found = stretching.of_extremes(input, grad, result, tuple(range(memory(input).ndim)), True)
     return (grad * _shares(input, result, None, grad),) if found is None else found
 
@@ -461,7 +463,7 @@ EXTREMES = {
     name: define(
         name,
         f"{name.title()}Backward1",
-        derivative=_shared_rule,
+        derivative=shared_rule,
         results=lambda inputs: [((), inputs[0][1])],
         lowering=partial(_extreme_of_numbers, function, formula),
     )
@@ -503,7 +505,7 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 def _amount(row: Operation, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = _axes(dim, memory(input).ndim)
     for axis in [None] if _is_whole(dim) else axes:
-        _check_not_empty(row.name, input, axis)
+        check_not_empty(row.name, input, axis)
     result = wrap_unordered(row.lowering(elements(input), axes, keepdim))
     record(row, (axes, keepdim), result, (input,), (input, result))
     return result
@@ -547,7 +549,7 @@ def _position(name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tenso
     if array.dtype == np.bool_:
         raise RuntimeError(message(f"\"{name}_cpu\" not implemented for 'Bool'", fix=".int() first"))
     at = None if dim is None else check_dim(dim, array.ndim)
-    _check_not_empty(name, input, at)
+    check_not_empty(name, input, at)
     return _position_along(name, input, at, keepdim)
 
 
