@@ -112,7 +112,8 @@ def test_ctrl_c_at_the_terminal(tmp_path, method, slow):
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
-    assert len(pids) == 2 and gone(pids) and segments() <= before
+    assert len(pids) == 2, lines
+    assert gone(pids) and segments() <= before
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
