@@ -100,7 +100,7 @@ def test_ctrl_c_at_the_terminal(tmp_path, method, slow):
     body = f"""
     batches = iter(loader(method, slow={slow}))
     first = next(batches)
-    print("ready", flush=True)
+    os.write(1, b"ready\\n")
     [b for b in batches]
     while True: time.sleep(1)
     """
