@@ -201,7 +201,7 @@ def _cross_entropy(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The loss of each position and its weight, in float64, one after the other; and probabilities."""
     attributes = kept, smoothing, ignore_index, weight
-    found = by_engine("cross_entropy", attributes, input, target)
+    found = by_engine("cross_entropy", attributes, input, target, least=0)
     return quiet(_cross_entropy_of, *attributes, input, target) if found is None else found
 
 
@@ -306,7 +306,7 @@ def _cross_entropy_slope(
     factors = np.divide(grad.reshape(-1), divisor, dtype=np.float64, casting="unsafe") if divisor else (
         np.full(1, math.nan)
     )  # fmt: skip
-    return by_engine("cross_entropy_grad", (smoothing, ignore_index, weight), probabilities, target, factors)
+    return by_engine("cross_entropy_grad", (smoothing, ignore_index, weight), probabilities, target, factors, least=0)
 
 
 def _cross_entropy_layout(inputs: Layouts, ignore_index: int, reduction: str, smoothing: float) -> list[Layout]:

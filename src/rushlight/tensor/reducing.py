@@ -58,12 +58,14 @@ def reduced(
     return by_engine("reduction", (formula, axes, keepdim, numbers), *arrays)
 
 
-def by_engine(kernel: str, attributes: tuple, *arrays: Any) -> Any:
-    """What a kernel gives where the engine that runs calls now has it; None where NumPy's functions compute it."""
+def by_engine(kernel: str, attributes: tuple, *arrays: Any, least: int = TINY) -> Any:
+    """What a kernel gives where the engine that runs calls now has it; None where NumPy's functions compute it.
+
+    Those do where the first array has no more elements than `least`: one of them takes less time than a launch."""
     for array in arrays:
         if type(array) is not np.ndarray:
             return None
-    if arrays[0].size <= TINY:
+    if arrays[0].size <= least:
         return None
     registry = _loaded or _load()
     current = registry.current()

@@ -19,6 +19,7 @@ from rushlight.runtime.copying import copy_into
 
 Sums = Callable[..., np.ndarray]
 """`window_sums` or `window_sums_grad` of a backend."""
+_SMALL = 4096  # bytes of an array for which memory is not looked for in the pool
 
 
 def avg_pool(sums: Sums, grid: Windows, divisor: Counts | int, x: np.ndarray) -> np.ndarray:
@@ -30,12 +31,13 @@ def avg_pool(sums: Sums, grid: Windows, divisor: Counts | int, x: np.ndarray) ->
 def avg_pool_grad(sums: Sums, grid: Windows, divisor: Counts | int, y: np.ndarray) -> np.ndarray:
     """The adjoint: each position has its share of its windows' entries of y."""
     wide = y.astype(_wide(y.dtype), copy=False)
-    shares = _divided(wide, divisor, arranged(order_of(y), y.shape, wide.dtype, allocate))
+    large = wide.nbytes >= _SMALL
+    shares = _divided(wide, divisor, arranged(order_of(y), y.shape, wide.dtype, allocate) if large else None)
     x = sums(grid, (*y.shape[: -len(grid.size)], *grid.size), shares)
     return x.astype(y.dtype, copy=False)
 
 
-def _divided(sums: np.ndarray, divisor: Counts | int, out: np.ndarray) -> np.ndarray:
+def _divided(sums: np.ndarray, divisor: Counts | int, out: np.ndarray | None) -> np.ndarray:
     """Integers are divided towards zero, as in C."""
     divisor = _counted(divisor) if isinstance(divisor, Counts) else divisor
     if sums.dtype.kind in "iu":
