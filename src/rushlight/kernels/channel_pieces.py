@@ -47,8 +47,8 @@ def local(f: Function, p: Fields, inner: str, of: Type | None = None) -> Pointer
 # -------------------------------------------------------------------- what channels have of their own
 
 
-def fill(f: Function, p: Fields, item: Item, grouped: bool, make: Callable, places: Sequence[Pointer]) -> None:
-    """Store what `make(statistic, parameter)` gives, a vector a place, for the columns of an item.
+def fill(f: Function, p: Fields, item: Item, grouped: bool, make: Callable, pointers: Sequence[Pointer]) -> None:
+    """Store what `make(statistic, parameter)` gives, a vector a pointer, for the columns of an item.
 
     `statistic(pointer)` loads doubles of the columns' means, `parameter(pointer)` what channels have, as doubles. A
     column is a channel, or where rows hold several positions that of its position. Some numbers behind the last column
@@ -60,23 +60,23 @@ def fill(f: Function, p: Fields, item: Item, grouped: bool, make: Callable, plac
         if grouped:
             group, inside = divide(first, p.each)
             count = f.min(p.each - inside, left.value)
-            place = item.outer * p.groups + group
+            index = item.outer * p.groups + group
         else:
             count = f.min(p.channels - first, left.value)
-            place = item.outer * p.groups + first
+            index = item.outer * p.groups + first
         with f.loop(0, count, p.lanes) as c:
             mask = f.mask(count - c, p.lanes, f64)
 
-            def statistic(of: Pointer, place: Value = place, c: Value = c, mask: Mask = mask) -> Value:
+            def statistic(of: Pointer, index: Value = index, c: Value = c, mask: Mask = mask) -> Value:
                 if grouped:
-                    return of[place].broadcast(p.lanes)
-                return of[place + c].load(p.lanes, mask=mask)
+                    return of[index].broadcast(p.lanes)
+                return of[index + c].load(p.lanes, mask=mask)
 
             def parameter(of: Pointer, first: Value = first, c: Value = c, count: Value = count) -> Value:
                 return of[first + c].load(p.lanes, mask=f.mask(count - c, p.lanes, of.of)).to(f64)
 
             at = column - item.left + c
-            for where, value in zip(places, make(statistic, parameter)):
+            for where, value in zip(pointers, make(statistic, parameter)):
                 where[at].store(value)
         j.value = column + count
         left.value = left.value - count
@@ -163,9 +163,9 @@ def sums_of_line(f: Function, p: Fields, count: Value, tail: Mask, terms: Callab
 # -------------------------------------------------------------------- numbers
 
 
-def loaded(p: Fields, place: Pointer, mask: Mask | None = None) -> Value:
+def loaded(p: Fields, pointer: Pointer, mask: Mask | None = None) -> Value:
     """A vector of an array, as numbers."""
-    return place.load(p.lanes, mask=mask).to(p.number)
+    return pointer.load(p.lanes, mask=mask).to(p.number)
 
 
 def kept(f: Function, p: Fields, value: Value, mask: Mask | None) -> Value:

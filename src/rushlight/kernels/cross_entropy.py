@@ -69,12 +69,12 @@ def emit_cross_entropy(k: Module, form: Form) -> Function:
     with k.function("item", [("words", ptr(i64)), *arrays, ("index", i64)], inline=False, distinct=False) as (
         f,
         words,
-        *places,
+        *pointers,
         index,
     ):
         p = params.read(f, words)
-        for (name, _), place in zip(arrays, places):
-            setattr(p, name, place)
+        for (name, _), pointer in zip(arrays, pointers):
+            setattr(p, name, pointer)
         make = _Gradients if form.gradient else _Losses
         if form.neighbours:
             first = index * p.group
@@ -105,18 +105,18 @@ class _Lines:
 
     # -- numbers
 
-    def load(self, place: Pointer, tail: Tail | None) -> Value:
+    def load(self, pointer: Pointer, tail: Tail | None) -> Value:
         """A vector, in single precision at least."""
-        value = place.load(self.lanes) if tail is None else tail.load(place, self.lanes)
+        value = pointer.load(self.lanes) if tail is None else tail.load(pointer, self.lanes)
         return value.to(self.form.number)
 
-    def store(self, place: Pointer, value: Value, tail: Tail | None) -> None:
+    def store(self, pointer: Pointer, value: Value, tail: Tail | None) -> None:
         """Write a vector."""
         value = value.to(self.form.stored)
         if tail is None:
-            place.store(value)
+            pointer.store(value)
         else:
-            tail.store(place, value)
+            tail.store(pointer, value)
 
     def inside(self, value: Value, tail: Tail | None, otherwise: float) -> Value:
         """The lanes that are there, and a number in the others."""
@@ -209,8 +209,8 @@ class _Losses(_Lines):
                     total.value = total.value + self.inside(term, tail, 0.0).to(f64)
 
             self.along(add)
-            for place, total in zip((self.totals, *self.sums), sums):
-                place[n].store(f.sum_lanes(total.value))
+            for pointer, total in zip((self.totals, *self.sums), sums):
+                pointer[n].store(f.sum_lanes(total.value))
         self.settle(count)
         with f.loop(0, count, sure=True) as n:
             line = first + n
@@ -263,8 +263,8 @@ class _Losses(_Lines):
             for total, term in zip(sums, terms):
                 total.value = total.value + term.to(f64)
         self.tops[0].store(near)
-        for place, total in zip((self.totals, *self.sums), sums):
-            place[0].store(total.value)
+        for pointer, total in zip((self.totals, *self.sums), sums):
+            pointer[0].store(total.value)
         self.settle(count)
         line = outer * p.inner + c
         with f.loop(0, count, sure=True) as n:
@@ -375,17 +375,17 @@ class _Gradients(_Lines):
         f, p, form, lanes = self.f, self.p, self.form, self.lanes
         start, line = outer * p.n * p.inner + c, outer * p.inner + c
         tail = Tail(f, count, lanes)
-        places = [f.local(f64, lanes) for _ in range(3)]
-        for place in places:
-            place.store(f.const(vec(f64, lanes), 0.0))
+        pointers = [f.local(f64, lanes) for _ in range(3)]
+        for pointer in pointers:
+            pointer.store(f.const(vec(f64, lanes), 0.0))
         if form.soft:
             total = f.var(vec(f64, lanes), 0.0)
             with f.loop(0, p.n, sure=True) as i:
                 q = self.wanted(p.target[start + i * p.inner], self.weight_across(i), tail)
                 total.value = total.value + q.to(f64)
             with f.loop(0, count, sure=True) as n:
-                places[1][n].store(self.factor(line + n))
-            own = places[1].load(lanes)
+                pointers[1][n].store(self.factor(line + n))
+            own = pointers[1].load(lanes)
             slope, own = (total.value * own).to(form.number), own.to(form.number)
             with f.loop(0, p.n, sure=True) as i:
                 at = start + i * p.inner
@@ -394,13 +394,13 @@ class _Gradients(_Lines):
             return
         with f.loop(0, count, sure=True) as n:
             _, *found = self.parts(line + n, self.factor(line + n))
-            for place, value in zip(places, found):
-                place[n].store(value)
-        slope, share = (place.load(lanes).to(form.number) for place in places[:2])
+            for pointer, value in zip(pointers, found):
+                pointer[n].store(value)
+        slope, share = (pointer.load(lanes).to(form.number) for pointer in pointers[:2])
         with f.loop(0, p.n, sure=True) as i:
             at = start + i * p.inner
             self.store(p.y[at], self.slope(p.x[at], slope, share, self.weight_across(i), tail), tail)
         with f.loop(0, count, sure=True) as n:
             at, *_ = self.class_of(line + n)
             here = start + at * p.inner + n
-            self.put(p.y[here], p.x[here], at, *[place[n].load() for place in places])
+            self.put(p.y[here], p.x[here], at, *[pointer[n].load() for pointer in pointers])

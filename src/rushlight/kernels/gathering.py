@@ -86,7 +86,7 @@ class Gathering:
         """A near one as it is held; positions from `start` on."""
         if self.asks_where:
             lanes = near[0].type.lanes
-            return [near[0], (near[1].to(i64) if self.position is not i64 else near[1]) + _spread(start, lanes)]
+            return [near[0], (near[1].to(i64) if self.position is not i64 else near[1]) + _splat(start, lanes)]
         return [near[0].to(f64)] if self.grows else near
 
     def across(self, far: list[Value]) -> list[Value]:
@@ -134,5 +134,5 @@ class Gathering:
         return self.f.emit(like(a.type, i1), f"{verb} {test} {a.type.text} {a.text}, {b.text}")
 
 
-def _spread(value: Value, lanes: int) -> Value:
+def _splat(value: Value, lanes: int) -> Value:
     return value.splat(lanes) if lanes else value

@@ -141,15 +141,15 @@ def _partial_sums(
                 at = c - item.left
                 count = _count_of_columns(f, p, item, c)
                 found = settled(item, at, [some[at].load(p.lanes).to(f64) for some in sums], count)
-                for place, value in zip((p.first, p.second), found):
-                    place[row + c].store(value)
+                for pointer, value in zip((p.first, p.second), found):
+                    pointer[row + c].store(value)
         else:
             _line_sums(f, p, item, near, sums, short, begin, terms)
             count = ((item.last - item.first) * item.count).to(f64)
             with f.loop(0, item.right - item.left) as c:
                 totals = [f.sum_lanes(some[c * p.lanes].load(p.lanes).to(f64)) for some in sums]
-                for place, value in zip((p.first, p.second), settled(item, c, totals, count)):
-                    place[row + item.left + c].store(value)
+                for pointer, value in zip((p.first, p.second), settled(item, c, totals, count)):
+                    pointer[row + item.left + c].store(value)
 
 
 def _row_sums(f: Function, p: Fields, item: Item, near: Pointer, sums: list[Pointer], terms: Callable) -> None:
@@ -225,8 +225,8 @@ def _line_sums(
                 return terms(at + i + n, shift, mask)
 
             for some, value in zip(sums, sums_of_line(f, p, count, p.tail, here, 2)):
-                place = some[c * p.lanes]
-                place.store(place.load(p.lanes) + value.to(place.of))
+                pointer = some[c * p.lanes]
+                pointer.store(pointer.load(p.lanes) + value.to(pointer.of))
 
     each_line(f, p, item, add)
 
@@ -369,7 +369,7 @@ def emit_apply(
     has_weight, has_bias, has_residual = has
     with k.kernel("apply", apply_params(stored, scale)) as (f, p):
         typed(k, p, stored, number)
-        places = [local(f, p, inner) for _ in range(3)]
+        pointers = [local(f, p, inner) for _ in range(3)]
 
         def make(statistic: Callable, parameter: Callable) -> list[Value]:
             mean, slope = statistic(p.statistics), statistic(p.scales)
@@ -386,19 +386,19 @@ def emit_apply(
             y = f.max(0.0, y) if activation == "relu" else y
             p.y[at].store(y.to(stored), mask=mask)
 
-        _elementwise(f, p, inner, grouped, places, make, result)
+        _elementwise(f, p, inner, grouped, pointers, make, result)
 
 
 def _elementwise(
-    f: Function, p: Fields, inner: str, grouped: bool, places: list[Pointer], make: Callable, result: Callable
+    f: Function, p: Fields, inner: str, grouped: bool, pointers: list[Pointer], make: Callable, result: Callable
 ) -> None:
     """`result(number, vectors of what its channel has, mask)` for all vectors of an array."""
     with f.dynamic_loop(p.next, p.items) as number_of_item:
         item = Item(f, p, number_of_item)
-        fill(f, p, item, grouped, make, places)
+        fill(f, p, item, grouped, make, pointers)
 
         def rows(some: list[Value], c: Value, mask: Mask | None) -> None:
-            values = [place[c - item.left].load(p.lanes) for place in places]
+            values = [pointer[c - item.left].load(p.lanes) for pointer in pointers]
             for row in some:
                 result(row + c, values, mask)
 
@@ -409,7 +409,7 @@ def _elementwise(
             tail = f.mask(item.count % p.lanes, p.lanes, p.stored)
 
         def line(at: Value, c: Value, image: Value) -> None:
-            values = [place[c].broadcast(p.lanes) for place in places]
+            values = [pointer[c].broadcast(p.lanes) for pointer in pointers]
             each_vector(f, p, item.count, tail, lambda i, v, mask: result(at + i, values, mask))
 
         if inner == "positions":
@@ -462,8 +462,8 @@ def emit_gather(k: Module, scale: Type, grouped: bool, has_weight: bool) -> None
                     inside = f.mask(p.each - c, p.lanes, f64).i1(f64)
                     for total, value in zip(totals, channels(outer, start + c, start + p.each, slope)):
                         total.value = total.value + f.select(inside, value, f.const(value.type, 0.0))
-                for place, total in zip((p.level, p.slope), totals):
-                    place[mean_of].store(f.sum_lanes(total.value))
+                for pointer, total in zip((p.level, p.slope), totals):
+                    pointer[mean_of].store(f.sum_lanes(total.value))
             return
         blocks = f.ceil_div(p.channels, BLOCK)
         with f.dynamic_loop(p.next, p.outers * blocks) as block:
@@ -473,8 +473,8 @@ def emit_gather(k: Module, scale: Type, grouped: bool, has_weight: bool) -> None
             with f.loop(start, stop, p.lanes) as c:
                 mask, at = f.mask(stop - c, p.lanes, f64), outer * p.channels + c
                 found = channels(outer, c, stop, p.scales[at].load(p.lanes, mask=mask))
-                for place, value in zip((p.level, p.slope), found):
-                    place[at].store(value, mask=mask)
+                for pointer, value in zip((p.level, p.slope), found):
+                    pointer[at].store(value, mask=mask)
 
 
 def input_gradient_params(stored: Type, scale: Type) -> Params:
@@ -492,7 +492,7 @@ def emit_input_gradient(
     statistics."""
     with k.kernel("input_gradient", input_gradient_params(stored, scale)) as (f, p):
         typed(k, p, stored, number)
-        places = [local(f, p, inner) for _ in range(1 if fixed else 4)]
+        pointers = [local(f, p, inner) for _ in range(1 if fixed else 4)]
 
         def make(statistic: Callable, parameter: Callable) -> list[Value]:
             slope = statistic(p.scales)
@@ -514,4 +514,4 @@ def emit_input_gradient(
                 y = f.fma(grad, direct, f.fma(loaded(p, p.x[at], mask) - near, tilt, level))
             p.y[at].store(y.to(stored), mask=mask)
 
-        _elementwise(f, p, inner, grouped, places, make, result)
+        _elementwise(f, p, inner, grouped, pointers, make, result)

@@ -55,7 +55,7 @@ def pointwise_params(form: Form) -> Params:
 
 
 def emit_pointwise(k: Module, form: Form) -> Callable[..., None]:
-    """Exports `run` and `mode`. Gives what does all items: `do(f, words, places)`, in another function."""
+    """Exports `run` and `mode`. Gives what does all items: `do(f, words, pointers)`, in another function."""
     params = pointwise_params(form)
     item = _emit_item(k, form, params)
     count = len(form.moves)
@@ -64,9 +64,9 @@ def emit_pointwise(k: Module, form: Form) -> Callable[..., None]:
     with k.kernel("mode", params, flushed=False) as (f, p):
         p.words[params.index("mode")].store(f.mode_word())
 
-    def do(f: Function, words: Pointer, places: list[Pointer]) -> None:
+    def do(f: Function, words: Pointer, pointers: list[Pointer]) -> None:
         with f.loop(0, params.read(f, words).items) as index:
-            f.call(item, words, *places, index)
+            f.call(item, words, *pointers, index)
 
     return do
 
@@ -74,8 +74,8 @@ def emit_pointwise(k: Module, form: Form) -> Callable[..., None]:
 def _emit_item(k: Module, form: Form, params: Params) -> Function:
     """The function that does one item."""
     count = len(form.moves)
-    places = [(f"a{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.dtypes)]
-    parameters = [("words", ptr(i64)), *places, ("index", i64)]
+    pointers = [(f"a{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.dtypes)]
+    parameters = [("words", ptr(i64)), *pointers, ("index", i64)]
     with k.function("item", parameters, inline=False, distinct=False) as (f, words, *bases, index):
         p = params.read(f, words)
         strides = [[getattr(p, f"{axis}_stride{n}") for n in range(count)] for axis in ("inner", "middle")]

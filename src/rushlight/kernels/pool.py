@@ -99,14 +99,14 @@ def _emit(k: Module, number: Type, winner: Type, inner: str, most: int, fold: ty
     with k.kernel("pool", pool_params(number, winner), flushed=False) as (f, p):
         p.number, p.winner, p.lanes, p.wanted = number, winner, lanes, wanted
         if inner == "channels":
-            with _rows(f, p) as (source, index, lists, place):
+            with _rows(f, p) as (source, index, lists, position):
                 with f.loop(0, p.width) as w:
                     here = [*lists, _list(p.widths, w)]
                     to = index + w * p.to_width
-                    _channels(f, p, lambda at, mask: _folded(f, p, fold, source, to, here, place + w, at, mask))
+                    _channels(f, p, lambda at, mask: _folded(f, p, fold, source, to, here, position + w, at, mask))
             return
-        with _plane_rows(f, p) as (source, index, lists, place):
-            _positions(f, p, fold, source, index, lists, place)
+        with _plane_rows(f, p) as (source, index, lists, position):
+            _positions(f, p, fold, source, index, lists, position)
 
 
 def emit_scatter(k: Module, number: Type, winner: Type) -> None:
@@ -186,7 +186,7 @@ def _channels(f: Function, p: PoolFields, block) -> None:  # noqa: ANN001
 
 
 def _folded(
-    f: Function, p: PoolFields, fold: type, source: Pointer, index: Value, lists: list, place: Value, at: list,
+    f: Function, p: PoolFields, fold: type, source: Pointer, index: Value, lists: list, position: Value, at: list,
     mask: Mask | None,
 ) -> None:  # fmt: skip
     """result[c] over the entries of one position, for the vectors of channels that begin at `at`."""
@@ -194,7 +194,7 @@ def _folded(
     with _entries(f, lists) as (offset, number):
         entry = source[offset]
         folded.update([entry[c].load(p.lanes, mask=mask) for c in at], number)
-    folded.finish(lambda: p.divisors[place].broadcast(p.lanes))
+    folded.finish(lambda: p.divisors[position].broadcast(p.lanes))
     for v, c in enumerate(at):
         folded.store(v, index + c, mask)
 
@@ -291,7 +291,7 @@ def _as_stored(number: Value, p: PoolFields) -> Value:
 
 
 def _positions(
-    f: Function, p: PoolFields, fold: type, source: Pointer, index: Value, lists: list, place: Value
+    f: Function, p: PoolFields, fold: type, source: Pointer, index: Value, lists: list, position: Value
 ) -> None:
     """A row of a plane: vectors of positions where windows lie inside, numbers at its ends.
 
@@ -303,7 +303,7 @@ def _positions(
             folded = fold(f, p, here := [*lists, _list(p.widths, w)])
             with _entries(f, here) as (offset, number):
                 folded.update([source[offset].broadcast(p.lanes)], number)
-            folded.finish(lambda w=w: p.divisors[place + w].broadcast(p.lanes))
+            folded.finish(lambda w=w: p.divisors[position + w].broadcast(p.lanes))
             folded.store_one(index + w)
 
     def vectors(load) -> None:  # noqa: ANN001
@@ -312,7 +312,7 @@ def _positions(
             folded = fold(f, p, here := [*lists, _list(p.widths, w)])
             with _entries(f, here) as (offset, number):
                 folded.update([load(source[offset])], number)
-            folded.finish(lambda: p.divisors[place + w].load(p.lanes))
+            folded.finish(lambda: p.divisors[position + w].load(p.lanes))
             folded.store(0, index + w)
 
     with f.if_(p.step == 1):

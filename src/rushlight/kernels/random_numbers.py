@@ -233,18 +233,18 @@ def emit_block_normal(k: Module, of: Type, both: bool = False) -> None:
             _two_groups(f, p, i, of)
         with f.if_(whole < stop):
             words = p.words[whole].load(GROUP)
-            for place, half in enumerate(_scaled(f, p, _halves(f, words), of)):
-                p.out[whole + place * (GROUP // 2)].store(half)
+            for offset, half in enumerate(_scaled(f, p, _halves(f, words), of)):
+                p.out[whole + offset * (GROUP // 2)].store(half)
 
 
 def _two_groups(f: Function, p: Fields, i: Value, of: Type) -> None:
     """Two groups in vectors of 16 numbers."""
-    a, b = (p.words[i + place].load(GROUP) for place in (0, GROUP))
+    a, b = (p.words[i + offset].load(GROUP) for offset in (0, GROUP))
     (a_radial, a_angular), (b_radial, b_angular) = _halves(f, a), _halves(f, b)
     cosine, sine = _scaled(f, p, (f.concat(a_radial, b_radial), f.concat(a_angular, b_angular)), of)
-    for place, half in ((0, 0), (GROUP, GROUP // 2)):
+    for offset, half in ((0, 0), (GROUP, GROUP // 2)):
         both = [f.part(value, half, GROUP // 2) for value in (cosine, sine)]
-        p.out[i + place].store(f.concat(*both))
+        p.out[i + offset].store(f.concat(*both))
 
 
 def _halves(f: Function, words: Value) -> tuple[Value, Value]:
@@ -272,7 +272,7 @@ def emit_paired_normal(k: Module, of: Type, both: bool) -> None:
 
 
 def _store_pair(
-    f: Function, p: Fields, log: Value, angular: Value, places: tuple[Pointer, Pointer], of: Type, both: bool
+    f: Function, p: Fields, log: Value, angular: Value, pointers: tuple[Pointer, Pointer], of: Type, both: bool
 ) -> None:
     """radius · cos and radius · sin, scaled; of float64 numbers by the C library's functions, or function."""
     radius, angle = f.sqrt(log * -2.0), angular * TWO_PI
@@ -282,8 +282,8 @@ def _store_pair(
         directions = cosine.load(), sine.load()
     else:
         directions = (f.call_address(function, angle, returns=f64) for function in (p.cos, p.sin))
-    for place, direction in zip(places, directions):
-        place.store(_narrowed(fused(f, radius * direction, p.std, p.mean), of))
+    for pointer, direction in zip(pointers, directions):
+        pointer.store(_narrowed(fused(f, radius * direction, p.std, p.mean), of))
 
 
 def _narrowed(number: Value, of: Type) -> Value:
@@ -304,8 +304,8 @@ def _integer(f: Function, number: Value) -> Value:
     return (number + 2.0**52).bits(i64) & ((1 << 52) - 1)
 
 
-def _word_as_float(f: Function, place: Pointer, lanes: int) -> Value:
-    words = place.load(lanes)
+def _word_as_float(f: Function, pointer: Pointer, lanes: int) -> Value:
+    words = pointer.load(lanes)
     wide = vec(i64, lanes) if lanes else i64
     return _as_float(f, f.emit(wide, f"zext {words.type.text} {words.text} to {wide.text}"))
 
@@ -328,7 +328,7 @@ AHEAD = 16
 def emit_shuffle(k: Module, long: bool) -> None:
     """Exports `shuffle`, for one thread; words have 64 bits where `long`.
 
-    for places from start to stop:  partner = place + word modulo (total − place), and the two are exchanged
+    for positions from start to stop:  partner = position + word modulo (total − position), and the two are exchanged
 
     `partners` has room for stop − start numbers and AHEAD more.
     """

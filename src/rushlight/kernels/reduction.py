@@ -87,9 +87,9 @@ def emit_reduction(k: Module, form: Form, numbers: int) -> Function:
 
 def _emit_item(k: Module, form: Form, params: Params) -> Function:
     """The function that does one item."""
-    places = [(f"o{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.after.outputs)]
-    places += [(f"a{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.before.inputs)]
-    parameters = [("words", ptr(i64)), *places, ("index", i64)]
+    pointers = [(f"o{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.after.outputs)]
+    pointers += [(f"a{n}", ptr(in_memory(dtype))) for n, dtype in enumerate(form.before.inputs)]
+    parameters = [("words", ptr(i64)), *pointers, ("index", i64)]
     with k.function("item", parameters, inline=False, distinct=False) as (f, words, *bases, index):
         p = params.read(f, words)
         p.numbers = [getattr(p, name) for name in params.types if name.startswith("number")]
@@ -141,21 +141,21 @@ class _Loops:
         self.near = [getattr(p, f"near_stride{n}") for n in range(len(form.moves))]
         self.heavy = any(step.op in FUNCTIONS for step in self.program.steps)
 
-    def offset(self, places: list[Pointer], number: Value, start: Value | int, rank: Value) -> list[Pointer]:
+    def offset(self, pointers: list[Pointer], number: Value, start: Value | int, rank: Value) -> list[Pointer]:
         """The addresses at a position of several axes, by its number; the axes' sizes and strides are in the table."""
-        f, width = self.f, len(places) + 1
-        offsets, rest = [f.var(i64, 0) for _ in places], f.var(i64, number)
+        f, width = self.f, len(pointers) + 1
+        offsets, rest = [f.var(i64, 0) for _ in pointers], f.var(i64, number)
         with f.loop(0, rank) as axis:
             entry = self.p.table[(axis + start) * width]
             rest.value, position = divide(rest.value, entry.load())
             for n, offset in enumerate(offsets):
                 offset.value = offset.value + position * entry[1 + n].load()
-        return [place.bytes(offset.value) for place, offset in zip(places, offsets)]
+        return [pointer.bytes(offset.value) for pointer, offset in zip(pointers, offsets)]
 
-    def moved(self, place: list[Pointer], i: Value | int) -> list[Pointer]:
+    def moved(self, pointers: list[Pointer], i: Value | int) -> list[Pointer]:
         """Further on along the inner axis."""
         found = []
-        for pointer, move, stride in zip(place, self.form.moves, self.inner):
+        for pointer, move, stride in zip(pointers, self.form.moves, self.inner):
             found.append(pointer if move == SAME else pointer[i] if move == UNIT else pointer.bytes(i * stride))
         return found
 
@@ -208,9 +208,9 @@ class _Loops:
         dtypes = held_by(self.gatherings)
         for n, (pointer, dtype) in enumerate(zip(far, dtypes)):
             of = REGISTERS[dtype]
-            place = p.partial.bytes(n * p.piece_bytes).to(of)[piece * p.outputs + at]
+            partial = p.partial.bytes(n * p.piece_bytes).to(of)[piece * p.outputs + at]
             with f.loop(0, count) as i:
-                place[i].store(pointer[i].load())
+                partial[i].store(pointer[i].load())
 
 
 class _Rows(_Loops):
@@ -344,14 +344,14 @@ class _Columns(_Loops):
             starts = self.moved(self.offset(bases, o, p.rest_rank, p.kept_rank), i)
             width = f.min(item.last_i - i, COLUMNS)
             with f.loop(0, width, lanes) as c:
-                for g, places in zip(self.gatherings, far):
-                    _store(places, c, g.no_far(lanes))
+                for g, pointers in zip(self.gatherings, far):
+                    _store(pointers, c, g.no_far(lanes))
             with f.loop(item.first_q, item.last_q) as q:
                 lines = self.offset(starts, q, 0, p.rest_rank)
                 with f.loop(item.first_r, item.last_r, STEPS * self.rows) as r:
                     last = f.min(r + STEPS * self.rows, item.last_r)
                     self.run(lines, r, last, width, near, far, q * p.near)
-            self.finish([place for places in far for place in places], width, o * p.inner + i, item.piece)
+            self.finish([pointer for pointers in far for pointer in pointers], width, o * p.inner + i, item.piece)
 
     @property
     def rows(self) -> int:
@@ -365,8 +365,8 @@ class _Columns(_Loops):
         """Some lines, near each other; then what they give joins the rest."""
         f, lanes, rows = self.f, self.lanes, self.rows
         with f.loop(0, width, lanes) as c:
-            for g, places in zip(self.gatherings, near):
-                _store(places, c, _at_first(f, g, lanes))
+            for g, pointers in zip(self.gatherings, near):
+                _store(pointers, c, _at_first(f, g, lanes))
         many = first + (last - first) // rows * rows
         if rows > 1:
             with f.loop(first, many, rows) as r:
@@ -374,8 +374,8 @@ class _Columns(_Loops):
         with f.loop(many if rows > 1 else first, last) as r:
             self.lines([self.line(lines, r)], r - first, width, near)
         with f.loop(0, width, lanes) as c:
-            for g, places, held in zip(self.gatherings, near, far):
-                joined = g.widened(_load(places, c, lanes), start + first)
+            for g, pointers, held in zip(self.gatherings, near, far):
+                joined = g.widened(_load(pointers, c, lanes), start + first)
                 _store(held, c, g.merged(_load(held, c, lanes), joined))
 
     def line(self, lines: list[Pointer], r: Value) -> list[Pointer]:
@@ -398,8 +398,8 @@ class _Columns(_Loops):
         """A vector of columns of several lines."""
         lanes = self.lanes
         found = [self.values(row, own, c, tail) for row, own in zip(rows, fixed)]
-        for g, places, values in zip(self.gatherings, near, zip(*found)):
-            kept = _load(places, c, lanes)
+        for g, pointers, values in zip(self.gatherings, near, zip(*found)):
+            kept = _load(pointers, c, lanes)
             if g.asks_where:
                 for n, value in enumerate(values):
                     position = (at + n).to(g.position) if g.position is not i64 else at + n
@@ -409,7 +409,7 @@ class _Columns(_Loops):
                 while len(tree) > 1:
                     tree = [g.merged([a], [b])[0] for a, b in zip(tree[::2], tree[1::2])]
                 kept = g.added(kept, tree[0], None)
-            _store(places, c, kept)
+            _store(pointers, c, kept)
 
 
 def _at_first(f: Function, g: Gathering, lanes: int) -> list[Value]:
@@ -418,13 +418,13 @@ def _at_first(f: Function, g: Gathering, lanes: int) -> list[Value]:
     return [found[0], f.const(vec(g.position, lanes), 0)] if g.asks_where else found
 
 
-def _load(places: list[Pointer], at: Value, lanes: int) -> list[Value]:
-    return [place[at].load(lanes) for place in places]
+def _load(pointers: list[Pointer], at: Value, lanes: int) -> list[Value]:
+    return [pointer[at].load(lanes) for pointer in pointers]
 
 
-def _store(places: list[Pointer], at: Value, values: list[Value]) -> None:
-    for place, value in zip(places, values):
-        place[at].store(value)
+def _store(pointers: list[Pointer], at: Value, values: list[Value]) -> None:
+    for pointer, value in zip(pointers, values):
+        pointer[at].store(value)
 
 
 # -- what becomes of it
@@ -462,11 +462,11 @@ def finish(
             else:
                 values.append(told[step.value - len(far)].splat(lanes))
         for out, result, dtype in zip(outs, program.results, program.outputs):
-            value, place = vectors.stored(values[result], dtype), out[at + i]
+            value, pointer = vectors.stored(values[result], dtype), out[at + i]
             if tail is None:
-                place.store(value)
+                pointer.store(value)
             else:
-                tail.store(place, value)
+                tail.store(pointer, value)
 
     whole = count // lanes * lanes
     with f.loop(0, whole, lanes) as i:
@@ -483,7 +483,7 @@ def _emit_join(k: Module, form: Form, params: Params) -> None:
         gathered, lanes = gatherings(f, form), k.lanes(f64)
         dtypes = held_by(gathered)
         found = [f.local(REGISTERS[dtype], BLOCK + lanes) for dtype in dtypes]
-        places = [p.partial.bytes(n * p.piece_bytes).to(REGISTERS[dtype]) for n, dtype in enumerate(dtypes)]
+        pointers = [p.partial.bytes(n * p.piece_bytes).to(REGISTERS[dtype]) for n, dtype in enumerate(dtypes)]
         with f.dynamic_loop(p.next, f.ceil_div(p.outputs, BLOCK)) as block:
             first = block * BLOCK
             count = f.min(p.outputs - first, BLOCK)
@@ -492,7 +492,7 @@ def _emit_join(k: Module, form: Form, params: Params) -> None:
                 with f.loop(0, p.pieces) as piece:
                     row, at = piece * p.outputs + first + i, 0
                     for g, total in zip(gathered, totals):
-                        parts = [place[row].load(lanes) for place in places[at : at + len(total)]]
+                        parts = [pointer[row].load(lanes) for pointer in pointers[at : at + len(total)]]
                         _put(total, g.merged([v.value for v in total], parts))
                         at += len(total)
                 at = 0

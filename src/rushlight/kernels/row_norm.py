@@ -114,14 +114,14 @@ def emit_row_grads(
         typed(k, p, stored, number)
         _masks(f, p, scale)
         own = (first // p.block) * p.width
-        places = {name: getattr(p, name)[own] for name in sums}
+        pointers = {name: getattr(p, name)[own] for name in sums}
         zero = f.const(vec(number, p.lanes), 0.0)
 
         def clear(i: Value, mask: Mask | None, scale_mask: Mask | None) -> None:
-            for place in places.values():
-                place[i].store(zero, mask=None if mask is None else p.number_tail)
+            for pointer in pointers.values():
+                pointer[i].store(zero, mask=None if mask is None else p.number_tail)
 
-        if places:
+        if pointers:
             _each(f, p, clear)
 
         def some(rows: list[Value]) -> None:
@@ -158,9 +158,9 @@ def emit_row_grads(
                         p.y[start + i].store(y.to(stored), mask=mask)
                 number_mask = None if mask is None else p.number_tail
                 for name, values in (("weights", tilts), ("biases", grads)):
-                    if name in places:
-                        place = places[name][i]
-                        place.store(place.load(p.lanes, mask=number_mask) + tree(values), mask=number_mask)
+                    if name in pointers:
+                        pointer = pointers[name][i]
+                        pointer.store(pointer.load(p.lanes, mask=number_mask) + tree(values), mask=number_mask)
 
             _each(f, p, result)
 

@@ -67,17 +67,17 @@ def emit_running(k: Module, form: Form) -> Function:
     return f
 
 
-def _loaded(form: Form, place: Pointer, lanes: int, tail: Tail | None) -> Value:
-    value = place.load(lanes) if tail is None else tail.load(place, lanes)
+def _loaded(form: Form, pointer: Pointer, lanes: int, tail: Tail | None) -> Value:
+    value = pointer.load(lanes) if tail is None else tail.load(pointer, lanes)
     return value.to(form.number)
 
 
-def _store(place: Pointer, value: Value, tail: Tail | None) -> None:
-    value = value.to(place.of)
+def _store(pointer: Pointer, value: Value, tail: Tail | None) -> None:
+    value = value.to(pointer.of)
     if tail is None:
-        place.store(value)
+        pointer.store(value)
     else:
-        tail.store(place, value)
+        tail.store(pointer, value)
 
 
 def _joined(form: Form, a: Value, b: Value) -> Value:

@@ -61,12 +61,12 @@ def emit_softmax(k: Module, form: Form) -> Function:
     with k.function("item", [("words", ptr(i64)), *arrays, ("index", i64)], inline=False, distinct=False) as (
         f,
         words,
-        *places,
+        *pointers,
         index,
     ):
         p = params.read(f, words)
         if form.neighbours:
-            lines, first = _Lines(f, form, p, places), index * p.group
+            lines, first = _Lines(f, form, p, pointers), index * p.group
             last = f.min(first + p.group, p.outers)
             with f.loop(first, last, TOGETHER) as start:
                 lines.some(start, f.min(last - start, TOGETHER))
@@ -77,7 +77,7 @@ def emit_softmax(k: Module, form: Form) -> Function:
             wide = 2 * UNROLL if form.gradient else UNROLL
             block = wide * lanes
             many = first + (last - first) // block * block
-            starts = [place[outer * p.n * p.inner] for place in places]
+            starts = [pointer[outer * p.n * p.inner] for pointer in pointers]
             with f.loop(first, many, block) as c:
                 _columns(f, form, p, [start[c] for start in starts], wide, None)
             with f.loop(many, last, lanes) as c:
@@ -93,18 +93,18 @@ class _Part:
         self.lanes = f.module.lanes(form.number)
         self.type = vec(form.number, self.lanes)
 
-    def load(self, place: Pointer, tail: Tail | None) -> Value:
+    def load(self, pointer: Pointer, tail: Tail | None) -> Value:
         """A vector, in single precision at least."""
-        value = place.load(self.lanes) if tail is None else tail.load(place, self.lanes)
+        value = pointer.load(self.lanes) if tail is None else tail.load(pointer, self.lanes)
         return value.to(self.form.number)
 
-    def store(self, place: Pointer, value: Value, tail: Tail | None) -> None:
+    def store(self, pointer: Pointer, value: Value, tail: Tail | None) -> None:
         """Write a vector."""
         value = value.to(self.form.stored)
         if tail is None:
-            place.store(value)
+            pointer.store(value)
         else:
-            tail.store(place, value)
+            tail.store(pointer, value)
 
     def inside(self, value: Value, tail: Tail | None, otherwise: float) -> Value:
         """The lanes that are there, and a number in the others."""
@@ -117,8 +117,8 @@ class _Part:
 class _Lines:
     """Lines of neighbours: some of them, then what their sums need, then these lines again."""
 
-    def __init__(self, f: Function, form: Form, p: Fields, places: list[Pointer]) -> None:
-        self.f, self.form, self.p, self.places = f, form, p, places
+    def __init__(self, f: Function, form: Form, p: Fields, pointers: list[Pointer]) -> None:
+        self.f, self.form, self.p, self.pointers = f, form, p, pointers
         self.part = _Part(f, form)
         self.lanes = self.part.lanes
         self.whole = p.n // self.lanes * self.lanes
@@ -139,7 +139,7 @@ class _Lines:
 
     def line(self, number: Value) -> list[Pointer]:
         """Where a line begins, in each array."""
-        return [place[number * self.p.n] for place in self.places]
+        return [pointer[number * self.p.n] for pointer in self.pointers]
 
     def each(self, body: Callable) -> None:
         """A line's vectors."""
@@ -239,16 +239,16 @@ def _largest(f: Function, part: _Part, x: Pointer, whole: Value, n: Value) -> Va
     return top[0]
 
 
-def _columns(f: Function, form: Form, p: Fields, places: list[Pointer], count: int, tail: Tail | None) -> None:
+def _columns(f: Function, form: Form, p: Fields, pointers: list[Pointer], count: int, tail: Tail | None) -> None:
     """Some vectors of columns, whose lines go across."""
     part = _Part(f, form)
     lanes = part.lanes
 
     def each(body: Callable) -> None:
         with f.loop(0, p.n, sure=True) as i:
-            here = [place[i * p.inner] for place in places]
+            here = [pointer[i * p.inner] for pointer in pointers]
             for n in range(count):
-                body(n, *[place[n * lanes] for place in here])
+                body(n, *[pointer[n * lanes] for pointer in here])
 
     def totals_of(term: Callable) -> list[Value]:
         totals = [f.var(vec(f64, lanes), 0.0) for _ in range(count)]

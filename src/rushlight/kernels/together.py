@@ -48,7 +48,7 @@ def _emit_item(k: Module, form: Form, params: Params, arrays: int) -> Function:
         piece = p.pieces[index * ENTRIES]
         row = p.table[piece.load() * arrays]
         start, count = piece[1].load(), piece[2].load()
-        places = [Pointer(f, row[n].to(ptr(of)).load().text, of)[start] for n, of in enumerate(types)]
+        pointers = [Pointer(f, row[n].to(ptr(of)).load().text, of)[start] for n, of in enumerate(types)]
         numbers = [p.numbers[n] for n in range(len(program.inputs) - arrays)]
-        Loops(f, form).row([*places[: len(program.results)], *places, *numbers], count)
+        Loops(f, form).row([*pointers[: len(program.results)], *pointers, *numbers], count)
     return f

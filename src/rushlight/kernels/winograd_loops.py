@@ -173,7 +173,7 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
                 source, tile = p.source[(first + image) * p.image_stride], image * p.rows * p.columns
                 statistics.begin()
                 calls = (pack, data, pixels, windows)
-                _spread(
+                _transform(
                     f,
                     p,
                     form,
@@ -196,7 +196,7 @@ def emit_layer(target: Target, form: Form, pack_form: str) -> Module:
     return k
 
 
-def _spread(
+def _transform(
     f: Function, p: LayerFields, form: Form, calls: tuple, source: Pointer, packed_tile: Pointer,
     transformed: Pointer, origin: tuple,
     statistics: Statistics, windows: Pointer,

@@ -60,8 +60,8 @@ def function(k: Module, name: str, of: Sequence[Type], words: bool = False) -> I
     with k.function(name, parameters, ptr(i64), export=True, distinct=False) as (f, own, arguments, _):
         objects = [_pointer(f, arguments[n], i64) for n in range(len(of))]
         fields = [_WORDS if words and not n else FIRST_FIELD for n in range(len(of))]
-        places = [_pointer(f, object.bytes(field), type) for object, field, type in zip(objects, fields, of)]
-        yield f, _pointer(f, own.bytes(FIRST_FIELD), i64), places
+        pointers = [_pointer(f, object.bytes(field), type) for object, field, type in zip(objects, fields, of)]
+        yield f, _pointer(f, own.bytes(FIRST_FIELD), i64), pointers
         objects[0].store(objects[0].load() + 1)  # one more reference to it: the caller's
         f.ret(objects[0])
 
@@ -72,15 +72,15 @@ def addresses(k: Module, name: str) -> None:
     parameters = [("bound", ptr(i64)), ("arguments", ptr(i64)), ("count", i64)]
     with k.function(name, parameters, ptr(i64), export=True, distinct=False) as (f, _, arguments, count):
         table = _pointer(f, arguments[0], i64)
-        places = _pointer(f, table.bytes(FIRST_FIELD), i64)
+        pointers = _pointer(f, table.bytes(FIRST_FIELD), i64)
         with f.loop(1, count) as n:
-            places[n - 1].store(_pointer(f, arguments[n], i64).bytes(FIRST_FIELD).load())
+            pointers[n - 1].store(_pointer(f, arguments[n], i64).bytes(FIRST_FIELD).load())
         table.store(table.load() + 1)  # one more reference to it: the caller's
         f.ret(table)
 
 
-def _pointer(f: Function, place: Pointer, of: Type) -> Pointer:
-    return Pointer(f, place.to(ptr(of)).load().text, of)
+def _pointer(f: Function, pointer: Pointer, of: Type) -> Pointer:
+    return Pointer(f, pointer.to(ptr(of)).load().text, of)
 
 
 class Bound:

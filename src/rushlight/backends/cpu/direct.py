@@ -29,11 +29,11 @@ def emit_entries(k: Module, params: Params, item: Function, of: Sequence[Type], 
         p.words[params.index("mode")].store(f.mode_word())
     if not direct:
         return
-    with native_call.function(k, "direct", of) as (f, words, places), f.loop(0, params.read(f, words).items) as index:
-        f.call(item, words, *places, index)
-    with native_call.function(k, "fill", [i64, *of], words=True) as (f, _, (words, *places)):
-        for n, place in enumerate(places):
-            words[2 + n].store(place.address())
+    with native_call.function(k, "direct", of) as (f, words, pointers), f.loop(0, params.read(f, words).items) as index:
+        f.call(item, words, *pointers, index)
+    with native_call.function(k, "fill", [i64, *of], words=True) as (f, _, (words, *pointers)):
+        for n, pointer in enumerate(pointers):
+            words[2 + n].store(pointer.address())
         words[params.index("mode")].store(f.mode_word())
 
 

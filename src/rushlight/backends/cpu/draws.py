@@ -102,10 +102,10 @@ class Draws:
         if span == 1 << 64 or (span > 1 << 32 and not long):
             raise Refusal("words are taken as they are")
         of = _INTEGERS.get(out.dtype.char)
-        place = np.empty(out.size, np.int64) if of is None else out
-        self._run("integers", emitted.INTEGERS, words, place, of or i64, _signed(low), _signed(span), variant=(long,))
-        if place is not out:
-            store(out, place)
+        drawn = np.empty(out.size, np.int64) if of is None else out
+        self._run("integers", emitted.INTEGERS, words, drawn, of or i64, _signed(low), _signed(span), variant=(long,))
+        if drawn is not out:
+            store(out, drawn)
 
     def block_normal(self, words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
         """Normal numbers in blocks of 16."""
@@ -125,7 +125,7 @@ class Draws:
         self._run("paired_normal", emitted.PAIRED_NORMAL, words, out, _float_type(out), *given, variant=(both,))
 
     def shuffle(self, words: np.ndarray, order: np.ndarray, start: int, long: bool) -> None:
-        """Exchange place i of `order` with one of those from i on, for as many i as there are words."""
+        """Exchange position i of `order` with one of those from i on, for as many i as there are words."""
         if order.dtype != np.int32:
             raise Refusal("so many numbers are not compiled")
         entry, _ = self._entry("shuffle", {}, long)

@@ -40,13 +40,13 @@ class Passes:
             return
         self.entry = kernel(target, "in turn", emit_in_turn, len(launches))["in_turn"]
         words = array("q", [0] * (2 + 2 * len(launches)))
-        self.slots = []  # of each: the word that says where its words are, theirs in bytes, and its addresses
+        self.parts = []  # of each: the word that says where its words are, theirs in bytes, and its addresses
         for n, (launch, count) in enumerate(launches):
             words[2 + 2 * n] = launch.entry.address
             start = len(words)
             words.extend([0] * (2 + count))
             words.extend(launch.rest)
-            self.slots.append((3 + 2 * n, 8 * start, slice(start + 2, start + 2 + count)))
+            self.parts.append((3 + 2 * n, 8 * start, slice(start + 2, start + 2 + count)))
         self.words = words
 
     def __call__(self, *addresses: tuple[int, ...]) -> None:
@@ -56,7 +56,7 @@ class Passes:
             return
         words = self.words[:]
         base = words.buffer_info()[0]
-        for (where, start, place), some in zip(self.slots, addresses):
+        for (where, start, addressed), some in zip(self.parts, addresses):
             words[where] = base + start
-            words[place] = array("q", some)
+            words[addressed] = array("q", some)
         runtime.run_whole(self.entry, words)

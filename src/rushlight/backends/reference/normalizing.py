@@ -58,7 +58,7 @@ def norm_grad(
     weight: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
     """The gradients of x, weight and bias, those that are wanted; statistics that are `fixed` do not depend on x."""
-    centre, scale = (_spread(norm, some, x) for some in (statistics[0], statistics[2]))
+    centre, scale = (_broadcast(norm, some, x) for some in (statistics[0], statistics[2]))
     normal = (x.astype(np.float64) - centre) * scale
     wide = grad.astype(np.float64)
     axes = tuple(range(x.ndim - norm.count)) if norm.kind == "last" else (0, *range(2, x.ndim))
@@ -68,7 +68,7 @@ def norm_grad(
         if not fixed:
             parts = scaled, scaled * normal
             level, slope = (
-                _spread(norm, _grouped(norm, part).mean(axis=1).reshape(statistics[0].shape), x) for part in parts
+                _broadcast(norm, _grouped(norm, part).mean(axis=1).reshape(statistics[0].shape), x) for part in parts
             )
             scaled = scaled - normal * slope - (level if norm.centred else 0)
         found.append((scaled * scale).astype(x.dtype))
@@ -90,7 +90,7 @@ def _grouped(norm: Norm, x: np.ndarray) -> np.ndarray:
     return x.reshape(-1, norm.numbers(x.shape if norm.kind != "batch" else x.swapaxes(0, 1).shape))
 
 
-def _spread(norm: Norm, statistic: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _broadcast(norm: Norm, statistic: np.ndarray, x: np.ndarray) -> np.ndarray:
     """A number for each mean, in a shape that meets x."""
     if norm.kind == "last":
         return statistic.reshape(*statistic.shape, *[1] * norm.count)
@@ -113,7 +113,7 @@ def _applied(
     bias: np.ndarray | None,
     residual: np.ndarray | None,
 ) -> np.ndarray:
-    y = (x.astype(np.float64) - _spread(norm, statistics[0], x)) * _spread(norm, statistics[2], x)
+    y = (x.astype(np.float64) - _broadcast(norm, statistics[0], x)) * _broadcast(norm, statistics[2], x)
     if weight is not None:
         y *= _along(norm, weight, x)
     if bias is not None:

@@ -118,15 +118,15 @@ def _far_or(f: Function, size: Value, *near: Value) -> list[Value]:
     found = [f.var(value.type, value) for value in near]
     with f.if_(f.any_lane(far) if size.type.lanes else far):
         function, lanes = f.module.shared("reduce_far", _define_far), size.type.lanes or 1
-        sizes, *places = (f.local(of, lanes) for of in (f64, f64, f64, i64))
-        for place, value in zip((sizes, *places), (size, *near)):
-            place.store(value)
+        sizes, *pointers = (f.local(of, lanes) for of in (f64, f64, f64, i64))
+        for pointer, value in zip((sizes, *pointers), (size, *near)):
+            pointer.store(value)
         with f.loop(0, lanes) as lane:
             x = sizes[lane].load()
             with f.if_(x > _FAR):
-                f.call(function, x, *(place[lane] for place in places))
-        for variable, place in zip(found, places):
-            variable.value = place.load(size.type.lanes)
+                f.call(function, x, *(pointer[lane] for pointer in pointers))
+        for variable, pointer in zip(found, pointers):
+            variable.value = pointer.load(size.type.lanes)
     return [variable.value for variable in found]
 
 
