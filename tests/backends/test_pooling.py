@@ -10,7 +10,7 @@ from rushlight import runtime
 from rushlight.backends import cpu as compiled
 from rushlight.backends.cpu.pool import PoolCall, PoolGradCall
 from rushlight.backends.reference import averaging, pooling
-from rushlight.plan.pool import Axis, Spreads, covered
+from rushlight.plan.pool import AdaptiveWindows, Axis, covered
 from rushlight.plan.target import Target
 from rushlight.plan.threads import Work
 from rushlight.rules import windows
@@ -122,7 +122,7 @@ def test_averages_on_every_instruction_set(isa, threads, side):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-def test_evenly_spread_windows_on_every_instruction_set(isa):
+def test_adaptive_windows_on_every_instruction_set(isa):
     target, rng = Target.named(isa), random.Random(isa)
     for n in range(60):
         rank = rng.randint(1, 3)
@@ -131,14 +131,14 @@ def test_evenly_spread_windows_on_every_instruction_set(isa):
         shape = (rng.choice([1, 3]), rng.choice([1, 3, 8, 17, 50]))
         numbers = np.random.default_rng(rng.randrange(1 << 30))
         x = arranged(numbers.integers(-9, 9, (*shape, *size)).astype("f4" if n % 2 else "f8"), rng)
-        spreads, lengths = Spreads(size, out), averaging.lengths(size, out, x.dtype)
+        windows, lengths = AdaptiveWindows(size, out), averaging.lengths(size, out, x.dtype)
         want = averaging.adaptive_avg_pool(out, x.astype("f8"))
-        found = PoolCall(spreads, x, False, target, 2, lengths)(x)[0]
+        found = PoolCall(windows, x, False, target, 2, lengths)(x)[0]
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
         y = arranged(numbers.integers(-9, 9, want.shape).astype(x.dtype), rng)
-        turned = PoolCall(Spreads(out, size, True), y, False, target, 2, np.ones(size, x.dtype))
+        adjoint = PoolCall(AdaptiveWindows(out, size, True), y, False, target, 2, np.ones(size, x.dtype))
         again = averaging.adaptive_avg_pool_grad(size, (y * lengths).astype("f8"))
-        np.testing.assert_allclose(turned(y)[0], again, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(adjoint(y)[0], again, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -461,13 +461,13 @@ def taken_shape(shape: Shape, index: tuple) -> Shape:
     plain = [(i.start, i.stop, i.step) if isinstance(i, slice) else i if i is Ellipsis else TENSOR for i in index]
     shapes = [np.shape(item) for item, word in zip(index, plain) if word is TENSOR]
     try:
-        met = broadcast(*shapes)
+        common = broadcast(*shapes)
     except ValueError:
         shown = " ".join(map(str, shapes))
         raise IndexError(
             f"shape mismatch: indexing arrays could not be broadcast together with shapes {shown}"
         ) from None
-    return indexed_shape(shape, tuple(plain), met)
+    return indexed_shape(shape, tuple(plain), common)
 
 
 def _offsets(shape: Shape, strides: Shape, start: int, itemsize: int) -> Iterator[int]:

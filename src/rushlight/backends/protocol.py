@@ -178,7 +178,7 @@ def _padded(x: tuple[int, ...], mode: str, sizes: tuple[int, ...], pairs: tuple)
 
 
 def _pointwise(layouts: Sequence[Layout], expressions: tuple[Expression, ...], lying: Lying) -> list[Layout]:
-    """In the shape in which the inputs meet; as they are told to lie, or else as PyTorch's results do."""
+    """In the shape that the inputs broadcast to; as they are told to lie, or else as PyTorch's results do."""
     shape = broadcast(*[layout.shape for layout in layouts])
     kinds = result_dtypes(expressions, tuple([code_of(layout.dtype) for layout in layouts]))
     if lying is not None:

@@ -1,4 +1,4 @@
-"""Element types: what a tensor's numbers are, how two kinds meet, and how far each reaches.
+"""Element types: what a tensor's numbers are, what two are promoted to, and what numbers each holds.
 
 In: a dtype's name, a NumPy dtype, or two operands. Out: the `dtype` objects that the whole package compares by
 identity, and the common dtype of an operation (PyTorch's promotion: categories bool < int < float decide first,

@@ -25,7 +25,7 @@ class MultiheadAttention(Module):
     the result is (L, N, E), and with it come the weights (N, L, S), the mean over heads, where `need_weights`.
     `add_bias_kv` adds a learned key and value, `add_zero_attn` one of zeros.
 
-    Raises AssertionError where embed_dim is no multiple of num_heads, and at the call for shapes that do not meet.
+    Raises AssertionError where embed_dim is no multiple of num_heads, and at the call for shapes that do not fit.
 
     >>> import rushlight as torch
     >>> attention = torch.nn.MultiheadAttention(8, 2, batch_first=True)
@@ -110,9 +110,9 @@ class MultiheadAttention(Module):
         """The result, and the weights where they are wanted; `key_padding_mask` (N, S) is True where a key is none."""
         batch_first = self.batch_first and query.dim() == 3
         if batch_first:
-            turned: dict[int, Tensor] = {}  # one tensor stays one, so that its projections are one product
+            transposed: dict[int, Tensor] = {}  # one tensor stays one, so that its projections are one product
             query, key, value = (
-                turned.setdefault(id(tensor), tensor.transpose(0, 1) if tensor.dim() == 3 else tensor)
+                transposed.setdefault(id(tensor), tensor.transpose(0, 1) if tensor.dim() == 3 else tensor)
                 for tensor in (query, key, value)
             )
         result, weights = F.multi_head_attention_forward(

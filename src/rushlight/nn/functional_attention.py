@@ -162,7 +162,7 @@ def multi_head_attention_forward(
 
     query (L, N, E), key (S, N, Ek), value (S, N, Ev), or all without N → (L, N, E), and the weights of the softmax
     (N, L, S), or (N, heads, L, S) without `average_attn_weights`; None without `need_weights`. AssertionError for
-    shapes that do not meet.
+    shapes that do not fit.
 
     >>> import rushlight as torch
     >>> x, w = torch.ones(3, 2, 4), torch.ones(12, 4)

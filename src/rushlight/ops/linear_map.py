@@ -34,7 +34,7 @@ class Maps(NamedTuple):
     linear: Kernel | None = None
     keeps_format: bool = True
 
-    def turned(self) -> Maps:
+    def swapped(self) -> Maps:
         """The map that is the gradient of this one."""
         return Maps(self.adjoint, self.linear or self.forward, None, self.keeps_format)
 
@@ -61,7 +61,7 @@ def linear_row(name: str, node: str) -> Operation:
 
 def _rule(second: str, *given: Any) -> Gradients:
     maps, (needs, grad, *operands) = Maps(*given[:4]), given[4:]
-    return (linear_map(OPERATIONS[second], grad, maps.turned(), *operands), *needs[1:])
+    return (linear_map(OPERATIONS[second], grad, maps.swapped(), *operands), *needs[1:])
 
 
 def _results(inputs: list, forward: Kernel, *rest: object) -> list:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..rules.in_bounds import in_bounds, in_bounds_range
-from ..rules.windows import readers, spread
+from ..rules.windows import adaptive_windows, readers
 
 if TYPE_CHECKING:
     from ..rules.windows import Windows
@@ -62,12 +62,12 @@ class Axis(NamedTuple):
         return (first, end) if first < end else (0, 0)
 
 
-class Spread(NamedTuple):
-    """Windows spread evenly along one axis (`windows.spread`), which cover it; `turned`: what reads them back."""
+class AdaptiveAxis(NamedTuple):
+    """Windows of an adaptive pooling along one axis, which cover it; `adjoint`: each entry reads its windows."""
 
     size: int
     out: int
-    turned: bool
+    adjoint: bool
 
     @property
     def taps(self) -> int:
@@ -77,30 +77,30 @@ class Spread(NamedTuple):
     @property
     def stride(self) -> int:
         """The distance of windows that are all alike; 0 of others."""
-        return 0 if self.turned or self.size % self.out else self.size // self.out
+        return 0 if self.adjoint or self.size % self.out else self.size // self.out
 
     def inputs(self, o: int) -> list[tuple[int, int]]:
         """The entries that result o reads, each as (entry, 0)."""
-        if self.turned:
+        if self.adjoint:
             return [(entry, 0) for entry in readers(self.out, self.size)[o]]
-        return [(entry, 0) for entry in range(*spread(self.size, self.out)[o])]
+        return [(entry, 0) for entry in range(*adaptive_windows(self.size, self.out)[o])]
 
     def whole(self) -> tuple[int, int]:
         """All results where windows are alike."""
         return (0, self.out) if self.stride else (0, 0)
 
 
-class Spreads(NamedTuple):
-    """Windows spread evenly over each axis: so many entries, so many results."""
+class AdaptiveWindows(NamedTuple):
+    """Windows of an adaptive pooling: entries and results along each axis."""
 
     size: tuple[int, ...]
     out: tuple[int, ...]
-    turned: bool = False
+    adjoint: bool = False
 
     @property
-    def axes(self) -> list[Spread]:
+    def axes(self) -> list[AdaptiveAxis]:
         """Axis by axis."""
-        return [Spread(size, out, self.turned) for size, out in zip(self.size, self.out)]
+        return [AdaptiveAxis(size, out, self.adjoint) for size, out in zip(self.size, self.out)]
 
     @property
     def taps(self) -> tuple[int, ...]:

@@ -18,9 +18,9 @@ common part once. What a step is, `backends.reference.pointwise` defines in NumP
     %5 = f32 add %3 %4
     results %3 %5
 
-Dtypes have the short names of specs (f32, u8, b1). Two dtypes meet in the one that PyTorch's promotion gives; constants
-take that of what they meet. Halves are computed in float32 and rounded once, where a result is one or a `cast` makes
-one. Integers wrap around.
+Dtypes have the short names of specs (f32, u8, b1). Two dtypes give the one of PyTorch's promotion; constants
+take that of what they stand beside. Halves are computed in float32 and rounded once, where a result is one or a `cast`
+makes one. Integers wrap around.
 """
 
 from __future__ import annotations
@@ -337,7 +337,7 @@ class Program(NamedTuple):
         return "\n".join([given, *lines, f"results {' '.join(f'%{result}' for result in self.results)}"])
 
 
-_WEAK = ("weak b1", "weak int", "weak float")  # constants, by category: their dtype is that of what they meet
+_WEAK = ("weak b1", "weak int", "weak float")  # constants, by category: their dtype is that of what they stand beside
 _HALVES = ("f16", "bf16")
 _SAME_KIND = ("where", "maximum", "minimum", *_ARITHMETIC, *_BITS, *FUNCTIONS_OF_TWO, "copysign")
 
@@ -430,11 +430,11 @@ class _Lowering:
         if op == "alike":
             return given[1]
         if op in _COMPARISONS:
-            met = _met(node, *given)
-            if met in _WEAK:
+            common = _common_dtype(node, *given)
+            if common in _WEAK:
                 raise TypeError(f"{node} compares constants")
             return "b1"
-        kind = _met(node, *(given[1:] if op == "where" else given)) if op in _SAME_KIND else given[0]
+        kind = _common_dtype(node, *(given[1:] if op == "where" else given)) if op in _SAME_KIND else given[0]
         _check(node, kind)
         return kind
 
@@ -496,8 +496,8 @@ class _Lowering:
         """The operands of an expression that is computed as `wanted`, and as what they are."""
         op, operands = node.op, node.operands
         if op in _COMPARISONS:
-            met = _met(node, *[self._kinds[operand] for operand in operands])
-            return [(operand, met) for operand in operands]
+            common = _common_dtype(node, *[self._kinds[operand] for operand in operands])
+            return [(operand, common) for operand in operands]
         if op in ("cast", "alike"):
             return [(operands[0], wanted)]
         if op == "where":
@@ -536,19 +536,19 @@ def _computed(kind: str) -> str:
     return "f32" if kind in _HALVES else kind
 
 
-def _met(node: Expression, first: str, *others: str) -> str:
-    """The dtype in which several meet; TypeError for a constant that it does not hold."""
-    met = first
+def _common_dtype(node: Expression, first: str, *others: str) -> str:
+    """The dtype that several are promoted to; TypeError for a constant that it does not hold."""
+    common = first
     for other in others:
-        if met in _WEAK and other in _WEAK:
-            met = max(met, other, key=_WEAK.index)
-        elif met in _WEAK or other in _WEAK:
-            weak, met = (met, other) if met in _WEAK else (other, met)
-            if _WEAK.index(weak) > of_code(met).category:
-                raise TypeError(f"{node}: {weak.removeprefix('weak ')} constants beside {met}: cast() one of them")
+        if common in _WEAK and other in _WEAK:
+            common = max(common, other, key=_WEAK.index)
+        elif common in _WEAK or other in _WEAK:
+            weak, common = (common, other) if common in _WEAK else (other, common)
+            if _WEAK.index(weak) > of_code(common).category:
+                raise TypeError(f"{node}: {weak.removeprefix('weak ')} constants beside {common}: cast() one of them")
         else:
-            met = dtypes.CODES[dtypes.promote_types(of_code(met), of_code(other)).name]
-    return met
+            common = dtypes.CODES[dtypes.promote_types(of_code(common), of_code(other)).name]
+    return common
 
 
 def _check(node: Expression, kind: str) -> None:

@@ -11,7 +11,7 @@ Shape = tuple[int, ...]
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """The shape in which several meet; ValueError where they do not.
+    """The shape that several broadcast to; ValueError where they do not.
 
     >>> broadcast((3, 1), (4,)), broadcast((2, 3, 4), (3, 1), ())
     ((3, 4), (2, 3, 4))
@@ -20,13 +20,13 @@ def broadcast(*shapes: Shape) -> Shape:
     if all(shape == first for shape in shapes):
         return first
     rank = max(map(len, shapes))
-    met = []
+    found = []
     for sizes in zip(*[(1,) * (rank - len(shape)) + shape for shape in shapes]):
         size = next((n for n in sizes if n != 1), 1)
         if any(n not in (1, size) for n in sizes):
             raise ValueError(f"shapes {', '.join(str(list(shape)) for shape in shapes)} do not broadcast")
-        met.append(size)
-    return tuple(met)
+        found.append(size)
+    return tuple(found)
 
 
 def broadcast_strides(shape: Shape, strides: Sequence[int], to: Shape) -> Shape:

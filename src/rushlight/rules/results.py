@@ -153,8 +153,8 @@ def indexed(inputs: Layouts, index: tuple) -> list[Layout]:
 # -- of what they are made
 
 
-def indexed_shape(shape: tuple[int, ...], index: tuple, met: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a part; its tensors meet in the shape `met`, which comes where they are if they stand together.
+def indexed_shape(shape: tuple[int, ...], index: tuple, common: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a part; its tensors broadcast to `common`, which comes where they are if they stand together.
 
     >>> indexed_shape((4, 5, 6), (0, ..., (1, None, 2), None), ())
     (5, 3, 1)
@@ -163,10 +163,10 @@ def indexed_shape(shape: tuple[int, ...], index: tuple, met: tuple[int, ...]) ->
     """
     more = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
     found, axis = [], 0
-    places = [at for at, item in enumerate(index) if item == TENSOR]
+    tensors = [at for at, item in enumerate(index) if item == TENSOR]
     for at, item in enumerate(index):
-        if at in places[:1] and places[-1] - at + 1 == len(places):
-            found.extend(met)
+        if at in tensors[:1] and tensors[-1] - at + 1 == len(tensors):
+            found.extend(common)
         if type(item) is tuple:
             found.append(len(range(*slice(*item).indices(shape[axis]))))
         elif item is None:
@@ -176,8 +176,8 @@ def indexed_shape(shape: tuple[int, ...], index: tuple, met: tuple[int, ...]) ->
             axis += more - 1
         axis += item is not None
     found.extend(shape[axis:])
-    together = not places or places[-1] - places[0] + 1 == len(places)
-    return tuple(found) if together else (*met, *found)
+    together = not tensors or tensors[-1] - tensors[0] + 1 == len(tensors)
+    return tuple(found) if together else (*common, *found)
 
 
 def without(shape: tuple[int, ...], axes: Sequence[int], keepdim: bool) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ class ConvSpec(NamedTuple):
     """The convolution that maps `x (batch, in_channels, *size)` with `w (out_channels, in_channels //
     groups, *taps)` to `y (batch, out_channels, *out)`.
 
-    Output position `o` and tap `k` meet the input position `i` where
+    Output position `o` reads under tap `k` the input position `i` where
     `i·input_dilation = o·stride + k·dilation − lo`. Padding is a pair (lo, hi) an axis; a negative one
     crops, after the positive one has been added. `role` says which of the three kernels a spec was made
     for; it changes no number of the geometry.

@@ -23,7 +23,7 @@ PAD_MODES = ("constant", "reflect", "replicate", "circular")
 
 
 class Windows(NamedTuple):
-    """Windows over spatial axes: output position o and tap k meet input `o·stride + k·dilation − padding`."""
+    """Windows over spatial axes: output position o reads under tap k the input `o·stride + k·dilation − padding`."""
 
     size: tuple[int, ...]
     taps: tuple[int, ...]
@@ -396,10 +396,10 @@ def adaptive(op: str, rank: int, x: tuple[int, ...], output_size: object) -> tup
 
 
 @lru_cache(maxsize=256)
-def spread(size: int, out: int) -> list[tuple[int, int]]:
+def adaptive_windows(size: int, out: int) -> list[tuple[int, int]]:
     """Where each window of an adaptive pooling begins and ends along an axis.
 
-    >>> spread(5, 3)
+    >>> adaptive_windows(5, 3)
     [(0, 2), (1, 4), (3, 5)]
     """
     start, stop = formula.ADAPTIVE_START, formula.ADAPTIVE_STOP
@@ -408,13 +408,13 @@ def spread(size: int, out: int) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=256)
 def readers(size: int, out: int) -> list[list[int]]:
-    """For each position along an axis the windows of `spread` that hold it.
+    """For each position along an axis the windows of `adaptive_windows` that hold it.
 
     >>> readers(5, 3)
     [[0], [0, 1], [1], [1, 2], [2]]
     """
     found = [[] for _ in range(size)]
-    for window, (start, stop) in enumerate(spread(size, out)):
+    for window, (start, stop) in enumerate(adaptive_windows(size, out)):
         for position in range(start, stop):
             found[position].append(window)
     return found

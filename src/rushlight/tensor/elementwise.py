@@ -54,5 +54,5 @@ def computed(expressions: tuple[Expression, ...], floating: bool, args: tuple) -
             break
     try:
         return registry.current().pointwise(expressions, *arrays)[0]
-    except (TypeError, ValueError):  # bools subtracted, shapes that do not meet: NumPy finds the words
+    except (TypeError, ValueError):  # bools subtracted, shapes that do not broadcast: NumPy finds the words
         return None

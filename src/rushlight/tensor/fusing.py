@@ -74,7 +74,7 @@ def computed(
         return None
     try:
         return first.pointwise(formulas, *arrays, out=out)
-    except (registry.Refusal, ValueError):  # the latter: shapes that do not meet, of which the plain code tells
+    except (registry.Refusal, ValueError):  # the latter: shapes that do not broadcast, of which the plain code tells
         return None
 
 

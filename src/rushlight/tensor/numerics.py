@@ -172,12 +172,12 @@ def _recycled(args: tuple) -> dict:
 
 
 def _in_words(error: ValueError | MemoryError, function: Callable, args: tuple) -> RuntimeError | None:
-    """PyTorch's error for operands that do not meet, or are too large together; None for anything else."""
+    """PyTorch's error for operands that do not broadcast, or are too large together; None for anything else."""
     if isinstance(error, MemoryError):
         return memory.of_numpy(error)
     shapes = [arg.shape for arg in args if isinstance(arg, ARRAYS)]
     outer = [shape[:-2] for shape in shapes] if getattr(function, "signature", None) else shapes  # matmul's batches
-    found = first_that_do_not_meet(outer)
+    found = shape_mismatch(outer)
     if found is not None:
         return RuntimeError(found)
     lengths = [math.prod(arg) for arg in args if isinstance(arg, tuple) and all(isinstance(n, int) for n in arg)]
@@ -191,7 +191,7 @@ def _padded(shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return [(1,) * (rank - len(shape)) + shape for shape in shapes]
 
 
-def first_that_do_not_meet(shapes: list[tuple[int, ...]]) -> str | None:
+def shape_mismatch(shapes: list[tuple[int, ...]]) -> str | None:
     """PyTorch's sentence for the first pair of shapes that do not broadcast."""
     for a, b in itertools.combinations(shapes, 2):
         for axis, (m, n) in reversed([*enumerate(zip(*_padded([a, b])))]):

@@ -45,7 +45,7 @@ def _word(kind: dtypes.dtype) -> str:
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product; leading axes broadcast, one-dimensional operands are vectors.
 
-    RuntimeError: sizes that do not meet, mixed dtypes.
+    RuntimeError: sizes that do not match, mixed dtypes.
 
     >>> import rushlight as torch
     >>> torch.matmul(torch.ones(2, 3), torch.ones(3)).tolist()
@@ -56,7 +56,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else -1]:
-        raise RuntimeError(_do_not_meet(a.shape, b.shape))
+        raise RuntimeError(_mismatch(a.shape, b.shape))
     refuse_bools(_kernel(a.ndim, b.ndim), input)
     result = wrap(_product(a, b))
     saved = (input if other.requires_grad else None, other if input.requires_grad else None)
@@ -83,7 +83,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         ) from None
 
 
-def _do_not_meet(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     if len(a) == len(b) == 1:
         return (
             f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements"

@@ -17,7 +17,7 @@ from rushlight.rules.results import Layout, Layouts, as_first, promoted, shape_o
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered
 from rushlight.tensor.indexing import add_into_zeros, parse
-from rushlight.tensor.numerics import first_that_do_not_meet, quiet
+from rushlight.tensor.numerics import quiet, shape_mismatch
 from rushlight.tensor.operands import (
     Operand,
     array_in_dtype,
@@ -134,7 +134,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask is true, in one axis."""
     if mask._array.dtype != np.bool_:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    wrong = first_that_do_not_meet([memory(input).shape, memory(mask).shape])
+    wrong = shape_mismatch([memory(input).shape, memory(mask).shape])
     if wrong is not None:
         raise RuntimeError(wrong)
     result = wrap(_selected(input._array, mask._array))
@@ -148,7 +148,7 @@ def _selected(array: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _masked_select_rule(needs: Needs, grad: Tensor, mask: Tensor) -> Gradients:
-    """In the shape in which the two met: the engine sums over what was broadcast."""
+    """In the shape that the two broadcast to: the engine sums over what was broadcast."""
     shape = shape_of((needs[0], mask._layout()))
     _, places = parse(mask.expand(shape) if shape else mask.reshape(1), shape or (1,))
     return (add_into_zeros(grad, shape or (1,), places).reshape(shape),)

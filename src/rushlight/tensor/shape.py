@@ -32,7 +32,7 @@ from rushlight.tensor.core import (
 from rushlight.tensor.creation import shape_of
 from rushlight.tensor.keywords import either
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.numerics import first_that_do_not_meet, quiet
+from rushlight.tensor.numerics import quiet, shape_mismatch
 from rushlight.tensor.size import Size
 
 
@@ -481,7 +481,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Size:
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
     shapes = [memory(tensor).shape for tensor in tensors]
-    wrong = first_that_do_not_meet(shapes)
+    wrong = shape_mismatch(shapes)
     if wrong is not None:
         raise RuntimeError(wrong)
     shape = broadcast_shapes(*shapes)

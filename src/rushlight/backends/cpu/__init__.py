@@ -22,7 +22,7 @@ from ...compiler import debug, jit
 from ...compiler.executable import NotExecutable
 from ...core.dtypes import CODES
 from ...plan.choose import Choice, choose, choose_gradient
-from ...plan.pool import Spreads, covered, listed
+from ...plan.pool import AdaptiveWindows, covered, listed
 from ...plan.target import NoKernels, Target
 from ...rules.expression import Expression
 from ...rules.normalization import Norm
@@ -340,7 +340,7 @@ def adaptive_avg_pool(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
             return averaging.adaptive_avg_pool(out, x)
     if not _compiles(x) or 0 in out:
         return averaging.adaptive_avg_pool(out, x)
-    return _spread(x.shape[-len(out) :], out, False, x)(x)[0]
+    return _adaptive(x.shape[-len(out) :], out, False, x)(x)[0]
 
 
 def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
@@ -349,16 +349,16 @@ def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
     if not _compiles(y) or 0 in size or all(count % n == 0 for n, count in zip(out, size)):
         return averaging.adaptive_avg_pool_grad(size, y)
     shares = np.divide(y, averaging.lengths(size, out, y.dtype), dtype=y.dtype)
-    return _spread(size, out, True, shares)(shares)[0]
+    return _adaptive(size, out, True, shares)(shares)[0]
 
 
-def _spread(size: tuple[int, ...], out: tuple[int, ...], turned: bool, a: np.ndarray) -> Callable:
-    """The average of evenly spread windows, or the sum over those that hold a position."""
-    key = ("spread", size, out, turned, a.dtype, a.shape, a.strides, runtime.team_size())
+def _adaptive(size: tuple[int, ...], out: tuple[int, ...], adjoint: bool, a: np.ndarray) -> Callable:
+    """The call for averages of adaptive windows; `adjoint`: for the sum over the windows that hold a position."""
+    key = ("adaptive", size, out, adjoint, a.dtype, a.shape, a.strides, runtime.team_size())
 
     def make() -> Callable:
-        grid = Spreads(out, size, True) if turned else Spreads(size, out)
-        divisors = np.ones(size, a.dtype) if turned else averaging.lengths(size, out, a.dtype)
+        grid = AdaptiveWindows(out, size, True) if adjoint else AdaptiveWindows(size, out)
+        divisors = np.ones(size, a.dtype) if adjoint else averaging.lengths(size, out, a.dtype)
         return _class("pool.PoolCall")(grid, a, False, Target.host(), key[-1], divisors)
 
     return _calls.get(key) or _remember(key, make)

@@ -20,7 +20,7 @@ from ...kernels.pool import (
     pool_params,
 )
 from ...language.ir import Type, f32, f64, i8, i32, index_of
-from ...plan.pool import Axis, Spread, Spreads, table
+from ...plan.pool import AdaptiveAxis, AdaptiveWindows, Axis, table
 from ...plan.target import Target
 from ...plan.threads import WINDOWS
 from ...rules.windows import Windows
@@ -37,7 +37,7 @@ class PoolCall:
 
     def __init__(
         self,
-        grid: Windows | Spreads,
+        grid: Windows | AdaptiveWindows,
         x: np.ndarray,
         wanted: bool,
         target: Target,
@@ -194,9 +194,9 @@ def element_strides(a: np.ndarray) -> list[int]:
 # -- three axes from one, two or three
 
 
-def axes_of(grid: Windows | Spreads) -> list[Axis | Spread]:
+def axes_of(grid: Windows | AdaptiveWindows) -> list[Axis | AdaptiveAxis]:
     """The windows along depth, height and width; of those that are not there, a single tap."""
-    given = grid.axes if type(grid) is Spreads else [Axis(*numbers) for numbers in zip(*grid)]
+    given = grid.axes if type(grid) is AdaptiveWindows else [Axis(*numbers) for numbers in zip(*grid)]
     return _three(given, Axis(1, 1, 1, 1, 0, 1))
 
 

@@ -68,7 +68,7 @@ class TogetherCall:
             self.fill(table, *chain.from_iterable(rows))
         else:
             table.reshape(-1)[:] = [runtime.address(array) for array in chain.from_iterable(rows)]
-        if self._meet(table, counts):
+        if self._overlap(table, counts):
             return False
         words, at = self.words[:], self.at
         words[at["table"]], words[at["pieces"]] = runtime.address(table), runtime.address(pieces)
@@ -88,7 +88,7 @@ class TogetherCall:
         found = self.pieces[sizes] = pieces, sum(sizes), np.array(sizes)[:, None] * self.itemsizes
         return found
 
-    def _meet(self, starts: np.ndarray, counts: np.ndarray) -> bool:
+    def _overlap(self, starts: np.ndarray, counts: np.ndarray) -> bool:
         """Whether one row's memory that is written is another's, too."""
         ends = starts + counts
         written = slice(0, self.results)

@@ -82,8 +82,8 @@ def dgrad(
     """The adjoint in x: `x[n, ci, i] = bias[ci] + Σ y[n, co, o]·w[co, ci, k]` over all o, k that meet at i."""
     grouped = w.reshape(spec.groups, spec.out_channels // spec.groups, *w.shape[1:]).swapaxes(1, 2)
     flipped = np.flip(grouped, range(3, grouped.ndim))  # (g, ci, co, *taps)
-    turned = flipped.reshape(spec.in_channels, spec.out_channels // spec.groups, *spec.taps)
-    return _finish(correlate(spec.dgrad(), y, turned), y, bias, activation)
+    swapped = flipped.reshape(spec.in_channels, spec.out_channels // spec.groups, *spec.taps)
+    return _finish(correlate(spec.dgrad(), y, swapped), y, bias, activation)
 
 
 @worded

@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from rushlight.backends.reference.pooling import arranged, order_of
-from rushlight.rules.windows import Counts, Windows, spread
+from rushlight.rules.windows import Counts, Windows, adaptive_windows
 from rushlight.runtime.allocation import allocate
 from rushlight.runtime.copying import copy_into
 
@@ -53,7 +53,7 @@ def divisors(grid: Windows, divisor: Counts | int, dtype: np.dtype) -> np.ndarra
 
 def lengths(size: tuple[int, ...], out: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """How many positions each window of an adaptive pooling has."""
-    axes = [[stop - start for start, stop in spread(*numbers)] for numbers in zip(size, out)]
+    axes = [[stop - start for start, stop in adaptive_windows(*numbers)] for numbers in zip(size, out)]
     return reduce(np.multiply.outer, map(np.array, axes)).astype(dtype)
 
 
@@ -74,7 +74,7 @@ def adaptive_avg_pool(out: tuple[int, ...], x: np.ndarray) -> np.ndarray:
     for axis, count in enumerate(out, x.ndim - len(out)):
         lines = np.moveaxis(result, axis, 0)
         means = np.empty((count, *lines.shape[1:]), result.dtype)
-        for index, (start, stop) in enumerate(spread(lines.shape[0], count)):
+        for index, (start, stop) in enumerate(adaptive_windows(lines.shape[0], count)):
             means[index] = lines[start:stop].mean(0)
         result = np.moveaxis(means, 0, axis)
     return np.ascontiguousarray(result, dtype=x.dtype)
@@ -88,7 +88,7 @@ def adaptive_avg_pool_grad(size: tuple[int, ...], y: np.ndarray) -> np.ndarray:
     for axis, count in enumerate(size, len(lead)):
         lines = np.moveaxis(result, axis, 0)
         shares = np.zeros((count, *lines.shape[1:]), result.dtype)
-        for index, (start, stop) in enumerate(spread(count, lines.shape[0])):
+        for index, (start, stop) in enumerate(adaptive_windows(count, lines.shape[0])):
             shares[start:stop] += lines[index] / np.asarray(stop - start, shares.dtype)
         result = np.moveaxis(shares, 0, axis)
     return np.ascontiguousarray(result, dtype=y.dtype)

@@ -91,7 +91,7 @@ def _grouped(norm: Norm, x: np.ndarray) -> np.ndarray:
 
 
 def _broadcast(norm: Norm, statistic: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """A number for each mean, in a shape that meets x."""
+    """A number for each mean, in a shape that broadcasts to that of x."""
     if norm.kind == "last":
         return statistic.reshape(*statistic.shape, *[1] * norm.count)
     if norm.kind == "groups":
@@ -100,7 +100,7 @@ def _broadcast(norm: Norm, statistic: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _along(norm: Norm, parameter: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Weight or bias, in a shape that meets x."""
+    """Weight or bias, in a shape that broadcasts to that of x."""
     wide = parameter.astype(np.float64)
     return wide.reshape(norm.scales(x.shape)) if norm.kind == "last" else wide.reshape(-1, *[1] * (x.ndim - 2))
 
