@@ -141,6 +141,10 @@ def _normalize() -> None:
                 residual = x if norm.kind == "batch" else None
                 cpu._norm(norm._replace(activation="relu" if residual is x else None), x, weight, weight, residual)
                 cpu._norm_grad(norm, False, (True, True, True), x, x, x, weight)
+                if norm.kind == "batch":
+                    ending = norm._replace(activation="relu6")
+                    cpu._norm(ending, x, weight, weight, None)
+                    cpu._norm_grad(ending, False, (True, True, True), x, x, x, weight, x)
 
 
 def _draw(kernels: Draws) -> None:

@@ -10,6 +10,8 @@ Out: kernels that are launched one after the other:
     gather    of each mean: what x's gradient takes of these sums; of each channel: those of weight and bias
     input_gradient   x's gradient = g·a + (x − mean)·b + c
 
+With an activation, the last three take the gradient of its result, and that result.
+
 What a piece is, the geometry decides alone, so any team gives the same bits. Squares are taken off a number near the
 first ones of a piece, in one pass: so a mean a million times the deviation costs no digits, and where that number is
 far off, it is itself part of the variance and bounds what is lost. Means go with their rounding (`rest`), so that
@@ -24,6 +26,7 @@ from contextlib import nullcontext
 from ..language.ir import Fields, Function, Mask, Module, Params, Pointer, Type, Value, f64, i64, ptr, vec
 from ..language.loops import divide
 from ..plan.bias import LINES
+from ..rules.normalization import ENDS
 from .channel_pieces import (
     GEOMETRY,
     ROWS,
@@ -60,9 +63,10 @@ def moments_params(stored: Type) -> Params:
     return _params(x=ptr(stored), first=ptr(f64), second=ptr(f64))
 
 
-def slopes_params(stored: Type) -> Params:
+def slopes_params(stored: Type, activation: str | None = None) -> Params:
     """The words of `slopes`: rows of Σ g, and as many of Σ g·(x − mean)."""
-    return _params(x=ptr(stored), grad=ptr(stored), statistics=ptr(f64), first=ptr(f64), second=ptr(f64))
+    results = {} if activation is None else {"result": ptr(stored)}
+    return _params(x=ptr(stored), grad=ptr(stored), statistics=ptr(f64), first=ptr(f64), second=ptr(f64), **results)
 
 
 def emit_moments(k: Module, stored: Type, number: Type, inner: str, short: bool) -> None:
@@ -91,14 +95,16 @@ def emit_moments(k: Module, stored: Type, number: Type, inner: str, short: bool)
         _partial_sums(f, p, inner, short, near, prepare, begin, terms, settled)
 
 
-def emit_slopes(k: Module, stored: Type, number: Type, inner: str, short: bool, grouped: bool) -> None:
+def emit_slopes(
+    k: Module, stored: Type, number: Type, inner: str, short: bool, grouped: bool, activation: str | None = None
+) -> None:
     """Exports `slopes`; `grouped`: several channels have one mean."""
-    with k.kernel("slopes", slopes_params(stored)) as (f, p):
+    with k.kernel("slopes", slopes_params(stored, activation)) as (f, p):
         typed(k, p, stored, number)
         near, rest = local(f, p, inner), local(f, p, inner)
 
         def terms(at: Value, mean: Value, mask: Mask | None) -> list[Value]:
-            grad = loaded(p, p.grad[at], mask)
+            grad = _arriving(f, p, at, mask, activation)
             return [grad, grad * (loaded(p, p.x[at], mask) - mean)]
 
         def settled(item: Item, column: Value, sums: list[Value], count: Value) -> list[Value]:
@@ -383,7 +389,8 @@ def emit_apply(
             near, slope, shift = values
             y = f.fma(loaded(p, p.x[at], mask) - near, slope, shift)
             y = y + loaded(p, p.residual[at], mask) if has_residual else y
-            y = f.max(0.0, y) if activation == "relu" else y
+            y = y if activation is None else f.max(0.0, y)
+            y = f.min(ENDS[activation], y) if ENDS.get(activation) else y
             p.y[at].store(y.to(stored), mask=mask)
 
         _elementwise(f, p, inner, grouped, pointers, make, result)
@@ -417,6 +424,17 @@ def _elementwise(
 
 
 # -------------------------------------------------------------------- gradients
+
+
+def _arriving(f: Function, p: Fields, at: Value, mask: Mask | None, activation: str | None) -> Value:
+    """A vector of the gradient, 0 where the activation's result is at one of its ends."""
+    grad = loaded(p, p.grad[at], mask)
+    if activation is None:
+        return grad
+    result, none = loaded(p, p.result[at], mask), f.const(grad.type, 0.0)
+    grad = f.select(result <= none, none, grad)
+    end = ENDS[activation]
+    return grad if end is None else f.select(result >= f.const(grad.type, end), none, grad)
 
 
 def gather_params(scale: Type) -> Params:
@@ -477,20 +495,29 @@ def emit_gather(k: Module, scale: Type, grouped: bool, has_weight: bool) -> None
                     pointer[at].store(value, mask=mask)
 
 
-def input_gradient_params(stored: Type, scale: Type) -> Params:
+def input_gradient_params(stored: Type, scale: Type, activation: str | None = None) -> Params:
     """The words of `input_gradient`; x's gradient goes to `y`."""
+    results = {} if activation is None else {"result": ptr(stored)}
     return _params(
         x=ptr(stored), grad=ptr(stored), y=ptr(stored), statistics=ptr(f64), scales=ptr(f64), weight=ptr(scale),
-        level=ptr(f64), slope=ptr(f64),
+        level=ptr(f64), slope=ptr(f64), **results,
     )  # fmt: skip
 
 
 def emit_input_gradient(
-    k: Module, stored: Type, number: Type, scale: Type, inner: str, grouped: bool, has_weight: bool, fixed: bool
+    k: Module,
+    stored: Type,
+    number: Type,
+    scale: Type,
+    inner: str,
+    grouped: bool,
+    has_weight: bool,
+    fixed: bool,
+    activation: str | None = None,
 ) -> None:
     """Exports `input_gradient`:  y = scale·(g·weight − level − (x − mean)·slope); neither of these for `fixed`
     statistics."""
-    with k.kernel("input_gradient", input_gradient_params(stored, scale)) as (f, p):
+    with k.kernel("input_gradient", input_gradient_params(stored, scale, activation)) as (f, p):
         typed(k, p, stored, number)
         pointers = [local(f, p, inner) for _ in range(1 if fixed else 4)]
 
@@ -506,7 +533,7 @@ def emit_input_gradient(
             return [direct.to(p.number), near, tilt.to(p.number), level.to(p.number)]
 
         def result(at: Value, values: list[Value], mask: Mask | None) -> None:
-            grad = loaded(p, p.grad[at], mask)
+            grad = _arriving(f, p, at, mask, activation)
             if fixed:
                 y = grad * values[0]
             else:

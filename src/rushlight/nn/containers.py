@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from rushlight.nn.joining import BATCH_NORMS, joined
 from rushlight.nn.module import Module, _block, _indented
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor.core import Tensor
@@ -91,10 +92,21 @@ class Sequential(_ListOfModules):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        """Run all modules in order."""
+        """Run all modules in order; a batch norm and the ReLU behind it in one pass over memory."""
+        before = None  # a batch norm that has yet to run
         for module in self._modules.values():
-            input = module(input)
-        return input
+            if before is not None:
+                result = joined(before, module, input)
+                norm, before = before, None
+                if result is not None:
+                    input = result
+                    continue
+                input = norm(input)
+            if type(module) in BATCH_NORMS:
+                before = module
+            else:
+                input = module(input)
+        return input if before is None else before(input)
 
     def __getitem__(self, index: int | slice) -> Module:
         if isinstance(index, slice):

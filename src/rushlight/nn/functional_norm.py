@@ -24,6 +24,7 @@ from rushlight.ops.normalization import (
     INSTANCE_NORM,
     LAYER_NORM,
     RMS_NORM,
+    After,
     by_given,
     by_own,
 )
@@ -50,6 +51,21 @@ def batch_norm(
 
     Raises ValueError in training with one value a channel, RuntimeError for statistics of another length.
     """
+    return normalized_batch(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def normalized_batch(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    after: After | None = None,
+) -> Tensor:
+    """The same, with an activation behind it, for inputs that hold something."""
     check_floating("batch_norm", input)
     _check_kinds(input, weight, bias)
     shape = memory(input).shape
@@ -62,8 +78,8 @@ def batch_norm(
     _check_channels(shape[1], running_mean, running_var, weight, bias)
     norm = Norm("batch", 1, float(eps))
     if not training:
-        return by_given(norm, input, running_mean, running_var, weight, bias)
-    result, statistics = by_own(BATCH_NORM, norm, input, weight, bias)
+        return by_given(norm, input, running_mean, running_var, weight, bias, after)
+    result, statistics = by_own(BATCH_NORM, norm, input, weight, bias, after=after)
     count = math.prod(shape) // shape[1]
     if running_mean is not None:
         _move(running_mean, statistics[0], momentum)

@@ -10,6 +10,7 @@ from rushlight.nn import init
 from rushlight.nn.lazy import LazyModuleMixin
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter, is_lazy
+from rushlight.ops.normalization import After
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.creation import empty, ones, tensor, zeros
 
@@ -99,6 +100,10 @@ class _RunningNorm(_ScaledNorm):
 class _BatchNorm(_RunningNorm):
     def forward(self, input: Tensor) -> Tensor:
         """Normalise with this batch's statistics in training, with the running ones in evaluation."""
+        return self.normalized(input)
+
+    def normalized(self, input: Tensor, after: After | None = None) -> Tensor:
+        """The same, with an activation behind it in the same pass over memory."""
         self._check_dims(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats:
@@ -109,7 +114,7 @@ class _BatchNorm(_RunningNorm):
         by_batch = self.training or (mean is None and variance is None)
         if self.training and not self.track_running_stats:
             mean = variance = None
-        return N.batch_norm(input, mean, variance, self.weight, self.bias, by_batch, momentum, self.eps)
+        return N.normalized_batch(input, mean, variance, self.weight, self.bias, by_batch, momentum, self.eps, after)
 
 
 _BATCH_DOC = """Normalises each channel over the batch{positions}: (x − mean) / √(var + eps), scaled and shifted.

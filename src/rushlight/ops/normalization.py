@@ -7,44 +7,108 @@ gradient is a kernel of the engine; where it is to be differentiated again it is
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from rushlight.autograd.graph import record, widen
+from rushlight.autograd.graph import Node, record, widen
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
+from rushlight.autograd.version import version_of
 from rushlight.backends import registry
 from rushlight.backends.reference.normalizing import statistics_of
 from rushlight.rules.normalization import Norm
 from rushlight.rules.results import as_first
-from rushlight.tensor.core import Tensor, memory, wrap, wrap_unordered
+from rushlight.tensor.core import Tensor, alias, memory, wrap, wrap_unordered
 from rushlight.tensor.layout import wrap_formatted
 
 
+class After(NamedTuple):
+    """An activation behind a normalisation, computed in its passes: how it is recorded by itself."""
+
+    row: Operation
+    numbers: tuple[float, ...]
+    in_place: bool = False
+
+
 def by_own(
-    row: Operation, norm: Norm, x: Tensor, weight: Tensor | None, bias: Tensor | None, keeps_format: bool = True
+    row: Operation,
+    norm: Norm,
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    keeps_format: bool = True,
+    after: After | None = None,
 ) -> tuple[Tensor, np.ndarray]:
     """x normalised by its own statistics, and these: means, variances and their scales, in double precision.
 
     The result is channels-last where x is, unless not `keeps_format`."""
     array = memory(x)
-    result, statistics = registry.beside(array).norm(norm, array, _of(weight), _of(bias), None)
+    result, statistics = registry.beside(array).norm(_ending(norm, after), array, _of(weight), _of(bias), None)
     y = wrap_formatted(result, x) if keeps_format else wrap_unordered(result)
-    record(row, (norm,), y, (x, weight, bias), (x, weight, wrap(statistics)))
+    node = record(row, (norm,), y, (x, weight, bias), (x, weight, wrap(statistics)))
+    _activated(node, y, after)
     return y, statistics
 
 
 def by_given(
-    norm: Norm, x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None
+    norm: Norm,
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    after: After | None = None,
 ) -> Tensor:
     """x normalised by a mean and a variance for each channel, which are constants."""
     array = memory(x)
     result = registry.beside(array).norm_apply(
-        norm, array, memory(mean), memory(variance), _of(weight), _of(bias), None
+        _ending(norm, after), array, memory(mean), memory(variance), _of(weight), _of(bias), None
     )
     y = wrap_formatted(result, x)
-    record(BATCH_NORM_BY_GIVEN, (norm,), y, (x, mean, variance, weight, bias), (x, weight, mean, variance))
+    given = x, mean, variance, weight, bias
+    node = record(BATCH_NORM_BY_GIVEN, (norm,), y, given, (x, weight, mean, variance))
+    _activated(node, y, after)
     return y
+
+
+# -- an activation behind it: two nodes in the graph, one pass over memory each way
+
+
+def _ending(norm: Norm, after: After | None) -> Norm:
+    return norm if after is None else norm._replace(activation=_NAMES[after.row.name])
+
+
+_NAMES = {"relu": "relu", "hardtanh": "relu6"}  # one of `ENDS` for a row's name
+
+
+def _activated(node: Node | None, y: Tensor, after: After | None) -> None:
+    """Record the activation whose result y is, too, as that of what nobody has: the normalisation's own result."""
+    if after is None:
+        return
+    if after.in_place:
+        version_of(y).bump()
+    if node is not None:
+        record(after.row, after.numbers, y, (y,), (y,)).__class__ = _Activation
+
+
+class Unmasked(Tensor):
+    """A gradient that the next node is to set to 0 where the activation's `result` is at one of its ends."""
+
+
+class _Activation(Node):
+    """An activation's node that leaves it to the normalisation's, to which alone it leads, to mask the gradient."""
+
+    __slots__ = ()
+
+    def apply(self, grads: list[Tensor | None], needs: Needs) -> Gradients:
+        """The gradient as it is, with the result; masked where either node has hooks, or it is differentiated."""
+        if is_grad_enabled() or self.hooks is not None or self.edges[0][0].hooks is not None:
+            return super().apply(grads, needs)
+        (result,) = self.unpack()
+        grad = alias(grads[0], Unmasked)
+        grad.activation, grad.result = _NAMES[self.operation.name], result
+        return (grad,)
 
 
 def _of(tensor: Tensor | None) -> np.ndarray | None:
@@ -78,7 +142,10 @@ def _by_kernel(
     """Each gradient that is wanted."""
     array = memory(x)
     wanted = tuple([need is not None for need in needs])
-    found = iter(registry.beside(array).norm_grad(norm, fixed, wanted, array, memory(grad), statistics, _of(weight)))
+    given = array, memory(grad), statistics, _of(weight)
+    if type(grad) is Unmasked:
+        norm, given = norm._replace(activation=grad.activation), (*given, memory(grad.result))
+    found = iter(registry.beside(array).norm_grad(norm, fixed, wanted, *given))
     of_x = wrap_formatted(next(found), x) if wanted[0] else None
     return (of_x, *[wrap(next(found)) if asked else None for asked in wanted[1:]])
 

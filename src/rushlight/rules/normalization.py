@@ -9,6 +9,9 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+ENDS: dict[str | None, float | None] = {None: None, "relu": None, "relu6": 6.0}
+"""The activations that a normalisation may end with, and the largest result of each; the least is 0."""
+
 
 class Norm(NamedTuple):
     """`activation((x − mean) / √(variance + eps) · weight + bias + residual)`.

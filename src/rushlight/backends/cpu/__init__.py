@@ -437,10 +437,11 @@ def norm_grad(
     grad: np.ndarray,
     statistics: np.ndarray,
     weight: np.ndarray | None = None,
+    result: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
-    """The gradients of x, weight and bias, those that are wanted."""
-    call = _norm_grad(norm, fixed, wanted, x, grad, statistics, weight)
-    given = x, grad, statistics, weight
+    """The gradients of x, weight and bias, those that are wanted; `result` is that of an activation at the end."""
+    given = (x, grad, statistics, weight) if result is None else (x, grad, statistics, weight, result)
+    call = _norm_grad(norm, fixed, wanted, *given)
     return normalizing.norm_grad(norm, fixed, wanted, *given) if call is None else call(*given)
 
 
@@ -452,6 +453,7 @@ def _norm_grad(
     grad: np.ndarray,
     statistics: np.ndarray,
     weight: np.ndarray | None = None,
+    result: np.ndarray | None = None,
 ) -> Callable | None:
     key = ("norm_grad", norm, fixed, wanted, x.dtype, x.shape, x.strides, _kind(weight), runtime.team_size())
     call = _calls.get(key)

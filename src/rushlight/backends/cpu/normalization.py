@@ -30,7 +30,7 @@ from ...language.ir import BY_NAME, Type, f64
 from ...plan.normalization import Layout, inner_of, layout_of, plan_channels
 from ...plan.target import Target
 from ...plan.threads import CHANNELS, MEANS
-from ...rules.normalization import Norm
+from ...rules.normalization import ENDS, Norm
 from ..protocol import Refusal, scale_dtype
 from .kernels import addressable, kernel, number_types
 from .passes import Launch, Passes
@@ -139,7 +139,7 @@ class _Applying:
     """y of x, statistics, weight, bias and residual."""
 
     def __init__(self, c: Channels, weight: Any, bias: Any, residual: Any) -> None:
-        if c.norm.activation not in (None, "relu"):
+        if c.norm.activation not in ENDS:
             raise Refusal(f"no activation {c.norm.activation!r}")
         scale = scale_type(weight, bias)
         has = tuple(a is not None for a in (weight, bias, residual))
@@ -262,7 +262,8 @@ class ApplyCall:
 
 
 class GradCall:
-    """One prepared gradient; call it with x, grad, statistics and weight: the wanted ones of x, weight and bias."""
+    """One prepared gradient; call it with x, grad, statistics, weight and the result of an activation, if there is one:
+    the wanted ones of x, weight and bias."""
 
     def __init__(
         self,
@@ -278,11 +279,12 @@ class GradCall:
         self.wanted, pieces, inner, grouped = wanted, c.pieces, c.layout.inner, c.pieces.grouped
         self.scale_dtype, has = scale_dtype(x.dtype, weight), weight is not None
         scale = scale_type(weight) if has else c.number
-        self.summed = any(wanted[1:]) or not fixed
+        self.summed, self.activated = any(wanted[1:]) or not fixed, norm.activation is not None
         launches = []
         if self.summed:
-            entry = c.kernel("norm slopes", "slopes", emit_slopes, c.stored, c.number, inner, pieces.short, grouped)
-            launches.append((Launch(entry, pieces.words, pieces.threads), 5))
+            given = c.stored, c.number, inner, pieces.short, grouped, norm.activation
+            entry = c.kernel("norm slopes", "slopes", emit_slopes, *given)
+            launches.append((Launch(entry, pieces.words, pieces.threads), 5 + self.activated))
             entry = c.kernel("norm gather", "gather", emit_gather, scale, grouped, has)
             launches.append((Launch(entry, pieces.settling, pieces.few), 8))
         if any(wanted[1:]):
@@ -300,8 +302,9 @@ class GradCall:
                 grouped,
                 has,
                 fixed,
+                norm.activation,
             )
-            launches.append((Launch(entry, pieces.words, pieces.threads), 8))
+            launches.append((Launch(entry, pieces.words, pieces.threads), 8 + self.activated))
         self.passes = Passes(target, *launches)
 
     def empty(self) -> tuple[np.ndarray, ...]:
@@ -314,11 +317,19 @@ class GradCall:
         return self.into(self.empty(), *given)
 
     def into(
-        self, outs: Any, x: np.ndarray, grad: np.ndarray, statistics: np.ndarray, weight: Any = None
+        self,
+        outs: Any,
+        x: np.ndarray,
+        grad: np.ndarray,
+        statistics: np.ndarray,
+        weight: Any = None,
+        result: Any = None,
     ) -> tuple[np.ndarray, ...]:
         """The results, written to `outs`."""
         c, pieces = self.channels, self.channels.pieces
         x, grad, weight = c.arranged(x), c.arranged(grad), dense(weight)
+        result = c.arranged(result) if self.activated else None
+        more = (start_of(result),) if self.activated else ()
         statistics = dense(statistics)
         means = pieces.means
         start, of_x, of_grad, of_weight = map(start_of, (statistics, x, grad, weight))
@@ -333,12 +344,12 @@ class GradCall:
             slope = level + 8 * means
             weights = slope + 8 * means
             biases = weights + 8 * count
-            addresses.append((of_x, of_grad, start, first, second))
+            addresses.append((of_x, of_grad, start, first, second, *more))
             addresses.append((first, second, scales, of_weight, level, slope, weights, biases))
             asked = [sums for sums, wanted in zip((weights, biases), self.wanted[1:]) if wanted]
             addresses += [(sums, runtime.address(out)) for sums, out in zip(asked, outs[self.wanted[0] :])]
         if self.wanted[0]:
-            addresses.append((of_x, of_grad, runtime.address(outs[0]), start, scales, of_weight, level, slope))
+            addresses.append((of_x, of_grad, runtime.address(outs[0]), start, scales, of_weight, level, slope, *more))
         self.passes(*addresses)
         return outs
 

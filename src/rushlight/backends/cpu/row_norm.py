@@ -90,6 +90,8 @@ class RowGradCall:
     ) -> None:
         if fixed:
             raise Refusal("rows have statistics of their own")
+        if norm.activation is not None:
+            raise Refusal("the gradient of rows with an activation is not compiled")
         self.rows = r = _Rows(norm, x, threads)
         self.wanted, has = wanted, weight is not None
         self.scale_dtype, self.scale_shape = scale_dtype(x.dtype, weight), norm.scales(x.shape)

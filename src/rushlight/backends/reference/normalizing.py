@@ -11,7 +11,7 @@ import numpy as np
 
 from rushlight.backends.protocol import scale_dtype
 from rushlight.core.memory import worded
-from rushlight.rules.normalization import Norm
+from rushlight.rules.normalization import ENDS, Norm
 
 
 @worded
@@ -56,11 +56,17 @@ def norm_grad(
     grad: np.ndarray,
     statistics: np.ndarray,
     weight: np.ndarray | None = None,
+    result: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
-    """The gradients of x, weight and bias, those that are wanted; statistics that are `fixed` do not depend on x."""
+    """The gradients of x, weight and bias, those that are wanted; statistics that are `fixed` do not depend on x.
+
+    Of an activation at the end its `result` is given, too."""
     centre, scale = (_broadcast(norm, some, x) for some in (statistics[0], statistics[2]))
     normal = (x.astype(np.float64) - centre) * scale
     wide = grad.astype(np.float64)
+    if norm.activation is not None:
+        end = ENDS[norm.activation]
+        wide[(result <= 0) | (False if end is None else result >= end)] = 0
     axes = tuple(range(x.ndim - norm.count)) if norm.kind == "last" else (0, *range(2, x.ndim))
     found = []
     if wanted[0]:
@@ -120,6 +126,8 @@ def _applied(
         y += _along(norm, bias, x)
     if residual is not None:
         y += residual
-    if norm.activation == "relu":
+    if norm.activation is not None:
         y = np.maximum(y, 0)
+    if ENDS[norm.activation]:
+        y = np.minimum(y, ENDS[norm.activation])
     return y.astype(x.dtype)
