@@ -20,7 +20,7 @@ from ..language.ir import Fields, Function, Module, Params, Pointer, Type, Value
 from ..language.loops import divide
 from .mathematics import log
 from .mathematics.exponential import exp_of_negative as exp
-from .pointwise import Tail
+from .tails import Line, Tail
 
 TOGETHER = 64
 """Lines, or columns, under way at once."""
@@ -92,38 +92,17 @@ def emit_cross_entropy(k: Module, form: Form) -> Function:
     return f
 
 
-class _Lines:
+class _Lines(Line):
     """Lines of neighbours, or lines across a vector of columns."""
 
     def __init__(self, f: Function, form: Form, p: Fields) -> None:
-        self.f, self.form, self.p = f, form, p
-        self.lanes = f.module.lanes(form.number)
-        self.type = vec(form.number, self.lanes)
+        super().__init__(f, form.stored, form.number)
+        self.form, self.p = form, p
         # (1 − smoothing) and smoothing / n
         self.share = p.smoothing / p.n.to(f64)
         self.rest = 1.0 - p.smoothing
 
     # -- numbers
-
-    def load(self, pointer: Pointer, tail: Tail | None) -> Value:
-        """A vector, in single precision at least."""
-        value = pointer.load(self.lanes) if tail is None else tail.load(pointer, self.lanes)
-        return value.to(self.form.number)
-
-    def store(self, pointer: Pointer, value: Value, tail: Tail | None) -> None:
-        """Write a vector."""
-        value = value.to(self.form.stored)
-        if tail is None:
-            pointer.store(value)
-        else:
-            tail.store(pointer, value)
-
-    def inside(self, value: Value, tail: Tail | None, otherwise: float) -> Value:
-        """The lanes that are there, and a number in the others."""
-        if tail is None:
-            return value
-        mask = self.f.mask(tail.count, self.lanes, self.form.number).i1(self.form.number)
-        return self.f.select(mask, value, self.f.const(self.type, otherwise))
 
     def broadcast(self, value: Value) -> Value:
         """A double in every lane, as a number."""

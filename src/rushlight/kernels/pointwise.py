@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..language.ir import Function, Mask, Module, Params, Pointer, Value, i64, ptr
+from ..language.ir import Function, Module, Params, Pointer, Value, i64, ptr
 from ..language.loops import divide
 from ..plan.pointwise import SAME, STRIDED, TRANSPOSED, UNIT
 from ..rules.expression import Program, bits_of
 from .steps import FUNCTIONS, Vectors, in_memory
+from .tails import Tail, load, store
 
 UNROLL = 4
 """Vectors of an iteration of the main loop, of programs that are short."""
@@ -96,27 +97,6 @@ def _emit_item(k: Module, form: Form, params: Params) -> Function:
             body = loops.transposed if TRANSPOSED in form.moves else loops.rows
             body(starts, first_j, last_j, first_i, last_i)
     return f
-
-
-class Tail:
-    """The first `count` lanes of a vector, fewer than all."""
-
-    def __init__(self, f: Function, count: Value, lanes: int) -> None:
-        self.count = count
-        self.mask: Mask | None = f.mask(count, lanes) if f.target.isa == "avx512" else None
-
-    def load(self, pointer: Pointer, lanes: int) -> Value:
-        """Those lanes; the others are 0."""
-        if self.mask is not None:
-            return pointer.load(lanes, mask=self.mask)
-        return pointer.f.load_first(pointer, lanes, self.count)
-
-    def store(self, pointer: Pointer, value: Value) -> None:
-        """Write those lanes."""
-        if self.mask is not None:
-            pointer.store(value, mask=self.mask)
-        else:
-            pointer.f.store_first(pointer, value, self.count)
 
 
 class Loops:
@@ -235,7 +215,7 @@ class Loops:
         if move == TRANSPOSED:
             value = pointer[i].load(lanes)
         elif move == UNIT:
-            value = pointer[i].load(lanes) if tail is None else tail.load(pointer[i], lanes)
+            value = load(pointer[i], lanes, tail)
         else:
             value = self.gathered(n, pointer, i, tail)
         return self.vectors.loaded(value, self.form.dtypes[n])
@@ -253,10 +233,7 @@ class Loops:
         """Write a result's vector."""
         pointer = row[n]
         if self.form.moves[n] == UNIT:
-            if tail is None:
-                pointer[i].store(value)
-            else:
-                tail.store(pointer[i], value)
+            store(pointer[i], value, tail)
             return
         for lane in range(self.lanes):
             with self.f.if_(True if tail is None or not lane else tail.count > lane):

@@ -28,8 +28,8 @@ from ..plan.pointwise import SAME, STRIDED, UNIT
 from ..plan.reduction import COLUMNS, OUTPUTS
 from ..rules.expression import Program, bits_of
 from .gathering import Gathering
-from .pointwise import Tail
 from .steps import FUNCTIONS, REGISTERS, Vectors, in_memory
+from .tails import Tail, load, store
 
 UNROLL = 8
 """Vectors of an iteration, where programs are short."""
@@ -185,7 +185,7 @@ class _Loops:
         """An operand's vector."""
         pointer, lanes, dtype = line[n], self.lanes, self.program.inputs[n]
         if self.form.moves[n] == UNIT:
-            value = pointer[i].load(lanes) if tail is None else tail.load(pointer[i], lanes)
+            value = load(pointer[i], lanes, tail)
         else:
             value = self.gathered(pointer, self.inner[n], i, tail)
         return self.vectors.loaded(value, dtype)
@@ -462,11 +462,7 @@ def finish(
             else:
                 values.append(told[step.value - len(far)].splat(lanes))
         for out, result, dtype in zip(outs, program.results, program.outputs):
-            value, pointer = vectors.stored(values[result], dtype), out[at + i]
-            if tail is None:
-                pointer.store(value)
-            else:
-                tail.store(pointer, value)
+            store(out[at + i], vectors.stored(values[result], dtype), tail)
 
     whole = count // lanes * lanes
     with f.loop(0, whole, lanes) as i:

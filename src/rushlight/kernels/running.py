@@ -12,8 +12,8 @@ from typing import NamedTuple
 from ..language.ir import Function, Module, Params, Pointer, Type, Value, f64, i64, ptr, vec
 from ..language.loops import divide
 from ..rules.expression import is_float
-from .pointwise import Tail
 from .steps import in_memory
+from .tails import Tail, load, store
 
 UNROLL = 4
 """Vectors of columns under way at once."""
@@ -67,19 +67,6 @@ def emit_running(k: Module, form: Form) -> Function:
     return f
 
 
-def _loaded(form: Form, pointer: Pointer, lanes: int, tail: Tail | None) -> Value:
-    value = pointer.load(lanes) if tail is None else tail.load(pointer, lanes)
-    return value.to(form.number)
-
-
-def _store(pointer: Pointer, value: Value, tail: Tail | None) -> None:
-    value = value.to(pointer.of)
-    if tail is None:
-        pointer.store(value)
-    else:
-        tail.store(pointer, value)
-
-
 def _joined(form: Form, a: Value, b: Value) -> Value:
     op = "+" if form.kind == "sum" else "*"
     return a.binary(op, b) if form.number is f64 else a.wrapping(op, b)
@@ -92,7 +79,7 @@ def _line(f: Function, form: Form, lanes: int, y: Pointer, x: Pointer, n: Value)
     whole = n // lanes * lanes
 
     def some(at: Value, tail: Tail | None) -> None:
-        value, step = _loaded(form, x[at], lanes, tail), 1
+        value, step = load(x[at], lanes, tail).to(form.number), 1
         if tail is not None and form.kind == "prod":  # lanes that are not there come as 0
             value = f.select(f.mask(tail.count, lanes, form.number).i1(form.number), value, neutral)
         while step < lanes:
@@ -101,7 +88,7 @@ def _line(f: Function, form: Form, lanes: int, y: Pointer, x: Pointer, n: Value)
             value = _joined(form, value, f.shuffle(value, neutral, inside))
             step *= 2
         value = _joined(form, value, carry.value)
-        _store(y[at], value, tail)
+        store(y[at], value.to(y.of), tail)
         carry.value = f.lane(value, 0 if form.backwards else lanes - 1)
 
     with f.loop(0, whole, lanes) as i:
@@ -128,5 +115,5 @@ def _columns(
         row = (n - 1 - i if form.backwards else i) * inner
         for v, total in enumerate(totals):
             at = row + v * lanes
-            total.value = _joined(form, total.value, _loaded(form, x[at], lanes, tail))
-            _store(y[at], total.value, tail)
+            total.value = _joined(form, total.value, load(x[at], lanes, tail).to(form.number))
+            store(y[at], total.value.to(y.of), tail)

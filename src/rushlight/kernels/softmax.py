@@ -19,7 +19,7 @@ from ..language.ir import Fields, Function, Module, Params, Pointer, Type, Value
 from ..language.loops import divide
 from .mathematics import log
 from .mathematics.exponential import exp_of_negative as exp
-from .pointwise import Tail
+from .tails import Line, Tail
 
 UNROLL = 4
 """Vectors under way at once: of a line where its largest number is looked for, of columns always."""
@@ -85,41 +85,12 @@ def emit_softmax(k: Module, form: Form) -> Function:
     return f
 
 
-class _Part:
-    """Some vectors of a line or of columns, as registers have them."""
-
-    def __init__(self, f: Function, form: Form) -> None:
-        self.f, self.form = f, form
-        self.lanes = f.module.lanes(form.number)
-        self.type = vec(form.number, self.lanes)
-
-    def load(self, pointer: Pointer, tail: Tail | None) -> Value:
-        """A vector, in single precision at least."""
-        value = pointer.load(self.lanes) if tail is None else tail.load(pointer, self.lanes)
-        return value.to(self.form.number)
-
-    def store(self, pointer: Pointer, value: Value, tail: Tail | None) -> None:
-        """Write a vector."""
-        value = value.to(self.form.stored)
-        if tail is None:
-            pointer.store(value)
-        else:
-            tail.store(pointer, value)
-
-    def inside(self, value: Value, tail: Tail | None, otherwise: float) -> Value:
-        """The lanes that are there, and a number in the others."""
-        if tail is None:
-            return value
-        mask = self.f.mask(tail.count, self.lanes, self.form.number).i1(self.form.number)
-        return self.f.select(mask, value, self.f.const(self.type, otherwise))
-
-
 class _Lines:
     """Lines of neighbours: some of them, then what their sums need, then these lines again."""
 
     def __init__(self, f: Function, form: Form, p: Fields, pointers: list[Pointer]) -> None:
         self.f, self.form, self.p, self.pointers = f, form, p, pointers
-        self.part = _Part(f, form)
+        self.part = Line(f, form.stored, form.number)
         self.lanes = self.part.lanes
         self.whole = p.n // self.lanes * self.lanes
         self.tops, self.totals = f.local(form.number, TOGETHER), f.local(f64, TOGETHER)
@@ -210,7 +181,7 @@ def _kept(form: Form) -> bool:
     return not form.log and form.stored is form.number
 
 
-def _power(f: Function, form: Form, part: _Part, y: Pointer, x: Pointer, near: Value, tail: Tail | None) -> Value:
+def _power(f: Function, form: Form, part: Line, y: Pointer, x: Pointer, near: Value, tail: Tail | None) -> Value:
     return part.load(y, tail) if _kept(form) else exp(f, part.load(x, tail) - near)
 
 
@@ -218,7 +189,7 @@ def _slope(f: Function, form: Form, y: Value, grad: Value, total: Value) -> Valu
     return grad - exp(f, y) * total if form.log else y * (grad - total)
 
 
-def _largest(f: Function, part: _Part, x: Pointer, whole: Value, n: Value) -> Value:
+def _largest(f: Function, part: Line, x: Pointer, whole: Value, n: Value) -> Value:
     """The largest number of a line; NaN or not where one is."""
     lanes = part.lanes
     tops = [f.var(part.type, -math.inf) for _ in range(UNROLL)]
@@ -241,7 +212,7 @@ def _largest(f: Function, part: _Part, x: Pointer, whole: Value, n: Value) -> Va
 
 def _columns(f: Function, form: Form, p: Fields, pointers: list[Pointer], count: int, tail: Tail | None) -> None:
     """Some vectors of columns, whose lines go across."""
-    part = _Part(f, form)
+    part = Line(f, form.stored, form.number)
     lanes = part.lanes
 
     def each(body: Callable) -> None:
