@@ -9,7 +9,7 @@ from typing import Any
 
 from rushlight.optim.moves import Moves, in_float32, larger, mean, root
 from rushlight.optim.optimizer import Group, Optimizer, begun
-from rushlight.optim.settings import check_betas, check_fused, check_lr, check_positive
+from rushlight.optim.settings import check_adam, check_fused
 from rushlight.tensor.core import Tensor
 
 
@@ -49,10 +49,7 @@ class Adam(Optimizer):
     ) -> None:
         if isinstance(lr, Tensor) and foreach and not capturable:
             raise ValueError(_TENSOR.format("lr"))
-        check_lr(lr)
-        check_positive("epsilon value", eps)
-        check_betas(betas)
-        check_positive("weight_decay value", weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         self._check_tensors(betas, foreach, capturable)
         defaults = {
             "lr": lr,

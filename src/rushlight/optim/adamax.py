@@ -8,7 +8,7 @@ from typing import Any
 
 from rushlight.optim.moves import Moves, in_float32, larger, mean, size
 from rushlight.optim.optimizer import Group, Optimizer, begun
-from rushlight.optim.settings import check_betas, check_lr, check_positive
+from rushlight.optim.settings import check_adam
 from rushlight.tensor.core import Tensor
 
 
@@ -41,10 +41,7 @@ class Adamax(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_lr(lr)
-        check_positive("epsilon value", eps)
-        check_betas(betas)
-        check_positive("weight_decay value", weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight.optim.moves import Moves, in_float32, mean, root
 from rushlight.optim.optimizer import Group, Optimizer, begun, scalar_of
-from rushlight.optim.settings import check_betas, check_lr, check_positive
+from rushlight.optim.settings import check_adam, check_positive
 from rushlight.tensor.core import Tensor, memory
 
 
@@ -48,10 +48,7 @@ class NAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_lr(lr)
-        check_positive("epsilon value", eps)
-        check_betas(betas)
-        check_positive("weight_decay value", weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         check_positive("momentum_decay value", momentum_decay)
         defaults = {
             "lr": lr,

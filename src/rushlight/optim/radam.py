@@ -9,7 +9,7 @@ from typing import Any
 
 from rushlight.optim.moves import Moves, in_float32, mean, root
 from rushlight.optim.optimizer import Group, Optimizer, begun
-from rushlight.optim.settings import check_betas, check_lr, check_positive
+from rushlight.optim.settings import check_adam
 from rushlight.tensor.core import Tensor
 
 
@@ -45,10 +45,7 @@ class RAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_lr(lr)
-        check_positive("epsilon value", eps)
-        check_betas(betas)
-        check_positive("weight_decay value", weight_decay)
+        check_adam(lr, betas, eps, weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

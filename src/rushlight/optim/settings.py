@@ -25,7 +25,15 @@ def check_positive(name: str, value: Any) -> None:
         raise ValueError(f"Invalid {name}: {value}")
 
 
-def check_betas(betas: tuple[float, float]) -> None:
+def check_adam(lr: float | Tensor, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
+    """ValueError for what Adam and its kin do not take."""
+    check_lr(lr)
+    check_positive("epsilon value", eps)
+    _check_betas(betas)
+    check_positive("weight_decay value", weight_decay)
+
+
+def _check_betas(betas: tuple[float, float]) -> None:
     """ValueError for shares of running means outside [0, 1)."""
     for index, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
