@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
-from rushlight.amp import autocast_mode, grad_scaler
+from rushlight.amp import autocast_mode, deprecated
 from rushlight.core import absent as _absent
 from rushlight.core.dtypes import dtype as DType
 from rushlight.core.dtypes import float16
@@ -15,33 +14,14 @@ class autocast(autocast_mode.autocast):
     """`torch.amp.autocast("cuda", ...)`."""
 
     def __init__(self, enabled: bool = True, dtype: DType = float16, cache_enabled: bool = True) -> None:
-        warnings.warn(
-            "`torch.cuda.amp.autocast(args...)` is deprecated. "
-            "Please use `torch.amp.autocast('cuda', args...)` instead.",
-            FutureWarning,
-            stacklevel=2,
-        )
+        deprecated.warn("cuda", "autocast")
         super().__init__("cuda", dtype, enabled, cache_enabled)
 
 
-class GradScaler(grad_scaler.GradScaler):
+class GradScaler(deprecated.GradScaler):
     """`torch.amp.GradScaler("cuda", ...)`."""
 
-    def __init__(
-        self,
-        init_scale: float = 2.0**16,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
-        warnings.warn(
-            "`torch.cuda.amp.GradScaler(args...)` is deprecated. "
-            "Please use `torch.amp.GradScaler('cuda', args...)` instead.",
-            FutureWarning,
-            stacklevel=2,
-        )
-        super().__init__("cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled)
+    _older_device = "cuda"
 
 
 def custom_fwd(fwd: Callable | None = None, *, cast_inputs: DType | None = None) -> Callable:
