@@ -24,7 +24,6 @@ PLAIN = {
     "SAME_STRIDED_TOTAL": lambda size, stride, dilation, taps: max(
         0, (ceil(size / stride) - 1) * stride + dilation * (taps - 1) + 1 - size
     ),
-    "SAME_STRIDED_OUTPUT": lambda size, stride: ceil(size / stride),
     "CAUSAL_BEFORE": lambda dilation, taps: dilation * (taps - 1),
     "TRANSPOSED_SAME_TOTAL": lambda dilation, taps, stride: dilation * (taps - 1) + 1 - stride,
     "HALF_BEFORE": lambda total: total // 2,

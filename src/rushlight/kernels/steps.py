@@ -105,7 +105,6 @@ def _cast(f: Function, a: Value, verb: str, of: Type) -> Value:
 
 _WRAPPING = {"add": "add", "sub": "sub", "mul": "mul"}
 _FLOATING = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-_COMPARED = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne"}
 
 
 def _two(op: str) -> Callable:

@@ -218,7 +218,6 @@ SAME_STRIDED_TOTAL = Formula(
     "total",
     largest(0, (ceiling(size, stride) - 1) * stride + dilation * (taps - 1) + 1 - size),
 )
-SAME_STRIDED_OUTPUT = Formula("size kept up to the stride", "out", ceiling(size, stride))
 CAUSAL_BEFORE = Formula("padding='causal'", "before", dilation * (taps - 1))
 TRANSPOSED_SAME_TOTAL = Formula(
     "padding='same' of a transposed convolution", "total", dilation * (taps - 1) + 1 - stride

@@ -50,11 +50,6 @@ def too_many_axes(count: int) -> RuntimeError:
     )
 
 
-def allocate_beside(array: Any, shape: Sequence[int], kind: np.dtype) -> Any:
-    """`allocate` on the device of an array."""
-    return allocate(shape, kind) if type(array) is np.ndarray else array.backend.empty(tuple(shape), kind)
-
-
 def zeros_beside(array: Any, shape: Sequence[int], kind: np.dtype) -> Any:
     """Zeros on the device of an array."""
     if type(array) is not np.ndarray:
