@@ -4,7 +4,7 @@ In: tempered words, as `random_words` makes them. Out: the numbers of one distri
 how it is rounded, is that of `backends.reference.draws`; the bits are the same on every instruction set.
 
 Logarithms, sines and cosines of float64 are the C library's, called by address: PyTorch calls the same ones, so that
-its bits are met on any machine.
+its bits are the same on any machine.
 """
 
 from __future__ import annotations

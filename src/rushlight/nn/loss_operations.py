@@ -73,9 +73,9 @@ def _nll(
 def _nll_of_batch(
     input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int, reduction: str
 ) -> np.ndarray:
-    counted, places, weights = _weighed(target, weight, ignore_index, _computed_in(input.dtype))
+    counted, indices, weights = _weighed(target, weight, ignore_index, _computed_in(input.dtype))
     if input.shape[1]:
-        picked = np.take_along_axis(input, places[:, None], axis=1)[:, 0]
+        picked = np.take_along_axis(input, indices[:, None], axis=1)[:, 0]
         losses = np.where(counted, -picked.astype(weights.dtype, copy=False) * weights, 0)
     else:  # no class, so that no target counts
         losses = weights
@@ -88,10 +88,10 @@ def _weighed(
     """Which targets count, where their classes are, and the weight of each."""
     classes = target.astype(np.int64, copy=False)
     counted = classes != ignore_index
-    places = np.where(counted, classes, 0)
+    indices = np.where(counted, classes, 0)
     if weight is None or not weight.shape[0]:
-        return counted, places, counted.astype(kind)
-    return counted, places, np.where(counted, weight[places], 0).astype(kind, copy=False)
+        return counted, indices, counted.astype(kind)
+    return counted, indices, np.where(counted, weight[indices], 0).astype(kind, copy=False)
 
 
 def _nll_rule(
@@ -128,12 +128,12 @@ def _put_nll_slopes(
     ignore_index: int,
     reduction: str,
 ) -> None:
-    counted, places, weights = _weighed(target, weight, ignore_index, _computed_in(grad.dtype))
+    counted, indices, weights = _weighed(target, weight, ignore_index, _computed_in(grad.dtype))
     values = -weights * grad.astype(weights.dtype, copy=False)
     if reduction == "mean":
         values = values / weights.sum()
     values = np.where(counted, values, 0).astype(grad.dtype, copy=False)
-    np.put_along_axis(slopes, places[:, None], values[:, None], axis=1)
+    np.put_along_axis(slopes, indices[:, None], values[:, None], axis=1)
 
 
 def _nll_twice(
@@ -233,11 +233,11 @@ def _shares_of_classes(
     wrong = counted & ((classes < 0) | (classes >= shape[1]))
     if wrong.any():
         raise IndexError(int(classes[wrong][0]))
-    places = np.where(counted, classes, 0)
+    indices = np.where(counted, classes, 0)
     q = np.full(shape, smoothing / shape[1])
-    np.put_along_axis(q, places[:, None], 1 - smoothing + smoothing / shape[1], axis=1)
+    np.put_along_axis(q, indices[:, None], 1 - smoothing + smoothing / shape[1], axis=1)
     q = q * along * counted[:, None]
-    return q, np.where(counted, factors[places], 0).reshape(-1)
+    return q, np.where(counted, factors[indices], 0).reshape(-1)
 
 
 def _counted(weights: np.ndarray, target: np.ndarray, shape: tuple[int, ...]) -> float:

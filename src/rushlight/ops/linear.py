@@ -60,11 +60,11 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     for axis, (a, b) in enumerate(zip(lead, input2.shape[:-1])):
         if a != b:
             raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {axis}: got {a} and {b}")
-    for place, x in ((1, input1), (2, input2)):
-        if x.shape[-1] != weight.shape[place]:
+    for position, x in ((1, input1), (2, input2)):
+        if x.shape[-1] != weight.shape[position]:
             raise RuntimeError(
-                f"bilinear(): input{place} size does not match weight size: got {x.shape[-1]} but expected "
-                f"{weight.shape[place]}"
+                f"bilinear(): input{position} size does not match weight size: got {x.shape[-1]} but expected "
+                f"{weight.shape[position]}"
             )
     outputs, first, second = weight.shape
     if bias is not None and tuple(bias.shape) != (outputs,):

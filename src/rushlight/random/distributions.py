@@ -134,7 +134,7 @@ def geometric(generator: Source, out: np.ndarray, probability: float) -> None:
 
 
 def permutation(generator: Source, count: int) -> np.ndarray:
-    """The numbers 0 … count−1 shuffled: place i is exchanged with one of the places i … count−1."""
+    """The numbers 0 … count−1 shuffled: position i is exchanged with one of i … count−1."""
     order = np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64)
     long = count >= _LONG_ORDER
     generator.stream.prepare(count << long)

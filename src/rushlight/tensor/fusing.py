@@ -104,11 +104,11 @@ def is_large(*arrays: Any) -> bool:
 
 
 class _Plan(NamedTuple):
-    """A derivative in one pass: its prepared call, and for each gradient its place among what the derivative is told
+    """A derivative in one pass: its prepared call, and for each gradient its index among what the derivative is told
     and, behind it, what the call gives (None: not wanted). No call where nothing has to be computed."""
 
     call: Callable | None
-    places: list[int | None]
+    outputs: list[int | None]
 
 
 _plans: dict[tuple, _Plan | int | None] = {}  # a number: how often the derivative of few elements was computed
@@ -128,17 +128,17 @@ def _plan_of(formulas: tuple[Expression, ...], needs: Needs, arrays: list[np.nda
     if fresh and call is None:
         return None
     each, computed = iter(formulas), len(arrays)
-    places = []
+    outputs = []
     for need in needs:
         formula = None if need is None else next(each)
         if formula is None:
-            places.append(None)
+            outputs.append(None)
         elif formula.op == "input":
-            places.append(formula.value)
+            outputs.append(formula.value)
         else:
-            places.append(computed)
+            outputs.append(computed)
             computed += 1
-    return _Plan(call, places)
+    return _Plan(call, outputs)
 
 
 class Pointwise(Operation):
@@ -188,7 +188,7 @@ class Pointwise(Operation):
         results = plan.call(arrays) if plan.call is not None else ()
         tensors = [tensor for tensor in told if tensor is not None]
         tensors += map(wrapped, results)
-        return tuple([None if place is None else tensors[place] for place in plan.places])
+        return tuple([None if output is None else tensors[output] for output in plan.outputs])
 
     def _planned(
         self, key: tuple, seen: int, attributes: tuple, needs: Needs, told: tuple[Tensor | None, ...], arrays: list

@@ -78,8 +78,8 @@ def _zeros(grad: Tensor, layout: Layout) -> Tensor:
 
 
 def _entries_layout(inputs: Layouts, at: int) -> list[Layout]:
-    (shape, kind), (places, _) = inputs
-    return [((*shape[:at], *(places or (1,)), *shape[at + 1 :]) if shape else (), kind)]
+    (shape, kind), (entries, _) = inputs
+    return [((*shape[:at], *(entries or (1,)), *shape[at + 1 :]) if shape else (), kind)]
 
 
 INDEX_SELECT = define(
@@ -152,21 +152,21 @@ INDEX_ADD = define(
 def _grid(index: np.ndarray, dim: int) -> tuple[np.ndarray, ...]:
     """NumPy's index for "this axis by `index`, the others by position"."""
     index = _vector(index).astype(np.intp, copy=False)
-    places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    places[dim] = index
-    return tuple(places)
+    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    grid[dim] = index
+    return tuple(grid)
 
 
 def _check_index_shape(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor | None = None) -> None:
-    places = _vector(index._array).shape
+    index_sizes = _vector(index._array).shape
     for word_, tensor in (("input" if name == "gather" else "self", input), ("src", source)):
-        if tensor is not None and _vector(tensor._array).ndim != len(places):
+        if tensor is not None and _vector(tensor._array).ndim != len(index_sizes):
             raise RuntimeError(f"Index tensor must have the same number of dimensions as {word_} tensor")
     if source is not None and source.dtype is not input.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
     sizes = _vector(input._array).shape
-    limits = places if source is None else _vector(source._array).shape
-    for axis, n in enumerate(places):
+    limits = index_sizes if source is None else _vector(source._array).shape
+    for axis, n in enumerate(index_sizes):
         if (axis != dim and n > sizes[axis]) or n > limits[axis]:
             raise RuntimeError(
                 f"Size does not match at dimension {axis} expected index {list(index.shape)} to be no larger than self "
@@ -176,7 +176,7 @@ def _check_index_shape(name: str, input: Tensor, dim: int, index: Tensor, source
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
-    """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
+    """For each position of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
     at = check_dim(dim, memory(input).ndim)
     if memory(index).size:  # else it may be of any dtype and rank
         _check_index_shape("gather", input, at, index)
@@ -338,20 +338,20 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         )
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
-    sizes, places = input._array.shape, indices._array.shape
-    if len(sizes) != len(places):
+    sizes, index_sizes = input._array.shape, indices._array.shape
+    if len(sizes) != len(index_sizes):
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
-            f"but got {len(sizes)} dimensions for input, and {len(places)} dimensions for indices"
+            f"but got {len(sizes)} dimensions for input, and {len(index_sizes)} dimensions for indices"
         )
     at = check_dim(dim, len(sizes))
     if not sizes:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if not indices.is_cpu or (indices._array.size and indices._array.min() < 0):
         indices = where(indices < 0, indices + sizes[at], indices)
-    common = np.broadcast_shapes(sizes[:at] + (1,) + sizes[at + 1 :], places[:at] + (1,) + places[at + 1 :])
-    seen, places = ([*common[:at], shape[at], *common[at + 1 :]] for shape in (sizes, places))
-    return gather(input.expand(seen), at, indices.expand(places))
+    common = np.broadcast_shapes(sizes[:at] + (1,) + sizes[at + 1 :], index_sizes[:at] + (1,) + index_sizes[at + 1 :])
+    seen, index_sizes = ([*common[:at], shape[at], *common[at + 1 :]] for shape in (sizes, index_sizes))
+    return gather(input.expand(seen), at, indices.expand(index_sizes))
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: float | Tensor) -> Tensor:
@@ -422,14 +422,14 @@ def repeat_interleave(
         return index_select(source, at, repeats.new_empty(output_size, dtype=dtypes.int64))
     length = memory(source).shape[at]
     if isinstance(repeats, Tensor):
-        places = _repeated(repeats, length)
+        indices = _repeated(repeats, length)
     else:
-        places = wrap_beside(np.repeat(np.arange(length), repeats), source)
-    if output_size is not None and output_size != memory(places).size:
+        indices = wrap_beside(np.repeat(np.arange(length), repeats), source)
+    if output_size is not None and output_size != memory(indices).size:
         raise RuntimeError(
-            f"repeat_interleave: Invalid output_size, expected {memory(places).size} but got {output_size}"
+            f"repeat_interleave: Invalid output_size, expected {memory(indices).size} but got {output_size}"
         )
-    return index_select(source, at, places)
+    return index_select(source, at, indices)
 
 
 def _repeated(counts: Tensor, length: int | None) -> Tensor:

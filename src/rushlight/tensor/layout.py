@@ -291,7 +291,7 @@ def _strided(array: np.ndarray, region: Region, within: Region) -> np.ndarray:
 
 def _as_strided_rule(region: Region, within: Region, needs: Needs, grad: Tensor) -> Gradients:
     whole = add(grad, region)
-    if within.overlaps():  # an element that is in memory once shares the gradient of its place evenly
+    if within.overlaps():  # an element that is in memory once shares the gradient of its address evenly
         ones = wrap(zeros_beside(grad._array, *needs[0]))._filled_like(1)
         whole = whole / add(ones, within).clamp(min=1)
     return (read(whole, within),)

@@ -217,13 +217,13 @@ def searchsorted(
     tensor, number = (None, input) if is_number(input) else (input, None)
     attributes = (number, "right" if right or side == "right" else "left", bool(out_int32))
     given = (sorted_sequence, tensor, sorter)
-    result = wrap(_found_places(*[None if t is None else t._array for t in given], *attributes))
+    result = wrap(_searched(*[None if t is None else t._array for t in given], *attributes))
     record(SEARCHSORTED, attributes, result, given)
     return result
 
 
 @worded
-def _found_places(
+def _searched(
     sequence: np.ndarray,
     values: np.ndarray | None,
     sorter: np.ndarray | None,
@@ -242,11 +242,11 @@ def _found_places(
     return as_array(found).astype(np.int32 if out_int32 else np.int64)
 
 
-def _places_layout(inputs: Layouts, number: float | None, way: str, out_int32: bool) -> list[Layout]:
+def _searched_layout(inputs: Layouts, number: float | None, way: str, out_int32: bool) -> list[Layout]:
     return [(inputs[1][0] if number is None else (), np.dtype(np.int32 if out_int32 else np.int64))]
 
 
-SEARCHSORTED = define("searchsorted", "", derivative=None, results=_places_layout, lowering=_found_places)
+SEARCHSORTED = define("searchsorted", "", derivative=None, results=_searched_layout, lowering=_searched)
 
 
 def _check_searched(name: str, sequence: np.ndarray, values: np.ndarray, number: bool) -> None:

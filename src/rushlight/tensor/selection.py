@@ -150,8 +150,8 @@ def _selected(array: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _masked_select_rule(needs: Needs, grad: Tensor, mask: Tensor) -> Gradients:
     """In the shape that the two broadcast to: the engine sums over what was broadcast."""
     shape = shape_of((needs[0], mask._layout()))
-    _, places = parse(mask.expand(shape) if shape else mask.reshape(1), shape or (1,))
-    return (add_into_zeros(grad, shape or (1,), places).reshape(shape),)
+    _, index = parse(mask.expand(shape) if shape else mask.reshape(1), shape or (1,))
+    return (add_into_zeros(grad, shape or (1,), index).reshape(shape),)
 
 
 MASKED_SELECT = define(
@@ -167,29 +167,29 @@ MASKED_SELECT = define(
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Where the elements are not 0: a row of indices each, or a tensor an axis."""
     if as_tuple:
-        axes = tuple(map(wrap, _places_of_axes(input._array)))
+        axes = tuple(map(wrap, _nonzero_of_axes(input._array)))
         record(NONZERO_OF_AXES, (), axes, (input,))
         return axes
-    result = wrap(_places(input._array))
+    result = wrap(_nonzero(input._array))
     record(NONZERO, (), result, (input,))
     return result
 
 
 @worded
-def _places_of_axes(array: np.ndarray) -> tuple[np.ndarray, ...]:
+def _nonzero_of_axes(array: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple([index.astype(np.int64) for index in np.nonzero(np.atleast_1d(array))])
 
 
 @worded
-def _places(array: np.ndarray) -> np.ndarray:
-    found = _places_of_axes(array)
+def _nonzero(array: np.ndarray) -> np.ndarray:
+    found = _nonzero_of_axes(array)
     if array.ndim == 0:
         return zeros_beside(found[0], (found[0].shape[0], 0), np.dtype(np.int64))
     return np.stack(found, axis=1)
 
 
-NONZERO = define("nonzero", "", derivative=None, results=None, lowering=_places)
-NONZERO_OF_AXES = define("nonzero_numpy", "", derivative=None, results=None, lowering=_places_of_axes)
+NONZERO = define("nonzero", "", derivative=None, results=None, lowering=_nonzero)
+NONZERO_OF_AXES = define("nonzero_numpy", "", derivative=None, results=None, lowering=_nonzero_of_axes)
 
 
 def argwhere(input: Tensor) -> Tensor:

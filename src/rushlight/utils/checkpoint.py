@@ -267,9 +267,9 @@ class CheckpointFunction(Function):
         if not any(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
             warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
         ctx.run = _second_run(run_function, {}, preserve_rng_state, contextlib.nullcontext())
-        ctx.places = [place for place, arg in enumerate(args) if isinstance(arg, Tensor)]
+        ctx.indices = [index for index, arg in enumerate(args) if isinstance(arg, Tensor)]
         ctx.others = [None if isinstance(arg, Tensor) else arg for arg in args]
-        ctx.save_for_backward(*[args[place] for place in ctx.places])
+        ctx.save_for_backward(*[args[index] for index in ctx.indices])
         with no_grad():
             return run_function(*args)
 
@@ -285,9 +285,9 @@ class CheckpointFunction(Function):
                 )
             )
         inputs = list(ctx.others)
-        for place, tensor in zip(ctx.places, ctx.saved_tensors):
-            inputs[place] = tensor.detach()
-            inputs[place].requires_grad = tensor.requires_grad
+        for index, tensor in zip(ctx.indices, ctx.saved_tensors):
+            inputs[index] = tensor.detach()
+            inputs[index].requires_grad = tensor.requires_grad
         with enable_grad():
             outputs = ctx.run(*inputs)
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs

@@ -169,7 +169,7 @@ class _Phase:
             w, descriptor = self._weight_descriptor(w)
             offsets = self.thread_size, self.thread_size + self.plan.points * self.point
             words[_SIZE] = self.fused_size
-            # What packs a panel, its words, all blocks of the weight, and two places of the scratch: the last words.
+            # What packs a panel, its words, all blocks of the weight, and two offsets in the scratch: the last words.
             words[_FUSE:] = array("q", (self.panel_entry, descriptor.buffer_info()[0], self.weight_blocks, *offsets))
         else:
             words[_FILTER] = address(packed)

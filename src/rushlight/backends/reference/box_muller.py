@@ -23,9 +23,9 @@ def box_muller(unit: np.ndarray, mean: float, std: float) -> np.ndarray:
         out = normal[start : start + _AT_ONCE].reshape(blocks.shape)
         radius = np.sqrt(np.float32(-2) * _log(_ONE - blocks[:, 0].reshape(-1)))
         sine, cosine = _sine_and_cosine(_TWO_PI * blocks[:, 1].reshape(-1))
-        for place, direction in enumerate((cosine, sine)):
+        for half, direction in enumerate((cosine, sine)):
             wide = (radius * direction).astype(np.float64)
-            out[:, place] = fused_float32(wide, np.float32(std), np.float32(mean)).reshape(-1, _LANES)
+            out[:, half] = fused_float32(wide, np.float32(std), np.float32(mean)).reshape(-1, _LANES)
     return normal
 
 

@@ -101,9 +101,9 @@ def block_normal(words: np.ndarray, out: np.ndarray, mean: float, std: float) ->
     blocks = unit_float64(words).reshape(-1, 2, _HALF_BLOCK)
     radius = np.sqrt(-2 * _by_library(math.log, 1 - blocks[:, 0].reshape(-1)))
     angle = 2 * math.pi * blocks[:, 1].reshape(-1)
-    for place, function in enumerate((math.cos, math.sin)):
+    for position, function in enumerate((math.cos, math.sin)):
         normal = fused_float64(radius * _by_library(function, angle), std, mean)
-        out.reshape(blocks.shape)[:, place] = normal.reshape(-1, _HALF_BLOCK)
+        out.reshape(blocks.shape)[:, position] = normal.reshape(-1, _HALF_BLOCK)
 
 
 def paired_normal(words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
@@ -129,14 +129,14 @@ def _exp(x: float) -> float:
 
 
 def shuffle(words: np.ndarray, order: np.ndarray, start: int, long: bool) -> None:
-    """Exchange place i of `order` with one of the places from i on, from `start` on, for as many i as there are words
+    """Exchange position i of `order` with one of those from i on, from `start` on, for as many i as there are words
     (of 64 bits where `long`)."""
     drawn = long_words(words) if long else words.astype(np.uint64)
     left = np.arange(order.size - start, order.size - start - drawn.size, -1, dtype=np.uint64)
-    places = memoryview(order)  # four times as fast as the array, number by number
-    for place, distance in enumerate((drawn % left).tolist(), start):
-        partner = place + distance
-        places[place], places[partner] = places[partner], places[place]
+    numbers = memoryview(order)  # four times as fast as the array, number by number
+    for position, distance in enumerate((drawn % left).tolist(), start):
+        partner = position + distance
+        numbers[position], numbers[partner] = numbers[partner], numbers[position]
 
 
 def _by_library(function: Callable[[float], float], numbers: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from rushlight.rules.resampling import Resampling
 class Table(NamedTuple):
     """For each tap and output position the position it reads and its weight (None: one tap, of weight 1)."""
 
-    places: np.ndarray
+    indices: np.ndarray
     weights: np.ndarray | None
 
 
@@ -57,22 +57,22 @@ def _channels_last(array: np.ndarray) -> bool:
 
 
 def _along(array: np.ndarray, axis: int, table: Table) -> np.ndarray:
-    places, weights = table
+    indices, weights = table
     if weights is None:
-        return np.take(array, places[0], axis=axis)
+        return np.take(array, indices[0], axis=axis)
     shape = (len(weights), *[-1 if at == axis else 1 for at in range(array.ndim)])
     weights = weights.reshape(shape) if type(array) is np.ndarray else array.backend.from_host(weights.reshape(shape))
-    total = np.take(array, places[0], axis=axis) * weights[0]
-    for tap in range(1, len(places)):
-        total += np.take(array, places[tap], axis=axis) * weights[tap]
+    total = np.take(array, indices[0], axis=axis) * weights[0]
+    for tap in range(1, len(indices)):
+        total += np.take(array, indices[tap], axis=axis) * weights[tap]
     return total
 
 
 def _along_bytes(array: np.ndarray, axis: int, table: Table) -> np.ndarray:
     """Pictures of bytes, in fixed point: weights of 16 bits, each axis rounded to bytes, as PyTorch and Pillow do."""
-    places, given = table.places, table.weights.copy()
-    for tap in range(1, len(places)):  # the weights of a place that is read twice, at an end, are rounded together
-        same = places[tap] == places[tap - 1]
+    indices, given = table.indices, table.weights.copy()
+    for tap in range(1, len(indices)):  # the weights of a position that is read twice, at an end, are rounded together
+        same = indices[tap] == indices[tap - 1]
         given[tap] += np.where(same, given[tap - 1], 0)
         given[tap - 1][same] = 0
     bits = 0
@@ -80,7 +80,7 @@ def _along_bytes(array: np.ndarray, axis: int, table: Table) -> np.ndarray:
         bits += 1
     scaled = given * (1 << bits)
     weights = np.trunc(scaled + np.where(scaled < 0, -0.5, 0.5)).astype(np.int32)
-    total = _along(array, axis, Table(places, weights))
+    total = _along(array, axis, Table(indices, weights))
     return np.clip((total + (1 << (bits - 1))) >> bits, 0, 255)
 
 
@@ -103,8 +103,8 @@ def axis_table(
         table = axis_table(rule, size, out, align_corners, antialias, scale, kind)
         return table and _transposed(table, size, kind)
     if rule in ("nearest", "nearest-exact"):
-        places = _nearest(rule, size, out, scale)
-        return None if size == out and np.array_equal(places, np.arange(out)) else Table(places[None], None)
+        indices = _nearest(rule, size, out, scale)
+        return None if size == out and np.array_equal(indices, np.arange(out)) else Table(indices[None], None)
     if size == out and (rule == "linear" or antialias):
         return None
     step = _step(size, out, align_corners, scale, kind)
@@ -122,18 +122,18 @@ def _step(size: int, out: int, align_corners: bool, scale: float | None, kind: n
 
 def _nearest(rule: str, size: int, out: int, scale: float | None) -> np.ndarray:
     step = _step(size, out, False, scale, np.dtype(np.float32))
-    places = np.arange(out).astype(np.float32) + np.float32(0.5 if rule == "nearest-exact" else 0)
-    return np.minimum(np.floor(places * step).astype(np.intp), size - 1)
+    positions = np.arange(out).astype(np.float32) + np.float32(0.5 if rule == "nearest-exact" else 0)
+    return np.minimum(np.floor(positions * step).astype(np.intp), size - 1)
 
 
 def _smooth(rule: str, size: int, out: int, align_corners: bool, step: np.number, kind: np.dtype) -> Table:
     half = kind.type(0 if align_corners else 0.5)
-    places = step * (np.arange(out).astype(kind) + half) - half
+    positions = step * (np.arange(out).astype(kind) + half) - half
     if rule == "linear":
-        places = np.maximum(places, kind.type(0))
-    floor = np.floor(places)
+        positions = np.maximum(positions, kind.type(0))
+    floor = np.floor(positions)
     first = np.minimum(floor.astype(np.intp), size - 1)
-    part = np.clip(places - first.astype(kind), kind.type(0), kind.type(1))
+    part = np.clip(positions - first.astype(kind), kind.type(0), kind.type(1))
     if rule == "linear":
         return Table(np.stack([first, np.minimum(first + 1, size - 1)]), np.stack([1 - part, part]))
     indices = np.stack([np.clip(first + tap, 0, size - 1) for tap in (-1, 0, 1, 2)])
@@ -177,10 +177,10 @@ def _filtered(rule: str, size: int, out: int, step: np.number, kind: np.dtype) -
 
 def _transposed(table: Table, size: int, kind: np.dtype) -> Table:
     """The table of the adjoint map: each input's outputs, filled up with weights of 0."""
-    places, weights = table
-    weights = np.ones(places.shape, kind) if weights is None else weights
-    taps, out = places.shape
-    reads, writes, weight = places.T.ravel(), np.repeat(np.arange(out), taps), weights.T.ravel()
+    indices, weights = table
+    weights = np.ones(indices.shape, kind) if weights is None else weights
+    taps, out = indices.shape
+    reads, writes, weight = indices.T.ravel(), np.repeat(np.arange(out), taps), weights.T.ravel()
     kept = weight != 0
     reads, writes, weight = reads[kept], writes[kept], weight[kept]
     order = np.argsort(reads, kind="stable")

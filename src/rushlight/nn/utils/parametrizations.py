@@ -48,8 +48,8 @@ def weight_norm(module: Layer, name: str = "weight", dim: int | None = 0) -> Lay
     def take_older_names(state_dict: dict, prefix: str, *others: object) -> None:
         older = [f"{prefix}{name}_g", f"{prefix}{name}_v"]
         if all(key in state_dict for key in older):
-            for place, key in enumerate(older):
-                state_dict[f"{prefix}parametrizations.{name}.original{place}"] = state_dict.pop(key)
+            for index, key in enumerate(older):
+                state_dict[f"{prefix}parametrizations.{name}.original{index}"] = state_dict.pop(key)
 
     module._register_load_state_dict_pre_hook(take_older_names)
     return module

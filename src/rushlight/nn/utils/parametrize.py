@@ -96,16 +96,16 @@ class ParametrizationList(ModuleList):
         _register(self, "original", original)
 
     def _keep_several(self, original: Tensor, several: Sequence) -> None:
-        for place, tensor in enumerate(several):
+        for index, tensor in enumerate(several):
             if not isinstance(tensor, Tensor):
                 raise ValueError(
                     "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
-                    f"Got element {place} of the sequence with type {type(tensor).__name__}."
+                    f"Got element {index} of the sequence with type {type(tensor).__name__}."
                 )
             if isinstance(original, Parameter):
                 tensor = Parameter(tensor.detach(), original.requires_grad)
             tensor.requires_grad_(original.requires_grad)
-            _register(self, f"original{place}", tensor)
+            _register(self, f"original{index}", tensor)
 
     def _check(self, shape: tuple[int, ...], kind: Any) -> None:
         """That the parametrizations give what the tensor was."""
@@ -127,7 +127,7 @@ class ParametrizationList(ModuleList):
         """What the first parametrization is given."""
         if self.is_tensor:
             return [self.original]
-        return [getattr(self, f"original{place}") for place in range(self.ntensors)]
+        return [getattr(self, f"original{index}") for index in range(self.ntensors)]
 
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals so that the parametrizations give `value`.
@@ -163,16 +163,16 @@ class ParametrizationList(ModuleList):
                 "'right_inverse' must return a sequence of tensors of length "
                 f"{self.ntensors}. Got a sequence of length {len(values)}."
             )
-        for place, (tensor, original) in enumerate(zip(values, self.originals())):
+        for index, (tensor, original) in enumerate(zip(values, self.originals())):
             if not isinstance(tensor, Tensor):
                 raise ValueError(
                     "'right_inverse' must return a sequence of tensors. "
-                    f"Got element {place} of type {type(tensor).__name__}."
+                    f"Got element {index} of type {type(tensor).__name__}."
                 )
             if tensor.dtype is not original.dtype:
                 raise ValueError(
-                    f"Tensor {place} returned by `right_inverse` has dtype {tensor.dtype} "
-                    f"while `original{place}` has dtype {original.dtype}"
+                    f"Tensor {index} returned by `right_inverse` has dtype {tensor.dtype} "
+                    f"while `original{index}` has dtype {original.dtype}"
                 )
         for tensor, original in zip(values, self.originals()):
             original.data = tensor.detach()
