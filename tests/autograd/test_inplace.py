@@ -164,3 +164,41 @@ def test_gradients_of_overlapping_views_add_up(t):
     x.grad = None
     x.as_strided((2, 2), (1, 1)).sum().backward()
     assert x.grad.tolist() == [[1, 2, 1], [0, 0, 0]]
+
+
+OVERWRITTEN = {
+    "FillBackward2": lambda x, p: x.fill_(2),
+    "FillBackward3": lambda x, p: x.fill_(p[0]),
+    "ZeroBackward0": lambda x, p: x.zero_(),
+    "CopyBackwards": lambda x, p: x.copy_(p),
+    "UniformBackward0": lambda x, p: x.uniform_(),
+    "NormalBackward0": lambda x, p: x.normal_(),
+    "BernoulliBackward1": lambda x, p: x.bernoulli_(p),
+    "BernoulliBackward2": lambda x, p: x.bernoulli_(0.3),
+    "ExponentialBackward0": lambda x, p: x.exponential_(),
+    "CauchyBackward0": lambda x, p: x.cauchy_(),
+    "LogNormalBackward0": lambda x, p: x.log_normal_(),
+    "GeometricBackward0": lambda x, p: x.geometric_(0.3),
+    "RandomBackward0": lambda x, p: x.random_(2, 9),
+    "RandomBackward1": lambda x, p: x.random_(9),
+    "RandomBackward2": lambda x, p: x.random_(),
+}
+
+
+@pytest.mark.parametrize("name", OVERWRITTEN)
+def test_what_is_overwritten_gets_no_gradient(t, name):
+    x, p = t.ones(2, requires_grad=True), t.tensor([0.3, 0.6], requires_grad=True)
+    node = OVERWRITTEN[name](x * 1, p).grad_fn
+    assert node.name().rsplit("::", 1)[-1] == name
+    edges = [None if function is None else function.name() for function, _ in node.next_functions]
+    assert edges[0] == "MulBackward0"
+    assert len(edges) == 1 + (name in ("FillBackward3", "BernoulliBackward1", "CopyBackwards"))
+    result = OVERWRITTEN[name](x * 1, p)
+    assert t.autograd.grad(result.sum(), x)[0].tolist() == [0, 0]
+
+
+def test_chances_are_part_of_the_graph(t):
+    p = t.tensor([0.3, 0.6], requires_grad=True)
+    drawn = t.ones(2).bernoulli_(p)
+    assert drawn.grad_fn.name() == "BernoulliBackward1"
+    assert t.autograd.grad(drawn.sum(), p)[0].tolist() == [0, 0]

@@ -11,6 +11,7 @@ from rushlight.tensor.core import memory
 from rushlight.tensor.fusing import Pointwise
 
 from .operations import INDEX, PLACES, SAMPLES
+from .test_watched import WRITES
 
 F = torch.nn.functional
 
@@ -156,7 +157,7 @@ def test_names_are_free_of_doubt():
         torch.autograd.operation.define("add", "", derivative=None, results=None, lowering=None)
 
 
-OTHERWISE_TESTED = {"to_copy.device"}  # below
+OTHERWISE_TESTED = {"to_copy.device", *WRITES}  # below, and where changes in place are told
 
 TRUTHS = {
     "comparisons": lambda t, x: [x == x[0], x != 2, x < x.flip(0), x <= 2.5, t.gt(x, 0), x >= x[0], x > 1],

@@ -15,7 +15,7 @@ from rushlight.autograd.graph import Node, record
 from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, Operation
 from rushlight.autograd.value import Value
-from rushlight.autograd.version import version_of
+from rushlight.autograd.version import bump
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 
@@ -138,7 +138,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple
         return
     for tensor in ctx._dirty:
         _check_dirty(tensor)
-        version_of(tensor).bump()
+        bump(tensor)
     rule = _Rule(cls, ctx, slots, outputs)
     operation = Operation(cls.__name__, f"{cls.__name__}Backward", rule)
     node = record(operation, (), differentiable, inputs, ctx._to_save)

@@ -22,6 +22,7 @@ from rushlight.autograd.saving import (  # noqa: F401  (where PyTorch has them)
     saved_tensors_hooks,
 )
 from rushlight.autograd.value import Value, refresh
+from rushlight.autograd.version import bump
 from rushlight.core.dtypes import HALVES, float32
 from rushlight.core.errors import message
 
@@ -263,6 +264,27 @@ def record(
         output._index = index
         output._requires_grad = True
     return node
+
+
+def record_write(
+    operation: Operation,
+    attributes: tuple,
+    outputs: Value | tuple[Value, ...],
+    inputs: tuple[Value | None, ...] | Callable[[], tuple[Value | None, ...]],
+) -> None:
+    """Say that `outputs`, the first of the inputs, have the numbers of this operation now, written over their own.
+
+    Whoever must know of a change is told here: the versions, and who watches. The history is the affair of `record`.
+    `inputs` is a function where they are made for the watcher alone.
+    """
+    if type(outputs) is not tuple:
+        bump(outputs)
+    else:
+        for output in outputs:
+            bump(output)
+    if mode.watcher is not None:
+        outputs = outputs if type(outputs) is tuple else (outputs,)
+        mode.watcher(Op(operation, attributes), outputs, inputs() if callable(inputs) else inputs)
 
 
 def in_single(rule: Callable) -> Callable:

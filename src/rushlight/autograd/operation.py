@@ -101,7 +101,10 @@ Watcher = Callable[[Op, tuple[Value, ...], tuple[Value | None, ...]], None]
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Tell `watcher(op, outputs, inputs)` of every operation of this thread until the end, recorded or not."""
+    """Tell `watcher(op, outputs, inputs)` of every operation of this thread until the end, recorded or not.
+
+    A change in place is told after it was done: outputs are the first of the inputs themselves.
+    """
     before, mode.watcher = mode.watcher, watcher
     try:
         yield

@@ -1,6 +1,6 @@
 """Versions: how often the memory of a value has been changed.
 
-In: `bump()` from whoever writes. Out: the count that saved tensors, the history of views and packed weights are
+In: `bump(value)` from whoever writes. Out: the count that saved tensors, the history of views and packed weights are
 checked against. Values of one memory share one `Version`.
 """
 
@@ -45,11 +45,6 @@ class Version:
                     pass
         return bool(self.guests)
 
-    def bump(self) -> None:
-        """Note that the memory has changed."""
-        self.count += 1
-        (self._memory or self)._writes += 1
-
     def admit(self, guest: Callable[[], object]) -> None:
         """Note that others may write into the memory until `guest()` is None."""
         self.guests.append(guest)
@@ -73,3 +68,12 @@ def version_of(value: Value) -> Version:
         version = value._version = Version()
         version.inference = inference
     return version
+
+
+def bump(value: Value) -> None:
+    """Note that the memory of a value has changed."""
+    version = value._version
+    if version is None or version is UNTOUCHED_INFERENCE:
+        version = version_of(value)
+    version.count += 1
+    (version._memory or version)._writes += 1

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rushlight.autograd.graph import widen
+from rushlight.autograd.graph import record_write, widen
 from rushlight.autograd.modes import no_grad
-from rushlight.autograd.version import version_of
+from rushlight.autograd.operation import define
 from rushlight.core.dtypes import CODES, HALVES, finfo, float32
 from rushlight.core.errors import message
 from rushlight.nn.functional_activation import check_floating
@@ -30,6 +30,8 @@ from rushlight.ops.normalization import (
 )
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.rules.normalization import Norm
+from rushlight.rules.results import as_first
+from rushlight.tensor.arithmetic import ADD
 from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.output import into
 
@@ -88,12 +90,25 @@ def normalized_batch(
     return result
 
 
+def _moved(old: np.ndarray, measured: np.ndarray, momentum: float, factor: float) -> np.ndarray:
+    return old * (1.0 - momentum) + measured * (momentum * factor)
+
+
+RUNNING = define(
+    "running_statistic",
+    "",
+    derivative=None,
+    results=as_first,
+    lowering=lambda old, *told: _moved(old, *told).astype(old.dtype),
+)
+
+
 def _move(running: Tensor, measured: np.ndarray, momentum: float, factor: float = 1.0) -> None:
     """Move a running statistic towards `factor` times what was measured."""
     old = memory(running)
     if type(old) is np.ndarray and old.flags.writeable:
-        old[...] = old * (1.0 - momentum) + measured * (momentum * factor)
-        version_of(running).bump()
+        old[...] = _moved(old, measured, momentum, factor)
+        record_write(RUNNING, (momentum, factor), running, lambda: (running, wrap(measured)))
         return
     with no_grad():
         moved = wrap(measured.astype(np.float32 if old.itemsize == 2 else old.dtype)) * (momentum * factor)
@@ -105,7 +120,7 @@ def count_batch(tracked: Tensor) -> None:
     count = memory(tracked)
     if type(count) is np.ndarray and count.flags.writeable:
         count += 1
-        version_of(tracked).bump()
+        record_write(ADD, (1, 1), tracked, (tracked, None))
     else:
         tracked.add_(1)
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.autograd.graph import record_write
 from rushlight.autograd.modes import enable_grad
-from rushlight.autograd.version import version_of
+from rushlight.autograd.operation import define
 from rushlight.tensor.change import check_writeable
+from rushlight.tensor.copying import FILL
 from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.creation import full_like
 from rushlight.tensor.fusing import computed, formulas_of
@@ -24,6 +26,24 @@ from rushlight.tensor.numerics import quiet
 from rushlight.tensor.together import computed_together, kinds_alike
 
 Formula = Callable[..., Sequence[Any]]
+
+
+_FORMULAS: dict[tuple, Formula] = {}  # by their keys
+
+
+def _moved(*arrays_and_attributes: Any) -> Sequence[Any]:
+    *arrays, key, numbers = arrays_and_attributes
+    return _FORMULAS[key](*arrays, *numbers)
+
+
+STEP = define(
+    "optimizer_step",
+    "",
+    derivative=None,
+    results=lambda inputs, key, numbers: list(inputs[:-1]),
+    lowering=_moved,
+)
+"""What a formula makes of tensors and a gradient; its attributes are the formula's key and the numbers."""
 
 
 class Moves:
@@ -64,6 +84,7 @@ class Moves:
         batch = self._batches.get(whole)
         if batch is None:
             batch = self._batches[whole] = _Batch(key, formula, numbers)
+            _FORMULAS.setdefault(key, formula)
         batch.entries.append((moved, grad))
 
     def keep(self, state: dict, parameter: Tensor, kept: dict) -> None:
@@ -86,7 +107,7 @@ class Moves:
             batch.run()
         for tensor, number in self._numbers:
             memory(tensor)[...] = number
-            version_of(tensor).bump()
+            record_write(FILL, (number,), tensor, (tensor,))
         for state, parameter, kept in self._kept:
             if kept:
                 state[parameter] = kept
@@ -115,9 +136,9 @@ class _Batch:
             if not self._launch(rows):
                 for row in rows:
                     self._move(row)
-        for moved, _ in self.entries:
-            for tensor in moved:
-                version_of(tensor).bump()
+        attributes = self.key, self.numbers
+        for moved, grad in self.entries:
+            record_write(STEP, attributes, tuple(moved), (*moved, grad))
 
     def _launch(self, rows: list[list[np.ndarray]]) -> bool:
         """Move all these in one launch; False, and nothing is changed, where that cannot be."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
 from rushlight.autograd.graph import record
-from rushlight.autograd.operation import Gradients, define
+from rushlight.autograd.operation import define
 from rushlight.backends.array import found
 from rushlight.core import dtypes
 from rushlight.core.errors import message
@@ -19,10 +19,10 @@ from rushlight.random.fill import fill_bernoulli, fill_normal, fill_random_int, 
 from rushlight.random.generator import Generator
 from rushlight.random.source import checked
 from rushlight.rules.results import as_first
-from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.composed import composed
-from rushlight.tensor.core import Tensor, alias, memory, wrap, wrap_beside
+from rushlight.tensor.core import Tensor, alias, wrap, wrap_beside
 from rushlight.tensor.creation import Options, OptionsLike, dtype_or_default, empty, empty_like, shape_of
+from rushlight.tensor.drawing import no_slope
 from rushlight.tensor.operands import number_in_dtype
 from rushlight.tensor.size import carried
 
@@ -182,16 +182,10 @@ def _placed(mean: Tensor | None, std: Tensor | None, drawn: Tensor, number: floa
     return (scaled + mean).to(kind)
 
 
-def _no_slope(*told: Any) -> Gradients:
-    """What was drawn has a gradient, of zeros."""
-    *_, needs, grad = told
-    return tuple([need and wrap(zeros_beside(memory(grad), *need)) for need in needs])
-
-
 NORMAL = define(
     "normal",
     "NormalBackward0",
-    derivative=_no_slope,
+    derivative=no_slope,
     results=lambda inputs, number: [inputs[2]],
     lowering=_placed,
     differentiable=2,
@@ -217,7 +211,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 BERNOULLI = define(
     "bernoulli",
     "BernoulliBackward0",
-    derivative=_no_slope,
+    derivative=no_slope,
     results=as_first,
     lowering=lambda input, drawn, p: drawn,
     differentiable=1,

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight.autograd.graph import Node, edge_of
+from rushlight.autograd.graph import Node, edge_of, record_write
 from rushlight.autograd.modes import mode
 from rushlight.autograd.version import version_of
 from rushlight.core import dtypes
 from rushlight.core.errors import message
+from rushlight.tensor.copying import COPY
 from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap_like
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import word
@@ -39,7 +40,14 @@ def change(self: Tensor, function: Callable, *args: object, **kwargs: object) ->
 
 def is_recorded(self: Tensor, *args: object) -> bool:
     """Whether the graph is to know of a change of this tensor by these arguments."""
-    return mode.enabled and (self.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args))
+    if not mode.enabled:
+        return False
+    if self.requires_grad:
+        return True
+    for argument in args:  # noqa: SIM110 (a generator takes as long as all else)
+        if isinstance(argument, Tensor) and argument.requires_grad:
+            return True
+    return False
 
 
 def check_not_inference(self: Tensor) -> None:
@@ -139,7 +147,7 @@ def _write(self: Tensor, result: Tensor) -> None:
             f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(array.shape)}"
         )
     quiet(np.copyto, target, array, casting="unsafe")
-    version_of(self).bump()
+    record_write(COPY, (), self, (self, result))
 
 
 def attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:

@@ -16,17 +16,18 @@ import sys
 
 import numpy as np
 
-from rushlight.autograd.version import version_of
+from rushlight.autograd.graph import record_write
 from rushlight.runtime.allocation import empty_like_array
 from rushlight.runtime.copying import copy_into
 from rushlight.runtime.memory import is_recycled
+from rushlight.tensor.arithmetic import ADD
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
 
 
 def add_in_place(old: Tensor, grad: Tensor) -> None:
     """Add a gradient to the one there is."""
     np.add(old._array, elements(grad), out=old._array)
-    version_of(old).bump()
+    record_write(ADD, (1, None), old, (old, grad))
 
 
 def adopt(leaf: Tensor, entry: list) -> Tensor:

@@ -13,14 +13,14 @@ import numpy as np
 from rushlight.autograd.graph import record
 from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Gradients, Needs, define
-from rushlight.autograd.version import version_of
+from rushlight.autograd.version import bump
 from rushlight.backends.array import ARRAYS, Array, taken_shape
 from rushlight.core.errors import message
 from rushlight.rules.results import TENSOR, as_first, indexed, of_shape
 from rushlight.runtime.allocation import check_axes, zeros_beside
 from rushlight.tensor.change import change, check_writeable
+from rushlight.tensor.copying import COPY, with_axes_of
 from rushlight.tensor.core import Tensor, memory, wrap, wrap_view
-from rushlight.tensor.inplace import COPY, with_axes_of
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import is_number, number_in_dtype, word
 
@@ -309,11 +309,11 @@ def put(self: Tensor, index: object, value: Tensor | float) -> None:
         self.masked_fill_(index, value)  # which numbers change need not be known
         return
     basic, advanced = parse(index, self._array.shape)
-    if not (mode.enabled and (self.requires_grad or value.requires_grad)):
+    if mode.watcher is None and not (mode.enabled and (self.requires_grad or value.requires_grad)):
         check_writeable(self)
         target = self._array[basic]
         target[... if advanced is None else advanced] = _fitting(value._array, target, advanced)
-        version_of(self).bump()
+        bump(self)
         return
     part = self if _is_whole(basic) else view_at(self, basic)
     change(part, _with_part, ... if advanced is None else advanced, value)

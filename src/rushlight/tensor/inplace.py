@@ -6,95 +6,51 @@ In: out-of-place functions. Out: functions that do the same to a tensor in place
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import record, record_write
 from rushlight.autograd.modes import mode
-from rushlight.autograd.operation import Gradients, Needs, Operation, define
-from rushlight.autograd.version import version_of
+from rushlight.autograd.operation import Operation
+from rushlight.autograd.version import bump
 from rushlight.core.errors import message
 from rushlight.core.memory import worded
-from rushlight.rules.results import Layout, as_first
 from rushlight.tensor import arithmetic, pointwise
 from rushlight.tensor.change import change, check_not_inference, check_writeable, is_recorded
-from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap, wrap_like
+from rushlight.tensor.copying import COPY, FILL, FILL_TENSOR, ZERO, copied, fitting
+from rushlight.tensor.core import Tensor, elements, memory, take_memory, wrap_like
 from rushlight.tensor.fusing import computed, formulas_of, is_large
-from rushlight.tensor.layout import device_of
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, is_number, number_in_dtype
 from rushlight.tensor.overwriting import overwrite
-from rushlight.tensor.size import carried
 
 # -- copying and filling
-
-
-def _copied(self: Tensor, src: Tensor) -> Tensor:
-    result = wrap_like(_copy(elements(self), memory(src)), self)
-    record(COPY, (), result, (self, src))
-    return result
-
-
-def _copy(target: np.ndarray, source: np.ndarray) -> np.ndarray:
-    array = np.empty_like(target)
-    quiet(np.copyto, array, _in_kind_of(target, source))
-    return array
-
-
-def _in_kind_of(target: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """An array on the device and in the dtype of another."""
-    if type(array) is not type(target) or type(array) is not np.ndarray:
-        array = carried(array, device_of(target))
-    return array if array.dtype == target.dtype else pointwise._converted(array, target.dtype)
-
-
-def _copy_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return grad._filled_like(0) if needs[0] else None, with_axes_of(needs[1], grad) if needs[1] else None
-
-
-def with_axes_of(layout: Layout, grad: Tensor) -> Tensor:
-    """The gradient with as many axes as its input, which has leading ones of one entry where it has more."""
-    lead = len(layout[0]) - grad.ndim
-    return grad.reshape((*[1] * lead, *grad.shape)) if lead > 0 else grad
-
-
-COPY = define("copy", "torch::autograd::CopyBackwards", derivative=_copy_rule, results=as_first, lowering=_copy)
 
 
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Take the elements of `other`, broadcast and cast."""
     if not isinstance(other, Tensor):
         other = self.new_tensor(other)
-    if is_recorded(self, other):
-        return change(self, _copied, other)
-    return _overwrite(self, _in_kind_of(memory(self), memory(other)))
+    return _overwrite(self, COPY, (), fitting(memory(self), memory(other)), (other,))
 
 
-def _overwrite(self: Tensor, array: np.ndarray) -> Tensor:
-    """Write an array, broadcast, without a history."""
+def _overwrite(
+    self: Tensor, row: Operation, attributes: tuple, array: np.ndarray, others: tuple[Tensor, ...] = ()
+) -> Tensor:
+    """Write an array, broadcast: what `row` gives of this tensor and others, whatever this one's numbers are."""
+    if is_recorded(self, *others):
+        return change(self, partial(_with_elements, row, attributes, array), *others)
     check_writeable(self)
     quiet(np.copyto, memory(self), array)
-    version_of(self).bump()
+    record_write(row, attributes, self, (self, *others))
     return self
 
 
-def _filled(self: Tensor, value: Tensor) -> Tensor:
-    result = wrap_like(_fill(elements(self), value._array), self)
-    record(FILL, (), result, (self, value))
+def _with_elements(row: Operation, attributes: tuple, array: np.ndarray, self: Tensor, *others: Tensor) -> Tensor:
+    result = wrap_like(copied(elements(self), array), self)
+    record(row, attributes, result, (self, *others))
     return result
-
-
-def _fill(like: np.ndarray, value: np.ndarray) -> np.ndarray:
-    array = np.empty_like(like)
-    array[...] = value
-    return array
-
-
-def _fill_rule(needs: Needs, grad: Tensor) -> Gradients:
-    return grad._filled_like(0) if needs[0] else None, grad.sum() if needs[1] else None
-
-
-FILL = define("fill", "FillBackward0", derivative=_fill_rule, results=as_first, lowering=_fill)
 
 
 def fill_(self: Tensor, value: float | Tensor) -> Tensor:
@@ -104,14 +60,14 @@ def fill_(self: Tensor, value: float | Tensor) -> Tensor:
             f"fill_ only supports 0-dimension value tensor but got tensor with {memory(value).ndim} dimensions."
         )
     if not isinstance(value, Tensor):
-        value = wrap(number_in_dtype(value, self.dtype))
+        return _overwrite(self, FILL, (value,), number_in_dtype(value, self.dtype))
     value = value.to(self.dtype)
-    return change(self, _filled, value) if is_recorded(self, value) else _overwrite(self, value._array)
+    return _overwrite(self, FILL_TENSOR, (), value._array, (value,))
 
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
-    return fill_(self, 0)
+    return _overwrite(self, ZERO, (), number_in_dtype(0, self.dtype))
 
 
 @worded
@@ -155,7 +111,7 @@ def direct_form_of(function: Callable, ufunc: np.ufunc, row: Operation | None = 
     """That of an arithmetic one, which writes straight into the tensor unless recorded: optimisers live on it."""
 
     def in_place(self: Tensor, other: Operand, **options: object) -> Tensor:
-        if _is_direct(self, other):
+        if mode.watcher is None and _is_direct(self, other):
             return _write_directly(self, ufunc, other, options.get("alpha", 1), function)
         if row is not None and isinstance(other, Tensor) and not options and overwrite(self, row, (1, None), other):
             return self
@@ -182,7 +138,7 @@ def _write_directly(self: Tensor, ufunc: np.ufunc, other: Operand, alpha: float,
         if alpha != 1:
             operand = quiet(np.multiply, operand, float(alpha))
         quiet(ufunc, array, operand, out=array, casting="unsafe")
-    version_of(self).bump()
+    bump(self)
     return self
 
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from rushlight.autograd import modes
-from rushlight.autograd.version import version_of
+from rushlight.autograd.graph import record_write
 from rushlight.core import dtypes
 from rushlight.core.errors import message
 from rushlight.rules.arguments import TYPE_NAMES
 from rushlight.tensor.change import check_writeable
+from rushlight.tensor.copying import COPY
 from rushlight.tensor.core import Tensor
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import word
@@ -120,4 +121,4 @@ def _write(out: Tensor, result: Tensor) -> None:
     else:
         out._array = np.array(quiet(result._array.astype, out._array.dtype))
         out._base = None
-    version_of(out).bump()
+    record_write(COPY, (), out, (out, result))

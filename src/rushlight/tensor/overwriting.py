@@ -11,7 +11,7 @@ import numpy as np
 from rushlight.autograd.graph import edge_of, record
 from rushlight.autograd.modes import mode
 from rushlight.autograd.operation import Operation
-from rushlight.autograd.version import version_of
+from rushlight.autograd.version import bump
 from rushlight.core.dtypes import FLOATING
 from rushlight.tensor.change import attach, check_leaf, check_writeable, is_recorded
 from rushlight.tensor.core import Tensor, memory, wrap
@@ -44,7 +44,7 @@ def overwrite(self: Tensor, row: Operation, attributes: tuple, *others: Tensor, 
     edge = edge_of(self)
     if computed(formulas, arrays, arrays[:1]) is None:
         return False
-    version_of(self).bump()
+    bump(self)
     if recorded:
         before, result = wrap(arrays[0]), self.detach()
         if edge is not None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.autograd.graph import record_write
 from rushlight.autograd.modes import no_grad
-from rushlight.autograd.version import version_of
+from rushlight.autograd.operation import Operation, define
+from rushlight.rules.results import as_first
 from rushlight.tensor.change import check_writeable
 from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.creation import scalar_tensor
@@ -84,7 +86,7 @@ def clip_grads_with_norm_(
         return
     with no_grad():
         factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-        _change(gradients, "clip by norm", _scaled, (factor,), lambda gradient: gradient.mul_(factor))
+        _change(gradients, BY_NORM, (factor,), lambda gradient: gradient.mul_(factor))
 
 
 def clip_grad_value_(parameters: Parameters, clip_value: float, foreach: bool | None = None) -> None:
@@ -92,7 +94,7 @@ def clip_grad_value_(parameters: Parameters, clip_value: float, foreach: bool | 
     most = float(clip_value)
     with no_grad():
         ends = -most, most
-        _change(_gradients(parameters), "clip by value", _clamped, ends, lambda gradient: gradient.clamp_(*ends))
+        _change(_gradients(parameters), BY_VALUE, ends, lambda gradient: gradient.clamp_(*ends))
 
 
 def clip_grad_norm(
@@ -112,17 +114,29 @@ def clip_grad_norm(
 
 
 def _scaled(g: Any, factor: Any) -> Any:
-    return (g * factor).astype(g.dtype)
+    return (g * _wide(factor, g)).astype(g.dtype)
 
 
 def _clamped(g: Any, least: Any, most: Any) -> Any:
-    return np.minimum(np.maximum(g, least), most).astype(g.dtype)
+    return np.minimum(np.maximum(g, _wide(least, g)), _wide(most, g)).astype(g.dtype)
+
+
+def _wide(number: Any, beside: Any) -> Any:
+    """A number in the dtype that gradients are changed in: halves in float32."""
+    return number if hasattr(number, "dtype") else np.asarray(number, np.promote_types(beside.dtype, np.float32))
+
+
+def _row(name: str, formula: Callable) -> Operation:
+    return define(name, "", derivative=None, results=as_first, lowering=formula)
+
+
+BY_NORM, BY_VALUE = _row("clip_grad_norm_", _scaled), _row("clip_grad_value_", _clamped)
 
 
 def _change(
-    gradients: Sequence[Tensor], key: str, formula: Callable, numbers: tuple[Any, ...], one: Callable[[Tensor], Any]
+    gradients: Sequence[Tensor], row: Operation, numbers: tuple[Any, ...], one: Callable[[Tensor], Any]
 ) -> None:
-    """Change all by the formula, those of one dtype in one launch; by `one` those for which there is none."""
+    """Change all by a row's formula, those of one dtype in one launch; by `one` those for which there is none."""
     together: dict[tuple, list[Tensor]] = {}
     for gradient in gradients:
         check_writeable(gradient)
@@ -133,12 +147,12 @@ def _change(
             together.setdefault(kinds, []).append(gradient)
     for alike in together.values():
         rows = [[memory(gradient)] for gradient in alike]
-        wide = np.float64 if rows[0][0].dtype == np.float64 else np.float32
-        given = np.array([float(number) for number in numbers], wide)
-        formulas = formulas_of((key,), formula, [*rows[0], *given])
+        numbers = tuple([float(number) for number in numbers])
+        given = np.array([_wide(number, rows[0][0]) for number in numbers])
+        formulas = formulas_of((row.name,), row.lowering, [*rows[0], *given])
         if formulas is None or not computed_together(formulas, rows, given):
             for gradient in alike:
                 one(gradient)
         else:
             for gradient in alike:
-                version_of(gradient).bump()
+                record_write(row, numbers, gradient, (gradient,))
