@@ -41,10 +41,10 @@ _NAMES = {
         "clamp_min clamp_max relu nan_to_num positive"
     ),
     "tensor.activation": "softmax log_softmax",
-    "tensor.reductions": (
-        "sum nansum mean var std std_mean var_mean prod max min amax amin aminmax argmax argmin all any "
-        "count_nonzero cumsum cumprod norm logsumexp"
-    ),
+    "tensor.reductions": "sum nansum mean var std std_mean var_mean prod all any count_nonzero",
+    "tensor.extremes": "max min amax amin aminmax argmax argmin",
+    "tensor.running": "cumsum cumprod",
+    "tensor.norms": "norm logsumexp",
     "tensor.comparison": (
         "eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or logical_xor "
         "logical_not bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite isposinf isneginf equal "
@@ -108,12 +108,15 @@ _OF_TENSORS = frozenset(
         "tensor.arithmetic",
         "tensor.comparison",
         "tensor.differences",
+        "tensor.extremes",
         "tensor.gathering",
+        "tensor.norms",
         "tensor.ordering",
         "tensor.parts",
         "tensor.pointwise",
         "tensor.products",
         "tensor.reductions",
+        "tensor.running",
         "tensor.selection",
         "tensor.shape",
         "tensor.shuffling",

@@ -443,10 +443,10 @@ def mean(input: _Tensor, dim: _b.int | _Sequence[_b.int] | None = None, keepdim:
     """The mean over all axes, or those named; RuntimeError for integers."""
 @_overload
 def median(input: _Tensor) -> _Tensor:
-    """The middle element (the lower of two); with `dim` also where it is."""
+    """The middle element (the lower of two), NaN where there is one; with `dim` also where it is."""
 @_overload
 def median(input: _Tensor, dim: _b.int, keepdim: _b.bool=False, *, out: _b.tuple[_Tensor, _Tensor] | None=None) -> _ValuesAndIndices:
-    """The middle element (the lower of two); with `dim` also where it is."""
+    """The middle element (the lower of two), NaN where there is one; with `dim` also where it is."""
 def meshgrid(*tensors: _Tensor, indexing: _b.str | None = None) -> _b.tuple[_Tensor, ...]:
     """Coordinates of a grid from those of its axes; `indexing` is "ij" or "xy"."""
 @_overload

@@ -21,6 +21,7 @@ from rushlight.nn import functional_resample as functional_resample
 from rushlight.nn import fused_losses as fused_losses
 from rushlight.nn import hooks as hooks
 from rushlight.nn import init as init
+from rushlight.nn import joining as joining
 from rushlight.nn import lazy as lazy
 from rushlight.nn import likelihood as likelihood
 from rushlight.nn import linear as linear

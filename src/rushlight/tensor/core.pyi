@@ -279,10 +279,10 @@ class Tensor(_Value):
         """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
     @_overload
     def median(self) -> Tensor:
-        """The middle element (the lower of two); with `dim` also where it is."""
+        """The middle element (the lower of two), NaN where there is one; with `dim` also where it is."""
     @_overload
     def median(self, dim: _b.int, keepdim: _b.bool=False) -> ValuesAndIndices:
-        """The middle element (the lower of two); with `dim` also where it is."""
+        """The middle element (the lower of two), NaN where there is one; with `dim` also where it is."""
     @_overload
     def unique(self, sorted: _b.bool=True, return_inverse: _Literal[False]=False, return_counts: _Literal[False]=False, dim: _b.int | None=None) -> Tensor:
         """The distinct elements, or the distinct entries of an axis, sorted; where each went; how often each occurs."""

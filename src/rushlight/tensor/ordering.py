@@ -18,10 +18,10 @@ from rushlight.core.memory import worded
 from rushlight.rules.results import Layout, Layouts, positions
 from rushlight.runtime.allocation import zeros_beside
 from rushlight.tensor.core import Tensor, memory, wrap
+from rushlight.tensor.extremes import _PAIRS, PICKED, check_not_empty, picked, shared_rule
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet
 from rushlight.tensor.operands import Operand, check_some_tensor, is_number, refuse_bools
-from rushlight.tensor.reductions import _PAIRS, PICKED, check_not_empty, picked, shared_rule
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:

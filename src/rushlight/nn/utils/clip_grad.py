@@ -20,8 +20,8 @@ from rushlight.tensor.change import check_writeable
 from rushlight.tensor.core import Tensor, memory
 from rushlight.tensor.creation import scalar_tensor
 from rushlight.tensor.fusing import formulas_of
+from rushlight.tensor.norms import norm
 from rushlight.tensor.parts import stack
-from rushlight.tensor.reductions import norm
 from rushlight.tensor.together import computed_together, kinds_alike
 
 Parameters = Tensor | Iterable[Tensor]
