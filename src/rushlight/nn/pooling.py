@@ -59,7 +59,7 @@ class _PoolNd(Module):
 
 class _MaxPoolNd(_PoolNd):
     _what = "The largest number"
-    _more = " `padding` never wins. With `return_indices` the place of each, in the flattened plane, too."
+    _more = " `padding` never wins. With `return_indices` the index of each in its flattened plane, too."
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Adamax: Adam with the largest gradient of late in the place of the root of their squares."""
+"""Adamax: Adam with the largest gradient of late instead of the root of their squares."""
 
 from __future__ import annotations
 

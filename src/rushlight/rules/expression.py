@@ -356,7 +356,7 @@ def lowered(expressions: tuple[Expression, ...], inputs: tuple[str, ...]) -> Pro
 
 
 def _pruned(inputs: tuple[str, ...], steps: list[Step], results: tuple[int, ...]) -> Program:
-    """The steps that something is made of, numbered anew."""
+    """The program of the steps that `results` are made of, numbered anew; the others are left out."""
     used = set(results)
     for number in range(len(steps) - 1, -1, -1):
         if number in used:
@@ -367,27 +367,27 @@ def _pruned(inputs: tuple[str, ...], steps: list[Step], results: tuple[int, ...]
 
 
 def result_dtypes(expressions: tuple[Expression, ...], inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The dtypes of their results."""
+    """The short dtypes of the results, for inputs of these."""
     return lowered(expressions, inputs).outputs
 
 
 def is_float(dtype: str) -> bool:
-    """Whether a dtype is a floating one."""
+    """Whether a short dtype (f32, bf16) is a floating one."""
     return of_code(dtype).category == dtypes.FLOATING
 
 
 def is_signed(dtype: str) -> bool:
-    """Whether a dtype has negative numbers."""
+    """Whether a short dtype has negative numbers."""
     return of_code(dtype).is_signed
 
 
 def bits_of(dtype: str) -> int:
-    """The bits of a number in memory."""
+    """The bits of a number of a short dtype in memory."""
     return of_code(dtype).itemsize * 8
 
 
 class _Lowering:
-    """Makes the steps, each once."""
+    """Turns expressions into steps of single operations on inputs of these dtypes; equal ones are one step."""
 
     def __init__(self, inputs: tuple[str, ...]) -> None:
         self.inputs = inputs

@@ -9,7 +9,7 @@ from math import prod
 
 
 def channels(x_shape: tuple[int, ...], rank: int, have: int, need: int) -> str:
-    """What makes the channel axis `need` long."""
+    """What makes the channel axis `need` long: an expression of x, or what to change, as words of an error."""
     batched = len(x_shape) == rank + 2
     axis = len(x_shape) - rank - 1
     if need in x_shape[axis + 1 :]:
@@ -22,7 +22,7 @@ def channels(x_shape: tuple[int, ...], rank: int, have: int, need: int) -> str:
 
 
 def permutation(x_shape: tuple[int, ...], to: int, source: int) -> str:
-    """The permute that moves axis `source` to place `to`."""
+    """The permute that moves axis `source` to index `to`."""
     order = [axis for axis in range(len(x_shape)) if axis != source]
     order.insert(to, source)
     return f"x.permute({', '.join(map(str, order))})"

@@ -47,7 +47,7 @@ class Reduction:
     def of(
         cls, kind: str, before: Expression | None = None, after: Expression | None = None, gives: str | None = None
     ) -> Reduction:
-        """One of one array."""
+        """A reduction of one array to one result: `kind` of `before` of x, then `after` of that."""
         x = inputs(1)[0]
         return cls((kind,), (x if before is None else before,), (x if after is None else after,), (gives,))
 
@@ -57,7 +57,7 @@ class Reduction:
 
     @property
     def is_position(self) -> bool:
-        """Whether it asks where something is."""
+        """Whether the result is a position (argmax, argmin)."""
         return any(kind.startswith("arg") for kind in self.kinds)
 
     def values(self, dtypes: Sequence[str]) -> tuple[Expression, ...]:

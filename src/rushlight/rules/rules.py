@@ -18,7 +18,9 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 class Request(NamedTuple):
-    """A call as users wrote it, for the checks that both directions share."""
+    """A call as users wrote it, its steps read as integers: what the checks of both directions take.
+
+    `size`, `taps` and the steps have a number for each spatial axis."""
 
     op: str
     rank: int
@@ -63,6 +65,8 @@ class Request(NamedTuple):
 
 
 def check_types(op: str, types: tuple[str, str, str | None]) -> None:
+    """RuntimeError where the short dtypes of input, weight and bias differ; NotImplementedError for one that no
+    convolution is computed in."""
     x_type, w_type, bias_type = types
     if bias_type is not None and bias_type != x_type:
         raise mixed_types(op, x_type, "bias", bias_type)
@@ -73,6 +77,7 @@ def check_types(op: str, types: tuple[str, str, str | None]) -> None:
 
 
 def check_mode(op: str, mode: object) -> None:
+    """ValueError for a padding mode that is none of `PADDING_MODES`."""
     if mode not in PADDING_MODES:
         raise ValueError(
             message(
@@ -84,7 +89,7 @@ def check_mode(op: str, mode: object) -> None:
 
 
 def check_dimensions(request: Request) -> None:
-    """Input and weight have the number of axes that the operation is for."""
+    """RuntimeError unless the weight has `rank + 2` axes and the input as many or, unbatched, one less."""
     op, rank, x, w = request.op, request.rank, request.x, request.w
     if len(w) != rank + 2:
         fact = f"{op}: weight of size {shown(w)} has {len(w)} dimensions and not {rank + 2}"
@@ -122,7 +127,7 @@ def _weight_sentence(request: Request) -> str:
 
 
 def check_steps(request: Request) -> None:
-    """Groups, stride and dilation are at least 1."""
+    """RuntimeError unless groups, stride and dilation are at least 1."""
     if not formula.GROUPS_POSITIVE(groups=request.groups):
         fact = f"{request.op}: groups is {request.groups}"
         _raise(request, "non-positive groups is not supported", fact, fix="groups=1")
@@ -137,6 +142,7 @@ def check_steps(request: Request) -> None:
 
 
 def check_not_negative(op: str, name: str, pairs: Pairs) -> None:
+    """RuntimeError for a pair of "padding" or "output_padding" with a number below 0 or beyond 2⁶² − 1."""
     for axis, pair in enumerate(pairs):
         if min(pair) < 0:
             raise RuntimeError(
@@ -156,6 +162,7 @@ def check_not_negative(op: str, name: str, pairs: Pairs) -> None:
 
 
 def check_channels(request: Request) -> None:
+    """RuntimeError unless the groups divide the weight and its channels are those of the input."""
     op, w, groups = request.op, request.w, request.groups
     weight = f"expected weight to be at least {groups} at dimension 0, but got weight of size {shown(w)} instead"
     if w[0] < groups:
@@ -202,6 +209,7 @@ def _channels_fix(request: Request, need: int) -> str:
 
 
 def check_bias(request: Request) -> None:
+    """RuntimeError for a bias that is not one number for each output channel."""
     if request.bias is not None and request.bias != (request.out_channels,):
         given = "transposed=1, " if request.transposed else ""
         _raise(
@@ -213,6 +221,7 @@ def check_bias(request: Request) -> None:
 
 
 def check_fit(request: Request, pairs: Pairs) -> None:
+    """RuntimeError for no taps, an empty input, and taps that span more than the input padded by these pairs."""
     _check_taps(request)
     axes = [
         dict(size=n, before=lo, after=hi, dilation=d, taps=k)
@@ -260,6 +269,7 @@ def _check_not_empty(request: Request) -> None:
 
 
 def check_output_padding(request: Request, extra: tuple[int, ...]) -> None:
+    """RuntimeError for output padding that is not below the larger of stride and dilation."""
     for axis, (e, s, d) in enumerate(zip(extra, request.stride, request.dilation)):
         if not formula.OUTPUT_PADDING_SMALL(output_padding=e, stride=s, dilation=d):
             _raise(
@@ -273,6 +283,7 @@ def check_output_padding(request: Request, extra: tuple[int, ...]) -> None:
 
 
 def check_transposed_size(request: Request, out: tuple[int, ...], pairs: Pairs) -> None:
+    """RuntimeError for no taps, an empty input, and an output size below 1; `pairs` are what crops it."""
     _check_taps(request)
     _check_not_empty(request)
     for axis, n in enumerate(out):

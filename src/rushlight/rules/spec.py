@@ -129,17 +129,17 @@ class ConvSpec(NamedTuple):
 
     @property
     def x_shape(self) -> tuple[int, ...]:
-        """The input's shape."""
+        """(batch, in_channels, *size)."""
         return (self.batch, self.in_channels, *self.size)
 
     @property
     def w_shape(self) -> tuple[int, ...]:
-        """The weight's shape."""
+        """(out_channels, in_channels / groups, *taps)."""
         return (self.out_channels, self.in_channels // self.groups, *self.taps)
 
     @property
     def y_shape(self) -> tuple[int, ...]:
-        """The output's shape."""
+        """(batch, out_channels, *out)."""
         return (self.batch, self.out_channels, *self.out)
 
     @property

@@ -35,7 +35,7 @@ _starting = threading.Lock()
 
 
 def wake() -> None:
-    """Start the watch, if it is not there."""
+    """Start the thread that watches, unless it runs."""
     global asleep
     with _starting:
         if asleep:

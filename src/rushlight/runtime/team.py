@@ -83,7 +83,7 @@ def _start(entry: Entry, words: array, threads: int) -> None:
 
 
 def name() -> str:
-    """Which team is used, for people."""
+    """Which team is used: native, dispatch or python."""
     return (_team or _choose()).__name__.strip("_")
 
 
@@ -224,7 +224,7 @@ class _Launch:
         self.inside, self.open, self.changed = 0, True, threading.Condition()
 
     def join(self) -> None:
-        """Work on it, if it is open."""
+        """Run the kernel from the back of its items, unless the launch is closed."""
         with self.changed:
             if not self.open:
                 return
@@ -256,7 +256,7 @@ _growing = threading.Lock()
 
 
 def _python(entry: Entry, words: int, threads: int) -> None:
-    """Ask others to join, work, wait for those that did."""
+    """The kernel with these words on up to so many of Python's threads, this one among them."""
     _grow(threads - 1)
     descriptor = _Launch(entry.call, words)
     try:

@@ -1,4 +1,4 @@
-"""The compiled engine: plans, packs, launches. The only file that imports plan, kernels and runtime alike.
+"""The compiled engine: plans, packs, launches. Here plan, kernels and runtime come together.
 
 In: a ConvSpec and NumPy arrays of any strides. Out: a NumPy array, channels-last in memory for results that have
 channels, but contiguous where rows are vectorised. A call that came before is one look-up, an allocation, a
