@@ -23,6 +23,7 @@ from rushlight.plan.threads import Work
 from rushlight.rules.expression import inputs
 from rushlight.rules.normalization import Norm
 from rushlight.rules.reduction import Reduction
+from rushlight.rules.sampling import Sampling
 from rushlight.rules.spec import ConvSpec
 from rushlight.runtime import cpus
 from tests import instruction_sets
@@ -217,6 +218,21 @@ def test_cross_entropy(isa, monkeypatch):
                 losses, weights, y = compiled.cross_entropy(True, 0.1, -100, None, x, target)
                 gradient = compiled.cross_entropy_grad(0.1, -100, None, y, target, losses)
                 assert ledger.items > 1 and all(map(ledger.covers, (losses, weights, y, gradient)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_sampling(isa, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    numbers = np.random.default_rng(0)
+    for size, out, channels in (((7, 9), (20, 33), 3), ((6, 5), (20, 33), 37), ((3, 4, 5), (5, 7, 11), 20)):
+        how, orders = Sampling("linear", "border", False, size), (0,) * len(size)
+        grid = numbers.uniform(-1.3, 1.3, (2, *out, len(out))).astype(np.float32)
+        for layout in ("contiguous", "channels last"):
+            x, y = (laid_out(np.ones((2, channels, *n), np.float32), layout) for n in (size, out))
+            with recording() as ledger:
+                found = compiled.grid_sample(how, orders, x, grid), compiled.grid_sample_grad(how, orders, y, grid)
+                found += (compiled.grid_sample_grid_grad(how, x, grid, y),)
+                assert ledger.items > 3 and all(map(ledger.covers, found))
 
 
 @pytest.mark.parametrize("isa", ISAS)

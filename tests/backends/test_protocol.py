@@ -14,6 +14,7 @@ from rushlight.rules import windows
 from rushlight.rules.expression import inputs as expressions
 from rushlight.rules.normalization import Norm
 from rushlight.rules.reduction import Reduction
+from rushlight.rules.sampling import Sampling
 from rushlight.rules.spec import ConvSpec
 
 LAYERS = {
@@ -81,6 +82,12 @@ def other_tasks():
         yield Task("norm", (norm,)), (x, weight, weight, x if norm is batch else None)
         statistics = reference.norm(norm, x)[1]
         yield Task("norm_grad", (norm, False, (True, weight is not None, False))), (x, x, statistics, weight)
+    for size, rule, count in (((9, 9), "cubic", 3), ((3, 3, 9), "linear", 9)):
+        how, rank = Sampling(rule, "zeros", False, size), len(size)
+        image, grid, grad = draw((2, count, *size)), draw((2, *(4,) * rank, rank)), draw((2, count, *(4,) * rank))
+        yield Task("grid_sample", (how, (0,) * rank)), (image, grid)
+        yield Task("grid_sample_grad", (how, (1,) * rank)), (grad, grid)
+        yield Task("grid_sample_grid_grad", (how,)), (image, grid, grad)
     yield Task("norm_apply", (batch,)), (x, channels[0], np.abs(channels[1]), *channels[1:], None)
 
 

@@ -29,6 +29,7 @@ from rushlight.plan.target import Target
 from rushlight.rules.expression import inputs
 from rushlight.rules.normalization import Norm
 from rushlight.rules.reduction import Reduction
+from rushlight.rules.sampling import Sampling
 from rushlight.rules.spec import ConvSpec
 from rushlight.rules.windows import Windows
 
@@ -93,6 +94,7 @@ def hashes(isa: str) -> dict[str, str]:
             _sum_and_pool()
             _softmax()
             _normalize()
+            _sample()
         _draw(Draws(target))
         for formulas, arrays in _pointwise():
             PointwiseCall(Task("pointwise", (formulas, None)), [layout_of(array) for array in arrays], target)
@@ -126,6 +128,17 @@ def _softmax() -> None:
             x = np.empty(shape, kind)
             LossCall(True, smoothing, -100, x, soft, x[0], Target.host())
             LossGradCall(smoothing, -100, x, soft, x[0], 0, Target.host())
+
+
+def _sample() -> None:
+    """Sampling at places of a grid, with its gradients, for lanes of places and of channels."""
+    for kind in (np.float32, np.float64, np.float16):
+        for rule, size in (("linear", (6, 5)), ("cubic", (6, 5)), ("nearest", (3, 6, 5))):
+            how, orders = Sampling(rule, "reflection", False, size), (0,) * len(size)
+            grid = np.empty((2, *size, len(size)), kind)
+            for x in (np.empty((2, 12, *size), kind), np.moveaxis(np.empty((2, *size, 12), kind), -1, 1)):
+                for call in ("SampleCall", "ScatterCall", "SlopeCall"):
+                    cpu._sampling(call, how, orders, x, grid)
 
 
 def _normalize() -> None:

@@ -44,6 +44,12 @@ KNOWN = [
         "computed in float32 and rounded once, where PyTorch rounds every step",
     ),
     (r"nn\.functional\.triplet_.*_distance_loss", ".*", ".*raises TypeError", "the distance is a module of PyTorch"),
+    (
+        r"nn\.functional\.grid_sample",
+        "bfloat16",
+        ".*",
+        "positions and weights are computed in float32 and rounded once, where PyTorch rounds every step",
+    ),
     (r"nn\.functional\.(hardtanh|relu6)", "bfloat16", ".*float32, not", "activations of halves"),
 ]
 

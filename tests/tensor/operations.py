@@ -97,6 +97,32 @@ SAMPLES = {
         lambda t, x: t.nn.functional.interpolate(_single(t, x), (2, 5), mode="lanczos", antialias=True),
         (1, 1, 5, 4),
     ),
+    "grid_sample2d": (
+        lambda t, x, y: t.nn.functional.grid_sample(x, y.tanh() * 1.1, align_corners=False),
+        (2, 2, 3, 4),
+        (2, 2, 3, 2),
+    ),
+    "grid_sample3d": (
+        lambda t, x, y: t.nn.functional.grid_sample(
+            _single(t, x), _single(t, y).tanh(), padding_mode="reflection", align_corners=True
+        ),
+        (1, 2, 3, 2, 4),
+        (1, 2, 1, 2, 3),
+    ),
+    "grid_sample_bicubic": (
+        lambda t, x, y: t.nn.functional.grid_sample(
+            _single(t, x), _single(t, y), mode="bicubic", padding_mode="border", align_corners=False
+        ),
+        (1, 2, 3, 4),
+        (1, 2, 2, 2),
+    ),
+    "grid_sample_nearest": (
+        lambda t, x, y: t.nn.functional.grid_sample(x, y.tanh(), mode="nearest", align_corners=False),
+        (1, 2, 3, 4),
+        (1, 2, 2, 2),
+    ),
+    "affine_grid2d": (lambda t, x: t.nn.functional.affine_grid(x, (2, 1, 3, 4), align_corners=False), (2, 2, 3)),
+    "affine_grid3d": (lambda t, x: t.nn.functional.affine_grid(x, (1, 1, 2, 2, 3), align_corners=True), (1, 3, 4)),
     "neg": (lambda t, x: -x, (2, 3)),
     "abs": (lambda t, x: abs(x), (2, 3)),
     "square": (lambda t, x: t.square(x), (2, 3)),

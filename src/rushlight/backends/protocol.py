@@ -22,6 +22,7 @@ from rushlight.rules.layout import axis_order, broadcast
 from rushlight.rules.normalization import Norm
 from rushlight.rules.reduction import Reduction
 from rushlight.rules.results import without
+from rushlight.rules.sampling import Sampling
 from rushlight.rules.windows import Windows
 
 Lying = tuple[tuple[int, ...], ...] | None
@@ -202,6 +203,11 @@ def _reduction(
     return [Layout(kept, kind, steps_in_order(kept, order, kind.itemsize)) for kind in kinds]
 
 
+def _sampled(layouts: Sequence[Layout], how: Sampling, orders: tuple[int, ...]) -> list[Layout]:
+    x, grid = layouts
+    return [Layout((*x.shape[:2], *grid.shape[1:-1]), x.dtype)]
+
+
 KERNELS: dict[str, Kernel] = {
     # Of the inputs: the results of expressions; where memory for them is given, attributes say with which strides.
     "pointwise": Kernel(2, _pointwise),
@@ -227,6 +233,10 @@ KERNELS: dict[str, Kernel] = {
     "pad_constant": Kernel(3, _one(lambda x, shape, pairs, value: shape)),
     "pad_copies": Kernel(3, _one(_padded)),
     "pad_copies_grad": Kernel(3, _one(lambda y, mode, sizes, pairs: _ended(y, sizes))),
+    # Of x and grid; of y and grid; of x, grid and y.
+    "grid_sample": Kernel(2, _sampled),
+    "grid_sample_grad": Kernel(2, _one(lambda y, how, orders: (*y[:2], *how.size))),
+    "grid_sample_grid_grad": Kernel(1, _one(lambda grid, how: grid, of=1)),
     # Of x, weight, bias and residual; of x, mean, variance, weight, bias and residual; of x, grad, statistics and
     # weight. What is behind x, or its statistics, may be None.
     "norm": Kernel(1, _norm, several=True),

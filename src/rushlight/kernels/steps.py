@@ -174,7 +174,8 @@ def _copysign(f: Function, dtype: str, a: Value, b: Value) -> Value:
     return f.intrinsic(a.type, "copysign", a, b)
 
 
-def _rounding(op: str) -> Callable:
+def rounding(op: str) -> Callable:
+    """What rounds numbers of a dtype to whole ones: "floor", "ceil", "trunc" or "round", to the nearest even."""
     name = {"round": "rint"}.get(op, op)
 
     def emit(f: Function, dtype: str, a: Value) -> Value:
@@ -200,7 +201,7 @@ def _rounded(f: Function, op: str, dtype: str, a: Value) -> Value:
 _OPERATIONS: dict[str, Callable[..., Value]] = {
     **{op: _two(op) for op in ("add", "sub", "mul", "div")},
     **{op: _compare(op) for op in ("lt", "le", "gt", "ge", "eq", "ne")},
-    **{op: _rounding(op) for op in ("floor", "ceil", "trunc", "round")},
+    **{op: rounding(op) for op in ("floor", "ceil", "trunc", "round")},
     "and": _bitwise("and"),
     "or": _bitwise("or"),
     "xor": _bitwise("xor"),

@@ -323,6 +323,10 @@ class Function:
         """Numbers `stride` apart, loaded one by one; lanes from `count` on are 0."""
         return _lanes.gather(self, where, stride, lanes, lanes if count is None else count)
 
+    def gather_at(self, where: Pointer, index: Value) -> Value:
+        """The numbers that lie at a vector of indices (each is read)."""
+        return _lanes.gather_at(self, where, index)
+
     def sum_lanes(self, a: Value) -> Value:
         """The sum over the lanes, halves added pairwise, always in the same order."""
         return _lanes.sum_lanes(self, a)

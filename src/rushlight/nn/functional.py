@@ -92,7 +92,14 @@ from rushlight.nn.functional_random import (
     rrelu,
     rrelu_,
 )
-from rushlight.nn.functional_resample import interpolate, upsample, upsample_bilinear, upsample_nearest
+from rushlight.nn.functional_resample import (
+    affine_grid,
+    grid_sample,
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from rushlight.ops import conv as _conv
 from rushlight.ops import fold as _fold
 from rushlight.ops import linear as _linear
@@ -109,6 +116,7 @@ __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -140,6 +148,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",

@@ -156,6 +156,10 @@ def rrelu(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.333333333
     """x where it is positive, slope·x elsewhere: in training a slope between lower and upper drawn for each number."""
 def rrelu_(input: _Tensor, lower: _b.float = 0.125, upper: _b.float = 0.3333333333333333, training: _b.bool = False) -> _Tensor:
     """`rrelu`, written over the input."""
+def affine_grid(theta: _Tensor, size: _b.tuple[_b.int, ...], align_corners: _b.bool | None = None) -> _Tensor:
+    """The grid for `grid_sample` of an affine map: (N, 2, 3) and a size (N, C, H, W) → (N, H, W, 2), or (N, 3, 4) and"""
+def grid_sample(input: _Tensor, grid: _Tensor, mode: _b.str = 'bilinear', padding_mode: _b.str = 'zeros', align_corners: _b.bool | None = None) -> _Tensor:
+    """The input at places of a grid: (N, C, H, W) and (N, H_out, W_out, 2) → (N, C, H_out, W_out), or the same of"""
 def interpolate(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None, mode: _b.str = 'nearest', align_corners: _b.bool | None = None, recompute_scale_factor: _b.bool | None = None, antialias: _b.bool = False) -> _Tensor:
     """The input at another size of its last axes: (N, C, *size) → (N, C, *out)."""
 def upsample(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None, mode: _b.str = 'nearest', align_corners: _b.bool | None = None) -> _Tensor:

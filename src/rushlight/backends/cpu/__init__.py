@@ -27,6 +27,7 @@ from ...plan.target import NoKernels, Target
 from ...rules.expression import Expression
 from ...rules.normalization import Norm
 from ...rules.reduction import MEAN, Reduction
+from ...rules.sampling import Sampling
 from ...rules.spec import ConvSpec
 from ...rules.windows import Counts, Windows
 from ...runtime.copying import set_copier
@@ -43,9 +44,10 @@ from .kernels import addressable
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "cross_entropy",
-    "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name",
-    "norm", "norm_apply", "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise",
-    "pointwise_together", "positions", "prepare", "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
+    "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "grid_sample", "grid_sample_grad",
+    "grid_sample_grid_grad", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad",
+    "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "pointwise_together", "positions", "prepare",
+    "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -84,6 +86,10 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
         call = _NORMS[task.kernel](*task.attributes, *given)
         if call is not None:
             return NormTask(call)
+    if task.kernel in _SAMPLING:
+        return SumCall(
+            lambda *inputs: _SAMPLING[task.kernel](*task.attributes, *inputs[:-1]), results_of(task, layouts)
+        )
     if task.kernel in _AVERAGES:
         return SumCall(lambda x, out: _AVERAGES[task.kernel](*task.attributes, x), results_of(task, layouts))
     return reference.prepare(task, layouts)
@@ -253,6 +259,41 @@ def cross_entropy_grad(
         make = _class("cross_entropy_call.LossGradCall")
         call = _remember(key, partial(make, smoothing, ignore, y, soft, weight, step, Target.host()))
     return call(y, target, weight, factors)
+
+
+def grid_sample(how: Sampling, orders: tuple[int, ...], x: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """x at the places of the grid, or a derivative of that in the places; Refusal for what is not compiled."""
+    if 0 in x.shape or 0 in grid.shape:
+        return reference.grid_sample(how, orders, x, grid)
+    return _sampling("SampleCall", how, orders, x, grid)(x, grid)
+
+
+def grid_sample_grad(how: Sampling, orders: tuple[int, ...], y: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """The adjoint in x; Refusal for what is not compiled."""
+    if 0 in y.shape or 0 in grid.shape:
+        return reference.grid_sample_grad(how, orders, y, grid)
+    return _sampling("ScatterCall", how, orders, y, grid)(y, grid, how.size)
+
+
+def grid_sample_grid_grad(how: Sampling, x: np.ndarray, grid: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient in the grid; Refusal for what is not compiled."""
+    if 0 in x.shape or 0 in grid.shape or how.rule == "nearest":
+        return reference.grid_sample_grid_grad(how, x, grid, y)
+    return _sampling("SlopeCall", how, (0,) * len(how.size), x, grid)(x, grid, y)
+
+
+_SAMPLING = {
+    "grid_sample": grid_sample, "grid_sample_grad": grid_sample_grad, "grid_sample_grid_grad": grid_sample_grid_grad,
+}  # fmt: skip
+
+
+def _sampling(kind: str, how: Sampling, orders: tuple[int, ...], source: np.ndarray, grid: np.ndarray) -> Callable:
+    key = (kind, how, orders, source.shape, source.strides, source.dtype, grid.shape, grid.dtype, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        path = f"sampling.{kind}"
+        call = _remember(key, lambda: _class(path)(how, orders, source, grid, Target.host(), key[-1]))
+    return call
 
 
 def fprop(

@@ -31,14 +31,16 @@ from rushlight.backends.reference.pooling import (
     window_sums_grad,
 )
 from rushlight.backends.reference.reduction import reduction
+from rushlight.backends.reference.sampling import grid_sample, grid_sample_grad, grid_sample_grid_grad
 from rushlight.core.memory import worded
 from rushlight.rules.in_bounds import iterate_taps
 from rushlight.rules.spec import ConvSpec
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "dgrad", "drawing", "fold",
-    "fprop", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad", "pad_constant",
-    "pad_copies", "pad_copies_grad", "pointwise", "positions", "prepare", "reduction", "unfold", "wgrad",
+    "fprop", "grid_sample", "grid_sample_grad", "grid_sample_grid_grad", "max_pool", "max_pool_gather", "max_pool_grad",
+    "name", "norm", "norm_apply", "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise",
+    "positions", "prepare", "reduction", "unfold", "wgrad",
 ]  # fmt: skip
 
 avg_pool = partial(averaging.avg_pool, window_sums)
