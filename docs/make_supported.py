@@ -35,6 +35,7 @@ MODULES = {
     "torch.Tensor": "methods and attributes of a tensor",
     "torch": "functions, types and packages",
     "torch.autograd": "differentiation",
+    "torch.profiler": "where time and memory go",
     "torch.random": "random state",
     "torch.testing": "comparing",
     "torch.cuda": "answers that there is none",

@@ -26,6 +26,7 @@ MODULES = (
     "torch.nn.utils",
     "torch.optim",
     "torch.optim.lr_scheduler",
+    "torch.profiler",
     "torch.random",
     "torch.testing",
     "torch.utils",

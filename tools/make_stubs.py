@@ -37,7 +37,7 @@ from rushlight.tensor.size import Size, device
 
 HERE = Path(__file__).resolve().parent
 ROOT = Path(rushlight.__file__).resolve().parent
-PACKAGES = ("autograd", "datasets", "nn", "nn.utils", "optim", "random", "utils", "utils.data")
+PACKAGES = ("autograd", "datasets", "nn", "nn.utils", "optim", "profiler", "random", "utils", "utils.data")
 PAIR = "ValuesAndIndices"
 HEAD = "# Written by tools/make_stubs.py: change the source, or tools/overloads.pyi, and run it again.\n"
 WORDS = {"Tensor": Tensor, "Size": Size, "dtype": dtypes.dtype, "device": device, "Generator": Generator}

@@ -165,6 +165,7 @@ _SUBMODULES = frozenset(
         "nn",
         "ops",
         "optim",
+        "profiler",
         "random",
         "serialization",
         "tensor",

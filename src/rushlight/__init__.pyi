@@ -17,6 +17,7 @@ from rushlight import jit as jit
 from rushlight import nn as nn
 from rushlight import ops as ops
 from rushlight import optim as optim
+from rushlight import profiler as profiler
 from rushlight import random as random
 from rushlight import serialization as serialization
 from rushlight import testing as testing

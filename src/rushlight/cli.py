@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": ("explain.command", "show how a layer call computes: shapes, taps, padding, the likely fix"),
     "summary": ("explain.summary_command", "list the layers of a model with shapes, parameters and work"),
     "bench": ("bench.command", "measure layers on this machine"),
+    "profile": ("profiler.command", "run a script and tell where its time went, operation by operation"),
     "info": ("info", "this machine, the engine and the versions"),
 }
 FAILED = 1

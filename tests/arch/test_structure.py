@@ -106,6 +106,7 @@ __init__
 explain
 training
 bench
+profiler autograd/profiler autograd/profiler_util
 info
 cli
 __main__
@@ -196,6 +197,7 @@ LATER = {
         "bench/workers.py": "numpy",
         "explain/command.py": "rushlight.explain rushlight.explain.parse rushlight.explain.words",
         "explain/summary_command.py": "rushlight.explain.parse rushlight.explain.summary rushlight.nn",
+        "profiler/command.py": "rushlight.alias rushlight.profiler.sessions",
         "info.py": "rushlight rushlight.backends.registry rushlight.compiler.cache rushlight.runtime",
         "training/command.py": (
             "rushlight.datasets.mnist rushlight.training.pictures rushlight.training.progress "

@@ -31,3 +31,10 @@ def test_dcgan(tmp_path, capsys):
     assert all(map(math.isfinite, losses))
     assert picture.read_bytes().startswith(b"P5 256 256 255\n") and picture.stat().st_size == 15 + 256 * 256
     assert capsys.readouterr().out.count("telling") == 3
+
+
+def test_profile_network(tmp_path, capsys):
+    prof = script("profile_network").main(["--batch-size", "2", "--trace", str(tmp_path / "trace.json")])
+    said = capsys.readouterr().out
+    assert "ProfilerStep*" in said and "nn.Module: Conv2d (0.0)" in said and "Of limit" in said
+    assert prof.peak_memory > 0 and (tmp_path / "trace.json").stat().st_size > 1000

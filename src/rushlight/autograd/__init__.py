@@ -30,6 +30,8 @@ _SUBMODULES = {
     "hooks",
     "modes",
     "operation",
+    "profiler",
+    "profiler_util",
     "saving",
     "value",
     "variable",

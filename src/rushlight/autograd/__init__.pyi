@@ -7,6 +7,8 @@ from rushlight.autograd import graph as graph
 from rushlight.autograd import hooks as hooks
 from rushlight.autograd import modes as modes
 from rushlight.autograd import operation as operation
+from rushlight.autograd import profiler as profiler
+from rushlight.autograd import profiler_util as profiler_util
 from rushlight.autograd import saving as saving
 from rushlight.autograd import value as value
 from rushlight.autograd import variable as variable

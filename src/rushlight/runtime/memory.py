@@ -74,6 +74,16 @@ def is_recycled(array: np.ndarray) -> bool:
     return any(type(reference) is _Block for reference in weakref.getweakrefs(array))
 
 
+def in_use() -> list[np.ndarray]:
+    """The arrays that have recycled memory now."""
+    return [array for block in list(_blocks.values()) if (array := block()) is not None]
+
+
+def block_size(array: np.ndarray) -> int:
+    """The bytes that are taken for an array which owns its memory: its whole block, where it has one."""
+    return array.base.nbytes if type(array.base) is memoryview else array.nbytes
+
+
 def set_allocator(allocate: Allocator | None) -> Allocator | None:
     """Let `empty` take its arrays from elsewhere (the guarded ones of tests); gives what was there before."""
     global _allocator
