@@ -14,7 +14,7 @@ import numpy as np
 from rushlight.autograd.graph import Node, record, widen
 from rushlight.autograd.modes import is_grad_enabled
 from rushlight.autograd.operation import Gradients, Needs, Operation, define
-from rushlight.autograd.version import version_of
+from rushlight.autograd.version import bump
 from rushlight.backends import registry
 from rushlight.backends.reference.normalizing import statistics_of
 from rushlight.rules.normalization import Norm
@@ -87,7 +87,7 @@ def _activated(node: Node | None, y: Tensor, after: After | None) -> None:
     if after is None:
         return
     if after.in_place:
-        version_of(y).bump()
+        bump(y)
     if node is not None:
         record(after.row, after.numbers, y, (y,), (y,)).__class__ = _Activation
 
