@@ -19,7 +19,7 @@ SIZE = 32
 _NAME = "kernel-secret"
 _MAGIC = b"rushlight secret\1\n"
 _WHOLE = len(_MAGIC) + 32
-_PLACES = {  # what the environment may name instead, and where it is below the home folder
+_FOLDERS = {  # what the environment may name instead, and where it is below the home folder
     "linux": {"cache": ("XDG_CACHE_HOME", ".cache"), "state": ("XDG_STATE_HOME", ".local/state")},
     "darwin": {"cache": ("", "Library/Caches"), "state": ("", "Library/Application Support")},
     "win32": {"cache": ("LOCALAPPDATA", ""), "state": ("LOCALAPPDATA", "")},
@@ -38,8 +38,8 @@ def holds(data: bytes, seal: bytes, secret: bytes) -> bool:
 
 def own_folders(kind: str) -> list[str]:
     """Where this user's "cache" or "state" of rushlight may lie, the likeliest first."""
-    system = sys.platform if sys.platform in _PLACES else "linux"
-    variable, below = _PLACES[system][kind]
+    system = sys.platform if sys.platform in _FOLDERS else "linux"
+    variable, below = _FOLDERS[system][kind]
     roots = [os.environ.get(variable, ""), *(os.path.join(home, below) for home in _homes())]
     ending = os.path.join("rushlight", kind) if system == "win32" else "rushlight"
     return list(dict.fromkeys(os.path.join(root, ending) for root in roots if os.path.isabs(root)))

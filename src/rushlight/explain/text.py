@@ -149,7 +149,7 @@ def _axis(facts: Facts, axes: list[Axis], say: Words, first: bool) -> Lines:
     yield from equation(axis.rule, numbers, say)
     for rule in axis.resolved:
         yield from _resolved(rule, axis, say)
-    other = {TRANSPOSED: SPREAD, POOL: POOLED}.get(facts.way, {})
+    other = {TRANSPOSED: TRANSPOSED_TERMS, POOL: POOLED}.get(facts.way, {})
     legend = axis.rule.legend(**numbers) if first else ()
     rows = [(name, grouped(n), say(other.get(name, meaning))) for name, meaning, n in legend]
     yield from table([*rows, *_marked(axis, say)], say)
@@ -167,7 +167,7 @@ POOLED = {
     "dilation": "input positions from one of them to the next",
 }
 # What the terms are where inputs are spread over outputs.
-SPREAD = {
+TRANSPOSED_TERMS = {
     "stride": "output positions from one input to the next",
     "dilation": "output positions from one tap to the next",
     "before": "cropped before the first position",

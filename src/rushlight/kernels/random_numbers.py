@@ -321,8 +321,8 @@ def _modulo(f: Function, number: Value, divisor: Value, inverse: Value) -> Value
 
 # -------------------------------------------------------------------- permutations
 
-AHEAD = 16
-"""Exchanges whose memory is asked for before they are made."""
+PREFETCHED = 16
+"""Exchanges whose memory is prefetched before they are made."""
 
 
 def emit_shuffle(k: Module, long: bool) -> None:
@@ -330,7 +330,7 @@ def emit_shuffle(k: Module, long: bool) -> None:
 
     for positions from start to stop:  partner = position + word modulo (total − position), and the two are exchanged
 
-    `partners` has room for stop − start numbers and AHEAD more.
+    `partners` has room for stop − start numbers and PREFETCHED more.
     """
     with k.kernel("shuffle", SHUFFLE, flushed=False) as (f, p):
         count = p.stop - p.start
@@ -341,10 +341,10 @@ def emit_shuffle(k: Module, long: bool) -> None:
                 p.partners[i].store((p.start + i + rest).to(i32))
         else:
             _each(f, 0, count, k.lanes(f64), partial(_partner, f, p))
-        with f.loop(0, AHEAD) as i:
+        with f.loop(0, PREFETCHED) as i:
             p.partners[count + i].store(0)
         with f.loop(0, count) as i:
-            p.order[p.partners[i + AHEAD].load().to(i64)].prefetch(write=True)
+            p.order[p.partners[i + PREFETCHED].load().to(i64)].prefetch(write=True)
             here, there = p.order[p.start + i], p.order[p.partners[i].load().to(i64)]
             number, other = here.load(), there.load()
             here.store(other)

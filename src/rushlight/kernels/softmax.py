@@ -15,8 +15,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..language.ir import Fields, Function, Module, Params, Pointer, Type, Value, f32, f64, i64, ptr, vec
+from ..language.ir import Fields, Function, Module, Params, Pointer, Type, Value, f64, i64, ptr, vec
 from ..language.loops import divide
+from ..language.types import in_registers
 from .mathematics import log
 from .mathematics.exponential import exp_of_negative as exp
 from .tails import Line, Tail
@@ -44,7 +45,7 @@ class Form(NamedTuple):
     @property
     def number(self) -> Type:
         """What numbers are in registers."""
-        return f32 if self.stored.kind == "h" else self.stored
+        return in_registers(self.stored)
 
 
 def softmax_params(form: Form) -> Params:

@@ -52,6 +52,11 @@ def element(type: Type) -> Type:
     return Type(type.name, type.kind, type.bits, type.text[type.text.index("x") + 2 : -1])
 
 
+def in_registers(stored: Type) -> Type:
+    """The type in which numbers of a type in memory are computed with: halves as f32, others as they are."""
+    return f32 if stored.kind == "h" else stored
+
+
 def like(type: Type, of: Type) -> Type:
     """Type `of` in the shape of `type`: a vector of as many lanes, or a number."""
     return vec(of, type.lanes) if type.lanes else of

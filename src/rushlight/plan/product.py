@@ -239,7 +239,7 @@ def is_direct(axes: tuple[Axis, ...], source: Source, output_channels: int, size
     """Whether microkernels read the source where it is: channels are neighbours, and no padding is read.
 
     Pixels at large strides share few sets of the first cache, and a tile of them is more streams from memory than the
-    machine fetches ahead; then a copy is cheaper, if there is enough to be done with it. Tiles of short vectors are 6
+    machine prefetches; then a copy is cheaper, if there is enough to be done with it. Tiles of short vectors are 6
     pixels, which prefetch for themselves."""
     step = axes[2].source * axes[2].phases[0].step * size
     near = step < 1024 or (step % 2048 != 0 and output_channels <= 32) or axes[2].extent == 1

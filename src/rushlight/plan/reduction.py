@@ -27,7 +27,7 @@ BLOCK = 1 << 14
 PIECE = 1 << 15
 """Elements of a piece at least."""
 PARTS = 128
-"""Items of large arrays: each new one is a jump in memory, which costs 0.1 µs until the machine fetches ahead again."""
+"""Items of large arrays: each new one is a jump in memory, which costs 0.1 µs until the machine prefetches again."""
 WHOLE = 96 << 10
 """Elements up to which nothing is taken in pieces: one thread does them."""
 ENOUGH = 64

@@ -41,14 +41,14 @@ PEAK = Reduction.of("max", after=where(abs(_x) < math.inf, _x, 0.0))
 LOGSUMEXP = Reduction(("sum", "max"), (exp(_x - _y), _y), (log(_x) + cast(_y, "f64"),), (None,))
 
 
-def _spread(after: Any) -> Reduction:
+def _of_squares(after: Any) -> Reduction:
     """Of numbers, and others near them (a mean, or one of them): of sums of differences and of their squares."""
     off = cast(_x, "f64") - cast(_y, "f64")
     return Reduction(("sum", "sum"), (off, off * off), (after,), (None,))
 
 
 _SQUARES = maximum(_y - _x * _x / _z, 0)  # what lies off the mean: Σ d² − (Σ d)² / n
-VAR, STD = _spread(_SQUARES / _w), _spread(sqrt(_SQUARES / _w))
+VAR, STD = _of_squares(_SQUARES / _w), _of_squares(sqrt(_SQUARES / _w))
 
 
 def reduced(
@@ -94,7 +94,7 @@ def _load() -> Any:
 _loaded = None
 
 
-def spread(
+def variance(
     formula: Reduction, array: Any, axes: tuple[int, ...], keepdim: bool, free: float
 ) -> np.ndarray | None:  # fmt: skip
     """A variance or a deviation.

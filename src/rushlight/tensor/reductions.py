@@ -173,7 +173,7 @@ MEAN = define("mean", "MeanBackward0", **_of_mean)
 MEAN_DIM = define("mean.dim", "MeanBackward1", **_of_mean)
 
 
-def _check_floating_spread(input: Tensor) -> None:
+def _check_floating_variance(input: Tensor) -> None:
     if input.dtype.category != FLOATING:
         raise RuntimeError(
             message("std and var only support floating point and complex dtypes", f"got {input.dtype}", fix=".float()")
@@ -198,14 +198,16 @@ def var(
     """The variance; `correction` (1 unless told, 0 for `unbiased=False`) is taken off the count."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    _check_floating_spread(input)
-    attributes = _spread_of(memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction)
+    _check_floating_variance(input)
+    attributes = _variance_attributes(
+        memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction
+    )
     result = wrap_unordered(_variance(elements(input), *attributes))
     record(VAR, attributes, result, (input,), (input,))
     return result
 
 
-def _spread_of(shape: tuple[int, ...], dim: Dims, keepdim: bool, correction: float) -> tuple:
+def _variance_attributes(shape: tuple[int, ...], dim: Dims, keepdim: bool, correction: float) -> tuple:
     """The attributes of a variance: the axes, whether they stay, and the degrees of freedom."""
     axes = axes_of(dim, len(shape))
     free = builtins.max(_count(shape, axes) - correction, 0)
@@ -215,7 +217,7 @@ def _spread_of(shape: tuple[int, ...], dim: Dims, keepdim: bool, correction: flo
 
 
 def _variance(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: float) -> np.ndarray:
-    found = reducing.spread(reducing.VAR, array, axes, keepdim, free)
+    found = reducing.variance(reducing.VAR, array, axes, keepdim, free)
     return reduce_along(partial(_mean_square, free), None, array, axes, keepdim) if found is None else found
 
 
@@ -252,15 +254,17 @@ def std(
     """The standard deviation; arguments as `var`."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    _check_floating_spread(input)
-    attributes = _spread_of(memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction)
+    _check_floating_variance(input)
+    attributes = _variance_attributes(
+        memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction
+    )
     result = wrap_unordered(_deviation(elements(input), *attributes))
     record(STD, attributes, result, (input,), (input, result))
     return result
 
 
 def _deviation(array: np.ndarray, axes: tuple[int, ...], keepdim: bool, free: float) -> np.ndarray:
-    found = reducing.spread(reducing.STD, array, axes, keepdim, free)
+    found = reducing.variance(reducing.STD, array, axes, keepdim, free)
     if found is not None:
         return found
     variance = _variance(quiet(array.astype, np.float64, copy=False), axes, keepdim, free)

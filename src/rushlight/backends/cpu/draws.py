@@ -130,7 +130,7 @@ class Draws:
             raise Refusal("so many numbers are not compiled")
         entry, _ = self._entry("shuffle", {}, long)
         count = words.size >> long
-        partners = np.empty(count + emitted.AHEAD, np.int32)
+        partners = np.empty(count + emitted.PREFETCHED, np.int32)
         packed = emitted.SHUFFLE.pack(
             words=words, order=order, partners=partners, start=start, stop=start + count, total=order.size
         )

@@ -9,6 +9,7 @@ import numpy as np
 from ...compiler import jit
 from ...kernels.pack import emit_pack
 from ...language.ir import BY_NAME, Module, Type, f32
+from ...language.types import in_registers
 from ...plan.target import Target
 from ..array import steps
 from ..protocol import Layout
@@ -39,7 +40,7 @@ def _emit_pack(k: Module, form: str, source: Type, number: Type) -> None:
 def number_types(dtype: str) -> tuple[Type, Type, np.dtype]:
     """What a spec's numbers are in memory, and in registers (halves are float32 there); and the latter as NumPy's."""
     stored = BY_NAME[dtype]
-    number = f32 if stored.kind == "h" else stored
+    number = in_registers(stored)
     return stored, number, np.dtype(np.float32 if number is f32 else np.float64)
 
 
