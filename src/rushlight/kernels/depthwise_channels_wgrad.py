@@ -80,9 +80,8 @@ class _Sums:
 # -------------------------------------------------------------------- in place
 
 
-class InPlaceFields(Fields):
-    """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside); delta_h:
-    from the row of one tap to that of the next."""
+class PartialFields(Fields):
+    """The words of both kernels `sums`: x, y, the sums of each chunk, and how they are cut into items."""
 
     x: Array
     y: Array
@@ -102,6 +101,12 @@ class InPlaceFields(Fields):
     y_image: Word
     x_step: Axes
     y_step: Axes
+
+
+class InPlaceFields(PartialFields):
+    """The words of `sums` in place. tap_d, tap_h: of each tap (offset in x, first and last result inside); delta_h:
+    from the row of one tap to that of the next."""
+
     taps_d: Word
     taps_h: Word
     inner_begin: Word
@@ -266,29 +271,11 @@ def _accumulate(f, sums, starts, across, inside, phase, leading_dimensions) -> N
 # -------------------------------------------------------------------- packed
 
 
-class PackedFields(Fields):
+class PackedFields(PartialFields):
     """The words of `sums` on packed tiles. taps: the packed index of each tap and source channel, in groups of equal
     length."""
 
-    x: Array
-    y: Array
-    sums: Array
     scratch: Array
-    chunks: Word
-    panels: Word
-    panel_groups: Word
-    panel_group: Word
-    useful: Word
-    channels: Word
-    taps_size: Word
-    blocks: Word
-    count: Axes
-    block: Axes
-    out: Axes
-    x_image: Word
-    y_image: Word
-    x_step: Axes
-    y_step: Axes
     packer_x: Word
     packer_y: Word
     x_channel: Word
@@ -380,7 +367,7 @@ def _emit_group_tile(k: Module, lanes: int, vectors: int, number: Type, group: i
 # -------------------------------------------------------------------- both
 
 
-def _each_block(f: Function, p: InPlaceFields | PackedFields, width: int, body) -> None:  # noqa: ANN001
+def _each_block(f: Function, p: PartialFields, width: int, body) -> None:  # noqa: ANN001
     """`body(block, first block?, panel, its sums)` for every item of the work."""
     with f.dynamic_loop(p.next, p.chunks * p.panel_groups) as item:
         chunk, group = divide(item, p.panel_groups)
@@ -394,7 +381,7 @@ def _each_block(f: Function, p: InPlaceFields | PackedFields, width: int, body) 
                 body(block, number == begin, panel, sums[panel * p.taps_size])
 
 
-def _block(f: Function, p: InPlaceFields | PackedFields, number: Value) -> dict:
+def _block(f: Function, p: PartialFields, number: Value) -> dict:
     rest, w = divide(number, p.count.w)
     rest, h = divide(rest, p.count.h)
     image, d = divide(rest, p.count.d)
