@@ -196,21 +196,22 @@ def var(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
 ) -> Tensor:
     """The variance; `correction` (1 unless told, 0 for `unbiased=False`) is taken off the count."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    _check_floating_variance(input)
-    attributes = _variance_attributes(
-        memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction
-    )
+    attributes = _variance_attributes(input, dim, unbiased, keepdim, correction)
     result = wrap_unordered(_variance(elements(input), *attributes))
     record(VAR, attributes, result, (input,), (input,))
     return result
 
 
-def _variance_attributes(shape: tuple[int, ...], dim: Dims, keepdim: bool, correction: float) -> tuple:
+def _variance_attributes(
+    input: Tensor, dim: Dims | bool, unbiased: bool, keepdim: bool, correction: int | None
+) -> tuple[tuple[int, ...], bool, float]:
     """The attributes of a variance: the axes, whether they stay, and the degrees of freedom."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    _check_floating_variance(input)
+    shape = memory(input).shape
     axes = axes_of(dim, len(shape))
-    free = builtins.max(_count(shape, axes) - correction, 0)
+    free = builtins.max(_count(shape, axes) - (int(unbiased) if correction is None else correction), 0)
     if free == 0:
         _warn_of_freedom()
     return axes, keepdim, free
@@ -252,12 +253,7 @@ def std(
     input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
 ) -> Tensor:
     """The standard deviation; arguments as `var`."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    _check_floating_variance(input)
-    attributes = _variance_attributes(
-        memory(input).shape, dim, keepdim, int(unbiased) if correction is None else correction
-    )
+    attributes = _variance_attributes(input, dim, unbiased, keepdim, correction)
     result = wrap_unordered(_deviation(elements(input), *attributes))
     record(STD, attributes, result, (input,), (input, result))
     return result
