@@ -22,7 +22,7 @@ def leaves(*shapes):
     return [torch.tensor(numbers.standard_normal(shape)).requires_grad_() for shape in shapes]
 
 
-@pytest.mark.parametrize("order", [0, 1, 2], ids=["contiguous", "turned", "without scale"])
+@pytest.mark.parametrize("order", [0, 1, 2], ids=["contiguous", "transposed", "without scale"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_of_both_orders(name, order):
     x, w, b = leaves((3, 5, 4) if order == 1 else (3, 4, 5), (4,), (4,))

@@ -19,7 +19,7 @@ def strides_of(shape: list[int], order: list[int], room: int) -> list[int]:
 
 
 def counted(layout: Layout, plan: BiasPlan) -> Counter:
-    """(channel, place in memory) as the kernels come to them."""
+    """(channel, offset in memory) as the kernels come to them."""
     begins = [0]
     for size, distance in layout.images:
         begins = [begin + i * distance for begin in begins for i in range(size)]

@@ -95,7 +95,7 @@ def test_a_contiguous_image_and_its_vector_are_three():
     assert plan.moves == (UNIT, UNIT, SAME)
 
 
-def test_transposed_operands_are_turned():
+def test_transposed_operands_go_through_tiles():
     plan = plan_of((500, 600), (0, 1), (1, 0), (0, 1))
     assert plan.moves == (UNIT, TRANSPOSED, UNIT)
     mixed = plan_of((4, 64, 30, 30), (0, 2, 3, 1), (0, 1, 2, 3))

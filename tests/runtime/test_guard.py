@@ -28,11 +28,11 @@ def dies(touch):
 @pytest.mark.parametrize("side, inside, outside", [("end", 39, 40), ("start", 0, -1)])
 def test_the_byte_beyond_is_fatal(side, inside, outside):
     copy = guard.guarded_copy(WORDS, side)
-    place = runtime.address(copy)
+    address = runtime.address(copy)
     np.testing.assert_array_equal(copy, WORDS)
-    assert not dies(lambda: ctypes.string_at(place + inside, 1))
-    assert dies(lambda: ctypes.string_at(place + outside, 1))
-    assert dies(lambda: ctypes.memset(place + outside, 0, 1))
+    assert not dies(lambda: ctypes.string_at(address + inside, 1))
+    assert dies(lambda: ctypes.string_at(address + outside, 1))
+    assert dies(lambda: ctypes.memset(address + outside, 0, 1))
 
 
 def test_results_are_guarded_and_unset():

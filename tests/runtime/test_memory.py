@@ -1,4 +1,4 @@
-"""Recycled arrays: never two at one place, memory bounded, addresses right."""
+"""Recycled arrays: never two at one address, memory bounded, addresses right."""
 
 import gc
 import os
@@ -41,9 +41,9 @@ def test_arrays_are_aligned_and_whole(shape, dtype):
 
 def test_memory_comes_back(pool):
     array = runtime.empty((100, 100), F32)
-    place = runtime.address(array)
+    address = runtime.address(array)
     del array
-    assert runtime.address(again := runtime.empty((100, 101), F32)) == place
+    assert runtime.address(again := runtime.empty((100, 101), F32)) == address
     assert again.shape == (100, 101)
 
 
@@ -55,15 +55,15 @@ def test_memory_comes_back(pool):
 ])  # fmt: skip
 def test_memory_that_is_looked_at_stays(look, pool):
     array = runtime.empty((100, 100), F32)
-    place, view = runtime.address(array), look(array)
+    address, view = runtime.address(array), look(array)
     del array
     gc.collect()
     others = [runtime.empty((100, 100), F32) for _ in range(5)]
-    assert place not in [runtime.address(other) for other in others]
+    assert address not in [runtime.address(other) for other in others]
     del view
     gc.collect()
     others += [runtime.empty((100, 100), F32) for _ in range(5)]
-    assert place in [runtime.address(other) for other in others]
+    assert address in [runtime.address(other) for other in others]
 
 
 def test_arrays_in_cycles_come_back(pool):
@@ -97,9 +97,9 @@ def test_idle_memory_is_bounded_over_many_shapes(pool):
     ended = sum(block() is None for block in memory._blocks.values())
     assert ended == sum(map(len, pool._by_size.values()))
     # The latest shape found room, at the cost of those before.
-    place = runtime.address(last := runtime.empty((1000 + 317 * 199,), F32))
+    address = runtime.address(last := runtime.empty((1000 + 317 * 199,), F32))
     del last
-    assert runtime.address(runtime.empty((1000 + 317 * 199,), F32)) == place
+    assert runtime.address(runtime.empty((1000 + 317 * 199,), F32)) == address
 
 
 def test_larger_than_the_limit_is_not_kept(pool):

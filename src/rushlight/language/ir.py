@@ -372,7 +372,7 @@ class Function:
     def dynamic_loop(self, counter: Pointer, total: Value | int, chunk: int = 1) -> Iterator:
         """Each item 0 … total−1 once among all threads: whoever is free takes the next `chunk` of them.
 
-        Threads take from the front or, where a kernel is called from `behind`, from the back: so the same thread meets
+        Threads take from the front or, where a kernel is called from `behind`, from the back: so the same thread reads
         the same part of the memory in each launch, and finds it in its core's own caches. The counter holds how many
         were taken on either side."""
         head, body, done = self._label("next"), self._label("item"), self._label("done")

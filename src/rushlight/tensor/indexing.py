@@ -179,7 +179,7 @@ def parse(index: object, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
     advanced: list = []
     axis = 0
     for item in items:
-        axis = _place(item, axis, shape, basic, advanced)
+        axis = _add_item(item, axis, shape, basic, advanced)
     check_axes(len(shape) + basic.count(None) - sum(type(item) is int for item in basic))
     basic.append(...)  # so that NumPy gives a 0-dim view, not a scalar
     any_advanced = any(isinstance(item, ARRAYS) for item in advanced)
@@ -232,14 +232,14 @@ def _consumes(item: object) -> int:
 
 
 def _put_ellipsis(items: list, missing: int) -> None:
-    places = [i for i, item in enumerate(items) if item is Ellipsis]
-    if len(places) > 1:
+    ellipses = [i for i, item in enumerate(items) if item is Ellipsis]
+    if len(ellipses) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
-    at = places[0] if places else len(items)
-    items[at : at + len(places)] = [slice(None)] * missing
+    at = ellipses[0] if ellipses else len(items)
+    items[at : at + len(ellipses)] = [slice(None)] * missing
 
 
-def _place(item: object, axis: int, shape: tuple[int, ...], basic: list, advanced: list) -> int:
+def _add_item(item: object, axis: int, shape: tuple[int, ...], basic: list, advanced: list) -> int:
     """Write one item into both indices; returns the next axis."""
     if item is None:
         basic.append(None)

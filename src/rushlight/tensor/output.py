@@ -53,8 +53,8 @@ def into(name: str, function: Callable, args: tuple, kwargs: dict[str, object], 
     has a `dtype`, which is then that of `out`.
     """
     outs = tuple(out) if isinstance(out, (tuple, list)) else (out,)
-    for place in outs:
-        if not isinstance(place, Tensor):
+    for target in outs:
+        if not isinstance(target, Tensor):
             raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if modes.mode.enabled and any(tensor.requires_grad for tensor in _tensors((*args, *kwargs.values(), *outs))):
         raise RuntimeError(
@@ -73,10 +73,10 @@ def into(name: str, function: Callable, args: tuple, kwargs: dict[str, object], 
         wanted = f"a tuple of {len(results)} tensors" if isinstance(result, tuple) else "a Tensor"
         raise TypeError(f"{name}(): argument 'out' must be {wanted}, not {type(out).__name__} of {len(outs)}")
     exact = name in _EXACT or isinstance(result, tuple)
-    for place, found in zip(outs, results):
-        _check(name, place, found, exact)
-    for place, found in zip(outs, results):
-        _write(place, found)
+    for target, found in zip(outs, results):
+        _check(name, target, found, exact)
+    for target, found in zip(outs, results):
+        _write(target, found)
     return out if isinstance(out, Tensor) else type(result)(*outs) if hasattr(result, "_fields") else outs
 
 
