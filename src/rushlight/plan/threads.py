@@ -66,14 +66,14 @@ DRAWS = Work("random numbers", 32_768)
 """They come in pieces of so many, whose words one thread has made: reading them from its cache is as dear as all that
 follows. Uniform 33k 1.13, 131k 1.14; normal 12k 1.13, 33k 1.04."""
 
-ELEMENTS = Work("elements of plain operations", 80_000)
-"""Additions: 66k 0.96, 98k 0.86, 131k 0.75. A sigmoid, whose elements count `FUNCTION` times: 66k 1.15, 82k 1.01,
-98k 0.88."""
+ELEMENTS = Work("elements of plain operations", 60_000)
+"""Additions: 66k 0.96, 98k 0.86, 131k 0.75 (Intel); 33k 0.98, 66k 0.78, 98k 0.71 (AMD Zen 4). A sigmoid, whose elements
+count `FUNCTION` times: 49k 1.15, 61k 1.01, 74k 0.88 (Intel); 49k 1.14, 98k 0.71 (Zen 4)."""
 
 JOINS = Work("results whose pieces are joined", 4_095)
 """4k 0.91, 16k 0.97."""
 
-FUNCTION = 4
+FUNCTION = 3
 """Plain operations that cost as much as a function of `kernels.mathematics`."""
 
 LIBRARY = 16
