@@ -300,7 +300,7 @@ def full(size: _Sequence[_b.int], fill_value: _b.float, *, dtype: _dtypes.dtype 
 def full_like(input: _Tensor, fill_value: _b.float, **options: _Unpack[_OptionsLike]) -> _Tensor:
     """A tensor of one value, of the shape, dtype and memory order of `input`."""
 def gather(input: _Tensor, dim: _b.int, index: _Tensor, *, sparse_grad: _b.bool = False, out: _Tensor | None = None) -> _Tensor:
-    """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
+    """For each position of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
 def ge(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are greater or equal."""
 def ger(input: _Tensor, vec2: _Tensor, *, out: _Tensor | None = None) -> _Tensor:

@@ -23,7 +23,7 @@ class Number(Value):
     shape, dtype = (), dtypes.float64
 
     def __init__(self, number, requires_grad=False):
-        self._base = self._grad = self._hooks = self._node = self._version = None
+        self._base = self._grad = self._hooks = self._node = self._memory_version = None
         self._index = self._seen = 0
         self._requires_grad, self.number = requires_grad, number
 

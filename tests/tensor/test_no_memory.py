@@ -96,7 +96,7 @@ for kind in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
         steps.append(p.detach())
     if not torch.equal(*steps):
         print(kind, "is half changed")
-print(x._version_count, "changes")
+print(x._version, "changes")
 """
 
 

@@ -126,8 +126,8 @@ def test_what_many_hold_for_a_moment_leaves_nothing_behind():
     w = packed(torch.ones(3))
     for _ in range(1000):
         w.numpy()
-    assert len(w._version.guests) < 20
-    assert w._weights_cache() == {} and not w._version.guests
+    assert len(w._memory_version.guests) < 20
+    assert w._weights_cache() == {} and not w._memory_version.guests
 
 
 def test_memory_that_is_lent_is_what_it_was():

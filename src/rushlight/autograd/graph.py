@@ -104,7 +104,7 @@ class Node:
             return
         kept, versions = [], []
         for position, tensor in enumerate(saved):
-            version = None if tensor is None else tensor._version
+            version = None if tensor is None else tensor._memory_version
             if version is not None and version.inference:
                 raise RuntimeError(_INFERENCE)
             for index, output in enumerate(outputs):
@@ -121,7 +121,7 @@ class Node:
         if self.saved is None:
             raise RuntimeError(_SECOND_TIME)
         for position, tensor in enumerate(self.saved):
-            version = None if tensor is None else tensor._version
+            version = None if tensor is None else tensor._memory_version
             if version is not None and version.count != self.versions[position]:
                 raise RuntimeError(_changed(tensor, self.name(), self.versions[position]))
         return self.saved if self.own is None else self._with_own_outputs()
@@ -152,20 +152,20 @@ class Packed:
 
     def __init__(self, tensor: Value, outputs: tuple[Value, ...] = ()) -> None:
         pack_hook, self.unpack_hook = mode.packing
-        version = tensor._version
+        version = tensor._memory_version
         if version is not None and version.inference:
             raise RuntimeError(_INFERENCE)
         self.own = next((index for index, output in enumerate(outputs) if tensor is output), None)
         self.edge = edge_of(tensor) if self.own is None else None
         # Only a leaf is given as it is: of what was computed the hook must not keep the history.
         given = tensor if self.edge is not None and self.edge[0] is tensor else tensor.detach()
-        before = mode.enabled, None if given._version is None else given._version.count
+        before = mode.enabled, None if given._memory_version is None else given._memory_version.count
         mode.enabled = False
         try:
             self.value = pack_hook(given)
         finally:
             mode.enabled = before[0]
-        if given._version is not None and given._version.count != (before[1] or 0):
+        if given._memory_version is not None and given._memory_version.count != (before[1] or 0):
             raise RuntimeError(_CHANGED_BY_HOOK)
 
     def unpack(self, node: Node | None = None) -> Value:
@@ -341,7 +341,7 @@ def _changed(tensor: Value, name: str, expected: int) -> str:
     kind = "torch.FloatTensor" if tensor.dtype is float32 else f"torch.{tensor.dtype.name}"
     return message(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind} {list(tensor.shape)}] is at version {tensor._version.count}; "
+        f"[{kind} {list(tensor.shape)}] is at version {tensor._memory_version.count}; "
         f"expected version {expected} instead.",
         f"{name} saved it for backward",
         fix="the out-of-place form (x = x + 1 for x += 1), or .clone() before the change",

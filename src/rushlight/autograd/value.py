@@ -27,7 +27,7 @@ STATE = (
     "_node",  # the graph node that computed it, or None for a leaf
     "_requires_grad",  # of a leaf; True also where `_node` is set
     "_seen",  # the version at which a view's `_node` was right; -1: made in no_grad
-    "_version",  # a Version; None stands for an untouched one
+    "_memory_version",  # a Version; None stands for an untouched one
 )
 
 
@@ -75,7 +75,7 @@ class Value:
 
     def is_inference(self) -> bool:
         """Whether this tensor was made in inference mode: it cannot be saved for a gradient, nor changed outside."""
-        version = self._version
+        version = self._memory_version
         return version is not None and version.inference
 
     @property
@@ -118,8 +118,8 @@ class Value:
         return self._node is not None and self._node.retains(self._index)
 
     @property
-    def _version_count(self) -> int:
-        return 0 if self._version is None else self._version.count
+    def _version(self) -> int:
+        return 0 if self._memory_version is None else self._memory_version.count
 
     def _is_view(self) -> bool:
         return self._base is not None
@@ -178,7 +178,7 @@ class Value:
 
 def refresh(view: Value) -> None:
     """Give a view the history that its base got from an in-place change since."""
-    if view._seen != view._version.count and view._seen >= 0:
+    if view._seen != view._memory_version.count and view._seen >= 0:
         view._replay()
 
 

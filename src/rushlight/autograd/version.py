@@ -62,17 +62,17 @@ UNTOUCHED_INFERENCE.inference = True
 
 def version_of(value: Value) -> Version:
     """The version of a value's memory, which from now on is kept."""
-    version = value._version
+    version = value._memory_version
     if version is None or version is UNTOUCHED_INFERENCE:
         inference = version is not None
-        version = value._version = Version()
+        version = value._memory_version = Version()
         version.inference = inference
     return version
 
 
 def bump(value: Value) -> None:
     """Note that the memory of a value has changed."""
-    version = value._version
+    version = value._memory_version
     if version is None or version is UNTOUCHED_INFERENCE:
         version = version_of(value)
     version.count += 1

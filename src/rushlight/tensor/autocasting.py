@@ -36,7 +36,7 @@ def cast(value: Any, to: dtype) -> Any:
     keeps = mode.casts is not None and to is not float32 and value.dtype is float32 and _is_weight(value)
     if not keeps:
         return value.to(to)
-    version = 0 if value._version is None else value._version.count
+    version = 0 if value._memory_version is None else value._memory_version.count
     kept = mode.casts.get((id(value), to))
     if kept is not None and kept[0]() is value and kept[1] == version:
         return kept[2]

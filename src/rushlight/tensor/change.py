@@ -52,7 +52,7 @@ def is_recorded(self: Tensor, *args: object) -> bool:
 
 def check_not_inference(self: Tensor) -> None:
     """Raise where a tensor of inference mode would be changed outside of it."""
-    version = self._version
+    version = self._memory_version
     if version is not None and version.inference and not mode.inference:
         raise RuntimeError(
             message(
@@ -156,8 +156,8 @@ def attach(self: Tensor, before: Tensor, node: Node, index: int) -> None:
         for position in node.own:
             saved = node.saved[position]
             take_memory(saved, self)
-            saved._version = version_of(self)
-            node.versions[position] = saved._version.count
+            saved._memory_version = version_of(self)
+            node.versions[position] = saved._memory_version.count
     if self._base is not None:
         rebase(self, node, edge_of(before))
     else:

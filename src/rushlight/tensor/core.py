@@ -104,7 +104,7 @@ class Tensor(Value):
         """The same memory without history; changes through it are not seen by autograd."""
         result = _sharing(wrap(memory(self)), self)
         version = version_of(self)
-        result._version = Version(version._memory or version)
+        result._memory_version = Version(version._memory or version)
         return result
 
     @data.setter
@@ -120,7 +120,7 @@ class Tensor(Value):
             )
         version = version_of(value)
         take_memory(self, value)
-        self._version = Version(version._memory or version)
+        self._memory_version = Version(version._memory or version)
         self._kept_weights = None
 
     def detach(self) -> Tensor:
@@ -198,7 +198,7 @@ def wrap(array: np.ndarray, cls: type = Tensor) -> Tensor:
     result._ordered = array if kind is _ndarray or kind is Array else np.asarray(array)
     result._requires_grad = False
     result._seen = 0
-    result._version = UNTOUCHED_INFERENCE if _mode.inference else None
+    result._memory_version = UNTOUCHED_INFERENCE if _mode.inference else None
     return result
 
 
@@ -279,14 +279,14 @@ def alias(source: Tensor, cls: type = Tensor) -> Tensor:
     'Parameter'
     """
     result = _sharing(wrap(memory(source), cls), source)
-    result._version = version_of(source)
+    result._memory_version = version_of(source)
     return result
 
 
 def wrap_view(array: np.ndarray, source: Tensor) -> Tensor:
     """A Tensor of an array that lies in `memory(source)`: a change of one is a change of the other."""
     result = _sharing(wrap(array), source)
-    result._version = version = version_of(source)
+    result._memory_version = version = version_of(source)
     result._base = source if source._base is None else source._base
     result._seen = version.count if _mode.enabled else -1
     return result

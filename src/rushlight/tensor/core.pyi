@@ -260,7 +260,7 @@ class Tensor(_Value):
     def index_add(self, dim: _b.int, index: Tensor, source: Tensor, *, alpha: _b.float = 1) -> Tensor:
         """A copy with the entries of `source` added at these indices of one axis."""
     def gather(self, dim: _b.int, index: Tensor, *, sparse_grad: _b.bool = False) -> Tensor:
-        """For each place of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
+        """For each position of `index`, the element of `input` there, with the axis `dim` replaced by the index."""
     def scatter_add(self, dim: _b.int, index: Tensor, src: Tensor) -> Tensor:
         """A copy with each element of `src` added where `index` says; the reverse of `gather`."""
     def scatter(self, dim: _b.int, index: Tensor, src: Tensor | _b.float | None = None, *, value: _b.float | None = None, reduce: _b.str | None = None) -> Tensor:

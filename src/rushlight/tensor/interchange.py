@@ -422,7 +422,7 @@ def _copied(array: np.ndarray) -> np.ndarray:
 
 def shallow_copy(self: Tensor) -> Tensor:
     result = _rebuild(type(self), self._array, self._requires_grad, self.__dict__)
-    result._version = version_of(self)
+    result._memory_version = version_of(self)
     return result
 
 

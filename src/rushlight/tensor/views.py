@@ -166,7 +166,7 @@ def replay_history(view: Tensor) -> None:
         edge = edge_of(base)
         view._node = Node(READ, (region,), [edge], (view,))
         view._index, view._requires_grad = 0, True
-    view._seen = view._version.count
+    view._seen = view._memory_version.count
 
 
 _COPY_SLICES = Operation("copy_slices", "torch::autograd::CopySlices", None)
