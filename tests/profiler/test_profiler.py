@@ -3,6 +3,7 @@
 import gzip
 import inspect
 import json
+import os
 import pickle
 import threading
 import time
@@ -116,6 +117,14 @@ def test_names():
         "aten::mm", "aten::add_", "aten::add_", "aten::select", "aten::_to_copy", "aten::max", "aten::rand",
         "aten::sum", "aten::item", "aten::zeros", "aten::relu_",
     ]  # fmt: skip
+
+
+def test_what_is_made_of_others_has_its_own_bytes():
+    x, y = torch.ones(4, 4, requires_grad=True), torch.zeros(4, 4)
+    with torch.profiler.profile() as prof:
+        functional.mse_loss(x, y, reduction="sum")
+    (loss,) = [event for event in prof.events() if event.name == "aten::mse_loss"]
+    assert loss.cpu_parent is None and loss.works == {Work(4 * (16 + 16 + 1), 0): 1}
 
 
 def test_functions_of_users_and_nodes():
@@ -262,6 +271,8 @@ def test_refusals():
         profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA])
     with pytest.raises(AssertionError, match="Invalid profiler schedule arguments"):
         schedule(wait=0, warmup=0, active=0)
+    with pytest.warns(UserWarning, match="Profiler won't be using warmup"):
+        schedule(wait=0, warmup=0, active=1)
 
 
 @pytest.mark.parametrize("ending", ["json", "json.gz"])
@@ -369,6 +380,67 @@ def test_other_threads_are_not_recorded():
         thread.join()
         torch.ones(1)
     assert names(prof.events()) == ["aten::ones"]
+
+
+def test_profilers_that_overlap():
+    first, second = profile(), profile()
+    first.start()
+    torch.ones(1)
+    second.start()
+    torch.ones(1).exp()
+    first.stop()
+    torch.ones(1).sin()
+    second.stop()
+    assert names(second.events()) == ["aten::ones", "aten::exp", "aten::ones", "aten::sin"]
+    assert names(first.events())[0] == "aten::ones" and not PROBES._users
+    with profile() as prof:
+        torch.ones(1)
+    assert names(prof.events()) == ["aten::ones"]
+
+
+class Observed(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return float(bool(PROBES._users) or pointwise.exp.__code__.co_filename != pointwise.__file__)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_workers_are_not_observed():
+    with profile() as prof:
+        found = [batch.tolist() for batch in torch.utils.data.DataLoader(Observed(), 2, num_workers=1)]
+    assert found == [[0.0, 0.0], [0.0, 0.0]]
+    assert names(prof.events()).count("enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__") == 3
+
+
+def test_a_forked_child_may_profile():
+    with profile() as prof:
+        torch.ones(1)
+        child = os.fork() if hasattr(os, "fork") else -1
+        if not child:
+            status = 1
+            try:
+                prof.stop()
+                with profile() as own:
+                    torch.ones(1).exp()
+                status = names(own.events()) != ["aten::ones", "aten::exp"] or bool(PROBES._users)
+            finally:
+                os._exit(status)
+    if child > 0:
+        assert os.waitpid(child, 0)[1] == 0
+    assert names(prof.events()) == ["aten::ones"]
+
+
+def test_neighbours_in_one_pass():
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.ReLU())
+    x = torch.ones(2, 1, 4, 4)
+    net(x)
+    with profile(with_modules=True) as prof:
+        net(x)
+    (norm,) = [event for event in prof.events() if event.name == "nn.Module: BatchNorm2d (1)"]
+    assert names(norm.cpu_children)[0] == "aten::batch_norm"
+    assert sum(event.name == "aten::batch_norm" for event in prof.events()) == 1
 
 
 def test_nothing_is_left(net):

@@ -7,6 +7,7 @@ a recorder an observed function does what it always does.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter_ns
@@ -17,7 +18,7 @@ import rushlight
 from rushlight.autograd import engine, graph
 from rushlight.backends.cpu.direct import Direct
 from rushlight.backends.cpu.pointwise_call import PointwiseCall
-from rushlight.nn import functional
+from rushlight.nn import functional, joining
 from rushlight.nn.hooks import Hooked
 from rushlight.optim.optimizer import Optimizer
 from rushlight.profiler.probes import Around, Probe, Probes, can_be_probed
@@ -73,6 +74,7 @@ def _probes() -> Iterator[Probe]:
     yield Probe(engine.grad, _observe_range(lambda *given, **options: "autograd::grad"))
     yield Probe(engine.accumulate, _observe_range(lambda *given: "torch::autograd::AccumulateGrad"))
     yield Probe(Hooked.__call__, _observe_module)
+    yield Probe(joining.joined, _observe_joined)
     yield Probe(Optimizer.zero_grad, _observe_range(lambda own, *given, **options: step_name(own, "zero_grad")))
     for kind, name in ((iterators.Here, "SingleProcess"), (iterators.InWorkers, "MultiProcessing")):
         text = f"enumerate(DataLoader)#_{name}DataLoaderIter.__next__"
@@ -186,6 +188,25 @@ def _observe_module(original: FunctionType) -> Around:
     return around
 
 
+def _observe_joined(original: FunctionType) -> Around:
+    """Two modules in one pass: the first's row is theirs."""
+
+    def around(first: Any, second: Any, *args: Any) -> Any:
+        recorder = here.recorder
+        if recorder is None:
+            return original(first, second, *args)
+        span = recorder.open(LAYER, recorder.name_of_module(first) if recorder.with_modules else "")
+        try:
+            result = original(first, second, *args)
+            if recorder.with_modules and result is not None:  # else each is called by itself
+                span.kind = MODULE
+            return result
+        finally:
+            recorder.close(span)
+
+    return around
+
+
 def _observe_launch(original: FunctionType) -> Around:
     def around(entry: Any, words: Any, threads: int = 1) -> None:
         recorder = here.recorder
@@ -227,6 +248,15 @@ def _observe_memory(original: FunctionType) -> Around:
 
 
 PROBES = Probes(_probes)
+
+
+def _after_fork() -> None:
+    here.recorder = None
+    PROBES.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_range(name: str) -> Span | None:

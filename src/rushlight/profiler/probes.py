@@ -78,10 +78,20 @@ class Probes:
     def release(self) -> None:
         """Stop, if nobody else observes."""
         with self._lock:
+            if not self._users:  # in a forked child, where nobody observes
+                return
             self._users -= 1
             if not self._users:
                 for probe in self._probes:
                     probe.remove()
+
+    def after_fork(self) -> None:
+        """In a child nobody observes: the thread that did may not be there, and what it recorded is the parent's."""
+        self._lock = threading.Lock()
+        if self._users:
+            self._users = 0
+            for probe in self._probes:
+                probe.remove()
 
 
 def can_be_probed(function: object) -> bool:

@@ -138,8 +138,11 @@ class Recorder:
         now = perf_counter_ns()
         if span.operation is None and not any(child.kind in _EVENTS for child in span.children):
             results = result if type(result) in (tuple, list) else (result,)
-            span.work = of_call(span.name, args, results)
-            self._describe(span, args, results)
+            if any(isinstance(value, Value) and is_traced(value) for value in results):
+                span.kind = LAYER  # nothing was computed: it leaves no event
+            else:
+                span.work = of_call(span.name, args, results)
+                self._describe(span, args, results)
         self._stopped += perf_counter_ns() - now
         self.close(span)
 
@@ -159,6 +162,8 @@ class Recorder:
                 _take_over(span, events[0])
             elif span.kind == CALL and len(events) == 1 and events[0].kind == CALL:
                 _absorb(span, events[0])
+            elif span.kind == CALL and events and events[-1].operation is not None and events[-1].name == span.name:
+                _take_over(span, events[-1])
             elif span.kind == LAYER:
                 parent.children += span.children
                 return

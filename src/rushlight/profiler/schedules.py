@@ -5,6 +5,7 @@ In: numbers of steps. Out: a function of the step's number, for `profile(schedul
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from enum import Enum
 
@@ -47,6 +48,9 @@ def schedule(
     A cycle is `wait` steps of nothing, `warmup` that are recorded and forgotten, and `active` that count; at the end of
     the last `on_trace_ready` is called. `skip_first_wait=1` leaves out the first cycle's wait.
 
+    AssertionError for numbers below 0 and where nothing would be recorded. A warning where nothing warms up: kernels
+    are compiled at their first call.
+
     >>> import rushlight as torch
     >>> when = torch.profiler.schedule(wait=1, warmup=1, active=2, repeat=1)
     >>> [when(step).name for step in range(5)]
@@ -57,6 +61,8 @@ def schedule(
             f"Invalid profiler schedule arguments. Got wait={wait} (need >= 0), warmup={warmup} (need >= 0), "
             f"active={active} (need > 0), repeat={repeat} (need >= 0), skip_first={skip_first} (need >= 0)."
         )
+    if not warmup:
+        warnings.warn("Profiler won't be using warmup, this can skew profiler results", stacklevel=2)
     length = wait + warmup + active
 
     def action(step: int) -> ProfilerAction:

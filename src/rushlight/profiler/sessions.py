@@ -57,8 +57,7 @@ class Session:
         """What was recorded."""
         recorder = self.recorder
         recorder.finish()
-        if here.recorder is recorder:
-            here.recorder = recorder.outer
+        _take_out(recorder)
         PROBES.release()
         for hook in self._hooks:
             hook.remove()
@@ -79,6 +78,18 @@ class Session:
         if span is not None and here.recorder is self.recorder:
             close_range(span)
             span.work = of_step(optimizer)
+
+
+def _take_out(recorder: Recorder) -> None:
+    """This thread has one recorder less; those that began later go on."""
+    if here.recorder is recorder:
+        here.recorder = recorder.outer
+        return
+    inner = here.recorder
+    while inner is not None:
+        if inner.outer is recorder:
+            inner.outer = recorder.outer
+        inner = inner.outer
 
 
 class _Averages:
@@ -291,7 +302,7 @@ class profile:
         """Bytes in use at most beyond those at the start, with `profile_memory=True`."""
         return self._recorded("asking for its peak").peak_memory
 
-    def export_chrome_trace(self, path: str) -> None:
+    def export_chrome_trace(self, path: str, use_python_export: bool = False) -> None:
         """Write a file for chrome://tracing or ui.perfetto.dev, gzipped where its name ends in `.gz`."""
         self._recorded("exporting chrome trace").export_chrome_trace(path)
 
