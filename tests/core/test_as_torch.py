@@ -33,6 +33,22 @@ print(torch.__version__.split("+")[1], torch.version.cuda, torch.nn.Linear(2, 3)
     assert run(code) == "rushlight None torch.Size([1, 3])"
 
 
+def test_profilers():
+    code = """
+import torch
+from torch.profiler import *
+from torch.autograd.profiler import record_function as same
+import torch.autograd.profiler as older
+from torch.autograd.profiler_util import EventList
+with profile(activities=[ProfilerActivity.CPU]) as prof:
+    with record_function("mine"):
+        torch.ones(2).exp()
+assert same is record_function and type(prof.events()) is EventList and older.profile is not profile
+print([event.name for event in prof.events()])
+"""
+    assert run(code) == "['mine', 'aten::ones', 'aten::exp']"
+
+
 def test_decorators_do_nothing():
     code = """
 import torch, torch.fx, torch.library

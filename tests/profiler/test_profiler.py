@@ -441,6 +441,10 @@ def test_neighbours_in_one_pass():
     (norm,) = [event for event in prof.events() if event.name == "nn.Module: BatchNorm2d (1)"]
     assert names(norm.cpu_children)[0] == "aten::batch_norm"
     assert sum(event.name == "aten::batch_norm" for event in prof.events()) == 1
+    with profile() as prof:
+        net(x).sum().backward()
+    assert named(prof.events(), "ReluBackward0").works == {Work(0, 0): 1}  # the norm's node does it
+    assert named(prof.events(), "NativeBatchNormBackward0").bytes > 2 * 4 * 64
 
 
 def test_nothing_is_left(net):

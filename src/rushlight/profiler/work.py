@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from rushlight.autograd.graph import Node
+from rushlight.autograd.graph import Node, PackedNode
 from rushlight.autograd.operation import Operation
 from rushlight.autograd.value import Layout, Value
 from rushlight.bench.peak import Peak
@@ -123,7 +123,7 @@ def of_node(node: Node, grads: Sequence[Value | None], wanted: Sequence[Layout])
     inside the node, which count themselves.
     """
     operation = node.operation
-    if operation.name in VIEWS:
+    if operation.name in VIEWS or type(node) not in (Node, PackedNode):  # the latter leave their work to another node
         return NOTHING
     saved = [kept for kept in node.saved or () if isinstance(kept, Value)]
     macs, spec = 0, spec_of(node.attributes)
