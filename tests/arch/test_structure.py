@@ -210,6 +210,7 @@ LATER = {
         "backends/cpu/__init__.py": "rushlight.backends.cpu.sums",
         "runtime/pauses.py": "rushlight.compiler.jit rushlight.language.ir rushlight.plan.target",
         "tensor/numerics.py": "rushlight.tensor.elementwise",
+        "tensor/products.py": "rushlight.backends.registry",
         "tensor/reducing.py": "rushlight.backends.registry",
         "runtime/team_program.py": "rushlight.compiler.jit rushlight.plan.target",
     },

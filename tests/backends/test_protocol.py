@@ -57,6 +57,8 @@ def other_tasks():
     counts = windows.Counts(GRID, True)
     columns = draw((2, 27, 25))
     pairs = ((1, 2), (0, 3))
+    yield Task("matmul", ()), (draw((2, 1, 33, 20)), draw((3, 20, 40)))
+    yield Task("matmul", ()), (draw((33, 20)), draw(20))
     yield Task("max_pool", (GRID, True)), (x,)
     yield Task("max_pool", (GRID, False)), (x,)
     yield Task("max_pool_grad", (GRID, x.shape)), (winners, y)

@@ -208,11 +208,18 @@ def _sampled(layouts: Sequence[Layout], how: Sampling, orders: tuple[int, ...]) 
     return [Layout((*x.shape[:2], *grid.shape[1:-1]), x.dtype)]
 
 
+def _matmul(layouts: Sequence[Layout]) -> list[Layout]:
+    a, b = layouts
+    return [Layout((*broadcast(a.shape[:-2], b.shape[:-2]), *a.shape[-2:-1], *b.shape[1:][-1:]), a.dtype)]
+
+
 KERNELS: dict[str, Kernel] = {
     # Of the inputs: the results of expressions; where memory for them is given, attributes say with which strides.
     "pointwise": Kernel(2, _pointwise),
     # Of the inputs, which broadcast: of a formula, over axes, which stay or not, with numbers for it.
     "reduction": Kernel(4, _reduction, several=True),
+    # Of two arrays of one dtype (…, n, k) and (…, k, m), whose batches broadcast; one of one axis is a vector.
+    "matmul": Kernel(0, _matmul),
     # Of x, w and bias; of y, w and bias; of x and y; of y. The bias may be None, and so may "relu".
     "fprop": Kernel(2, _one(lambda x, spec, activation: spec.y_shape)),
     "dgrad": Kernel(2, _one(lambda y, spec, activation: spec.x_shape)),

@@ -304,6 +304,8 @@ class LoopsFields(Fields):
     groups: Word
     group_in: Word
     group_out: Word
+    x_group: Word
+    y_group: Word
     chunk: Word
     chunks: Word
     panels: Word
@@ -387,7 +389,7 @@ def _source(f: Function, p: LoopsFields, packed_tile: Pointer, image: Pointer, w
     """Where the block's source lies for the microkernels, packed if need be; and how many channels the chunk has."""
     channel = work["chunk"] * p.chunk
     channels = f.min(p.chunk, p.group_in - channel)
-    source = image[(work["group"] * p.group_in + channel) * p.x_channel]
+    source = image[work["group"] * p.x_group + channel * p.x_channel]
     with f.if_(p.packer != 0):
         f.call_address(p.packer, p.descriptor, source, packed_tile, *work["block"], channels)
     if source.of != p.number:
@@ -440,7 +442,7 @@ def _panel(f: Function, p: LoopsFields, frame, work, panel, row, target, is_firs
     width = f.select(is_tail, p.tail, p.width)
     first = f.select(is_tail, p.last, panel * p.width)
     columns = f.min(width, p.group_out - first)
-    channel = group * p.group_out + first
+    channel, target = group * p.group_out + first, target[group * p.y_group + first]
     across = f.select(f.both(is_tail, p.dots != 0), f.const(i64, 1), width)
     with f.if_(p.fuse != 0):
         channel_ = work["chunk"] * p.chunk
@@ -456,7 +458,7 @@ def _panel(f: Function, p: LoopsFields, frame, work, panel, row, target, is_firs
     words = {"columns": columns, "skip": skip, "channel": p.rows + 1, "add": add, "relu": relu, "plain": plain}
     for name, value in words.items():
         frame[name].store(value)
-    return b, target[channel], f.select(is_tail, p.tail_steps, p.steps)
+    return b, target, f.select(is_tail, p.tail_steps, p.steps)
 
 
 def _row(f: Function, p: LoopsFields, a: Pointer, b: Pointer, c: Pointer, steps: Pointer, count: Value) -> None:

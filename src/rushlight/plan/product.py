@@ -32,12 +32,16 @@ WORTH = 0.95
 
 
 class Source(NamedTuple):
-    """How the array that is read lies in memory: strides in numbers; `wide` where its numbers need no widening."""
+    """How the array that is read lies in memory: strides in numbers; `wide` where its numbers need no widening.
+
+    Groups' channels follow each other, in the result too; or, where `group` says how far apart, each group's results
+    are an array of their own (a batch of matrix products, without spatial axes)."""
 
     image: int
     channel: int
     spatial: tuple[int, ...]
     wide: bool = True
+    group: int | None = None
 
 
 class Axis(NamedTuple):
@@ -99,6 +103,8 @@ class ProductPlan(NamedTuple):
     packed_tiles: PackedTiles
     image: int  # the source's distance between images
     channel: int  # and between channels
+    source_group: int  # and between groups
+    result_group: int  # and the result's between its groups
     direct: bool
     chunk: int
     register: Register
@@ -163,9 +169,12 @@ def plan_product(spec: ConvSpec, kernel: str, source: Source, target: Target, th
     )
     parts = parts_of(batch * packed_tiles.blocks, spec.groups * panels, threads, weights, target)
     order = tuple(tap_orders(spec.taps, axes, packed_tiles))
+    groups = reduced_channels * source.channel, output_channels
+    if source.group is not None:
+        groups = source.group, output_channels * spec.batch
     return ProductPlan(
         kernel, batch, spec.groups, reduced_channels, output_channels, axes, packed_tiles, image, source.channel,
-        direct, chunk,
+        *groups, direct, chunk,
         register, tail, panels, parts, taps, order,
     )  # fmt: skip
 
@@ -177,6 +186,8 @@ def problem_axes(spec: ConvSpec, kernel: str, source: Source) -> tuple[int, int,
     """The batch, its stride in the source, and three axes: plain ones that follow each other in memory are one."""
     sizes, extents = (spec.size, spec.out) if kernel == "fprop" else (spec.out, spec.size)
     channels = spec.out_channels if kernel == "fprop" else spec.in_channels
+    if source.group is not None:
+        channels //= spec.groups
     result = [channels * prod(extents[i + 1 :]) for i in range(spec.rank)]
     axes = [
         Axis(axis_phases(spec, kernel, i), sizes[i], extents[i], source.spatial[i], result[i], i)

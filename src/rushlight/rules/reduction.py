@@ -98,3 +98,6 @@ def _in(formula: Expression, dtype: str) -> Expression:
 
 
 MEAN = Reduction.of("sum", after=inputs(2)[0] / inputs(2)[1])
+DOT = Reduction.of("sum", before=inputs(2)[0] * inputs(2)[1])
+WIDE_DOT = Reduction.of("sum", before=cast(inputs(2)[0], "f32") * cast(inputs(2)[1], "f32"))
+"""The sum of products, and that of halves, whose products are not rounded."""

@@ -1,6 +1,7 @@
 """Products of matrices and vectors, and what is written with them: matmul, bmm, outer, einsum.
 
-In: tensors. Out: a new tensor, recorded. Half precision is multiplied in float32 and rounded once.
+In: tensors. Out: a new tensor, recorded. Half precision is multiplied in float32 and rounded once. Large products are
+the engine's, those of a few numbers NumPy's.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rushlight.rules.results import multiplied
 from rushlight.tensor.autocasting import as_given, computed_in, lowered
 from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.layout import check_dim
-from rushlight.tensor.numerics import quiet
+from rushlight.tensor.numerics import quiet, shape_mismatch
 from rushlight.tensor.operands import by_numpy, refuse_bools
 
 
@@ -73,7 +74,10 @@ def _kernel(rank_a: int, rank_b: int) -> str:
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    if a.itemsize == 2 and dtypes.of_numpy(a.dtype).category == FLOATING:
+    halves = a.itemsize == 2 and dtypes.of_numpy(a.dtype).category == FLOATING
+    if type(a) is np.ndarray and type(b) is np.ndarray and (halves or a.dtype.char in "fd") and _pays(a, b, halves):
+        return _by_engine(a, b)
+    if halves:
         return quiet(as_array(quiet(np.matmul, a.astype(np.float32), b.astype(np.float32))).astype, a.dtype)
     try:
         return quiet(np.matmul, a, b)
@@ -81,6 +85,31 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         raise RuntimeError(
             f"The batch axes of {list(a.shape)} and {list(b.shape)} do not broadcast: they must be equal or 1"
         ) from None
+
+
+def _by_engine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    from rushlight.backends import registry
+
+    try:
+        return registry.current().matmul(a, b)
+    except ValueError:
+        raise RuntimeError(shape_mismatch([a.shape[:-2], b.shape[:-2]])) from None
+
+
+_OF_VECTOR, _OF_BATCH, _OF_MATRIX = 1 << 13, 1 << 15, 250_000
+"""Multiply-adds up to which NumPy's product of one matrix is quicker: it takes 1 µs where a kernel's call takes 4. Up
+to here its library computes on one thread; beyond, its threads spin for 20 ms after each call on cores that kernels
+wait for (512 × 512 takes twice as long then), and bits of products with vectors depend on how many there are."""
+
+
+def _pays(a: np.ndarray, b: np.ndarray, halves: bool) -> bool:
+    """Whether the engine multiplies: not small products, and none without numbers. It follows from the sizes of one
+    matrix and how many axes there are, so that bits do not depend on the batch."""
+    if not (a.size and b.size):
+        return False
+    n, m = a.shape[-2] if a.ndim > 1 else 1, b.shape[-1] if b.ndim > 1 else 1
+    few = _OF_VECTOR if n == 1 or m == 1 else _OF_MATRIX if a.ndim == b.ndim == 2 else _OF_BATCH
+    return halves or n * m * a.shape[-1] > few
 
 
 def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> str:

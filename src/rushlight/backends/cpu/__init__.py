@@ -26,7 +26,7 @@ from ...plan.pool import AdaptiveWindows, covered, listed
 from ...plan.target import NoKernels, Target
 from ...rules.expression import Expression
 from ...rules.normalization import Norm
-from ...rules.reduction import MEAN, Reduction
+from ...rules.reduction import DOT, MEAN, WIDE_DOT, Reduction
 from ...rules.sampling import Sampling
 from ...rules.spec import ConvSpec
 from ...rules.windows import Counts, Windows
@@ -45,9 +45,9 @@ from .kernels import addressable
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "avg_pool", "avg_pool_grad", "bias_grad", "cross_entropy",
     "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "grid_sample", "grid_sample_grad",
-    "grid_sample_grid_grad", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply", "norm_grad",
-    "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "pointwise_together", "positions", "prepare",
-    "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
+    "grid_sample_grid_grad", "matmul", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply",
+    "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "pointwise_together", "positions",
+    "prepare", "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -68,6 +68,8 @@ def prepare(task: Task, layouts: Sequence[Layout | None]) -> Call:
     if task.kernel in _FORMULAS:
         key = (task, *layouts)
         return _calls.get(key) or _prepare_formula(key, task, layouts)
+    if task.kernel == "matmul":
+        return SumCall(lambda a, b, out: matmul(a, b), results_of(task, layouts))
     spec, sources = task.attributes[0], [stand_in(layout) for layout in layouts if layout is not None]
     if task.kernel in ("fprop", "dgrad"):
         source, activation = sources[0], task.attributes[1]
@@ -294,6 +296,33 @@ def _sampling(kind: str, how: Sampling, orders: tuple[int, ...], source: np.ndar
         path = f"sampling.{kind}"
         call = _remember(key, lambda: _class(path)(how, orders, source, grid, Target.host(), key[-1]))
     return call
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The products of matrices (…, n, k) and (…, k, m), or with a vector; Refusal for what is not compiled.
+
+    A product with a vector reads each number of a matrix once, as a sum does: it is one."""
+    if a.ndim == 1 or b.ndim == 1 or a.shape[-2] == 1 or b.shape[-1] == 1:
+        return _of_vectors(a, b)
+    key = ("matmul", a.dtype, a.shape, a.strides, b.shape, b.strides, runtime.team_size())
+    call = _calls.get(key)
+    if call is None:
+        if CODES.get(a.dtype.name) not in _FLOATS or not (a.dtype.isnative and b.dtype.isnative):
+            raise Refusal(f"no product of {a.dtype} is compiled")
+        if 0 in (*a.shape, *b.shape):
+            raise Refusal("nothing to multiply")
+        call = _remember(key, lambda: _class("matrices.MatricesCall")(a, b, Target.host(), key[-1]))
+    return call(a, b)
+
+
+def _of_vectors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    shape = results_of(Task("matmul", ()), [layout_of(a), layout_of(b)])[0].shape
+    if b.ndim == 1 or b.shape[-1] == 1:
+        x, y, axis = a, b if b.ndim == 1 else b.swapaxes(-1, -2), -1
+    else:
+        x, y, axis = a[:, None] if a.ndim == 1 else a.swapaxes(-1, -2), b, -2
+    found = reduction(WIDE_DOT if a.itemsize == 2 else DOT, (max(x.ndim, y.ndim) + axis,), False, (), x, y)[0]
+    return np.ascontiguousarray(found).reshape(shape)
 
 
 def fprop(

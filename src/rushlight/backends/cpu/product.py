@@ -121,7 +121,7 @@ class ProductCall:
 
     def _launch_fused(self, words: array, w: np.ndarray, scratch: np.ndarray | None) -> bool:
         """Run with weights that are packed panel by panel where they are used; whether they are finite."""
-        w = np.ascontiguousarray(w)
+        w = self._lying(w)
         flag, each = np.zeros(1, self.dtype), self.scratch_offset + self.panel_size
         if scratch is None:
             scratch = runtime.empty((each * self.threads_used,), self.dtype)
@@ -140,12 +140,16 @@ class ProductCall:
         """The packed weight, and whether it is finite."""
         packed = runtime.empty((self.weights.size,), self.dtype)
         packed[-1] = 0
-        w = np.ascontiguousarray(w)
+        w = self._lying(w)
         words = self.weight_words[:]
         words[_WEIGHT], words[_PACKED] = runtime.address(w), runtime.address(packed)
         words[_NOT_FINITE] = words[_PACKED] + packed.nbytes - packed.itemsize
         runtime.launch(self.weight_entry, words, WEIGHTS.threads(self.weights.size, self.threads))
         return packed, not packed[-1]
+
+    def _lying(self, w: np.ndarray) -> np.ndarray:
+        """A weight as the words of its kernel say."""
+        return np.ascontiguousarray(w)
 
     def _strictly(self) -> int:
         """The table of phases for weights that are not finite."""
@@ -202,9 +206,10 @@ class ProductCall:
             blocks=[axis.count for axis in blocks], block=[axis.block for axis in blocks],
             first=[axis.first for axis in blocks], x_image=plan.image, x_channel=plan.channel,
             y_image=math.prod(self.shape[1:]), source_step=self._distances(), result_step=targets,
-            groups=plan.groups, group_in=plan.reduced_channels, group_out=plan.output_channels, chunk=plan.chunk,
-            chunks=plan.chunks, panels=plan.panels, width=plan.register.width, tail=plan.tail.width, last=plan.last,
-            dots=plan.tail.dots, rows=plan.reduced_channels * plan.tap_count, taps=plan.tap_count,
+            groups=plan.groups, group_in=plan.reduced_channels, group_out=plan.output_channels,
+            x_group=plan.source_group, y_group=plan.result_group, chunk=plan.chunk, chunks=plan.chunks,
+            panels=plan.panels, width=plan.register.width, tail=plan.tail.width, last=plan.last, dots=plan.tail.dots,
+            rows=plan.reduced_channels * plan.tap_count, taps=plan.tap_count,
             phases=len(phases), phase=phases, steps=steps, tail_steps=tail_steps, limit=LIMIT,
             relu=activation == "relu", prefetch=self.prefetches, fuse=0, weight_descriptor=None, scratch_offset=0,
         )  # fmt: skip

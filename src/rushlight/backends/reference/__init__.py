@@ -32,6 +32,7 @@ from rushlight.backends.reference.pooling import (
 )
 from rushlight.backends.reference.reduction import reduction
 from rushlight.backends.reference.sampling import grid_sample, grid_sample_grad, grid_sample_grid_grad
+from rushlight.core.dtypes import of_numpy
 from rushlight.core.memory import worded
 from rushlight.rules.in_bounds import iterate_taps
 from rushlight.rules.spec import ConvSpec
@@ -55,6 +56,15 @@ def drawing(algorithm: str) -> None:
 def prepare(task: Task, layouts: Sequence[Layout | None]) -> NumPyCall:
     """The call for any task."""
     return NumPyCall(globals()[task.kernel], task, results_of(task, layouts))
+
+
+@worded
+@np.errstate(all="ignore")
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The products of matrices (…, n, k) and (…, k, m), whose batches broadcast; halves in float32, rounded once."""
+    if a.dtype.itemsize == 2 and of_numpy(a.dtype).is_floating_point:
+        return np.asarray(np.matmul(a.astype(np.float32), b.astype(np.float32))).astype(a.dtype)
+    return np.asarray(np.matmul(a, b))
 
 
 @worded
