@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from rushlight.autograd.graph import record, widen
-from rushlight.autograd.operation import Gradients, Needs
+from rushlight.autograd.graph import in_single, record, widen
+from rushlight.autograd.operation import Gradients, Needs, define
 from rushlight.backends.array import found
 from rushlight.core.dtypes import dtype as DType
 from rushlight.core.dtypes import finfo
@@ -22,16 +22,18 @@ from rushlight.ops.conv import code
 from rushlight.rules.arguments import TYPE_NAMES, unsupported_type
 from rushlight.rules.expression import function as function_of
 from rushlight.rules.expression import inputs, where
-from rushlight.rules.results import broadcast
+from rushlight.rules.results import Layout, Layouts, broadcast
 from rushlight.runtime.allocation import check_axes
 from rushlight.tensor import selection
 from rushlight.tensor.autocasting import lowered
 from rushlight.tensor.change import change
+from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, wrap, wrap_beside
 from rushlight.tensor.fusing import define_pointwise
 from rushlight.tensor.numerics import expressed
 from rushlight.tensor.operands import lowering_of_pair, pair
 from rushlight.tensor.overwriting import overwrite
+from rushlight.tensor.parts import cat
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -250,10 +252,15 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
         )
-    first, second = input.chunk(2, dim)
-    result = pair(_gated, first, second)
-    record(GLU, (None,), result, (first, second), (first, second))
+    at = dim % input.dim()
+    result = wrap(_halves_gated(input._array, at))
+    record(GLU, (at,), result, (input,), (input,))
     return result
+
+
+@composed
+def _halves_gated(input: Tensor, dim: int) -> Tensor:
+    return pair(_gated, *input.chunk(2, dim))
 
 
 def _gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
@@ -263,21 +270,18 @@ def _gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
 expressed(_gated, _X * function_of("sigmoid", _Y))
 
 
-def _glu_rule(number: None, needs: Needs, grad: Tensor, x: Tensor, gate: Tensor) -> Gradients:
-    grad, x, open = widen(grad), widen(x), widen(gate).sigmoid()
-    return (
-        grad * open if needs[0] else None,
-        grad * x * open * (1 - open) if needs[1] else None,
-    )
+def _glu_rule(dim: int, needs: Needs, grad: Tensor, input: Tensor) -> Gradients:
+    x, gate = input.chunk(2, dim)
+    open = gate.sigmoid()
+    return (cat([grad * open, grad * x * open * (1 - open)], dim),)
 
 
-GLU = define_pointwise(
-    "glu",
-    "GluBackward0",
-    derivative=_glu_rule,
-    results=broadcast,
-    lowering=lowering_of_pair(_gated),
-)
+def _halved(inputs: Layouts, dim: int) -> list[Layout]:
+    shape, kind = inputs[0]
+    return [((*shape[:dim], shape[dim] // 2, *shape[dim + 1 :]), kind)]
+
+
+GLU = define("glu", "GluBackward0", derivative=in_single(_glu_rule), results=_halved, lowering=_halves_gated)
 
 
 def sigmoid(input: Tensor) -> Tensor:

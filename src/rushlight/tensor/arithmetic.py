@@ -96,7 +96,13 @@ _sum = {"results": broadcast, "lowering": _lower_scaled(np.add)}
 _difference = {"results": broadcast, "lowering": _lower_scaled(np.subtract), "derivative": _sub_rule}
 ADD = define("add", "AddBackward0", derivative=_add_rule, **_sum)
 SUB = define("sub", "SubBackward0", **_difference)
-RSUB = define("rsub", "RsubBackward1", **_difference)
+RSUB = define(
+    "rsub",
+    "RsubBackward1",
+    derivative=lambda alpha, number, needs, grad: (grad * -alpha,),
+    results=broadcast,
+    lowering=lambda a, alpha, number: _difference["lowering"](None, a, alpha, number),
+)
 
 
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
@@ -105,9 +111,11 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     if _is_bool(input) or _is_bool(other):
         _refuse_bool_subtraction(input, other)
     result = pair(np.subtract, input, other if alpha == 1 else _scaled(other, alpha))
-    row = SUB if isinstance(input, Tensor) else RSUB
     tensors, number = parted(input, other)
-    record(row, (alpha, number), result, tensors)
+    if isinstance(input, Tensor):
+        record(SUB, (alpha, number), result, tensors)
+    else:
+        record(RSUB, (alpha, number), result, (other,))
     return result
 
 
@@ -251,7 +259,7 @@ def _zero_rule(number: float | None, needs: Needs, grad: Tensor) -> Gradients:
     return tuple(wrap(zeros_beside(memory(grad), *need)) if need else None for need in needs)
 
 
-DIV_TRUNC = define("div.trunc", "DivBackward1", derivative=_zero_rule, results=broadcast, lowering=_lower_truncated)
+DIV_TRUNC = define("div.trunc", "DivBackward2", derivative=_zero_rule, results=broadcast, lowering=_lower_truncated)
 
 
 def floor_divide(input: Operand, other: Operand) -> Tensor:
@@ -280,19 +288,33 @@ def remainder(input: Operand, other: Operand) -> Tensor:
     _check_integer_divisor(input, other)
     result = pair(np.remainder, input, other)
     quotient = floor_divide(input, other) if isinstance(other, Tensor) and other.requires_grad else None
-    tensors, number = parted(input, other)
-    record(REMAINDER, (number,), result, tensors, (quotient,))
+    _record_remainder(REMAINDER, REMAINDER_TENSOR, result, input, other, quotient)
     return result
+
+
+def _record_remainder(
+    row: Operation, of_tensor: Operation, result: Tensor, a: Operand, b: Operand, quotient: Tensor | None
+) -> None:
+    tensors, number = parted(a, b)
+    if isinstance(b, Tensor):
+        record(of_tensor, (number,), result, tensors, (quotient,))
+    else:
+        record(row, (number,), result, tensors)
 
 
 def _remainder_rule(number: float | None, needs: Needs, grad: Tensor, quotient: Tensor | None) -> Gradients:
     return grad, -grad * quotient if needs[1] else None
 
 
-REMAINDER, FMOD = (
-    define(name, f"{name.title()}Backward0", derivative=_remainder_rule, results=broadcast, lowering=lowering)
-    for name, lowering in (("remainder", lowering_of_pair(np.remainder)), ("fmod", lowering_of_pair(np.fmod)))
-)
+def _remainders(name: str, ufunc: np.ufunc) -> tuple[Operation, Operation]:
+    """The rows of remainders of a division by a number, and by a tensor."""
+    node, row = f"{name.title()}Backward", {"results": broadcast, "lowering": lowering_of_pair(ufunc)}
+    by_number = define(name, f"{node}0", derivative=lambda number, needs, grad: (grad,), **row, differentiable=1)
+    return by_number, define(f"{name}.tensor", f"{node}1", derivative=_remainder_rule, **row)
+
+
+REMAINDER, REMAINDER_TENSOR = _remainders("remainder", np.remainder)
+FMOD, FMOD_TENSOR = _remainders("fmod", np.fmod)
 
 
 def fmod(input: Tensor, other: Operand) -> Tensor:
@@ -303,8 +325,7 @@ def fmod(input: Tensor, other: Operand) -> Tensor:
     quotient = None
     if isinstance(other, Tensor) and other.requires_grad:
         quotient = div(input, other, rounding_mode="trunc").detach()
-    tensors, number = parted(input, other)
-    record(FMOD, (number,), result, tensors, (quotient,))
+    _record_remainder(FMOD, FMOD_TENSOR, result, input, other, quotient)
     return result
 
 
@@ -332,7 +353,10 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     tensors, number = parted(input, exponent)
     base_needed = exponent.requires_grad or (number is None and input.requires_grad)
     saved = (input if base_needed and number is None else None, exponent, result if exponent.requires_grad else None)
-    record(POW if number is None else POW_OF_NUMBER, (number,), result, tensors, saved)
+    if number is None:
+        record(POW, (None,), result, tensors, saved)
+    else:
+        record(POW_OF_NUMBER, (number,), result, (exponent,), saved[1:])
     return result
 
 
@@ -405,7 +429,13 @@ def _pow_rule(
 
 _power_rows = {"derivative": _pow_rule, "results": broadcast, "lowering": lowering_of_pair(_power)}
 POW = define_pointwise("pow", "PowBackward1", **_power_rows)
-POW_OF_NUMBER = define_pointwise("pow.of_number", "PowBackward2", **_power_rows)
+POW_OF_NUMBER = define_pointwise(
+    "pow.of_number",
+    "PowBackward2",
+    derivative=lambda number, needs, grad, *saved: _pow_rule(number, (None, *needs), grad, None, *saved)[1:],
+    results=broadcast,
+    lowering=lambda exponent, number: lowering_of_pair(_power)(None, exponent, number),
+)
 POW_BY_NUMBER = define_pointwise(
     "pow.by_number",
     "PowBackward0",
@@ -476,13 +506,14 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
         raise NotImplementedError(message(f"\"lerp_kernel\" not implemented for '{input.dtype}'", fix=".float() first"))
     tensor = weight if isinstance(weight, Tensor) else None
     result = wrap(_lerp(input._array, end._array, *((None, weight) if tensor is None else (tensor._array, None))))
-    saved = (tensor, input if tensor is not None else None, end if tensor is not None else None)
-    number = weight if tensor is None else None
-    record(LERP if tensor is None else LERP_TENSOR, (number,), result, (input, end, tensor), saved)
+    if tensor is None:
+        record(LERP, (weight,), result, (input, end))
+    else:
+        record(LERP_TENSOR, (), result, (input, end, tensor), (tensor, input, end))
     return result
 
 
-def _lerp(start: np.ndarray, end: np.ndarray, weight: np.ndarray | None, number: float | None) -> np.ndarray:
+def _lerp(start: np.ndarray, end: np.ndarray, weight: np.ndarray | None, number: float | None = None) -> np.ndarray:
     kind = promoted([layout_of(start), layout_of(end), layout_of(weight)], () if number is None else (number,))
     wide = dtypes.float32 if kind in HALVES else kind
     given = [array_in_dtype(value, wide) for value in (start, end, number if weight is None else weight)]
@@ -523,20 +554,28 @@ def rounded_once(formula: Callable, *operands: Operand) -> Tensor:
     return formula(*[widen(t) if isinstance(t, Tensor) else t for t in operands]).to(kind)
 
 
-def _lerp_rule(
-    number: float | None, needs: Needs, grad: Tensor, weight: Tensor | None, start: Tensor | None, end: Tensor | None
-) -> Gradients:
-    weight = number if weight is None else weight
-    return (
-        grad * (1 - weight) if needs[0] else None,
-        grad * weight if needs[1] else None,
-        grad * (end - start) if needs[2] else None,
-    )
+def _lerp_rule(weight: float | Tensor, needs: Needs, grad: Tensor) -> Gradients:
+    return grad * (1 - weight) if needs[0] else None, grad * weight if needs[1] else None
 
 
-_lerp_rows = {"derivative": _lerp_rule, "results": broadcast, "lowering": _lerp}
-LERP = define("lerp", "LerpBackward0", **_lerp_rows)
-LERP_TENSOR = define("lerp.tensor", "LerpBackward1", **_lerp_rows)
+def _lerp_tensor_rule(needs: Needs, grad: Tensor, weight: Tensor, start: Tensor, end: Tensor) -> Gradients:
+    return *_lerp_rule(weight, needs, grad), grad * (end - start) if needs[2] else None
+
+
+LERP = define(
+    "lerp",
+    "LerpBackward0",
+    derivative=_lerp_rule,
+    results=broadcast,
+    lowering=lambda start, end, number: _lerp(start, end, None, number),
+)
+LERP_TENSOR = define(
+    "lerp.tensor",
+    "LerpBackward1",
+    derivative=_lerp_tensor_rule,
+    results=lambda inputs: broadcast(inputs, None),
+    lowering=_lerp,
+)
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:

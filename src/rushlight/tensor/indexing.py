@@ -106,7 +106,7 @@ def add_into_zeros(part: Tensor, shape: tuple[int, ...], advanced: tuple) -> Ten
 
 
 def _take_rule(index: tuple, needs: Needs, grad: Tensor, *tensors: Tensor) -> Gradients:
-    return _add_into_zeros(grad, needs[0][0], index, tensors), *[None] * len(tensors)
+    return (_add_into_zeros(grad, needs[0][0], index, tensors),)
 
 
 def _add_into_zeros(part: Tensor, shape: tuple[int, ...], index: tuple, tensors: tuple[Tensor, ...]) -> Tensor:
@@ -122,13 +122,14 @@ def _added_in_zeros(part: np.ndarray, *arrays_and_attributes: object) -> np.ndar
     return whole
 
 
-INDEX = define("index", "IndexBackward0", derivative=_take_rule, results=indexed, lowering=_at)
+INDEX = define("index", "IndexBackward0", derivative=_take_rule, results=indexed, lowering=_at, differentiable=1)
 INDEX_BACKWARD = define(
     "index_backward",
     "IndexPutBackward0",
-    derivative=lambda shape, index, needs, grad, *tensors: (_take(grad, index, tensors), *[None] * len(tensors)),
+    derivative=lambda shape, index, needs, grad, *tensors: (_take(grad, index, tensors),),
     results=of_shape,
     lowering=_added_in_zeros,
+    differentiable=1,
 )
 
 
@@ -395,10 +396,12 @@ def _put_rule(index: tuple, accumulate: bool, needs: Needs, grad: Tensor, *tenso
         of_self = grad if accumulate else _put(grad, zero, index, tensors)
     if needs[1]:
         of_value = with_axes_of(needs[1], _take(grad, index, tensors))
-    return of_self, of_value, *[None] * len(tensors)
+    return of_self, of_value
 
 
-INDEX_PUT = define("index_put", "IndexPutBackward0", derivative=_put_rule, results=as_first, lowering=_replaced)
+INDEX_PUT = define(
+    "index_put", "IndexPutBackward0", derivative=_put_rule, results=as_first, lowering=_replaced, differentiable=2
+)
 
 
 def index_put(self: Tensor, indices: tuple, values: Tensor, accumulate: bool = False) -> Tensor:

@@ -137,11 +137,11 @@ METHODS: dict[str, Callable | property] = {
     "bincount": ordering.bincount,
     # -- operators
     "__add__": operator(arithmetic.add),
-    "__radd__": reflected(arithmetic.add, np.add),
+    "__radd__": reflected(arithmetic.add, np.add, commutes=True),
     "__sub__": operator(arithmetic.sub),
     "__rsub__": reflected(arithmetic.sub, np.subtract),
     "__mul__": operator(arithmetic.mul),
-    "__rmul__": reflected(arithmetic.mul, np.multiply),
+    "__rmul__": reflected(arithmetic.mul, np.multiply, commutes=True),
     "__truediv__": operator(arithmetic.div),
     "__rtruediv__": reflected(arithmetic.div, np.true_divide),
     "__floordiv__": operator(arithmetic.floor_divide),

@@ -20,8 +20,8 @@ from rushlight.rules.results import reduced
 from rushlight.tensor import reducing, stretching
 from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_unordered
-from rushlight.tensor.extremes import amax, amin
-from rushlight.tensor.reductions import Dims, axes_of, expand_reduced, reduce_along, sum
+from rushlight.tensor.extremes import AMAX, amax, amin
+from rushlight.tensor.reductions import Dims, axes_of, expand_reduced, reduce_along
 
 
 def norm(
@@ -41,16 +41,10 @@ def norm(
         )
     input = input if dtype is None else input.to(dtype)
     p = 2 if p in ("fro", None) else p
-    if p == math.inf:
-        return amax(input.abs(), () if dim is None else dim, keepdim)
-    if p == -math.inf:
-        return amin(input.abs(), () if dim is None else dim, keepdim)
     if p == "nuc":
         return _nuclear_norm(input, dim, keepdim)
     if isinstance(p, str):
         raise RuntimeError(f"only valid if p is 'fro' or 'nuc', got {p}")
-    if p == 1:
-        return sum(input.abs(), dim, keepdim)
     return _p_norm(input, p, dim, keepdim)
 
 
@@ -62,7 +56,15 @@ def _p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
     return result
 
 
+@composed
+def _largest(input: Tensor, axes: tuple[int, ...], keepdim: bool, p: float) -> Tensor:
+    """The largest magnitude, or, where p is −∞, the smallest."""
+    return (amax if p > 0 else amin)(input.abs(), () if len(axes) == input.dim() else axes, keepdim)
+
+
 def _norm_along(array: np.ndarray, p: float, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    if abs(p) == math.inf:
+        return _largest(array, axes, keepdim, p)
     return reduce_along(partial(_norm_in_one_dtype, p), reducing.NORMS.get(p), array, axes, keepdim)
 
 
@@ -80,6 +82,11 @@ def _p_norm_rule(
     shape = memory(input).shape
     if p == 0:
         return (None,)
+    if abs(p) == math.inf:
+        (of_size,) = AMAX.derivative(axes, keepdim, needs, grad, input.abs(), result)
+        return (of_size * input.sign(),)
+    if p == 1:
+        return (expand_reduced(grad, shape, axes, keepdim) * input.sign(),)
     found = stretching.of_norm(input, grad, result, axes) if p == 2 else None
     if found is not None:
         return found

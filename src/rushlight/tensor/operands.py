@@ -250,8 +250,8 @@ def operator(function: Callable) -> Callable:
     return operate
 
 
-def reflected(function: Callable, ufunc: Callable) -> Callable:
-    """The same with the tensor on the right.
+def reflected(function: Callable, ufunc: Callable, commutes: bool = False) -> Callable:
+    """The same with the tensor on the right; where it `commutes`, of the tensor and a number, as in PyTorch's graphs.
 
     `tensor * array` is NumPy's, and `array * tensor`, which NumPy leaves to the tensor, is made to be the same.
     """
@@ -261,7 +261,7 @@ def reflected(function: Callable, ufunc: Callable) -> Callable:
             return by_numpy(ufunc, other, self)
         if not (isinstance(other, Tensor) or is_number(other)):
             return NotImplemented
-        return function(other, self)
+        return function(self, other) if commutes else function(other, self)
 
     return operate
 

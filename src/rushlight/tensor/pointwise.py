@@ -23,7 +23,8 @@ from rushlight.rules.expression import function as function_of
 from rushlight.rules.expression import maximum as greater
 from rushlight.rules.expression import minimum as lesser
 from rushlight.rules.expression import where as where_expression
-from rushlight.rules.results import as_first, floating, is_floating, promoted, shape_of
+from rushlight.rules.results import Layout, Layouts, as_first, floating, is_floating, promoted, shape_of
+from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, elements, memory, wrap, wrap_like
 from rushlight.tensor.fusing import define_pointwise
 from rushlight.tensor.layout import MemoryFormat, preserve_format
@@ -271,16 +272,24 @@ sign = _define_step("sign", _sign, "-1, 0 or 1 for each element; 0 for NaN.")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Each element rounded to `decimals` places, halves to even."""
     result = wrap(quiet(np.round, input._array, decimals))
-    record(ROUND, (decimals,), result, (input,))
+    record(ROUND if decimals == 0 else ROUND_DECIMALS, (decimals,), result, (input,))
     return result
 
 
-ROUND = define("round", "RoundBackward0", derivative=_zero_rule, results=as_first, lowering=partial(quiet, np.round))
+_of_round = {"derivative": _zero_rule, "results": as_first, "lowering": partial(quiet, np.round)}
+ROUND = define("round", "RoundBackward0", **_of_round)
+ROUND_DECIMALS = define("round.decimals", "RoundBackward1", **_of_round)
 
 
 def frac(input: Tensor) -> Tensor:
     """The part of each element behind the point."""
-    return input - input.trunc().detach()
+    result = wrap_like(_fraction(elements(input)), input)
+    record(FRAC, (), result, (input,))
+    return result
+
+
+_fraction = composed(lambda x: x - x.trunc())
+FRAC = define("frac", "FracBackward0", derivative=lambda needs, grad: (grad,), results=as_first, lowering=_fraction)
 
 
 # -- clamping
@@ -301,8 +310,10 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     result = wrap(_between(*[None if t is None else in_dtype(t, kind) for t in (input, min, max)]))
     low, min = (min, None) if isinstance(min, Tensor) else (None, min)
     high, max = (max, None) if isinstance(max, Tensor) else (None, max)
-    row = CLAMP if low is None and high is None else CLAMP_TENSOR
-    record(row, (min, max), result, (input, low, high), (input, low, high))
+    if low is None and high is None:
+        record(CLAMP, (min, max), result, (input,), (input,))
+    else:
+        record(CLAMP_TENSOR, (min, max), result, (input, low, high), (input, low, high))
     return result
 
 
@@ -359,13 +370,24 @@ def _beside(grad: Tensor, number: float | None, tensor: Tensor | None) -> Operan
     return number if number is None or kind not in HALVES else constant_like(number, grad)
 
 
-_clamp_row = {
-    "derivative": _clamp_rule,
-    "results": lambda inputs, min, max: [(shape_of(inputs), promoted(inputs, (min, max)).numpy)],
-    "lowering": _lower_clamp,
-}
-CLAMP = define("clamp", "ClampBackward1", **_clamp_row)
-CLAMP_TENSOR = define_pointwise("clamp.tensor", "ClampBackward0", **_clamp_row)
+def _clamp_by_numbers_rule(min: float | None, max: float | None, needs: Needs, grad: Tensor, x: Tensor) -> Gradients:
+    return _clamp_rule(min, max, (*needs, None, None), grad, x, None, None)[:1]
+
+
+def _clamped_layout(inputs: Layouts, min: float | None, max: float | None) -> list[Layout]:
+    return [(shape_of(inputs), promoted(inputs, (min, max)).numpy)]
+
+
+CLAMP = define(
+    "clamp",
+    "ClampBackward1",
+    derivative=_clamp_by_numbers_rule,
+    results=_clamped_layout,
+    lowering=lambda x, min, max: _lower_clamp(x, None, None, min, max),
+)
+CLAMP_TENSOR = define_pointwise(
+    "clamp.tensor", "ClampBackward0", derivative=_clamp_rule, results=_clamped_layout, lowering=_lower_clamp
+)
 
 
 def clamp_min(input: Tensor, min: Operand) -> Tensor:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rushlight.autograd.graph import record
+from rushlight.autograd.graph import in_single, record
 from rushlight.autograd.modes import mode
-from rushlight.autograd.operation import Gradients, Needs, define
+from rushlight.autograd.operation import Gradients, Needs, Operation, define
 from rushlight.backends.array import as_array
 from rushlight.core import dtypes
 from rushlight.core.dtypes import FLOATING, HALVES
 from rushlight.core.errors import message
-from rushlight.rules.results import multiplied
+from rushlight.rules.results import broadcast, multiplied
 from rushlight.tensor.autocasting import as_given, computed_in, lowered
+from rushlight.tensor.composed import composed
 from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.layout import check_dim
 from rushlight.tensor.numerics import quiet, shape_mismatch
@@ -61,7 +62,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     refuse_bools(_kernel(a.ndim, b.ndim), input)
     result = wrap(_product(a, b))
     saved = (input if other.requires_grad else None, other if input.requires_grad else None)
-    row = DOT if a.ndim == b.ndim == 1 else MM if a.ndim == b.ndim == 2 else MATMUL
+    row = BMM if a.ndim == b.ndim == 3 and a.shape[0] == b.shape[0] else _ROWS.get((a.ndim, b.ndim), MATMUL)
     record(row, (), result, (input, other), saved)
     return result
 
@@ -153,10 +154,12 @@ def _of_one_matrix(grads: Tensor) -> Tensor:
     return grads.sum(tuple(range(lead))) if lead else grads
 
 
-DOT, MM, MATMUL = (
+DOT, MM, MV, BMM, MATMUL = (
     define(name, f"{name.title()}Backward0", derivative=_matmul_rule, results=multiplied, lowering=_product)
-    for name in ("dot", "mm", "matmul")
+    for name in ("dot", "mm", "mv", "bmm", "matmul")
 )
+_ROWS = {(1, 1): DOT, (2, 2): MM, (2, 1): MV}
+"""By the ranks of the operands."""
 
 
 def matmul_operator(self: Tensor, other: Tensor) -> Tensor:
@@ -218,7 +221,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     for tensor in (input, vec2):
         if tensor._array.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument, but got {tensor._array.ndim}-D")
-    return input.unsqueeze(1) * vec2
+    return input.reshape(-1, 1) * vec2
 
 
 def _plus(input: Tensor, multiply: Callable, a: Tensor, b: Tensor, beta: float, alpha: float) -> Tensor:
@@ -232,26 +235,53 @@ def _plus(input: Tensor, multiply: Callable, a: Tensor, b: Tensor, beta: float, 
         beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else product * alpha
     if beta == 0:
-        return product.expand(np.broadcast_shapes(input._array.shape, product._array.shape))
+        return product.expand(np.broadcast_shapes(input._array.shape, product._array.shape)).contiguous()
     return (input if beta == 1 else input * beta) + product
+
+
+def _plus_rule(beta: float, alpha: float, needs: Needs, grad: Tensor, a: Tensor, b: Tensor) -> Gradients:
+    of_input = grad * beta if needs[0] else None
+    ((shape, _),) = multiplied([a._layout(), b._layout()])
+    of_product = grad.sum_to_size(shape).to(a.dtype) * alpha
+    return of_input, *_matmul_rule(needs[1:], of_product, a, b)
+
+
+def _sum_of(name: str, multiply: Callable) -> Operation:
+    """The row of a tensor and a product."""
+    return define(
+        name,
+        f"{name.title()}Backward0",
+        derivative=in_single(_plus_rule),
+        results=lambda inputs, beta, alpha: broadcast([inputs[0], *multiplied(inputs[1:])], None),
+        lowering=composed(lambda input, a, b, beta, alpha: _plus(input, multiply, a, b, beta, alpha)),
+    )
+
+
+ADDMM, ADDMV, BADDBMM = _sum_of("addmm", mm), _sum_of("addmv", mv), _sum_of("baddbmm", bmm)
+
+
+def _recorded_sum(row: Operation, input: Tensor, a: Tensor, b: Tensor, beta: float, alpha: float) -> Tensor:
+    result = wrap(row.lowering(input._array, a._array, b._array, beta, alpha))
+    record(row, (beta, alpha), result, (input, a, b), (a, b))
+    return result
 
 
 @lowered
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat1 @ mat2)`."""
-    return _plus(input, mm, mat1, mat2, beta, alpha)
+    return _recorded_sum(ADDMM, input, mat1, mat2, beta, alpha)
 
 
 @as_given
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`."""
-    return _plus(input, mv, mat, vec, beta, alpha)
+    return _recorded_sum(ADDMV, input, mat, vec, beta, alpha)
 
 
 @lowered
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (batch1 @ batch2)`."""
-    return _plus(input, bmm, batch1, batch2, beta, alpha)
+    return _recorded_sum(BADDBMM, input, batch1, batch2, beta, alpha)
 
 
 def _check_contracted(a: Tensor, b: Tensor, of_a: list[int], of_b: list[int]) -> None:

@@ -308,7 +308,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     input = widened(input, dtype)
     axes = axes_of(dim, memory(input).ndim)
     result = wrap_unordered(_multiplied(elements(input), axes, keepdim))
-    record(PROD, (axes, keepdim), result, (input,), (input,))
+    record(PROD if dim is None else PROD_DIM, (axes, keepdim), result, (input,), (input,))
     return result
 
 
@@ -328,7 +328,9 @@ def _prod_rule(axes: tuple[int, ...], keepdim: bool, needs: Needs, grad: Tensor,
 
 
 _multiplied = partial(reduce_along, np.multiply.reduce, reducing.PROD)
-PROD = define("prod", "ProdBackward0", derivative=_prod_rule, results=reduced, lowering=_multiplied)
+_of_prod = {"derivative": _prod_rule, "results": reduced, "lowering": _multiplied}
+PROD = define("prod", "ProdBackward0", **_of_prod)
+PROD_DIM = define("prod.dim", "ProdBackward1", **_of_prod)
 
 
 # -- truth
