@@ -153,3 +153,22 @@ def test_all_by_the_team(monkeypatch):
     for shape in SHAPES:
         compared(FORMULAS["mean"], (0,), False, drawn(rng, shape, np.dtype("f4")))
     compiled._calls.clear()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, dtypes.bfloat16.numpy], ids=str)
+@pytest.mark.parametrize("isa", ISAS)
+def test_squares_of_many_arrays(isa, kind, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_TARGET", isa)
+    monkeypatch.setattr(Work, "pays", lambda *_: True)  # all by the team
+    compiled._calls.clear()
+    numbers, sizes = np.random.default_rng(0), (0, 1, 3, 16, 33, 100, 4097, 30_000, 0)
+    arrays = [guarded_copy(numbers.integers(-9, 10, size).astype(kind)) for size in sizes]
+    want = [(array.astype(float) ** 2).sum() for array in arrays]
+    for threads in (1, 2):
+        runtime.set_num_threads(threads)
+        with guarding():
+            assert compiled.squares_together(arrays).tolist() == want
+    arrays[3][2], arrays[5][99] = np.nan, -np.inf
+    assert np.isnan(compiled.squares_together(arrays)[3]) and compiled.squares_together(arrays)[5] == np.inf
+    big = np.full(5, 1e30, np.float32)
+    np.testing.assert_allclose(compiled.squares_together([big, 1 / big]), [5e60, 5e-60], 1e-6)

@@ -33,11 +33,11 @@ def parameters(library, dtype, bad):
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 def test_clipping(call, dtype):
     import torch
 
-    tolerance = {"float32": 1e-5, "float64": 1e-12, "bfloat16": 2e-2}[dtype]
+    tolerance = {"float32": 1e-5, "float64": 1e-12, "bfloat16": 2e-2, "float16": 2e-3}[dtype]
     for bad in (None, float("nan"), float("inf")):
         found = []
         for library in (rushlight, torch):
@@ -67,3 +67,27 @@ def test_a_norm_that_is_not_finite():
         assert all(library.equal(q.grad.nan_to_num(), old.nan_to_num()) for q, old in zip(p, before))
         found.append(str(failure.value))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_norms_of_many_tensors_round_as_theirs(dtype):
+    import torch
+
+    for seed in range(20):
+        draw, found = np.random.RandomState(seed), []
+        arrays = [draw.randn(*shape) for shape in ((300,), (7, 9), (), (0,), (2, 3, 5, 5))]
+        for library in (rushlight, torch):
+            tensors = [library.tensor(array).to(getattr(library, dtype)) for array in arrays]
+            found.append(library.nn.utils.get_total_norm(tensors))
+        assert str(found[0].dtype) == str(found[1].dtype)
+        np.testing.assert_allclose(found[0].item(), found[1].item(), 2e-7 if dtype == "float32" else 0)
+
+
+def test_gradients_that_are_small_enough_stay_and_are_seen_as_changed():
+    from rushlight.nn.utils import clip_grad_norm_
+
+    p = parameters(rushlight, "float32", None)
+    before = [(q.grad.clone(), q.grad._version) for q in p[:4]]
+    clip_grad_norm_(p, 1e6)
+    for q, (old, version) in zip(p, before):
+        assert rushlight.equal(q.grad, old) and q.grad._version > version

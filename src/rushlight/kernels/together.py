@@ -1,4 +1,4 @@
-"""Expressions on many arrays at once: one launch whose items are pieces of all of them.
+"""Expressions on many arrays at once: one launch whose items are pieces of all of them; and sums of their squares.
 
 In: a program whose results go where its first inputs are, its array inputs first and then numbers that all arrays
 share. Out: the kernels `run`, which threads share, and `mode`. Arrays lie alike within a row and without gaps, so an
@@ -7,7 +7,8 @@ item is a run of elements: three words say of which row, from where on, and how 
 
 from __future__ import annotations
 
-from ..language.ir import Function, Module, Params, Pointer, i64, ptr
+from ..language.ir import Function, Module, Params, Pointer, f64, i64, ptr, vec
+from ..language.types import Type
 from ..plan.pointwise import SAME, UNIT
 from ..rules.expression import Program
 from .pointwise import Form, Loops
@@ -52,3 +53,32 @@ def _emit_item(k: Module, form: Form, params: Params, arrays: int) -> Function:
         numbers = [p.numbers[n] for n in range(len(program.inputs) - arrays)]
         Loops(f, form).row([*pointers[: len(program.results)], *pointers, *numbers], count)
     return f
+
+
+SUMS = 4
+"""Vectors that a piece is summed in."""
+
+
+def squares_params() -> Params:
+    """The words: the addresses of all arrays, the pieces, the sum of each, and how many pieces."""
+    return Params(table=ptr(i64), pieces=ptr(i64), parts=ptr(f64), items=i64)
+
+
+def emit_squares(k: Module, source: Type) -> None:
+    """Exports `run`: the sum of squares of each piece, in float64, so that none overflows or is lost."""
+    lanes = k.lanes(f64)
+    with k.kernel("run", squares_params(), flushed=False) as (f, p), f.dynamic_loop(p.next, p.items) as index:
+        piece = p.pieces[index * ENTRIES]
+        start, count = piece[1].load(), piece[2].load()
+        x = Pointer(f, p.table[piece.load()].to(ptr(source)).load().text, source)[start]
+        sums = [f.var(vec(f64, lanes), 0.0) for _ in range(SUMS)]
+        whole = count - count % (SUMS * lanes)
+        with f.loop(0, whole, SUMS * lanes) as i:
+            for number, total in enumerate(sums):
+                value = x[i + number * lanes].load(lanes).to(f64)
+                total.value = f.fma(value, value, total.value)
+        with f.loop(whole, count, lanes) as i:
+            value = x[i].load(lanes, mask=f.mask(count - i, lanes, source)).to(f64)
+            sums[0].value = f.fma(value, value, sums[0].value)
+        first, second, third, fourth = (total.value for total in sums)
+        p.parts[index].store(f.sum_lanes((first + second) + (third + fourth)))

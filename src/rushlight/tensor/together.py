@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +21,24 @@ def computed_together(
 ) -> bool:
     """Write the formulas of each row's arrays and the numbers into its first arrays, which are inputs, too; False, and
     nothing is changed, where no engine does that fast, or rows share memory."""
+    return bool(_first("pointwise_together", formulas, rows, numbers))
+
+
+def squares_together(arrays: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The sum of squares of each array, in float64: floats of one dtype, without gaps. None where no engine does it."""
+    return _first("squares_together", arrays)
+
+
+def _first(kernel: str, *given: Any) -> Any:
+    """What the first engine of this context gives; None where it has no such kernel, or declines."""
     engine = registry.current()
     first = getattr(engine, "engines", (engine,))[0]
-    if first is registry.reference or not hasattr(first, "pointwise_together"):
-        return False
+    if first is registry.reference or not hasattr(first, kernel):
+        return None
     try:
-        return first.pointwise_together(formulas, rows, numbers)
+        return getattr(first, kernel)(*given)
     except registry.Refusal:
-        return False
+        return None
 
 
 def kinds_alike(row: list[np.ndarray]) -> tuple | None:

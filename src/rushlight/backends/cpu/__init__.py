@@ -47,7 +47,7 @@ __all__ = [
     "cross_entropy_grad", "dgrad", "drawing", "fold", "fprop", "grid_sample", "grid_sample_grad",
     "grid_sample_grid_grad", "matmul", "max_pool", "max_pool_gather", "max_pool_grad", "name", "norm", "norm_apply",
     "norm_grad", "pad_constant", "pad_copies", "pad_copies_grad", "pointwise", "pointwise_together", "positions",
-    "prepare", "reduction", "running", "softmax", "softmax_grad", "unfold", "wgrad",
+    "prepare", "reduction", "running", "softmax", "softmax_grad", "squares_together", "unfold", "wgrad",
 ]  # fmt: skip
 # What only moves numbers, NumPy does.
 
@@ -145,6 +145,17 @@ def pointwise_together(
         path = "together.TogetherCall"
         call = _guarded(key, lambda: _class(path)(expressions, kinds, numbers.dtype, numbers.size, Target.host()))
     return call(rows, numbers)
+
+
+def squares_together(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The sum of squares of each array, in float64, of all in one launch: floats of one dtype that lie without gaps.
+
+    Refusal for what is not compiled."""
+    key = ("squares together", arrays[0].dtype)
+    call = _calls.get(key)
+    if call is None:
+        call = _guarded(key, lambda: _class("together.SquaresCall")(arrays[0].dtype, Target.host()))
+    return call(arrays)
 
 
 def _expressions(

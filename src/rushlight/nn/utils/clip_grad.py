@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from rushlight.autograd.graph import record_write
-from rushlight.autograd.modes import no_grad
+from rushlight.autograd.modes import mode, no_grad
 from rushlight.autograd.operation import Operation, define
 from rushlight.rules.results import as_first
 from rushlight.tensor.change import check_writeable
-from rushlight.tensor.core import Tensor, memory
+from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.creation import scalar_tensor
 from rushlight.tensor.fusing import formulas_of
 from rushlight.tensor.norms import norm
 from rushlight.tensor.parts import stack
-from rushlight.tensor.together import computed_together, kinds_alike
+from rushlight.tensor.together import computed_together, kinds_alike, squares_together
 
 Parameters = Tensor | Iterable[Tensor]
 
@@ -44,7 +44,9 @@ def get_total_norm(
     if not tensors:
         return scalar_tensor(0.0)
     with no_grad():
-        total = norm(stack([norm(tensor, order) for tensor in tensors]), order)
+        total = _length(tensors) if order == 2 and mode.watcher is None else None
+        if total is None:
+            total = norm(stack([norm(tensor, order) for tensor in tensors]), order)
     if error_if_nonfinite and not abs(total.item()) < float("inf"):
         raise RuntimeError(
             f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot "
@@ -52,6 +54,21 @@ def get_total_norm(
             "`error_if_nonfinite=False`"
         )
     return total
+
+
+def _length(tensors: Sequence[Tensor]) -> Tensor | None:
+    """The norm of order 2, all tensors' numbers read in one launch; None where there is none for them. Each tensor's
+    norm has the tensor's dtype, as in PyTorch."""
+    arrays = [memory(tensor) for tensor in tensors]
+    kind = kinds_alike(arrays[:1])
+    if kind is None or not tensors[0].is_floating_point() or any(kinds_alike([array]) != kind for array in arrays):
+        return None
+    sums = squares_together(arrays)
+    if sums is None:
+        return None
+    with np.errstate(all="ignore"):
+        norms = np.sqrt(sums).astype(arrays[0].dtype).astype(np.float64)
+        return wrap(np.sqrt((norms * norms).sum()).astype(arrays[0].dtype))
 
 
 def clip_grad_norm_(
@@ -149,10 +166,15 @@ def _change(
         rows = [[memory(gradient)] for gradient in alike]
         numbers = tuple([float(number) for number in numbers])
         given = np.array([_wide(number, rows[0][0]) for number in numbers])
-        formulas = formulas_of((row.name,), row.lowering, [*rows[0], *given])
-        if formulas is None or not computed_together(formulas, rows, given):
+        if not (row is BY_NORM and numbers == (1.0,)) and not _written(row, rows, given):  # times 1 nothing changes
             for gradient in alike:
                 one(gradient)
         else:
             for gradient in alike:
                 record_write(row, numbers, gradient, (gradient,))
+
+
+def _written(row: Operation, rows: list[list[Any]], numbers: np.ndarray) -> bool:
+    """Whether a launch has written a row's formula of all arrays and the numbers over the arrays."""
+    formulas = formulas_of((row.name,), row.lowering, [*rows[0], *numbers])
+    return formulas is not None and computed_together(formulas, rows, numbers)
