@@ -349,6 +349,14 @@ def test_memory():
     del y, kept
 
 
+def test_parameters_without_a_shape():
+    lazy = nn.LazyLinear(3)
+    with profile(profile_memory=True, record_shapes=True) as prof:
+        lazy.to(torch.float32)
+        lazy(torch.ones(2, 4))
+    assert "aten::linear" in names(prof.events())
+
+
 def test_memory_that_goes_counts_down():
     x = [torch.ones(1000, 100) + 1]
     with profile(profile_memory=True) as prof, record_function("freed"):

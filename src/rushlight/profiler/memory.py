@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from rushlight.autograd.value import Value
+from rushlight.nn.parameter import is_lazy
 from rushlight.runtime import memory as blocks
 
 
@@ -24,7 +25,9 @@ class Memory:
         self._outer = outer
         self.current = self.peak = 0
         self._alive: dict[int, weakref.ref] = {}
-        there = [_memory_of(value) for value in gc.get_objects() if issubclass(type(value), Value)]
+        there = [
+            _memory_of(value) for value in gc.get_objects() if issubclass(type(value), Value) and not is_lazy(value)
+        ]
         for array in map(_owner, [*blocks.in_use(), *there]):
             if array is not None and id(array) not in self._alive:
                 self._follow(array)

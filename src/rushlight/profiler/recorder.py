@@ -15,9 +15,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from rushlight.autograd.operation import OPERATIONS, Operation
-from rushlight.autograd.value import Value
 from rushlight.profiler.memory import Memory
-from rushlight.profiler.work import Work, is_traced, of_call, of_operation
+from rushlight.profiler.work import Work, has_memory, is_traced, of_call, of_operation
 
 CALL, OPERATION, KERNEL, NODE, RANGE, MODULE, LAYER = range(7)
 """What a span is: a function that users call, an operation that was told of, compiled code that runs, a node of a
@@ -138,7 +137,7 @@ class Recorder:
         now = perf_counter_ns()
         if span.operation is None and not any(child.kind in _EVENTS for child in span.children):
             results = result if type(result) in (tuple, list) else (result,)
-            if any(isinstance(value, Value) and is_traced(value) for value in results):
+            if any(has_memory(value) and is_traced(value) for value in results):
                 span.kind = LAYER  # nothing was computed: it leaves no event
             else:
                 span.work = of_call(span.name, args, results)
@@ -181,7 +180,7 @@ class Recorder:
         now = perf_counter_ns()
         outputs = outputs if type(outputs) is tuple else (outputs,)
         inputs = () if callable(inputs) else inputs
-        if is_traced(outputs[0]):
+        if has_memory(outputs[0]) and is_traced(outputs[0]):
             return
         top, end = self._open[-1], now - self._stopped
         if top.kind == CALL and top.operation is None and top.code is frame.f_code:
@@ -211,10 +210,10 @@ class Recorder:
 
     def _describe(self, span: Span, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         if self.record_shapes:
-            span.shapes = [list(value._layout()[0]) if isinstance(value, Value) else [] for value in inputs]
+            span.shapes = [list(value._layout()[0]) if has_memory(value) else [] for value in inputs]
         if self.memory is not None:
             for value in outputs:
-                if isinstance(value, Value):
+                if has_memory(value):
                     self.memory.see(value)
 
     def kernel(self, name: str, begin: int, end: int, threads: int) -> None:

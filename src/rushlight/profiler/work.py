@@ -14,6 +14,7 @@ from rushlight.autograd.graph import Node, PackedNode
 from rushlight.autograd.operation import Operation
 from rushlight.autograd.value import Layout, Value
 from rushlight.bench.peak import Peak
+from rushlight.nn.parameter import is_lazy
 from rushlight.rules.spec import ConvSpec
 
 VIEWS = frozenset(
@@ -41,6 +42,11 @@ class Work(NamedTuple):
 NOTHING = Work(0, 0)
 
 
+def has_memory(value: object) -> bool:
+    """Whether this is a tensor, and not one that has no shape yet (of a lazy layer)."""
+    return isinstance(value, Value) and not is_lazy(value)
+
+
 def size_of(layout: Layout) -> int:
     """The bytes of a tensor with this shape and dtype."""
     return math.prod(layout[0]) * layout[1].itemsize
@@ -58,7 +64,7 @@ def stored_size(value: Value) -> int:
 
 def total_size(values: Iterable[object]) -> int:
     """The bytes of all tensors among these, each once."""
-    found = {id(value): value for value in values if isinstance(value, Value)}
+    found = {id(value): value for value in values if has_memory(value)}
     return sum(map(stored_size, found.values()))
 
 
@@ -92,8 +98,8 @@ def is_traced(value: Value) -> bool:
 
 def of_call(name: str, args: Sequence[Any], results: Sequence[Any]) -> Work | None:
     """The work of a function that told of no operation; None where it gives no tensor."""
-    given = {id(value) for value in args if isinstance(value, Value)}
-    found = [value for value in results if isinstance(value, Value)]
+    given = {id(value) for value in args if has_memory(value)}
+    found = [value for value in results if has_memory(value)]
     if not found:
         return None
     if not all(id(value) in given for value in found):
