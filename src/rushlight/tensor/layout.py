@@ -92,10 +92,14 @@ def in_channels_last(array: np.ndarray) -> bool:
 
 def is_channels_last(tensor: Tensor) -> bool:
     """Whether PyTorch would suggest channels_last for results of this tensor: by its strides, gaps or not."""
-    lying, array = tensor._lying, memory(tensor)
-    if lying is not None and lying.is_entire():
+    lying = tensor._lying
+    if lying is None:
+        array = tensor._ordered
+        strides = array.strides
+    elif lying.is_entire():
         return False
-    strides = array.strides if lying is None else lying.strides()
+    else:
+        array, strides = lying.array, lying.strides()
     if len(strides) < 4 or strides[1] > strides[-1] or not strides[1]:  # the usual answer first
         return False
     extent = 0

@@ -54,6 +54,8 @@ class PoolCall:
         self.order = order_of(x, last_axis(x, inner))
         self.shape = (*x.shape[:2], *grid.out)
         number, winner, axes = _number(x.dtype), _winner(self.chosen), axes_of(grid)
+        self.laid, self.back = tuple([self.shape[axis] for axis in self.order[0]]), self.order[1]
+        self.plain = self.back == sorted(self.back)
         y = arranged(self.order, self.shape, x.dtype)
         image, channel, *steps = element_strides(x)
         self.tables = tables([map(a.inputs, range(a.out)) for a in axes], _three(steps), axes)
@@ -73,8 +75,9 @@ class PoolCall:
 
     def results(self, empty: Callable = runtime.empty) -> tuple[np.ndarray, np.ndarray | None]:
         """Memory for the maxima, and for the winners if they are wanted."""
-        y = arranged(self.order, self.shape, self.dtype, empty)
-        winners = arranged(self.order, self.shape, self.chosen, empty) if self.wanted else None
+        y, winners = empty(self.laid, self.dtype), empty(self.laid, self.chosen) if self.wanted else None
+        if not self.plain:
+            y, winners = y.transpose(self.back), winners.transpose(self.back) if self.wanted else None
         if self.lead:
             return y[0], winners[0] if self.wanted else None
         return y, winners

@@ -109,7 +109,7 @@ class ProductCall:
             kept = remembered(weights_cache, self.weights, self._pack, w)
         packed, finite = kept
         if scratch is None:
-            scratch = runtime.empty((self.scratch,), self.dtype)
+            scratch = self.unused if self.plan.direct else runtime.empty((self.scratch,), self.dtype)
         words[_W], words[_SCRATCH] = address(packed), address(scratch)
         if self.strictness_matters and not finite:
             words[_PHASE] = self._strictly()
@@ -180,7 +180,8 @@ class ProductCall:
         words = weight_words(self.weights, self.row_tables, lanes)
         self.weight_words = weights_params(stored, number).pack(w=None, packed=None, not_finite=None, **words)
         self.entry = self._kernel("loops", emit_loops, stored, number, self.result)["product"]
-        self.scratch = 64 if plan.direct else plan.packed_tiles.size * self.threads
+        self.unused = np.empty(64, self.dtype)  # what kernels are told that pack nothing
+        self.scratch = len(self.unused) if plan.direct else plan.packed_tiles.size * self.threads
         self.keep = worth_packing if plan.once else remembered
         self.scratch_offset = 0 if plan.direct else -(-plan.packed_tiles.size // 16) * 16
         self.panel_size = -(-((plan.reduced_channels * plan.tap_count + 1) * plan.register.width + 64) // 16) * 16
