@@ -55,10 +55,11 @@ def reduce_along(
 ) -> np.ndarray:
     """Run a reduction: the engine its formula, elsewhere NumPy the function; half precision in float32, rounded once at
     the end, integers in their own dtype."""
-    found = None if formula is None else reducing.reduced(formula, axes, keepdim, array)
-    if found is not None:
-        return found[0]
-    if function in _GROWING and array.dtype.kind in "iub":
+    if formula is not None and array.size > reducing.TINY:
+        found = reducing.reduced(formula, axes, keepdim, array)
+        if found is not None:
+            return found[0]
+    if array.dtype.kind in "iub" and function in _GROWING:
         return quiet(function, array, axis=axes, keepdims=keepdim, dtype=array.dtype)
     if array.itemsize == 2 and dtypes.of_numpy(array.dtype) in HALVES:
         wide = quiet(function, array.astype(np.float32), axis=axes, keepdims=keepdim)

@@ -159,6 +159,16 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
 
 def infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
     """A shape with its -1 replaced; RuntimeError where it does not fit `count` elements."""
+    known = math.prod(shape)
+    if known == count and min(shape, default=0) >= 0:
+        return shape
+    if known < 0 and not count % known and min(shape) == -1 and shape.count(-1) == 1:
+        return tuple([count // -known if n == -1 else n for n in shape])
+    return _infer_size(shape, count)
+
+
+def _infer_size(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """The same where something is unusual, and says what is wrong."""
     unknown = [axis for axis, n in enumerate(shape) if n == -1]
     if len(unknown) > 1:
         raise RuntimeError("only one dimension can be inferred")
