@@ -55,7 +55,7 @@ _NAMES = {
     "tensor.gathering": (
         "index_select index_add gather scatter scatter_add take take_along_dim index_fill repeat_interleave"
     ),
-    "tensor.ordering": "argsort sort topk median unique bincount searchsorted isin",
+    "tensor.ordering": "argsort sort topk kthvalue median unique bincount searchsorted isin",
     "tensor.shape": (
         "numel reshape flatten ravel unflatten squeeze unsqueeze permute transpose swapaxes swapdims t movedim "
         "moveaxis broadcast_to broadcast_shapes broadcast_tensors tile atleast_1d flip roll "

@@ -378,6 +378,8 @@ def isneginf(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are minus infinity."""
 def isposinf(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are plus infinity."""
+def kthvalue(input: _Tensor, k: _b.int, dim: _b.int=-1, keepdim: _b.bool=False, *, out: _b.tuple[_Tensor, _Tensor] | None=None) -> _ValuesAndIndices:
+    """The k-th smallest element along an axis, counted from 1, and where it is, as `(values, indices)`."""
 def le(input: _Tensor | _b.float | _b.int | _b.bool, other: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:
     """Whether elements are less or equal."""
 def lerp(input: _Tensor, end: _Tensor, weight: _Tensor | _b.float | _b.int | _b.bool, *, out: _Tensor | None = None) -> _Tensor:

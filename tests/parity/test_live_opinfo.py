@@ -26,7 +26,12 @@ INTEGERS = ("int64", "uint8", "bool")
 
 # (operation, dtype, what is said), regular expressions each, and why.
 KNOWN = [
-    (r".*(sort|topk)", ".*", r".*(, not \d+\.0; \d+ of)", "the order of equal elements is nobody's promise"),
+    (
+        r".*(sort|topk|kthvalue|median)",
+        ".*",
+        r".*(, not \d+\.0; \d+ of)",
+        "the order of equal elements is nobody's promise",
+    ),
     ("(lin|log)space", "bfloat16", ".* at ", "PyTorch rounds every step, differently in vectors and in their tail"),
     (
         "scalar_tensor",

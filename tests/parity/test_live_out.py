@@ -46,7 +46,7 @@ _CALLS = {
     "x, j, 0": "take_along_dim",
     "x, m": "masked_select",
     "m, x, y": "where",
-    "x, 2": "topk",
+    "x, 2": "kthvalue topk",
     "v, x": "searchsorted",
     "x, y, 1": "tensordot",
 }

@@ -274,6 +274,7 @@ SAMPLES = {
     "median_dim": (lambda t, x: x.median(1).values + x.median(), (2, 5)),
     "index_select": (lambda t, x: x.index_select(1, t.tensor([2, 0, 2])), (2, 3)),
     "index_add": (lambda t, x, y: x.index_add(0, t.tensor([1, 1]), y), (3, 2), (2, 2)),
+    "kthvalue": (lambda t, x: x.kthvalue(2, 1).values, (2, 4)),
     "topk": (lambda t, x: x.topk(2, 1).values, (2, 4)),
     "sort": (lambda t, x: x.sort(1, descending=True).values, (2, 4)),
     "clone": (lambda t, x: x.clone(), (2, 3)),

@@ -56,7 +56,7 @@ torch.rand(600, 600) @ torch.rand(600, 600)
 makes = dict(
     sin=lambda: x.sin(), divide=lambda: 1 / x, double=lambda: x.double(), cat=lambda: torch.cat([x, x]),
     std=lambda: x.std(), softmax=lambda: square.softmax(1), sort=lambda: x.sort(), argsort=lambda: square.argsort(1),
-    median=lambda: x.median(), topk=lambda: x.topk(2), unique=lambda: x.unique(), nonzero=lambda: x.nonzero(),
+    median=lambda: x.median(), topk=lambda: x.topk(3 << 20), unique=lambda: x.unique(), nonzero=lambda: x.nonzero(),
     where=lambda: torch.where(x), argwhere=lambda: square.argwhere(), diag=lambda: torch.diag(x[:1 << 15]),
     searchsorted=lambda: torch.searchsorted(x, x), repeat=lambda: x.repeat_interleave(2),
     multinomial=lambda: torch.multinomial(x, 2), relu6=lambda: F.relu6(x), hardtanh=lambda: F.hardtanh(x),

@@ -124,7 +124,7 @@ def test_the_median_of_nothing():
 
 def test_what_picks_one_of_one_number_says_so():
     x = torch.tensor(5.0, requires_grad=True)
-    for name, *arguments in (("max", 0), ("min", 0), ("sort", 0), ("topk", 1), ("median", 0)):
+    for name, *arguments in (("max", 0), ("min", 0), ("sort", 0), ("topk", 1), ("median", 0), ("kthvalue", 1)):
         values, indices = getattr(x, name)(*arguments)
         assert values.grad_fn.name().startswith(name.title()) and indices.item() == 0
         assert torch.autograd.grad(values, x)[0] == 1

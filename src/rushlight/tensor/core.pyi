@@ -277,6 +277,8 @@ class Tensor(_Value):
         """The elements sorted along an axis and where they were, as `(values, indices)`."""
     def topk(self, k: _b.int, dim: _b.int=-1, largest: _b.bool=True, sorted: _b.bool=True) -> ValuesAndIndices:
         """The `k` largest (or smallest) elements along an axis and where they are, as `(values, indices)`."""
+    def kthvalue(self, k: _b.int, dim: _b.int=-1, keepdim: _b.bool=False) -> ValuesAndIndices:
+        """The k-th smallest element along an axis, counted from 1, and where it is, as `(values, indices)`."""
     @_overload
     def median(self) -> Tensor:
         """The middle element (the lower of two), NaN where there is one; with `dim` also where it is."""

@@ -34,7 +34,7 @@ def _extreme_pair(name: str) -> type:
     return found
 
 
-_PAIRS = {name: _extreme_pair(name) for name in ("max", "min", "sort", "topk", "median")}
+_PAIRS = {name: _extreme_pair(name) for name in ("max", "min", "sort", "topk", "median", "kthvalue")}
 
 
 _MinMax = namedtuple("aminmax", ("min", "max"))
@@ -105,7 +105,7 @@ PICKED = {
         lowering=_picked,
         differentiable=1,
     )
-    for name in ("max", "min", "sort", "topk", "median")
+    for name in ("max", "min", "sort", "topk", "median", "kthvalue")
 }
 
 

@@ -132,6 +132,7 @@ METHODS: dict[str, Callable | property] = {
     "argsort": ordering.argsort,
     "sort": ordering.sort,
     "topk": ordering.topk,
+    "kthvalue": ordering.kthvalue,
     "median": ordering.median,
     "unique": ordering.unique,
     "bincount": ordering.bincount,

@@ -1,4 +1,4 @@
-"""Elements in order: argsort, sort, topk, median, unique; counting, and searching among sorted ones.
+"""Elements in order: argsort, sort, topk, kthvalue, median, unique; counting, and searching among sorted ones.
 
 In: a tensor and an axis. Out: new tensors, recorded; the gradient of sorted elements goes where they were.
 """
@@ -17,6 +17,7 @@ from rushlight.core.errors import message
 from rushlight.core.memory import worded
 from rushlight.rules.results import Layout, Layouts, positions
 from rushlight.runtime.allocation import zeros_beside
+from rushlight.tensor import ordered
 from rushlight.tensor.core import Tensor, memory, wrap
 from rushlight.tensor.extremes import _PAIRS, PICKED, check_not_empty, picked, shared_rule
 from rushlight.tensor.layout import check_dim
@@ -36,11 +37,10 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 def _order(array: np.ndarray, at: int, descending: bool) -> np.ndarray:
     if array.ndim == 0:
         return zeros_beside(array, (), np.dtype(np.int64))
-    if not descending:
-        return np.argsort(array, axis=at, kind="stable").astype(np.int64, copy=False)
-    # Sorted backwards and read backwards: descending, equal elements still in their order, NaN first.
-    found = np.argsort(np.flip(array, at), axis=at, kind="stable")
-    return contiguous(array.shape[at] - 1 - np.flip(found, at)).astype(np.int64, copy=False)
+    if type(array) is np.ndarray:
+        return ordered.positions_in_order(array, at, descending)
+    found = np.argsort(np.flip(array, at) if descending else array, axis=at, kind="stable")
+    return contiguous(array.shape[at] - 1 - np.flip(found, at)) if descending else found
 
 
 def _as_positions(inputs: Layouts, *attributes: object) -> list[Layout]:
@@ -64,10 +64,62 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     at = check_dim(dim, input._array.ndim)
     if not 0 <= k <= (input._array.shape or (1,))[at]:
         raise RuntimeError("selected index k out of range")
-    indices = argsort(input, at, largest)
-    if input._array.ndim:
-        indices = indices.narrow(at, 0, k).contiguous()
+    indices = wrap(_largest(input._array, at, k, largest))
+    record(LARGEST, (at, k, largest), indices, (input,))
     return _PAIRS["topk"](picked(PICKED["topk"], input, indices, at, True), indices)
+
+
+@worded
+def _largest(array: np.ndarray, at: int, k: int, largest: bool) -> np.ndarray:
+    if type(array) is np.ndarray and array.ndim:
+        return ordered.positions_of_largest(array, at, k, largest)
+    found = _order(array, at, largest)
+    return contiguous(found[(slice(None),) * at + (slice(k),)]) if array.ndim else found
+
+
+def _as_few_positions(inputs: Layouts, at: int, k: int, *rest: object) -> list[Layout]:
+    shape = inputs[0][0]
+    return [((*shape[:at], k, *shape[at + 1 :]) if shape else (), np.dtype(np.int64))]
+
+
+LARGEST = define("topk_positions", "", derivative=None, results=_as_few_positions, lowering=_largest)
+
+
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """The k-th smallest element along an axis, counted from 1, and where it is, as `(values, indices)`.
+
+    RuntimeError for a `k` that is not there.
+
+    >>> import rushlight as torch
+    >>> torch.kthvalue(torch.tensor([4.0, 1.0, 3.0]), 2).values
+    tensor(3.)
+    """
+    refuse_bools("kthvalue_cpu", input)
+    at = check_dim(dim, input._array.ndim)
+    check_not_empty("kthvalue", input, at)
+    if not 1 <= k <= (input._array.shape or (1,))[at]:
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {at}")
+    indices = wrap(_kth_position(input._array, at, keepdim, k - 1))
+    record(KTH, (at, keepdim, k - 1), indices, (input,))
+    return _PAIRS["kthvalue"](picked(PICKED["kthvalue"], input, indices, at, keepdim), indices)
+
+
+@worded
+def _kth_position(array: np.ndarray, at: int, keepdim: bool, k: int) -> np.ndarray:
+    if not array.ndim:
+        return zeros_beside(array, (), np.dtype(np.int64))
+    if type(array) is np.ndarray:
+        found = ordered.position_of_kth(array, at, k)
+    else:
+        found = contiguous(_order(array, at, False)[(slice(None),) * at + (k,)])
+    return np.expand_dims(found, at) if keepdim else as_array(found)
+
+
+def _as_position(inputs: Layouts, at: int, keepdim: bool, *rest: object) -> list[Layout]:
+    return positions(inputs, at, keepdim)
+
+
+KTH = define("kthvalue_position", "", derivative=None, results=_as_position, lowering=_kth_position)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | tuple[Tensor, Tensor]:
@@ -97,8 +149,7 @@ def _middle(array: np.ndarray) -> np.ndarray:
 def _middle_position(array: np.ndarray, at: int, keepdim: bool) -> np.ndarray:
     if not array.ndim:
         return zeros_beside(array, (), np.dtype(np.int64))
-    middle = (array.shape[at] - 1) // 2
-    found = _order(array, at, False)[(slice(None),) * at + (middle,)]
+    found = _kth_position(array, at, False, (array.shape[at] - 1) // 2)
     unknown = quiet(np.not_equal, array, array)
     found = np.where(unknown.any(axis=at), unknown.argmax(axis=at), found)
     return np.expand_dims(found, at) if keepdim else as_array(found)

@@ -27,7 +27,7 @@ _NAMES = (
     "atan baddbmm bernoulli bitwise_and bitwise_not bitwise_or bitwise_xor bmm cat ceil clamp clamp_max clamp_min "
     "clip concat concatenate cos cosh cumprod cumsum diag diff div divide dot empty eq erf erfc erfinv exp exp2 expm1 "
     "eye float_power floor floor_divide fmod frac full gather ge ger greater greater_equal gt hstack index_add "
-    "index_select isin isneginf isposinf le lerp less less_equal linspace log log10 log1p log2 log_softmax "
+    "index_select isin isneginf isposinf kthvalue le lerp less less_equal linspace log log10 log1p log2 log_softmax "
     "logical_and logical_not logical_or logical_xor logspace logsumexp lt masked_select matmul max maximum mean "
     "median min minimum mm mul multinomial multiply mv nan_to_num nansum ne neg negative nonzero norm normal "
     "not_equal ones outer pow prod rand randint randn randperm reciprocal remainder round rsqrt scatter "
@@ -38,7 +38,7 @@ TAKES_OUT = frozenset(_NAMES.split())
 # Those of them that do not cast, as those of several results: the tensor must have the result's own dtype.
 _EXACT_NAMES = (
     "abs absolute addmm addmv all amax amin any argmax argmin argsort baddbmm bitwise_not bmm ceil clamp "
-    "clamp_max clamp_min clip diag dot floor frac gather index_add index_select isin isneginf isposinf lerp "
+    "clamp_max clamp_min clip diag dot floor frac gather index_add index_select isin isneginf isposinf kthvalue lerp "
     "log_softmax masked_select matmul mm multinomial mv nan_to_num neg negative nonzero norm round "
     "scatter scatter_add searchsorted sign softmax take take_along_dim tensordot tril triu trunc where"
 )
