@@ -327,13 +327,19 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _of_vectors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    shape = results_of(Task("matmul", ()), [layout_of(a), layout_of(b)])[0].shape
+    formula = WIDE_DOT if a.itemsize == 2 else DOT
     if b.ndim == 1 or b.shape[-1] == 1:
         x, y, axis = a, b if b.ndim == 1 else b.swapaxes(-1, -2), -1
+        column, row = a.ndim > 1 and b.ndim > 1, False
     else:
         x, y, axis = a[:, None] if a.ndim == 1 else a.swapaxes(-1, -2), b, -2
-    found = reduction(WIDE_DOT if a.itemsize == 2 else DOT, (max(x.ndim, y.ndim) + axis,), False, (), x, y)[0]
-    return np.ascontiguousarray(found).reshape(shape)
+        column, row = False, a.ndim > 1
+    (found,) = reduction(formula, (max(x.ndim, y.ndim) + axis,), False, (), x, y)
+    if not found.flags.c_contiguous:
+        found = np.ascontiguousarray(found)
+    if column:
+        return found.reshape(*found.shape, 1)
+    return found.reshape(*found.shape[:-1], 1, found.shape[-1]) if row else found
 
 
 def fprop(
