@@ -82,8 +82,9 @@ def other_tasks():
     batch = Norm("batch", activation="relu")
     for norm, weight in ((batch, channels[0]), (Norm("groups", 3), None), (Norm("last", 2), draw((9, 9)))):
         yield Task("norm", (norm,)), (x, weight, weight, x if norm is batch else None)
-        statistics = reference.norm(norm, x)[1]
-        yield Task("norm_grad", (norm, False, (True, weight is not None, False))), (x, x, statistics, weight)
+        y, statistics = reference.norm(norm, x)
+        given = (x, x, statistics, weight, *[y] * (norm.activation is not None))
+        yield Task("norm_grad", (norm, False, (True, weight is not None, False))), given
     for size, rule, count in (((9, 9), "cubic", 3), ((3, 3, 9), "linear", 9)):
         how, rank = Sampling(rule, "zeros", False, size), len(size)
         image, grid, grad = draw((2, count, *size)), draw((2, *(4,) * rank, rank)), draw((2, count, *(4,) * rank))
