@@ -6,7 +6,6 @@ channels innermost. Each pass over memory is a launch (`kernels.normalization`).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from ...core.dtypes import CODES
 from ...kernels.bias import RUN
 from ...kernels.channel_pieces import ROW_MULTIPLE
 from ...kernels.normalization import (
+    apply_params,
     emit_apply,
     emit_gather,
     emit_given,
@@ -24,8 +24,14 @@ from ...kernels.normalization import (
     emit_moments,
     emit_settle,
     emit_slopes,
+    gather_params,
+    given_params,
+    input_gradient_params,
+    moments_params,
+    settle_params,
+    slopes_params,
 )
-from ...kernels.partial_sums import emit_totals
+from ...kernels.partial_sums import emit_totals, totals_params
 from ...language.ir import BY_NAME, Type, f64
 from ...plan.normalization import Layout, inner_of, layout_of, plan_channels
 from ...plan.target import Target
@@ -47,13 +53,14 @@ class Pieces:
         leading_dimension = -(-plan.width // ROW_MULTIPLE) * ROW_MULTIPLE
         items = outers * plan.chunks * plan.spans
         each = channels // groups
-        self.words = (
-            items, layout.images * channels * layout.positions, plan.images, plan.group, plan.positions, plan.pieces,
-            plan.piece, plan.width, plan.spans, plan.span, plan.extra, plan.chunks, leading_dimension, channels,
-            groups, each,
-        )  # fmt: skip
+        self.words = {
+            "items": items, "outer_stride": layout.images * channels * layout.positions, "images": plan.images,
+            "group": plan.group, "positions": plan.positions, "pieces": plan.pieces, "piece": plan.piece,
+            "width": plan.width, "spans": plan.spans, "span": plan.span, "extra": plan.extra, "chunks": plan.chunks,
+            "leading_dimension": leading_dimension, "channels": channels, "groups": groups, "each": each,
+        }  # fmt: skip
         left = plan.extra // channels if layout.inner == "channels" else 0
-        self.settling = (*self.words, outers, plan.fold, left, numbers)
+        self.settling = {**self.words, "outers": outers, "fold": plan.fold, "left": left, "count": numbers}
         self.short = plan.piece <= RUN
         self.grouped = each > 1
         self.partial = outers * plan.chunks * leading_dimension + 2 * 64  # vectors of the last ones may go beyond
@@ -156,7 +163,7 @@ class _Applying:
             has,
             c.norm.activation,
         )
-        self.launch = Launch(entry, c.pieces.words, c.pieces.threads), 7
+        self.launch = Launch(entry, apply_params(c.stored, scale), c.pieces.threads, **c.pieces.words)
         self.scales = 16 * c.pieces.means  # bytes from means to scales
 
     def addresses(self, x: int, y: int, statistics: int, weight: Any, bias: Any, residual: Any) -> tuple[int, ...]:
@@ -179,11 +186,11 @@ class NormCall:
             layout = layout._replace(channels=groups, positions=layout.positions * each)
         self.pieces = pieces = Pieces(layout, groups, c.numbers, threads)
         entry = c.kernel("norm moments", "moments", emit_moments, c.stored, c.number, layout.inner, pieces.short)
-        moments = Launch(entry, pieces.words, pieces.threads)
+        moments = Launch(entry, moments_params(c.stored), pieces.threads, **pieces.words)
         entry = c.kernel("norm settle", "settle", emit_settle, pieces.grouped)
-        settle = Launch(entry, (bits(norm.eps), *pieces.settling), pieces.few)
+        settle = Launch(entry, settle_params(), pieces.few, eps=norm.eps, **pieces.settling)
         self.apply = _Applying(c, weight, bias, residual)
-        self.passes = Passes(target, (moments, 3), (settle, 3), self.apply.launch)
+        self.passes = Passes(target, moments, settle, self.apply.launch)
         self.shape = (3, *norm.statistics(x.shape))
 
     def empty(self) -> tuple[np.ndarray, ...]:
@@ -228,9 +235,10 @@ class ApplyCall:
         self.channels = c = Channels(norm, x, target, threads)
         self.apply = _Applying(c, weight, bias, residual)
         self.shape = (3, *norm.statistics(x.shape))
-        entry = c.kernel("norm given", "given", emit_given, scale_type(mean, variance))
-        given = Launch(entry, (bits(norm.eps), c.pieces.means), 1)
-        self.passes = Passes(target, (given, 3), self.apply.launch)
+        kind = scale_type(mean, variance)
+        entry = c.kernel("norm given", "given", emit_given, kind)
+        given = Launch(entry, given_params(kind), 1, eps=norm.eps, total=c.pieces.means)
+        self.passes = Passes(target, given, self.apply.launch)
 
     def empty(self) -> tuple[np.ndarray, ...]:
         """Memory for the result."""
@@ -284,12 +292,14 @@ class GradCall:
         if self.summed:
             given = c.stored, c.number, inner, pieces.short, grouped, norm.activation
             entry = c.kernel("norm slopes", "slopes", emit_slopes, *given)
-            launches.append((Launch(entry, pieces.words, pieces.threads), 5 + self.activated))
+            params = slopes_params(c.stored, norm.activation)
+            launches.append(Launch(entry, params, pieces.threads, **pieces.words))
             entry = c.kernel("norm gather", "gather", emit_gather, scale, grouped, has)
-            launches.append((Launch(entry, pieces.settling, pieces.few), 8))
+            launches.append(Launch(entry, gather_params(scale), pieces.few, **pieces.settling))
         if any(wanted[1:]):
             entry = c.kernel("bias totals", "totals", emit_totals, f64, scale)
-            launches += [(Launch(entry, (c.layout.outers, c.layout.channels), 1), 2)] * sum(wanted[1:])
+            rows = {"rows": c.layout.outers, "channels": c.layout.channels}
+            launches += [Launch(entry, totals_params(f64, scale), 1, **rows)] * sum(wanted[1:])
         if wanted[0]:
             entry = c.kernel(
                 "norm input gradient",
@@ -304,7 +314,8 @@ class GradCall:
                 fixed,
                 norm.activation,
             )
-            launches.append((Launch(entry, pieces.words, pieces.threads), 8 + self.activated))
+            params = input_gradient_params(c.stored, scale, norm.activation)
+            launches.append(Launch(entry, params, pieces.threads, **pieces.words))
         self.passes = Passes(target, *launches)
 
     def empty(self) -> tuple[np.ndarray, ...]:
@@ -352,8 +363,3 @@ class GradCall:
             addresses.append((of_x, of_grad, runtime.address(outs[0]), start, scales, of_weight, level, slope, *more))
         self.passes(*addresses)
         return outs
-
-
-def bits(number: float) -> int:
-    """A number as a word."""
-    return struct.unpack("q", struct.pack("d", number))[0]

@@ -6,42 +6,48 @@ In: entries with the words that stay. Out: what takes the addresses of a call.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from typing import Any
 
 from ... import runtime
 from ...kernels.in_turn import emit_in_turn
+from ...language.params import COUNTERS, Params
 from ...plan.target import Target
 from .kernels import kernel
 
 
 class Launch:
-    """A kernel whose words are known but for the addresses, which come first."""
+    """A kernel whose words are known, by name, but for the addresses, which come first.
 
-    __slots__ = ("entry", "rest", "threads")
+    TypeError for words that the kernel's `params` do not have, or have not."""
 
-    def __init__(self, entry: Any, rest: Sequence[int], threads: int) -> None:
-        self.entry, self.rest, self.threads = entry, array("q", rest), threads
+    __slots__ = ("addresses", "entry", "rest", "threads")
+
+    def __init__(self, entry: Any, params: Params, threads: int, **words: float) -> None:
+        pointers = [name for name, of in params.types.items() if of.kind == "p"]
+        packed = params.pack(**dict.fromkeys(pointers), **words)
+        self.entry, self.threads, self.addresses = entry, threads, len(pointers)
+        self.rest = packed[COUNTERS + len(pointers) :]
 
     def __call__(self, addresses: tuple[int, ...]) -> None:
         runtime.launch(self.entry, array("q", (0, 0, *addresses)) + self.rest, self.threads)
 
 
 class Passes:
-    """Launches, each with so many addresses; call it with a tuple of addresses for each."""
+    """Launches one after the other; call it with a tuple of addresses for each."""
 
     together = True
     """Whether those of one thread are one launch."""
 
-    def __init__(self, target: Target, *launches: tuple[Launch, int]) -> None:
-        self.launches = [launch for launch, _ in launches]
+    def __init__(self, target: Target, *launches: Launch) -> None:
+        self.launches = launches
         self.alone = self.together and len(launches) > 1 and all(launch.threads == 1 for launch in self.launches)
         if not self.alone:
             return
         self.entry = kernel(target, "in turn", emit_in_turn, len(launches))["in_turn"]
         words = array("q", [0] * (2 + 2 * len(launches)))
         self.parts = []  # of each: the word that says where its words are, theirs in bytes, and its addresses
-        for n, (launch, count) in enumerate(launches):
+        for n, launch in enumerate(launches):
+            count = launch.addresses
             words[2 + 2 * n] = launch.entry.address
             start = len(words)
             words.extend([0] * (2 + count))

@@ -12,15 +12,15 @@ import numpy as np
 
 from ... import runtime
 from ...core.dtypes import CODES
-from ...kernels.partial_sums import emit_totals
-from ...kernels.row_norm import RUN, emit_row_grads, emit_rows
+from ...kernels.partial_sums import emit_totals, totals_params
+from ...kernels.row_norm import RUN, emit_row_grads, emit_rows, row_grads_params, rows_params
 from ...plan.normalization import rows_at_once, rows_of_sum
 from ...plan.target import Target
 from ...plan.threads import ROWS, SUMS
 from ...rules.normalization import Norm
 from ..protocol import Refusal, scale_dtype
 from .kernels import kernel, number_types
-from .normalization import bits, dense, scale_type, start_of
+from .normalization import dense, scale_type, start_of
 from .passes import Launch, Passes
 
 _DOUBLE = np.dtype(np.float64)
@@ -48,12 +48,14 @@ class RowNormCall:
             raise Refusal(f"no activation {norm.activation!r}")
         self.rows = r = _Rows(norm, x, threads)
         has = tuple(a is not None for a in (weight, bias, residual))
+        scale = scale_type(weight, bias)
         entry = kernel(
-            target, "norm rows", emit_rows, r.stored, r.number, scale_type(weight, bias), r.short, norm.centred, has,
-            norm.activation,
+            target, "norm rows", emit_rows, r.stored, r.number, scale, r.short, norm.centred, has, norm.activation
         )["rows"]  # fmt: skip
-        words = bits(norm.eps), bits(1 / r.width), r.rows, r.width, rows_at_once(r.rows, r.width)
-        self.launch = Launch(entry, words, r.threads)
+        self.launch = Launch(
+            entry, rows_params(r.stored, scale), r.threads,
+            eps=norm.eps, share=1 / r.width, rows=r.rows, width=r.width, block=rows_at_once(r.rows, r.width),
+        )  # fmt: skip
         self.statistics = (3, *norm.statistics(x.shape))
 
     def empty(self) -> tuple[np.ndarray, ...]:
@@ -100,12 +102,14 @@ class RowGradCall:
             target, "norm row grads", emit_row_grads, r.stored, r.number, scale, r.short, norm.centred, has, wanted
         )["row_grads"]  # fmt: skip
         block = rows_of_sum(r.rows, r.width)
-        launches = [(Launch(entry, (bits(1 / r.width), r.rows, r.width, block), r.threads), 7)]
+        params = row_grads_params(r.stored, r.number, scale)
+        launches = [Launch(entry, params, r.threads, share=1 / r.width, rows=r.rows, width=r.width, block=block)]
         self.blocks = -(-r.rows // block)
         if any(wanted[1:]):
             entry = kernel(target, "bias totals", emit_totals, r.number, scale)["totals"]
             few = SUMS.threads(self.blocks * r.width, threads)
-            launches += [(Launch(entry, (self.blocks, r.width), few), 2)] * sum(wanted[1:])
+            rows = {"rows": self.blocks, "channels": r.width}
+            launches += [Launch(entry, totals_params(r.number, scale), few, **rows)] * sum(wanted[1:])
         self.passes = Passes(target, *launches)
 
     def empty(self) -> tuple[np.ndarray, ...]:
