@@ -272,6 +272,7 @@ SAMPLES = {
     "index_select_0d": (lambda t, x: x.index_select(0, t.tensor([0])), ()),
     "diag_offset": (lambda t, x: t.diag(x, -1) + t.diag(x, 1), (3,)),
     "median_dim": (lambda t, x: x.median(1).values + x.median(), (2, 5)),
+    "embedding": (lambda t, x: t.nn.functional.embedding(t.tensor([[1, 0], [1, 1]]), x), (3, 2)),
     "index_select": (lambda t, x: x.index_select(1, t.tensor([2, 0, 2])), (2, 3)),
     "index_add": (lambda t, x, y: x.index_add(0, t.tensor([1, 1]), y), (3, 2), (2, 2)),
     "kthvalue": (lambda t, x: x.kthvalue(2, 1).values, (2, 4)),

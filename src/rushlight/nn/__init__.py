@@ -154,6 +154,7 @@ from rushlight.nn.shape import (
     ZeroPad3d,
 )
 from rushlight.nn.shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
+from rushlight.nn.sparse import Embedding
 from rushlight.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [name for name, value in globals().items() if isinstance(value, type)] + ["functional", "init", "utils"]

@@ -18,6 +18,7 @@ from rushlight.nn import functional_margin as functional_margin
 from rushlight.nn import functional_norm as functional_norm
 from rushlight.nn import functional_random as functional_random
 from rushlight.nn import functional_resample as functional_resample
+from rushlight.nn import functional_sparse as functional_sparse
 from rushlight.nn import fused_losses as fused_losses
 from rushlight.nn import hooks as hooks
 from rushlight.nn import init as init
@@ -37,6 +38,7 @@ from rushlight.nn import parameter as parameter
 from rushlight.nn import pooling as pooling
 from rushlight.nn import shape as shape
 from rushlight.nn import shuffling as shuffling
+from rushlight.nn import sparse as sparse
 from rushlight.nn import state_dict as state_dict
 from rushlight.nn import upsampling as upsampling
 from rushlight.nn import utils as utils
@@ -173,6 +175,7 @@ from rushlight.nn.shape import ZeroPad3d as ZeroPad3d
 from rushlight.nn.shuffling import ChannelShuffle as ChannelShuffle
 from rushlight.nn.shuffling import PixelShuffle as PixelShuffle
 from rushlight.nn.shuffling import PixelUnshuffle as PixelUnshuffle
+from rushlight.nn.sparse import Embedding as Embedding
 from rushlight.nn.upsampling import Upsample as Upsample
 from rushlight.nn.upsampling import UpsamplingBilinear2d as UpsamplingBilinear2d
 from rushlight.nn.upsampling import UpsamplingNearest2d as UpsamplingNearest2d

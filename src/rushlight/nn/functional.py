@@ -100,6 +100,7 @@ from rushlight.nn.functional_resample import (
     upsample_bilinear,
     upsample_nearest,
 )
+from rushlight.nn.functional_sparse import embedding
 from rushlight.ops import conv as _conv
 from rushlight.ops import fold as _fold
 from rushlight.ops import linear as _linear
@@ -143,6 +144,7 @@ __all__ = [
     "dropout3d",
     "elu",
     "elu_",
+    "embedding",
     "feature_alpha_dropout",
     "fold",
     "gaussian_nll_loss",

@@ -168,6 +168,8 @@ def upsample_bilinear(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | Non
     """`interpolate` in the mode 'bilinear' with aligned corners, under its older name, with a warning."""
 def upsample_nearest(input: _Tensor, size: _b.int | _b.tuple[_b.int, ...] | None = None, scale_factor: _b.float | _b.tuple[_b.float, ...] | None = None) -> _Tensor:
     """`interpolate` in the mode 'nearest', under its older name, with a warning."""
+def embedding(input: _Tensor, weight: _Tensor, padding_idx: _b.int | None = None, max_norm: _b.float | None = None, norm_type: _b.float = 2.0, scale_grad_by_freq: _b.bool = False, sparse: _b.bool = False) -> _Tensor:
+    """The rows of `weight` that `input` names: (…) whole numbers → (…, width)."""
 def bilinear(input1: _Tensor, input2: _Tensor, weight: _Tensor, bias: _Tensor | None = None) -> _Tensor:
     """Σ input1[i]·weight[o, i, j]·input2[j] + bias[o]."""
 def channel_shuffle(input: _Tensor, groups: _b.int) -> _Tensor:

@@ -33,7 +33,7 @@ FILES = {
     "padding": "shape",
     "pixelshuffle": "",
     "pooling": "pooling",
-    "sparse": "",
+    "sparse": "sparse",
     "transformer": "",
     "upsampling": "",
     "utils": "modules",
