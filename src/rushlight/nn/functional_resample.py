@@ -11,6 +11,7 @@ import warnings
 from rushlight.ops import resample as _resample
 from rushlight.ops import sample as _sample
 from rushlight.rules import sampling as _rules
+from rushlight.tensor.autocasting import in_float32
 from rushlight.tensor.core import Tensor
 
 Sizes = int | tuple[int, ...]
@@ -47,6 +48,7 @@ def interpolate(
     return _resample.interpolate(input, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
 
 
+@in_float32
 def grid_sample(
     input: Tensor,
     grid: Tensor,
