@@ -33,6 +33,7 @@ from ..language.ir import (
 )
 from ..language.loops import divide
 from .depthwise_channels import RowPhase, broadcast_channels, expand_packed_tile
+from .in_bounds import first_within, within
 from .partial_sums import add_partial_sums
 
 _CHAINS = 6
@@ -142,8 +143,7 @@ def emit_in_place(
         x, y = block["x"][channel], block["y"][channel]
         with f.loop(0, p.taps_d) as d:
             entry = p.tap_d[d * 3]
-            begin = f.max(entry[1].load(), block["begin_d"])
-            count = f.max(f.min(entry[2].load(), block["end_d"]) - begin, 0)
+            begin, count = first_within(f, entry, block["begin_d"], block["end_d"])
             plane = {
                 "x": x[entry[0].load() + begin * p.x_step.d],
                 "y": y[begin * p.y_step.d],
@@ -171,8 +171,7 @@ def _plane(f: Function, p: InPlaceFields, tiles: dict, rows: int, plane: dict, s
         f.call(tiles[height], at, across, target, fresh, plane["count"], count, *span, *steps)
 
     def inside(h: Value | int) -> tuple[Value, Value]:
-        entry = p.tap_h[h * 3]
-        return f.max(entry[1].load(), block["begin_h"]), f.min(entry[2].load(), block["end_h"])
+        return within(f, p.tap_h[h * 3], block["begin_h"], block["end_h"])
 
     whole = p.taps_h // rows * rows
     if rows > 1:

@@ -36,6 +36,7 @@ from ..language.ir import (
     word_group,
 )
 from ..language.loops import divide
+from .in_bounds import first_within
 from .microkernel import Microkernel, broadcast, lines, store, vectors
 from .partial_sums import add_partial_sums
 
@@ -319,8 +320,8 @@ def _emit_tiles(
             left_steps, right_steps = list(p.left_side[: len(_AXES)]), list(p.right_side[: len(_AXES)])
             for index, table in enumerate(p.tap_tables, 1):
                 bounds = table[entry[index - 1].load() * 3]
-                begin = f.max(bounds[1].load(), origin[index])
-                counts.append(f.max(f.min(bounds[2].load(), origin[index] + extent[index]) - begin, 0))
+                begin, count = first_within(f, bounds, origin[index], origin[index] + extent[index])
+                counts.append(count)
                 moved = begin - origin[index]
                 left = left[bounds[0].load() + moved * left_steps[index]]
                 across = across[moved * right_steps[index]]
