@@ -65,8 +65,7 @@ INSTEAD = {
     "torch.nn.LSTM": "Conv1d over time with padding='causal', where it will do",
     "torch.nn.GRU": "Conv1d over time with padding='causal', where it will do",
     "torch.nn.RNN": "Conv1d over time with padding='causal', where it will do",
-    "torch.nn.Embedding": "a Parameter, indexed: weight[indices]",
-    "torch.nn.functional.embedding": "the weight, indexed: weight[indices]",
+    "torch.nn.EmbeddingBag": "Embedding, and a sum or mean over its rows",
 }
 
 
