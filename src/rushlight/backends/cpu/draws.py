@@ -65,37 +65,40 @@ class Draws:
             self._check(low, high - low)
         elif (low, high) != (0.0, 1.0):
             low, high = np.float32(low), np.float32(high)
-        self._run("uniform", emitted.UNIFORM, words, out, _float_type(out), low, high - low, high)
+        self._run("uniform", emitted.UNIFORM, words, out, _float_type(out), low=low, width=high - low, high=high)
 
     def bernoulli(self, words: np.ndarray, out: np.ndarray, probability: float, one: float) -> None:
         """`one`, each with the given probability, and zeros."""
-        self._run("bernoulli", emitted.BERNOULLI, words, out, _BITS[out.itemsize], probability, _bits(one, out.dtype))
+        given = {"probability": probability, "one": _bits(one, out.dtype)}
+        self._run("bernoulli", emitted.BERNOULLI, words, out, _BITS[out.itemsize], **given)
 
     def bernoulli_each(self, words: np.ndarray, out: np.ndarray, chances: np.ndarray) -> None:
         """Ones, each with a probability of its own, and zeros."""
         if not _dense(chances):
             raise Refusal("the probabilities do not lie one behind the other")
-        of, given = _float_type(chances), (runtime.address(chances), _bits(1.0, out.dtype))
-        self._run("bernoulli_each", emitted.chances(of), words, out, _BITS[out.itemsize], *given, variant=(of,))
+        of, given = _float_type(chances), {"chances": runtime.address(chances), "one": _bits(1.0, out.dtype)}
+        self._run("bernoulli_each", emitted.chances(of), words, out, _BITS[out.itemsize], (of,), **given)
 
     def exponential(self, words: np.ndarray, out: np.ndarray, rate: float) -> None:
         """Exponential numbers of the given rate."""
-        self._run("exponential", emitted.EXPONENTIAL, words, out, _float_type(out), -1.0 / rate, _library("log1p"))
+        self._run(
+            "exponential", emitted.EXPONENTIAL, words, out, _float_type(out), **_with("log1p", factor=-1.0 / rate)
+        )
 
     def cauchy(self, words: np.ndarray, out: np.ndarray, median: float, sigma: float) -> None:
         """Cauchy numbers."""
         self._check(median, sigma)
-        self._run("cauchy", emitted.CAUCHY, words, out, _float_type(out), median, sigma, _library("tan"))
+        self._run("cauchy", emitted.CAUCHY, words, out, _float_type(out), **_with("tan", median=median, sigma=sigma))
 
     def geometric(self, words: np.ndarray, out: np.ndarray, probability: float) -> None:
         """How many trials it takes to succeed."""
         of = _INTEGERS.get(out.dtype.char) or _float_type(out)
-        divisor, functions = math.log1p(-probability), (_library("log"), _library("ceil"))
-        self._run("geometric", emitted.GEOMETRIC, words, out, of, divisor, *functions)
+        given = _with("log", "ceil", divisor=math.log1p(-probability))
+        self._run("geometric", emitted.GEOMETRIC, words, out, of, **given)
 
     def powers(self, out: np.ndarray, exponents: np.ndarray) -> None:
         """e to the power of float64 numbers."""
-        self._run("powers", emitted.POWERS, exponents, out, _float_type(out), _library("exp"))
+        self._run("powers", emitted.POWERS, exponents, out, _float_type(out), **_with("exp"))
 
     def integers(self, words: np.ndarray, out: np.ndarray, low: int, span: int, long: bool) -> None:
         """Integers in [low, low + span), of 64-bit words where `long`."""
@@ -103,7 +106,8 @@ class Draws:
             raise Refusal("words are taken as they are")
         of = _INTEGERS.get(out.dtype.char)
         drawn = np.empty(out.size, np.int64) if of is None else out
-        self._run("integers", emitted.INTEGERS, words, drawn, of or i64, _signed(low), _signed(span), variant=(long,))
+        given = {"low": _signed(low), "span": _signed(span)}
+        self._run("integers", emitted.INTEGERS, words, drawn, of or i64, (long,), **given)
         if drawn is not out:
             store(out, drawn)
 
@@ -112,17 +116,18 @@ class Draws:
         if out.dtype.char == "d":
             self._check(mean, std)
             both, angular = _angular()
-            given = mean, std, _library("log"), *angular
-            self._run("block_normal", emitted.BLOCK_NORMAL, words, out, f64, *given, variant=(both,))
+            given = _with("log", mean=mean, std=std) | angular
+            self._run("block_normal", emitted.BLOCK_NORMAL, words, out, f64, (both,), **given)
         else:
-            self._run("block_normal", emitted.BLOCK_NORMAL, words, out, _float_type(out), mean, std, 0, 0, 0)
+            given = {"mean": mean, "std": std, "log": 0, "sin": 0, "cos": 0}
+            self._run("block_normal", emitted.BLOCK_NORMAL, words, out, _float_type(out), **given)
 
     def paired_normal(self, words: np.ndarray, out: np.ndarray, mean: float, std: float) -> None:
         """Normal numbers two at a time."""
         self._check(mean, std)
         both, angular = _angular()
-        given = mean, std, _library("log1p"), *angular
-        self._run("paired_normal", emitted.PAIRED_NORMAL, words, out, _float_type(out), *given, variant=(both,))
+        given = _with("log1p", mean=mean, std=std) | angular
+        self._run("paired_normal", emitted.PAIRED_NORMAL, words, out, _float_type(out), (both,), **given)
 
     def shuffle(self, words: np.ndarray, order: np.ndarray, start: int, long: bool) -> None:
         """Exchange position i of `order` with one of those from i on, for as many i as there are words."""
@@ -143,13 +148,28 @@ class Draws:
             raise Refusal(f"{width} and {low} are too far apart for fused sums by emulation")
 
     def _run(
-        self, name: str, fields: dict, words: np.ndarray, out: np.ndarray, of: Type, *values: float, variant: tuple = ()
+        self,
+        name: str,
+        fields: dict[str, Type],
+        words: np.ndarray,
+        out: np.ndarray,
+        of: Type,
+        variant: tuple = (),
+        **values: float,
     ) -> None:
+        """Launch a kernel; TypeError for values that are not its `fields`."""
+        if values.keys() != fields.keys():
+            raise TypeError(f"{name} takes {', '.join(fields)}, not {', '.join(values)}")
         if not _dense(out):
             raise Refusal("the numbers do not lie one behind the other")
         entry, packing = self._entry(name, fields, of, *variant)
-        packed = array("q", packing.pack(0, 0, runtime.address(words), runtime.address(out), out.size, *values))
-        library = any(value for field, value in zip(fields, values) if field in _FROM_LIBRARY)
+        packed = array(
+            "q",
+            packing.pack(
+                0, 0, runtime.address(words), runtime.address(out), out.size, *[values[field] for field in fields]
+            ),
+        )
+        library = any(value for field, value in values.items() if field in _FROM_LIBRARY)
         work = out.size * (LIBRARY if library else 1)
         items = -(-out.size // emitted.BLOCK)
         runtime.launch(entry, packed, DRAWS.threads(work, runtime.team_size(), items))
@@ -205,21 +225,26 @@ def _library(name: str) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value
 
 
+def _with(*functions: str, **values: float) -> dict[str, float]:
+    """A kernel's values, and the addresses of functions of the C library under their names."""
+    return values | {name: _library(name) for name in functions}
+
+
 @lru_cache(maxsize=1)
-def _angular() -> tuple[bool, tuple[int, int]]:
+def _angular() -> tuple[bool, dict[str, int]]:
     """Whether the C library has a `sincos`, which gives the same bits in half of the time; its address, or those of
     the two."""
     try:
         function = _found("sincos")
     except Refusal:
-        return False, (_library("sin"), _library("cos"))
+        return False, _with("sin", "cos")
     sine, cosine = ctypes.c_double(), ctypes.c_double()
     function.argtypes, function.restype = [ctypes.c_double, ctypes.c_void_p, ctypes.c_void_p], None
     for x in _PROBES:
         function(x, ctypes.byref(sine), ctypes.byref(cosine))
         if (sine.value, cosine.value) != (math.sin(x), math.cos(x)):
-            return False, (_library("sin"), _library("cos"))
-    return True, (ctypes.cast(function, ctypes.c_void_p).value, 0)
+            return False, _with("sin", "cos")
+    return True, {"sin": ctypes.cast(function, ctypes.c_void_p).value, "cos": 0}
 
 
 def _found(name: str) -> ctypes._CFuncPtr:
