@@ -7,7 +7,7 @@ from pathlib import Path
 import rushlight.explain.text
 from rushlight.explain.chinese import CHINESE
 from rushlight.explain.table import TITLES
-from rushlight.explain.text import ALGORITHMS, MODES, SPREAD
+from rushlight.explain.text import ALGORITHMS, MODES, TRANSPOSED_TERMS
 from rushlight.rules import formula
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,7 +33,7 @@ def sentences():
                 yield from (c.value for a in node.args for c in ast.walk(a) if is_text(c))
             if isinstance(node, ast.Assign) and name_of(node.targets[0]) == "sentence":
                 yield from (c.value for c in ast.walk(node.value) if is_text(c))
-    yield from (*ALGORITHMS.values(), *MODES.values(), *TITLES[:-1], *SPREAD.values())
+    yield from (*ALGORITHMS.values(), *MODES.values(), *TITLES[:-1], *TRANSPOSED_TERMS.values())
     yield from (term.meaning for term in vars(formula).values() if isinstance(term, formula.Term))
 
 

@@ -225,7 +225,8 @@ class Layer(NamedTuple):
             # Winograd's algorithm rounds numbers of the size of its tile's largest.
             near = 16 * size.max(initial=0) if "conv" in self.kind else 0
             room = room + computed * ((16 + 2 * self.terms() ** 0.5) * size + near) + 1e-30
-        wrong = ~((found == right) | (np.abs(found - right) <= room))  # infinities are equal, too
+        with np.errstate(invalid="ignore"):  # infinities are equal, too, and have no difference
+            wrong = ~((found == right) | (np.abs(found - right) <= room))
         if not wrong.any():
             return None
         at = tuple(int(n) for n in np.argwhere(wrong)[0])

@@ -25,6 +25,7 @@ def script(tmp_path):
         (tmp_path / "script.py").write_text(SCRIPT + more)
         return str(tmp_path / "script.py")
 
+    sys.modules.pop("beside", None)  # another test's
     yield write
     sys.modules.pop("beside", None)
 

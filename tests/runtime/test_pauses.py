@@ -170,3 +170,13 @@ def test_the_watch_ends_and_comes_again(monkeypatch):
             time.sleep(0.005)
         assert pauses.asleep
     assert runtime.team_size() >= 1
+
+
+def test_two_watches_stop_a_launch_once():
+    words = runtime_words()
+    words[0] = 7
+    for _ in range(3):
+        pauses._stop(words)
+    assert words[0] == pauses.STOPPED + 7
+    pauses.resume(words)
+    assert words[0] == 7

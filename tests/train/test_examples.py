@@ -16,9 +16,9 @@ def load(name):
 
 
 def test_every_example_is_tested():
-    """The last two in `tests/examples_test`."""
+    """The last three in `tests/examples_test`."""
     there = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert there == {"lenet_digits", "fine_tune", "autoencoder", "mnist", "dcgan"}
+    assert there == {"lenet_digits", "fine_tune", "autoencoder", "mnist", "dcgan", "profile_network"}
 
 
 @pytest.mark.parametrize("name, least", [("lenet_digits", 0.8), ("fine_tune", 0.5)])

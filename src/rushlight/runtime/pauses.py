@@ -31,7 +31,7 @@ running: array | None = None
 asleep = True
 """Whether there is no watch."""
 _stopped: dict[int, tuple[array, int]] = {}  # by identity, the words that were stopped, and the item that comes next
-_starting = threading.Lock()
+_starting, _stopping = threading.Lock(), threading.Lock()
 
 
 def wake() -> None:
@@ -82,10 +82,12 @@ def _watch() -> None:
 
 
 def _stop(words: array) -> None:
-    """Let nobody take another item of a launch, and write down which one comes next."""
-    item = _fetch_add(words.buffer_info()[0], STOPPED)
-    if item < STOPPED:
-        _stopped[id(words)] = words, item
+    """Let nobody take another item of a launch, and write down which one comes next.
+
+    Once: two watches (one that is about to end, and the next) would stop it twice, and the counter would overflow."""
+    with _stopping:
+        if words[0] < STOPPED:
+            _stopped[id(words)] = words, _fetch_add(words.buffer_info()[0], STOPPED)
 
 
 def _fetch_add(address: int, number: int) -> int:
@@ -110,8 +112,9 @@ def _fetch_add(address: int, number: int) -> int:
 
 def _after_fork() -> None:
     """The thread that forked is the child's main one, and alone."""
-    global main, running, asleep, _starting
-    main, running, asleep, _starting = threading.get_ident(), None, True, threading.Lock()
+    global main, running, asleep, _starting, _stopping
+    main, running, asleep = threading.get_ident(), None, True
+    _starting, _stopping = threading.Lock(), threading.Lock()
     _stopped.clear()
 
 
