@@ -16,6 +16,7 @@ from ..plan.pointwise import SAME, STRIDED, TRANSPOSED, UNIT
 from ..rules.expression import Program, bits_of
 from .steps import FUNCTIONS, Vectors, in_memory
 from .tails import Tail, load, store
+from .transpose import transpose_tile
 
 UNROLL = 4
 """Vectors of an iteration of the main loop, of programs that are short."""
@@ -166,16 +167,15 @@ class Loops:
         """Columns with that stride, as rows of the tile."""
         f, lanes = self.f, self.lanes
 
-        def write(load: object) -> None:
-            held = [load(pointer.bytes(f.min(columns - 1, column) * stride)) for column in range(lanes)]
-            for r, row in enumerate(f.transpose(held)):
+        def write(tail: Tail | None) -> None:
+            held = (pointer.bytes(f.min(columns - 1, column) * stride) for column in range(lanes))
+            for r, row in enumerate(transpose_tile(f, held, 0, lanes, pointer.of, tail)):
                 tile[r * lanes].store(row)
 
         with f.if_(rows == lanes):
-            write(lambda column: column.load(lanes))
+            write(None)
         with f.else_():
-            tail = Tail(f, rows, lanes)
-            write(lambda column: tail.load(column, lanes))
+            write(Tail(f, rows, lanes))
 
     # -- vectors
 

@@ -6,9 +6,10 @@ weights and their gradients differ in where rows come from and where columns go,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..language.ir import Function, Mask, Pointer, Type, Value
+from .tails import Tail
 
 
 def tile_rows(f: Function, start: Pointer, first: Value, stop: Value, stride: Value, count: int) -> list[Pointer]:
@@ -18,11 +19,13 @@ def tile_rows(f: Function, start: Pointer, first: Value, stop: Value, stride: Va
 
 
 def transpose_tile(
-    f: Function, rows: Sequence[Pointer], at: Value | int, lanes: int, number: Type, mask: Mask | None = None
+    f: Function, rows: Iterable[Pointer], at: Value | int, lanes: int, number: Type, part: Mask | Tail | None = None
 ) -> list[Value]:
     """Numbers at, at + 1, … of every row, as numbers of type `number`: vector q holds number at + q of each row, in
-    the order of the rows. What the mask leaves out is 0."""
-    return f.transpose([row[at].load(lanes, mask=mask).to(number) for row in rows])
+    the order of the rows. What the mask, or the end of the rows, leaves out is 0."""
+    if isinstance(part, Tail):
+        return f.transpose([part.load(row[at], lanes).to(number) for row in rows])
+    return f.transpose([row[at].load(lanes, mask=part).to(number) for row in rows])
 
 
 def transpose_rest(f: Function, rows: Sequence[Pointer], at: Value, stop: Value, number: Type) -> list[Value]:
