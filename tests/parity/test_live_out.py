@@ -110,10 +110,7 @@ def _outcome(torch, name: str, text: str, drawn: bool, kind: str | None) -> obje
     except (RuntimeError, TypeError):
         return "error"
     assert all(a is b for a, b in zip(found if several else (found,), outs))
-    return [
-        (str(o.dtype), tuple(o.shape), None if drawn else [float(f"{n:.4g}") for n in o.double().reshape(-1).tolist()])
-        for o in outs
-    ]
+    return [(str(o.dtype), tuple(o.shape), [] if drawn else o.double().reshape(-1).tolist()) for o in outs]
 
 
 @pytest.mark.parametrize("kind", [None, "float64", "int64", "uint8"])
@@ -125,4 +122,8 @@ def test_out(name, text, drawn, kind):
         pytest.skip("PyTorch's is not worth having")
     theirs = _outcome(torch, name, text, drawn, kind)
     ours = _outcome(rushlight, name, text, drawn, kind)
-    assert ours == theirs
+    if "error" in (ours, theirs):
+        assert ours == theirs
+        return
+    for one, other in zip(ours, theirs, strict=True):
+        assert one[:2] == other[:2] and one[2] == pytest.approx(other[2], rel=1e-4, abs=1e-6, nan_ok=True)
